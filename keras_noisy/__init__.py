@@ -1,0 +1,17 @@
+"""Learning from noisy labels in Keras 3."""
+
+from keras_noisy import calibration, losses
+from keras_noisy.losses import GCE, MAE, CrossEntropy, MAEStar, RobustLoss
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GCE",
+    "MAE",
+    "CrossEntropy",
+    "MAEStar",
+    "RobustLoss",
+    "__version__",
+    "calibration",
+    "losses",
+]

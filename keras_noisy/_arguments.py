@@ -1,0 +1,48 @@
+"""Checks of arguments, with errors that say what was expected."""
+
+import math
+import numbers
+
+
+def invalid(name: str, value: object, expected: str) -> ValueError:
+    """A ValueError in Keras' wording, to be raised by the caller."""
+    return ValueError(
+        f"Invalid value for argument `{name}`. Expected {expected}. "
+        f"Received: {name}={value!r}"
+    )
+
+
+def real(
+    name: str,
+    value: object,
+    low: float = -math.inf,
+    high: float = math.inf,
+    closed: str = "",
+    alternative: str = "",
+) -> float:
+    """`value` as a float inside an interval; `closed` has its closed ends.
+
+    `closed` is `""`, `"low"`, `"high"` or `"low high"`; `alternative` names
+    what else the argument takes, for the error message.
+    """
+    left = "[" if "low" in closed else "("
+    right = "]" if "high" in closed else ")"
+    expected = f"a number in {left}{low:g}, {high:g}{right}{alternative}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise invalid(name, value, expected)
+    number = float(value)
+    above = number > low or (left == "[" and number == low)
+    below = number < high or (right == "]" and number == high)
+    if not (above and below):
+        raise invalid(name, value, expected)
+    return number
+
+
+def integer(name: str, value: object, low: int | None = None) -> int:
+    """`value` as an int, at least `low`."""
+    expected = "an integer" if low is None else f"an integer >= {low}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise invalid(name, value, expected)
+    if low is not None and value < low:
+        raise invalid(name, value, expected)
+    return int(value)

@@ -1,0 +1,23 @@
+"""Hyperparameters of a loss from the number of classes alone."""
+
+from keras_noisy.calibration.average_error import average_error
+from keras_noisy.calibration.matching import (
+    matched_hyperparameter,
+    matched_logit_bias,
+)
+from keras_noisy.calibration.network import (
+    LogitDistribution,
+    calibrate,
+    logit_distribution,
+)
+from keras_noisy.calibration.plot import plot_average_error
+
+__all__ = [
+    "LogitDistribution",
+    "average_error",
+    "calibrate",
+    "logit_distribution",
+    "matched_hyperparameter",
+    "matched_logit_bias",
+    "plot_average_error",
+]

@@ -1,0 +1,219 @@
+"""Hyperparameters that give any number of classes the error of few."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_noisy._arguments import integer, invalid, real
+from keras_noisy.calibration.average_error import average_error, rebuilt
+
+if TYPE_CHECKING:
+    from keras_noisy.losses import RobustLoss
+
+#: Robust losses are known to train with this many classes.
+REFERENCE_CLASSES = 10
+
+
+def matched_logit_bias(
+    loss: RobustLoss,
+    num_classes: int,
+    reference_classes: int = REFERENCE_CLASSES,
+    logit_std: float = 1.0,
+) -> float:
+    """Logit bias that gives `num_classes` classes the error of a few.
+
+    This is what `logit_bias="auto"` computes. A clip or a bias of the loss
+    itself is left out.
+
+    Formula:
+
+    ```
+    <error>(logit_bias; num_classes) = <error>(0; reference_classes)
+    ```
+
+    with the `average_error` of the loss. Where there are two solutions the
+    one on the rising side is taken; up to `reference_classes` it is 0. The
+    bias grows like `log(num_classes / reference_classes)`.
+
+    Args:
+        loss: A `keras_noisy.losses.RobustLoss`.
+        num_classes: Number of classes, an integer of at least 2.
+        reference_classes: Number of classes with which the loss is known to
+            train without a bias. Defaults to `10`.
+        logit_std: Standard deviation of a fresh network's logits. Defaults
+            to `1.0`.
+
+    Returns:
+        The bias, a float of at least 0.
+
+    Raises:
+        ValueError: If an argument is outside its range, or if no bias gives
+            the error asked for.
+
+    Example:
+
+    >>> from keras_noisy.calibration import matched_logit_bias
+    >>> from keras_noisy.losses import MAE
+    >>> round(matched_logit_bias(MAE(), 1000), 6)
+    4.842412
+
+    References:
+        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+    """
+    num_classes = integer("num_classes", num_classes, 2)
+    reference_classes = integer("reference_classes", reference_classes, 2)
+    if num_classes <= reference_classes:
+        return 0.0
+    loss = rebuilt(loss, logit_bias=None, logit_clip=None)
+    target = average_error(loss, reference_classes, 0.0, logit_std)
+    high = math.log(num_classes) + logit_std**2 + 10
+
+    def excess(bias: np.ndarray) -> np.ndarray:
+        errors = average_error(loss, num_classes, bias, logit_std)
+        return np.abs(errors) - abs(target)
+
+    bracket = _first_bracket(np.linspace(0.0, high, 129), excess)
+    if bracket is None:
+        raise ValueError(
+            f"No logit bias in [0, {high:.1f}] gives {loss.name} the average "
+            f"error {target:.4g} with {num_classes} classes, which it has "
+            f"with {reference_classes}. Try other `reference_classes`, or set "
+            "`logit_bias` to a number"
+        )
+    while bracket[1] - bracket[0] > 1e-10:
+        grid = np.linspace(*bracket, 33)
+        bracket = _first_bracket(grid, excess) or bracket
+    return float(np.mean(bracket))
+
+
+def matched_hyperparameter(
+    loss: RobustLoss,
+    name: str,
+    num_classes: int,
+    reference_classes: int = REFERENCE_CLASSES,
+    logit_std: float = 1.0,
+    bounds: tuple[float, float] = (1e-3, 1e3),
+) -> float:
+    """Value of a hyperparameter that gives many classes the error of a few.
+
+    This is what an `"auto"` hyperparameter computes. The value that `loss`
+    has is taken as the one that is known to train with `reference_classes`.
+    A clip of the loss is left out.
+
+    Formula:
+
+    ```
+    <error>(0; num_classes, value) = <error>(0; reference_classes, loss)
+    ```
+
+    with the `average_error` of the loss. Where there are several solutions
+    the one nearest to the value that `loss` has is taken.
+
+    Args:
+        loss: A `keras_noisy.losses.RobustLoss` with the reference value.
+        name: Name of the hyperparameter, an argument of the loss, such as
+            `"q"`.
+        num_classes: Number of classes, an integer of at least 2.
+        reference_classes: Number of classes with which `loss` is known to
+            train. Defaults to `10`.
+        logit_std: Standard deviation of a fresh network's logits. Defaults
+            to `1.0`.
+        bounds: Smallest and largest value to search, positive numbers;
+            values that the loss does not accept are passed over. Defaults to
+            `(0.001, 1000.0)`.
+
+    Returns:
+        The value, a float.
+
+    Raises:
+        ValueError: If an argument is outside its range, or if no value gives
+            the error asked for.
+
+    Example:
+
+    >>> from keras_noisy.calibration import matched_hyperparameter
+    >>> from keras_noisy.losses import GCE
+    >>> round(matched_hyperparameter(GCE(q=0.7), "q", 100), 6)
+    0.37875
+
+    References:
+        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+    """
+    num_classes = integer("num_classes", num_classes, 2)
+    reference_classes = integer("reference_classes", reference_classes, 2)
+    start = loss.get_config().get(name)
+    if isinstance(start, bool) or not isinstance(start, int | float):
+        raise invalid(
+            "name",
+            name,
+            f"a hyperparameter of {type(loss).__name__} that is a number",
+        )
+    low = real("bounds[0]", bounds[0], 0)
+    high = real("bounds[1]", bounds[1], low)
+    loss = rebuilt(loss, logit_clip=None, num_classes=None)
+    target = average_error(loss, reference_classes, 0.0, logit_std)
+
+    def excess(value: float) -> float:
+        try:
+            changed = rebuilt(loss, **{name: float(value)})
+        except ValueError:  # Outside the range of this hyperparameter.
+            return math.nan
+        error = average_error(changed, num_classes, 0.0, logit_std)
+        return abs(error) - abs(target)
+
+    grid = np.geomspace(low, high, 61)
+    values = np.array([excess(value) for value in grid])
+    brackets = np.flatnonzero(values[:-1] * values[1:] <= 0)
+    if len(brackets) == 0:
+        raise ValueError(
+            f"No `{name}` in [{low:g}, {high:g}] gives {loss.name} the "
+            f"average error {target:.4g} with {num_classes} classes, which it "
+            f"has with {name}={start:g} and {reference_classes} classes. Try "
+            "other `bounds` or `reference_classes`, or a logit bias"
+        )
+    distances = np.abs(np.log(grid[brackets] / start))
+    chosen = brackets[np.argmin(distances)]
+    return _bisected(excess, grid[chosen], grid[chosen + 1])
+
+
+def automatic(loss: RobustLoss, name: str) -> float:
+    """The value of the argument `name` of a loss that says `"auto"`."""
+    bias = name == "logit_bias"
+    if loss.num_classes <= REFERENCE_CLASSES:
+        # Few classes start by themselves.
+        return 0.0 if bias else loss.references[name]
+    if bias:
+        return matched_logit_bias(loss, loss.num_classes)
+    reference = rebuilt(loss, **{name: loss.references[name]})
+    return matched_hyperparameter(reference, name, loss.num_classes)
+
+
+def _first_bracket(
+    grid: np.ndarray, excess: Callable[[np.ndarray], np.ndarray]
+) -> tuple[float, float] | None:
+    """The first cell of `grid` in which the error rises to the target.
+
+    A loss whose error only falls, like cross-entropy, has one where it falls.
+    """
+    above = excess(grid) >= 0
+    changes = np.flatnonzero(above[:-1] != above[1:])
+    if len(changes) == 0:
+        return None
+    rising = changes[~above[changes]]
+    first = rising[0] if len(rising) else changes[0]
+    return grid[first], grid[first + 1]
+
+
+def _bisected(excess: Callable[[float], float], low, high) -> float:
+    sign = math.copysign(1, excess(low))
+    while high - low > 1e-10 * high:
+        middle = math.sqrt(low * high)
+        if sign * excess(middle) > 0:
+            low = middle
+        else:
+            high = middle
+    return math.sqrt(low * high)

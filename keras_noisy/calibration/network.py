@@ -1,0 +1,143 @@
+"""Calibration to the logits of a fresh network instead of a normal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_noisy.calibration.average_error import rebuilt
+from keras_noisy.calibration.matching import (
+    matched_hyperparameter,
+    matched_logit_bias,
+)
+
+if TYPE_CHECKING:
+    from keras_noisy.losses import RobustLoss
+
+
+class LogitDistribution(NamedTuple):
+    """Mean and standard deviation of logits."""
+
+    mean: float
+    std: float
+
+
+def logit_distribution(model: keras.Model, x: Any) -> LogitDistribution:
+    """Mean and standard deviation of the logits of a model.
+
+    Measure it before training, to see how far a network is from the standard
+    normal that calibration assumes. The outputs of a model that ends in a
+    softmax are turned into logits; these are known but for a constant per
+    sample, which is chosen such that their mean is 0.
+
+    Args:
+        model: A Keras model with one output of shape `(..., num_classes)`,
+            logits or probabilities.
+        x: Inputs as `model.predict` takes them.
+
+    Returns:
+        `LogitDistribution(mean, std)`, two floats.
+
+    Raises:
+        ValueError: If the outputs are not finite or not one tensor.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.calibration import logit_distribution
+    >>> keras.utils.set_random_seed(0)
+    >>> model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(100)])
+    >>> x = np.random.default_rng(0).normal(size=(256, 64))
+    >>> logit_distribution(model, x)
+    LogitDistribution(mean=..., std=0.8...)
+
+    References:
+        - Staats, Thamm, Rosenow (Figure 5), AAAI 2025, arXiv 2306.05497
+    """
+    logits = model_logits(model, x)
+    return LogitDistribution(float(logits.mean()), float(logits.std()))
+
+
+def calibrate(loss: RobustLoss, model: keras.Model, x: Any) -> RobustLoss:
+    """Loss calibrated to the logits of a fresh network.
+
+    Every `"auto"` argument of the loss is computed for the standard deviation
+    of this network's logits instead of 1. A loss without one receives a
+    `logit_bias`.
+
+    Args:
+        loss: A `keras_noisy.losses.RobustLoss`.
+        model: A Keras model before training, with outputs of shape
+            `(..., num_classes)`, logits or probabilities.
+        x: Inputs as `model.predict` takes them; a few hundred are enough.
+
+    Returns:
+        A new loss of the same class, its `"auto"` arguments now numbers.
+
+    Raises:
+        ValueError: If the loss has another number of classes than the model,
+            or if no value gives the error asked for.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy import MAEStar
+    >>> from keras_noisy.calibration import calibrate
+    >>> keras.utils.set_random_seed(0)
+    >>> model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(100)])
+    >>> x = np.random.default_rng(0).normal(size=(256, 64))
+    >>> calibrate(MAEStar(from_logits=True), model, x).logit_bias
+    2.5...
+
+    References:
+        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+    """
+    logits = model_logits(model, x)
+    num_classes, logit_std = logits.shape[-1], float(logits.std())
+    if loss.num_classes not in (None, num_classes):
+        raise ValueError(
+            f"The loss was built for num_classes={loss.num_classes}, but the "
+            f"model has {num_classes} outputs. Build the loss with "
+            f"num_classes={num_classes}"
+        )
+    config = loss.get_config()
+    names = [name for name, value in config.items() if value == "auto"]
+    values: dict[str, Any] = {"num_classes": num_classes}
+    for name in names or ["logit_bias"]:
+        if name == "logit_bias":
+            values[name] = matched_logit_bias(
+                loss, num_classes, logit_std=logit_std
+            )
+        elif num_classes > 10:
+            reference = rebuilt(loss, **{name: loss.references[name]})
+            values[name] = matched_hyperparameter(
+                reference, name, num_classes, logit_std=logit_std
+            )
+    return rebuilt(loss, **values)
+
+
+def model_logits(model: keras.Model, x: Any) -> np.ndarray:
+    """Logits of a model, recovered from probabilities where it ends in them."""
+    outputs = model.predict(x, verbose=0)
+    if not isinstance(outputs, np.ndarray):
+        raise ValueError(
+            "Expected a model with one output. Received: a model whose "
+            f"outputs are a {type(outputs).__name__} of {len(outputs)}. Pass "
+            "a model of the output to calibrate"
+        )
+    outputs = outputs.astype("float64")
+    if not np.all(np.isfinite(outputs)):
+        raise ValueError(
+            "Expected finite outputs of the model. Received: "
+            f"{np.sum(~np.isfinite(outputs))} of {outputs.size} are not"
+        )
+    sums = outputs.sum(axis=-1, keepdims=True)
+    if np.all(outputs >= 0) and np.all(np.abs(sums - 1) < 1e-2):
+        tiny = np.finfo("float32").tiny
+        outputs = np.log(np.maximum(outputs, tiny))
+        outputs -= outputs.mean(axis=-1, keepdims=True)
+    return outputs

@@ -1,0 +1,92 @@
+"""A picture of where a loss sends back an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_noisy.calibration.average_error import average_error
+
+if TYPE_CHECKING:
+    from keras_noisy.losses import RobustLoss
+
+
+def plot_average_error(
+    losses: Mapping[str, RobustLoss] | Sequence[RobustLoss],
+    num_classes: Sequence[int] = (10, 100, 1000),
+    logits: np.ndarray | None = None,
+    logit_std: float = 1.0,
+    z: np.ndarray | None = None,
+) -> Any:
+    """Plot the average error against the true logit, over the logits.
+
+    A loss learns where its curve is above zero and the histogram below is
+    not. Needs matplotlib: `pip install "keras-noisy[plot]"`.
+
+    Args:
+        losses: Losses to compare, or a mapping from label to loss.
+        num_classes: Numbers of classes, one line style each. Defaults to
+            `(10, 100, 1000)`.
+        logits: Logits of a fresh network for the histogram. Defaults to
+            `None`, the density of a normal of standard deviation `logit_std`.
+        logit_std: Standard deviation of the logits. Defaults to `1.0`.
+        z: Logits at which to draw the curves. Defaults to `None`, 121 of
+            them from -4 to 12.
+
+    Returns:
+        A `matplotlib.figure.Figure`; call its `savefig`.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> from keras_noisy.calibration import plot_average_error
+    >>> from keras_noisy.losses import MAE, MAEStar
+    >>> figure = plot_average_error({"MAE": MAE(), "MAE*": MAEStar()})
+    >>> len(figure.axes)
+    2
+
+    References:
+        - Staats, Thamm, Rosenow (Figures 1 and 2), AAAI 2025,
+          arXiv 2306.05497
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "plot_average_error needs matplotlib: "
+            'pip install "keras-noisy[plot]"'
+        ) from error
+    if not isinstance(losses, Mapping):
+        losses = {loss.name: loss for loss in losses}
+    if z is None:
+        z = np.linspace(-4.0, 12.0, 121)
+
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    curves, histogram = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    styles = ("-", "--", ":", "-.")
+    for i, (label, loss) in enumerate(losses.items()):
+        for j, count in enumerate(num_classes):
+            curves.plot(
+                z,
+                -average_error(loss, count, z, logit_std),
+                color=f"C{i}",
+                linestyle=styles[j % len(styles)],
+                label=f"{label}, {count:,} classes",
+            )
+    curves.set_ylabel("average error\nsent to the true class")
+    curves.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    curves.legend(fontsize="small")
+
+    if logits is None:
+        density = np.exp(-((z / logit_std) ** 2) / 2)
+        density /= logit_std * np.sqrt(2 * np.pi)
+        histogram.fill_between(z, density, color="0.7")
+    else:
+        histogram.hist(np.ravel(logits), bins=80, density=True, color="0.7")
+    histogram.set_ylabel("density of\nlogits")
+    histogram.set_xlabel("logit of the true class")
+    return figure

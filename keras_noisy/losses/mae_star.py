@@ -1,0 +1,67 @@
+"""Mean absolute error with the logit bias of the number of classes."""
+
+from typing import Unpack
+
+import keras
+
+from keras_noisy.losses.mae import MAE
+from keras_noisy.losses.robust_loss import LossArguments
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class MAEStar(MAE):
+    """MAE that also learns with many classes, by a calibrated logit bias.
+
+    The first choice for noisy labels: as robust as `MAE`, no hyperparameter
+    to tune. The bias is such that a fresh network of `num_classes` classes
+    receives the error that one of 10 classes receives from `MAE`. Up to 10
+    classes it is 0 and `MAEStar` is `MAE`.
+
+    Formula:
+
+    ```
+    z[y_true] += logit_bias
+    loss = 2 * (1 - softmax(z)[y_true])
+    ```
+
+    The authors' own table of biases is not public; `logit_bias` follows from
+    their matching rule, see `keras_noisy.calibration.matched_logit_bias`.
+
+    Args:
+        num_classes: Number of classes, an integer of at least 2. Defaults to
+            `None`: it is read from the shape of the predictions.
+        logit_bias: A number to replace the calibrated one, or `None` for no
+            bias. Defaults to `"auto"`.
+        **kwargs: `from_logits`, `logit_clip`, `ignore_class`, `reduction`,
+            `name` and `dtype`, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        The reduced loss, see `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+
+    >>> from keras_noisy import MAEStar
+    >>> MAEStar(num_classes=10).logit_bias
+    0.0
+    >>> round(MAEStar(num_classes=1000).logit_bias, 6)
+    4.842412
+
+    References:
+        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+        - Ghosh, Kumar, Sastry, Robust loss functions under label noise for
+          deep neural networks, AAAI 2017
+    """
+
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        *,
+        logit_bias: float | str | None = "auto",
+        **kwargs: Unpack[LossArguments],
+    ):
+        super().__init__(
+            num_classes=num_classes, logit_bias=logit_bias, **kwargs
+        )

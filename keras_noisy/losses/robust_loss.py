@@ -1,0 +1,380 @@
+"""The base of every loss: labels, logits, bias, clip and saving."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, ClassVar, TypedDict
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import integer, invalid, real
+from keras_noisy.calibration import matching
+from keras_noisy.losses import _first_batch, _labels, _transforms
+
+Tensor = Any
+
+
+class LossArguments(TypedDict, total=False):
+    """The arguments that every loss takes besides its hyperparameters."""
+
+    num_classes: int | None
+    from_logits: bool
+    logit_bias: float | str | None
+    logit_clip: float | None
+    ignore_class: int | None
+    reduction: str | None
+    name: str | None
+    dtype: Any
+
+
+class RobustLoss(keras.losses.Loss):
+    """Base of the losses that learn from noisy labels.
+
+    Use a subclass. This class reads the labels, turns predictions into
+    log-probabilities, applies the logit clip and the logit bias, leaves out
+    ignored and masked samples, reduces and saves. A subclass is its formula.
+
+    Formula:
+
+    ```
+    z = log(y_pred)                      # z = y_pred if from_logits
+    z = z * min(1, logit_clip / ||z||)   # if logit_clip
+    z[y_true] += logit_bias              # if logit_bias
+    loss = formula(log_softmax(z)[y_true])
+    ```
+
+    Clip and bias act inside the loss only: predict with the plain outputs of
+    the model. For soft targets `t` the bias adds `logit_bias * t[k]` to logit
+    `k`, and the loss is `sum_k t[k] * formula(log_softmax(z)[k])`.
+
+    Arithmetic is done in float32 at least. Labels are never rounded, whatever
+    the dtype of the loss. A sample with a label outside `[0, num_classes)`,
+    with a negative probability, or with targets that are no distribution has
+    the loss NaN and gradient zero; where the first batch that the loss sees
+    outside a compiled step shows one, a ValueError names it.
+
+    Args:
+        num_classes: Number of classes, an integer of at least 2. Optional:
+            by default it is read from the shape of the predictions. Needed to
+            see the value of an `"auto"` hyperparameter before training.
+            Defaults to `None`.
+        from_logits: Whether predictions are logits. By default they are the
+            probabilities of a model that ends in a softmax, and are
+            renormalised. Defaults to `False`.
+        logit_bias: Number added to the logit of the true class; `"auto"`
+            computes it from the number of classes, see
+            `keras_noisy.calibration.matched_logit_bias`. Defaults to `None`,
+            no bias.
+        logit_clip: Largest Euclidean norm of the logits of a sample, a
+            positive number; longer ones are scaled down to it. Needs
+            `from_logits=True`, since probabilities do not tell the norm.
+            Defaults to `None`, no clip.
+        ignore_class: Integer label of samples to leave out, such as -1 or
+            255; the mean is then over the other samples. It has no meaning
+            for one-hot and soft targets. Defaults to `None`.
+        reduction: Any reduction of `keras.losses.Loss`. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `None`, a name made from the
+            class.
+        dtype: Dtype in which the loss is returned. Defaults to `None`,
+            `keras.config.floatx()`.
+
+    Call arguments:
+        y_true: Integer labels of shape `(...)` or `(..., 1)`, or one-hot or
+            soft targets of shape `(..., num_classes)`.
+        y_pred: Predictions of shape `(..., num_classes)`.
+        sample_weight: Weights that broadcast to the leading shape of
+            `y_pred`; weights of shape `(N,)` belong to the samples.
+            Defaults to `None`.
+
+    Returns:
+        The reduced loss, or with `reduction=None` one value per sample in the
+        leading shape of `y_pred`.
+
+    Raises:
+        ValueError: If an argument is outside its range, if shapes do not fit
+            or if the first concrete batch holds labels or predictions that
+            cannot be meant.
+
+    Example:
+
+    A loss of your own is a subclass with a `formula` of the log-probability
+    of the true class. Labels, logits, bias, clip and saving come with it:
+
+    >>> import keras
+    >>> import keras_noisy
+    >>> @keras.saving.register_keras_serializable("my_package")
+    ... class Root(keras_noisy.losses.RobustLoss):
+    ...     def __init__(self, n=2.0, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.set_hyperparameters(n=n)
+    ...
+    ...     def formula(self, log_p):
+    ...         return 1 - keras.ops.exp(log_p / self.n)
+    >>> loss = Root(n=2.0, from_logits=True)
+    >>> float(loss([0, 1], [[0.0, 0.0], [0.0, 0.0]]))  # 1 - sqrt(1 / 2)
+    0.29289...
+    >>> Root(num_classes=100, logit_bias="auto").logit_bias
+    2.5...
+
+    References:
+        - Staats, Thamm, Rosenow: Calibrated losses for noisy labels with
+          many classes (logit bias), AAAI 2025, arXiv 2306.05497
+        - Wei et al., Mitigating memorization of noisy labels by clipping the
+          model's prediction (LogitClip), ICML 2023, arXiv 2212.04055
+    """
+
+    #: The value of each hyperparameter that may be `"auto"` at 10 classes.
+    references: ClassVar[dict[str, float]] = {}
+
+    def __init__(
+        self,
+        *,
+        num_classes: int | None = None,
+        from_logits: bool = False,
+        logit_bias: float | str | None = None,
+        logit_clip: float | None = None,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        if num_classes is not None:
+            num_classes = integer("num_classes", num_classes, 2)
+        if not isinstance(from_logits, bool):
+            raise invalid("from_logits", from_logits, "True or False")
+        if logit_bias not in (None, "auto"):
+            logit_bias = real(
+                "logit_bias", logit_bias, alternative=', None or "auto"'
+            )
+        if logit_clip is not None:
+            logit_clip = real("logit_clip", logit_clip, low=0)
+            if not from_logits:
+                raise ValueError(
+                    "`logit_clip` needs `from_logits=True`: the norm of the "
+                    "logits cannot be told from probabilities. Remove the "
+                    "softmax at the end of the model and pass "
+                    f"`from_logits=True`. Received: logit_clip={logit_clip:g}, "
+                    "from_logits=False"
+                )
+        if ignore_class is not None:
+            ignore_class = integer("ignore_class", ignore_class)
+        self.num_classes = num_classes
+        self.from_logits = from_logits
+        self.logit_clip = logit_clip
+        self.ignore_class = ignore_class
+        self._logit_bias = logit_bias
+        self._hyperparameters: dict[str, Any] = {}
+        self._seen_concrete_batch = False
+        self._for_class_count: dict[int, RobustLoss] = {}
+        self._reduce = _Reduction(
+            name=self.name, reduction=reduction, dtype=dtype
+        )
+
+    def set_hyperparameters(self, **values: Any) -> None:
+        """Keep hyperparameters as attributes and for `get_config`.
+
+        Those named in `references` may be `"auto"`: they are matched to the
+        number of classes, and the attribute shows the number.
+        """
+        self._hyperparameters = values
+        for name, value in values.items():
+            setattr(self, name, value)
+            if isinstance(value, str) and value == "auto":
+                if name not in self.references:
+                    raise invalid(name, value, 'a number: it has no "auto"')
+                if self.num_classes is not None:
+                    setattr(self, name, matching.automatic(self, name))
+
+    @property
+    def logit_bias(self) -> float | str | None:
+        """The bias; `"auto"` only while the number of classes is unknown."""
+        if self._logit_bias == "auto" and self.num_classes is not None:
+            return self._matched_logit_bias
+        return self._logit_bias
+
+    @functools.cached_property
+    def _matched_logit_bias(self) -> float:
+        return matching.automatic(self, "logit_bias")
+
+    def formula(self, log_p: Tensor) -> Tensor:
+        """Loss of the log-probability of the true class, elementwise."""
+        raise TypeError(
+            f"{type(self).__name__} has no `formula(self, log_p)`: a subclass "
+            "of RobustLoss must define it"
+        )
+
+    @property
+    def has_formula(self) -> bool:
+        """Whether this is a loss of the true-class probability alone."""
+        return type(self).formula is not RobustLoss.formula
+
+    def error_powers(self) -> dict[float, float] | None:
+        """Error `d loss / d logit` as powers of `p`, if it is a sum of them.
+
+        Maps each power to its coefficient; calibration is then exact.
+        """
+        return None
+
+    def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
+        """Loss of soft targets, both of shape (N, num_classes)."""
+        # A class of target 0 must not bring in an infinite loss.
+        safe = ops.where(targets == 0, 0.0, log_p)
+        return ops.sum(targets * self.formula(safe), axis=-1)
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> Tensor:
+        """Return the reduced loss."""
+        # Keras would cast `y_true` to the dtype of the loss and so round
+        # labels. The values are computed first; Keras then reduces them.
+        y_true, y_pred = _tensor(y_true), _tensor(y_pred, float)
+        labels = _labels.as_labels(y_true, y_pred)
+        if not self._seen_concrete_batch:
+            self._seen_concrete_batch = _first_batch.check(
+                y_true,
+                y_pred,
+                labels,
+                from_logits=self.from_logits,
+                ignore_class=self.ignore_class,
+            )
+        values = self.call(y_true, y_pred)
+        if sample_weight is not None:
+            sample_weight = _per_sample(_tensor(sample_weight), values)
+        if labels is not None and self.ignore_class is not None:
+            values = (values, ops.not_equal(labels, self.ignore_class))
+        return self._reduce(values, y_pred, sample_weight)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return one value per sample, in the leading shape of `y_pred`."""
+        y_true, y_pred = _tensor(y_true), _tensor(y_pred, float)
+        num_classes = _labels.check_class_count(y_pred, self.num_classes)
+        loss = self._resolved(num_classes)
+        dtype = keras.backend.result_type(self.dtype, "float32")
+        labels = _labels.as_labels(y_true, y_pred)
+        shape = ops.shape(y_pred)[:-1]
+
+        rows = ops.reshape(y_pred, (-1, num_classes))
+        logits = self._logits(rows, dtype)
+        if labels is None:
+            targets = ops.cast(ops.reshape(y_true, (-1, num_classes)), dtype)
+            valid = _is_distribution(targets)
+            values = loss._values_of_targets(targets, logits)
+        else:
+            labels = ops.reshape(labels, (-1,))
+            index, valid = _labels.safe_index(labels, num_classes)
+            values = loss._values_of_labels(index, logits)
+        if not self.from_logits:
+            # Written so that NaN is not valid either.
+            valid = ops.logical_and(valid, ops.all(rows >= 0, axis=-1))
+        values = ops.where(valid, values, float("nan"))
+        if labels is not None and self.ignore_class is not None:
+            values = ops.where(labels == self.ignore_class, 0.0, values)
+        if len(y_pred.shape) != 2:
+            values = ops.reshape(values, shape)
+        return ops.cast(values, self.dtype)
+
+    def _values_of_labels(self, index: Tensor, logits: Tensor) -> Tensor:
+        log_p = _transforms.log_probability(index, logits)
+        if self.logit_bias:
+            log_p = _transforms.biased(log_p, self.logit_bias)
+        return self.formula(log_p)
+
+    def _values_of_targets(self, targets: Tensor, logits: Tensor) -> Tensor:
+        if self.logit_bias:
+            logits = logits + self.logit_bias * targets
+        return self.target_formula(targets, ops.log_softmax(logits, axis=-1))
+
+    def _logits(self, y_pred: Tensor, dtype: str) -> Tensor:
+        if not self.from_logits:
+            return _transforms.log_of_probabilities(y_pred, dtype)
+        logits = ops.cast(y_pred, dtype)
+        if self.logit_clip is not None:
+            logits = _transforms.clip(logits, self.logit_clip)
+        return logits
+
+    def _resolved(self, num_classes: Any) -> RobustLoss:
+        """This loss, or its copy for a class count learned only now."""
+        config = self.get_config()
+        if self.num_classes is not None or "auto" not in config.values():
+            return self
+        if not isinstance(num_classes, int):
+            raise ValueError(
+                f'{self.name} has an "auto" hyperparameter, and the shape of '
+                "`y_pred` does not tell the number of classes: pass "
+                "`num_classes` to the loss"
+            )
+        if num_classes not in self._for_class_count:
+            config["num_classes"] = num_classes
+            self._for_class_count[num_classes] = self.from_config(config)
+        return self._for_class_count[num_classes]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument, `"auto"` kept as `"auto"`."""
+        return {
+            **self._hyperparameters,
+            "num_classes": self.num_classes,
+            "from_logits": self.from_logits,
+            "logit_bias": self._logit_bias,
+            "logit_clip": self.logit_clip,
+            "ignore_class": self.ignore_class,
+            **super().get_config(),
+            "dtype": self.dtype,
+        }
+
+
+class _Reduction(keras.losses.Loss):
+    """Lets Keras mask, weigh and reduce values that come as `y_true`."""
+
+    def call(self, y_true, y_pred):
+        if not isinstance(y_true, tuple):
+            return y_true
+        return _Mask(name="mask", dtype=self.dtype)(y_true)
+
+
+class _Mask(keras.layers.Layer):
+    """Attaches a mask to values, which only a layer may do by public means."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        values, _ = inputs
+        return values
+
+    def compute_mask(self, inputs, previous_mask=None):
+        _, keep = inputs
+        return ops.cast(keep, "bool")
+
+
+def _tensor(x: Tensor, kind: type | None = None) -> Tensor:
+    """`x` as a tensor in its own dtype, at least a floating one for `float`."""
+    x = ops.convert_to_tensor(x)
+    if kind is float and not keras.backend.is_float_dtype(
+        keras.backend.standardize_dtype(x.dtype)
+    ):
+        return ops.cast(x, keras.config.floatx())
+    return x
+
+
+def _is_distribution(targets: Tensor) -> Tensor:
+    sums_to_one = ops.abs(ops.sum(targets, axis=-1) - 1) < 1e-2
+    return ops.logical_and(sums_to_one, ops.all(targets >= 0, axis=-1))
+
+
+def _per_sample(weights: Tensor, values: Tensor) -> Tensor:
+    """Weights of the leading axes, given trailing axes of size 1."""
+    missing = len(values.shape) - len(weights.shape)
+    leading = tuple(values.shape)[: len(weights.shape)]
+    if missing > 0 and len(weights.shape) > 0:
+        fits = all(
+            w in (1, None, v) or v is None
+            for w, v in zip(weights.shape, leading, strict=True)
+        )
+        if fits:
+            shape = (*ops.shape(weights), *(1,) * missing)
+            return ops.reshape(weights, shape)
+    return weights
