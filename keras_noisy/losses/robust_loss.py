@@ -116,7 +116,7 @@ class RobustLoss(keras.losses.Loss):
     >>> float(loss([0, 1], [[0.0, 0.0], [0.0, 0.0]]))  # 1 - sqrt(1 / 2)
     0.29289...
     >>> Root(num_classes=100, logit_bias="auto").logit_bias
-    2.5...
+    2.48...
 
     References:
         - Staats, Thamm, Rosenow: Calibrated losses for noisy labels with
@@ -180,9 +180,15 @@ class RobustLoss(keras.losses.Loss):
         number of classes, and the attribute shows the number.
         """
         self._hyperparameters = values
+        automatic = [k for k, v in self.get_config().items() if v == "auto"]
+        if len(automatic) > 1:
+            raise ValueError(
+                f"Only one of `{'` and `'.join(automatic)}` can be "
+                '"auto": each alone restores the error of few classes'
+            )
         for name, value in values.items():
             setattr(self, name, value)
-            if isinstance(value, str) and value == "auto":
+            if name in automatic:
                 if name not in self.references:
                     raise invalid(name, value, 'a number: it has no "auto"')
                 if self.num_classes is not None:

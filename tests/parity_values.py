@@ -1,0 +1,46 @@
+"""Print values and gradients of seeded inputs as JSON, for test_parity.py."""
+
+import json
+
+import numpy as np
+from helpers import CATALOGUE, build
+from keras import ops
+
+from keras_noisy.calibration._gradient import gradient
+
+TRANSFORMS = {
+    "plain": {"from_logits": True},
+    "bias": {"from_logits": True, "logit_bias": 3.0},
+    "clip": {"from_logits": True, "logit_clip": 1.0},
+    "probabilities": {},
+    "automatic bias": {"from_logits": True, "logit_bias": "auto"},
+}
+
+
+def main():
+    rng = np.random.default_rng(0)
+    logits = (2 * rng.normal(size=(16, 50))).astype("float32")
+    exponentials = np.exp(logits.astype("float64"))
+    p = exponentials / exponentials.sum(axis=1, keepdims=True)
+    p = p.astype("float32")
+    labels = rng.integers(50, size=16)
+    soft = rng.dirichlet(np.ones(50), size=16).astype("float32")
+    results = {}
+    for name in CATALOGUE:
+        for transform, arguments in TRANSFORMS.items():
+            inputs = logits if "from_logits" in arguments else p
+            for kind, y in {"labels": labels, "soft": soft}.items():
+                loss = build(name, **arguments)
+                value = ops.convert_to_numpy(loss.call(y, inputs))
+                slope = gradient(
+                    lambda x, y=y, loss=loss: loss.call(y, x), inputs
+                )
+                results[f"{name}, {transform}, {kind}"] = [
+                    np.asarray(value).tolist(),
+                    slope.tolist(),
+                ]
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()

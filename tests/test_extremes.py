@@ -1,0 +1,148 @@
+"""Gradients at the logit gaps that networks produce."""
+
+import keras
+import numpy as np
+import pytest
+import reference
+from helpers import CATALOGUE, build, catalogue, expected, values
+from keras import ops
+
+from keras_noisy.calibration._gradient import gradient
+
+EPSILON = {"float32": 2e-4, "bfloat16": 2e-2, "float16": 4e-3}
+SMALLEST = {"float32": 1e-6, "bfloat16": 1e-6, "float16": 1e-6}
+
+
+def true_gradient(name, targets, z, **transforms):
+    """By central differences of the float64 formula in log-space margins."""
+    result = np.zeros_like(z)
+    for k in range(z.shape[-1]):
+        step = 1e-6 * max(1.0, np.abs(z).max())
+        shift = step * (np.arange(z.shape[-1]) == k)
+        up = expected(name, targets, z + shift, **transforms)
+        down = expected(name, targets, z - shift, **transforms)
+        result[..., k] = (up - down) / (2 * step)
+    return result
+
+
+@catalogue
+@pytest.mark.parametrize("dtype", EPSILON)
+@pytest.mark.parametrize("gap", [10, 100, 1e4])
+@pytest.mark.parametrize("bias", [None, 5.0, 90.0])
+@pytest.mark.parametrize("soft", [False, True], ids=["labels", "one-hot"])
+def test_gradients_are_finite_and_right(name, dtype, gap, bias, soft):
+    # Confident and right, confident and wrong, one class ruled out.
+    z = np.array([[gap, 0, 0, 0], [0, gap, 0, 0], [-gap, 0, 1, 2]], "float32")
+    z = np.asarray(
+        ops.convert_to_numpy(ops.cast(ops.cast(z, dtype), "float32"))
+    )
+    labels = np.zeros(3, int)
+    targets = reference.one_hot(labels, 4)
+    loss = build(name, from_logits=True, logit_bias=bias)
+    slopes = gradient(
+        lambda x: loss.call(targets if soft else labels, ops.cast(x, dtype)), z
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        truth = true_gradient(name, targets, z.astype("float64"), bias=bias)
+    # Where float64 overflows too, the loss is flat or a straight line.
+    truth = np.nan_to_num(truth, nan=0.0)
+    comparable = np.isfinite(expected_values(name, targets, z, bias))
+    assert np.all(np.isfinite(slopes))
+    np.testing.assert_allclose(
+        slopes[comparable],
+        truth[comparable],
+        rtol=EPSILON[dtype],
+        atol=SMALLEST[dtype] + 1e-3 * EPSILON[dtype],
+    )
+    assert np.all(np.isfinite(values(loss, labels, z)))
+
+
+def expected_values(name, targets, z, bias):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return expected(name, targets, z.astype("float64"), bias=bias)
+
+
+@catalogue
+def test_error_of_a_hopeless_sample_is_relative_not_rounded_away(name):
+    """At p = 1e-12 the gradient is small for MAE, but not wrong."""
+    z = np.array([[-27.6, 0.0, 0.0]], "float32")
+    loss = build(name, from_logits=True)
+    slope = gradient(lambda x: loss.call([0], x), z)[0, 0]
+    p = 1 / (1 + 2 * np.exp(27.6))
+    exact = {
+        "CrossEntropy": -1.0,
+        "MAE": -2 * p,
+        "GCE": -(p**0.7),
+        "GCE 0.1": -(p**0.1),
+        "GCE 1": -p,
+    }
+    assert set(exact) == set(CATALOGUE)
+    assert slope == pytest.approx(exact[name], rel=1e-4)
+
+
+@catalogue
+def test_a_class_ruled_out_by_minus_infinity(name):
+    z = np.array([[0.0, 1.0, -np.inf], [0.0, 1.0, -np.inf]], "float32")
+    loss = build(name, from_logits=True, logit_bias=1.0)
+    slopes = gradient(lambda x: loss.call([0, 2], x), z)
+    assert np.all(np.isfinite(slopes))
+    assert slopes[0, 0] < 0 < slopes[0, 1]
+
+
+@catalogue
+@pytest.mark.parametrize("dtype", EPSILON)
+@pytest.mark.parametrize("gap", [5, 10, 13, 16, 100, 1e4])
+def test_gradients_through_a_softmax_are_finite(name, dtype, gap):
+    z = np.array([[gap, 0, 0], [0, gap, 0]], "float32")
+    loss = build(name, logit_bias=3.0)
+
+    def value(x):
+        return loss.call([0, 0], ops.softmax(ops.cast(x, dtype)))
+
+    slopes = gradient(value, z)
+    assert np.all(np.isfinite(slopes))
+    if gap <= 10:
+        exact = gradient(
+            lambda x: build(name, from_logits=True, logit_bias=3.0).call(
+                [0, 0], x
+            ),
+            z,
+        )
+        np.testing.assert_allclose(
+            slopes, exact, rtol=20 * EPSILON[dtype], atol=2 * EPSILON[dtype]
+        )
+
+
+@catalogue
+def test_the_zero_vector_can_be_clipped(name):
+    loss = build(name, from_logits=True, logit_clip=1.0)
+    slopes = gradient(lambda x: loss.call([0], x), np.zeros((1, 3), "float32"))
+    assert np.all(np.isfinite(slopes))
+    assert slopes[0, 0] < 0
+
+
+@catalogue
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("ends_in", ["logits", "softmax"])
+def test_mixed_precision_fit(name, policy, ends_in):
+    keras.config.set_dtype_policy(policy)
+    softmax = ends_in == "softmax"
+    inputs = keras.Input((8,))
+    # Gaps of a hundred in float16, where published losses turn to NaN.
+    outputs = keras.layers.Dense(
+        10, kernel_initializer=keras.initializers.RandomNormal(stddev=40.0)
+    )(inputs)
+    if softmax:
+        outputs = keras.layers.Softmax()(outputs)
+    model = keras.Model(inputs, outputs)
+    loss = build(name, num_classes=10, from_logits=not softmax, logit_bias=2.0)
+    model.compile(keras.optimizers.SGD(0.01), loss)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 8)).astype("float32")
+    before = model.get_weights()
+    history = model.fit(x, rng.integers(10, size=64), epochs=20, verbose=0)
+    assert np.all(np.isfinite(history.history["loss"]))
+    assert all(np.all(np.isfinite(w)) for w in model.get_weights())
+    assert any(
+        np.any(a != b) for a, b in zip(before, model.get_weights(), strict=True)
+    )

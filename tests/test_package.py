@@ -1,0 +1,93 @@
+"""What the package loads, depends on and documents."""
+
+import doctest
+import importlib
+import importlib.metadata
+import pkgutil
+import re
+from pathlib import Path
+
+import keras
+import pytest
+from helpers import BACKENDS, run_python
+
+import keras_noisy
+
+PACKAGE = Path(keras_noisy.__file__).parent
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages([str(PACKAGE)], "keras_noisy.")
+]
+
+
+def test_import_loads_only_the_chosen_backend():
+    chosen = keras.backend.backend()
+    code = "import sys, keras_noisy; print(*sorted(sys.modules))"
+    loaded = set(run_python("-c", code, backend=chosen).split())
+    assert "keras_noisy.losses.mae" in loaded
+    heavy = {*BACKENDS, "matplotlib", "sklearn", "tensorflow_datasets"}
+    before = "import sys, keras; print(*sorted(sys.modules))"
+    keras_alone = set(run_python("-c", before, backend=chosen).split())
+    assert not (loaded - keras_alone) & heavy
+
+
+def test_import_adds_less_than_a_fifth_of_a_second():
+    code = (
+        "import time, keras; start = time.perf_counter(); import keras_noisy; "
+        "print(time.perf_counter() - start)"
+    )
+    backend = keras.backend.backend()
+    times = [float(run_python("-c", code, backend=backend)) for _ in range(3)]
+    assert min(times) < 0.2
+
+
+def test_run_time_needs_are_keras_and_numpy():
+    needs = importlib.metadata.requires("keras-noisy")
+    required = [need for need in needs if "extra ==" not in need]
+    names = {re.match(r"[\w-]+", need).group() for need in required}
+    assert names == {"keras", "numpy"}
+
+
+def test_only_public_keras_is_used():
+    private = "keras" + ".src"
+    for file in PACKAGE.rglob("*.py"):
+        assert private not in file.read_text(), file
+
+
+def test_typed():
+    assert (PACKAGE / "py.typed").exists()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_in_docstrings(module):
+    results = doctest.testmod(
+        importlib.import_module(module), optionflags=doctest.ELLIPSIS
+    )
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        getattr(module, name)
+        for module in (keras_noisy.losses, keras_noisy.calibration)
+        for name in module.__all__
+        if name != "LogitDistribution"
+    ],
+    ids=lambda thing: thing.__name__,
+)
+def test_public_docstrings_are_complete(thing):
+    sections = ["Args:", "Returns:", "Raises:", "Example:", "References:"]
+    positions = [thing.__doc__.find(section) for section in sections]
+    assert -1 not in positions
+    assert positions == sorted(positions)
+    assert ">>>" in thing.__doc__
+
+
+def test_python_blocks_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    readme = (PACKAGE.parent / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len(blocks) >= 3
+    # Later blocks go on from earlier ones, as a reader does.
+    exec("\n".join(blocks), {"__name__": "readme"})

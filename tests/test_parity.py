@@ -1,0 +1,35 @@
+"""The same seeded inputs give the same losses on every backend."""
+
+import json
+
+import keras
+import numpy as np
+import parity_values
+import pytest
+from helpers import BACKENDS, TESTS, run_python
+
+OTHERS = [name for name in BACKENDS if name != keras.backend.backend()]
+
+
+@pytest.fixture(scope="module")
+def own():
+    return results_of(keras.backend.backend())
+
+
+def results_of(backend):
+    output = run_python(TESTS / "parity_values.py", backend=backend)
+    return json.loads(output.splitlines()[-1])
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_values_and_gradients(own, other):
+    theirs = results_of(other)
+    assert own.keys() == theirs.keys()
+    assert len(own) >= 5 * 2 * len(parity_values.TRANSFORMS)
+    for case, (value, slope) in own.items():
+        np.testing.assert_allclose(
+            value, theirs[case][0], rtol=1e-6, atol=1e-6, err_msg=case
+        )
+        np.testing.assert_allclose(
+            slope, theirs[case][1], rtol=1e-5, atol=1e-6, err_msg=case
+        )

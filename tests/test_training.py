@@ -1,0 +1,221 @@
+"""The losses in `fit`, `evaluate` and `predict`, on the backend in use."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import build, catalogue, number, values
+from keras import ops
+
+from keras_noisy import GCE, MAE, CrossEntropy, MAEStar, RobustLoss
+
+
+def clusters(num_classes, per_class=8, features=16, spread=0.1):
+    """Points around one centre per class."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(num_classes, features))
+    labels = np.repeat(np.arange(num_classes), per_class)
+    x = centres[labels] + spread * rng.normal(size=(len(labels), features))
+    order = rng.permutation(len(labels))
+    return x[order].astype("float32"), labels[order]
+
+
+def classifier(num_classes, activation="softmax", features=16, units=64):
+    return keras.Sequential(
+        [
+            keras.Input((features,)),
+            keras.layers.Dense(units, activation="relu"),
+            keras.layers.Dense(num_classes, activation=activation),
+        ]
+    )
+
+
+@catalogue
+@pytest.mark.parametrize("label_format", ["labels", "column", "one-hot"])
+def test_fit_evaluate_predict(name, label_format):
+    x, labels = clusters(5, per_class=24)
+    y = {"labels": labels, "column": labels[:, None]}.get(
+        label_format, keras.utils.to_categorical(labels, 5)
+    )
+    model = classifier(5)
+    loss = build(name, num_classes=5)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    model.fit(x, y, epochs=12, batch_size=16, verbose=0)
+    value, accuracy = model.evaluate(x, y, batch_size=len(x), verbose=0)
+    predictions = model.predict(x, verbose=0)
+    assert accuracy > 0.95
+    assert value == pytest.approx(number(loss(y, predictions)), rel=1e-5)
+
+
+def test_one_argument_learns_a_hundred_classes_where_mae_does_not():
+    """A convolutional model that ends in softmax, as it stands."""
+    rng = np.random.default_rng(0)
+    patterns = rng.normal(size=(100, 8, 8, 1))
+    labels = rng.integers(100, size=3000)
+    x = patterns[labels] + 0.3 * rng.normal(size=(3000, 8, 8, 1))
+    accuracies = {}
+    for loss in (MAEStar(num_classes=100), MAE()):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [
+                keras.Input((8, 8, 1)),
+                keras.layers.Conv2D(16, 3, activation="relu"),
+                keras.layers.Flatten(),
+                keras.layers.Dense(100, activation="softmax"),
+            ]
+        )
+        model.compile(
+            keras.optimizers.SGD(0.02, momentum=0.9), loss, metrics=["accuracy"]
+        )
+        model.fit(x, labels, epochs=4, batch_size=32, verbose=0)
+        accuracies[loss.name] = model.evaluate(x, labels, verbose=0)[1]
+    star, plain = accuracies.values()
+    assert star > 0.9
+    assert plain < 0.5 * star
+
+
+def test_wrong_labels_are_left_alone():
+    """On 40 % wrong labels cross-entropy memorises, MAE* does not."""
+    x, labels = clusters(20, per_class=30, features=32, spread=0.4)
+    rng = np.random.default_rng(1)
+    wrong = rng.random(len(labels)) < 0.4
+    shifted = (labels + rng.integers(1, 20, len(labels))) % 20
+    noisy = np.where(wrong, shifted, labels)
+    accuracy, memorised = {}, {}
+    for loss in (MAEStar(num_classes=20), CrossEntropy()):
+        keras.utils.set_random_seed(0)
+        model = classifier(20, features=32, units=256)
+        model.compile(keras.optimizers.Adam(0.003), loss)
+        model.fit(x, noisy, epochs=40, batch_size=64, verbose=0)
+        predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
+        accuracy[type(loss)] = np.mean(predicted == labels)
+        memorised[type(loss)] = np.mean(predicted[wrong] == noisy[wrong])
+    assert accuracy[MAEStar] > 0.9 > 0.75 > accuracy[CrossEntropy]
+    assert memorised[MAEStar] < 0.2 < 0.7 < memorised[CrossEntropy]
+
+
+def test_segmentation_with_ignored_pixels_and_class_axis_of_three_dimensions():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 6, 6, 3)).astype("float32")
+    y = np.argmax(x, axis=-1)
+    y[:, 0] = 255
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            keras.layers.Conv2D(3, 1, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.1), GCE(ignore_class=255))
+    model.fit(x, y, epochs=60, verbose=0)
+    correct = np.argmax(model.predict(x, verbose=0), axis=-1) == y
+    assert correct[:, 1:].mean() > 0.95
+
+
+def test_sequences_with_a_keras_mask():
+    tokens = np.array([[1, 2, 3, 0, 0], [4, 5, 0, 0, 0]])
+    labels = np.array([[0, 1, 2, 0, 0], [1, 0, 0, 0, 0]])
+    model = keras.Sequential(
+        [
+            keras.Input((5,)),
+            keras.layers.Embedding(6, 4, mask_zero=True),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile("sgd", MAE())
+    value = model.evaluate(tokens, labels, verbose=0)
+    predictions = model.predict(tokens, verbose=0)
+    per_step = values(MAE(), labels, predictions)
+    assert value == pytest.approx(per_step[tokens > 0].mean(), rel=1e-5)
+
+
+def test_sample_weight_in_fit():
+    x, labels = clusters(5)
+    weights = np.random.default_rng(0).uniform(size=len(x)).astype("float32")
+    model = classifier(5)
+    model.compile("sgd", MAE())
+    value = model.evaluate(
+        x, labels, sample_weight=weights, batch_size=len(x), verbose=0
+    )
+    per_sample = values(MAE(), labels, model.predict(x, verbose=0))
+    assert value == pytest.approx((weights * per_sample).mean(), rel=1e-5)
+
+
+class Steep(RobustLoss):
+    """A user's loss, whose automatic bias needs a derivative."""
+
+    def formula(self, log_p):
+        return 1 - ops.exp(3 * log_p)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [MAEStar(), GCE(q="auto"), Steep(logit_bias="auto")],
+    ids=lambda loss: loss.name,
+)
+def test_automatic_arguments_are_found_while_a_step_is_compiled(loss):
+    x, labels = clusters(30)
+    model = classifier(30)
+    model.compile("sgd", loss)
+    model.fit(x, labels, verbose=0)
+    given = type(loss).from_config({**loss.get_config(), "num_classes": 30})
+    predictions = model.predict(x, verbose=0)
+    assert model.evaluate(x, labels, batch_size=len(x), verbose=0) == (
+        pytest.approx(number(given(labels, predictions)), rel=1e-5)
+    )
+
+
+def test_a_wrong_label_leaves_the_weights_finite_and_shows_in_the_loss():
+    x, labels = clusters(5)
+    model = classifier(5)
+    loss = MAE()
+    model.compile("sgd", loss)
+    model.fit(x, labels, verbose=0)
+    labels[0] = -1
+    if keras.backend.backend() == "torch":
+        # Its training step is not compiled, so that it may have seen a batch.
+        assert loss(labels[1:], model.predict(x[1:], verbose=0)) > 0
+    history = model.fit(x, labels, epochs=2, batch_size=8, verbose=0)
+    assert np.all(np.isnan(history.history["loss"]))
+    assert all(np.all(np.isfinite(w)) for w in model.get_weights())
+
+
+def test_fit_tells_that_logits_need_from_logits():
+    """At once where a step is not compiled, by a NaN loss elsewhere."""
+    x, labels = clusters(5)
+    model = classifier(5, activation=None)
+    model.compile("sgd", MAE())
+    if keras.backend.backend() == "torch":
+        with pytest.raises(ValueError, match="from_logits=True"):
+            model.fit(x, labels, verbose=0)
+    else:
+        history = model.fit(x, labels, verbose=0)
+        assert np.isnan(history.history["loss"][0])
+    model.compile("sgd", MAE(), run_eagerly=True)
+    if keras.backend.backend() != "jax":
+        with pytest.raises(ValueError, match="from_logits=True"):
+            model.fit(x, labels, verbose=0)
+
+
+def test_two_outputs_with_different_class_counts():
+    inputs = keras.Input((16,))
+    outputs = [
+        keras.layers.Dense(20, activation="softmax", name="many")(inputs),
+        keras.layers.Dense(3, activation="softmax", name="few")(inputs),
+    ]
+    model = keras.Model(inputs, outputs)
+    loss = MAEStar()
+    model.compile("sgd", loss=[loss, loss])
+    x, labels = clusters(20)
+    history = model.fit(x, [labels, labels % 3], verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+
+
+def test_gradient_accumulation_and_compiled_steps():
+    x, labels = clusters(5)
+    model = classifier(5)
+    model.compile(
+        keras.optimizers.SGD(0.1, gradient_accumulation_steps=2),
+        MAEStar(),
+        jit_compile=keras.backend.backend() != "torch",
+    )
+    history = model.fit(x, labels, epochs=2, verbose=0)
+    assert np.all(np.isfinite(history.history["loss"]))
