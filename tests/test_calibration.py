@@ -184,6 +184,16 @@ def test_clip_weakens_the_error():
     assert clipped == pytest.approx(-0.1 * 0.99, rel=0.05)
 
 
+def test_powers_of_a_class_are_not_those_of_a_changed_formula():
+    class Halved(MAE):
+        def formula(self, log_p):
+            return super().formula(log_p) / 2
+
+    assert average_error(Halved(), 20) == pytest.approx(
+        average_error(MAE(), 20) / 2, rel=1e-4
+    )
+
+
 def test_logit_bias_shifts_the_curve():
     z = np.linspace(-3, 3, 7)
     np.testing.assert_allclose(

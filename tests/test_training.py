@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from helpers import build, catalogue, number, values
 from keras import ops
+from reference import cross_entropy, loss_values
 
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar, RobustLoss
 
@@ -193,6 +194,41 @@ def test_fit_tells_that_logits_need_from_logits():
     if keras.backend.backend() != "jax":
         with pytest.raises(ValueError, match="from_logits=True"):
             model.fit(x, labels, verbose=0)
+
+
+def test_softmax_outputs_taken_for_logits_mean_the_same_everywhere():
+    """TensorFlow would silently put the inputs of the softmax in place."""
+    x, labels = clusters(5)
+    model = classifier(5)
+    loss = CrossEntropy(from_logits=True)
+    model.compile("sgd", loss)
+    if keras.backend.backend() == "torch":
+        with pytest.warns(UserWarning, match="from_logits=False"):
+            value = model.evaluate(x, labels, batch_size=len(x), verbose=0)
+    else:
+        value = model.evaluate(x, labels, batch_size=len(x), verbose=0)
+    targets = np.eye(5)[labels]
+    predictions = model.predict(x, verbose=0)
+    exact = loss_values(cross_entropy, targets, predictions).mean()
+    assert value == pytest.approx(exact, rel=1e-5)
+
+
+def test_sequences_of_unknown_length():
+    model = keras.Sequential(
+        [
+            keras.Input((None, 16)),
+            keras.layers.Dense(30, activation="softmax"),
+        ]
+    )
+    model.compile("sgd", MAEStar())
+    x, labels = clusters(30)
+    x, labels = x.reshape(24, 10, 16), labels.reshape(24, 10)
+    history = model.fit(x, labels, verbose=0)
+    soft = keras.utils.to_categorical(labels, 30)
+    assert model.evaluate(x, soft, verbose=0) == pytest.approx(
+        model.evaluate(x, labels[..., None], verbose=0), rel=1e-5
+    )
+    assert np.isfinite(history.history["loss"][0])
 
 
 def test_two_outputs_with_different_class_counts():

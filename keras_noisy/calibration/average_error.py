@@ -70,7 +70,8 @@ def average_error(
     -0.1328881
 
     References:
-        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
     num_classes = integer("num_classes", num_classes, 2)
     logit_std = real("logit_std", logit_std, 0, closed="low")
@@ -91,9 +92,19 @@ def rebuilt(loss: RobustLoss, **changes) -> RobustLoss:
 def _method(loss: RobustLoss):
     if loss.logit_clip is not None or not loss.has_formula:
         return _sampled
-    if loss.error_powers() is not None:
+    if _names_powers(type(loss)) and loss.error_powers() is not None:
         return _from_moments
     return _integrated
+
+
+def _names_powers(loss_class: type) -> bool:
+    # Powers inherited by a class with a formula of its own are not its own.
+    for base in loss_class.__mro__:
+        if "error_powers" in vars(base):
+            return True
+        if "formula" in vars(base):
+            return False
+    return False
 
 
 def _from_moments(loss, num_classes, z, logit_std):

@@ -62,7 +62,8 @@ def matched_logit_bias(
     4.842412
 
     References:
-        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
     num_classes = integer("num_classes", num_classes, 2)
     reference_classes = integer("reference_classes", reference_classes, 2)
@@ -141,7 +142,8 @@ def matched_hyperparameter(
     0.37875
 
     References:
-        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
     num_classes = integer("num_classes", num_classes, 2)
     reference_classes = integer("reference_classes", reference_classes, 2)
@@ -180,16 +182,18 @@ def matched_hyperparameter(
     return _bisected(excess, grid[chosen], grid[chosen + 1])
 
 
-def automatic(loss: RobustLoss, name: str) -> float:
-    """The value of the argument `name` of a loss that says `"auto"`."""
-    bias = name == "logit_bias"
-    if loss.num_classes <= REFERENCE_CLASSES:
+def automatic(
+    loss: RobustLoss, name: str, num_classes: int, logit_std: float = 1.0
+) -> float:
+    """The value of an argument that is `"auto"`, `logit_bias` or another."""
+    if name == "logit_bias":
+        return matched_logit_bias(loss, num_classes, logit_std=logit_std)
+    reference = loss.references[name]
+    if num_classes <= REFERENCE_CLASSES:
         # Few classes start by themselves.
-        return 0.0 if bias else loss.references[name]
-    if bias:
-        return matched_logit_bias(loss, loss.num_classes)
-    reference = rebuilt(loss, **{name: loss.references[name]})
-    return matched_hyperparameter(reference, name, loss.num_classes)
+        return reference
+    loss = rebuilt(loss, **{name: reference})
+    return matched_hyperparameter(loss, name, num_classes, logit_std=logit_std)
 
 
 def _first_bracket(

@@ -8,10 +8,7 @@ import keras
 import numpy as np
 
 from keras_noisy.calibration.average_error import rebuilt
-from keras_noisy.calibration.matching import (
-    matched_hyperparameter,
-    matched_logit_bias,
-)
+from keras_noisy.calibration.matching import automatic
 
 if TYPE_CHECKING:
     from keras_noisy.losses import RobustLoss
@@ -94,7 +91,8 @@ def calibrate(loss: RobustLoss, model: keras.Model, x: Any) -> RobustLoss:
     2...
 
     References:
-        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
     logits = model_logits(model, x)
     num_classes, logit_std = logits.shape[-1], float(logits.std())
@@ -104,20 +102,12 @@ def calibrate(loss: RobustLoss, model: keras.Model, x: Any) -> RobustLoss:
             f"model has {num_classes} outputs. Build the loss with "
             f"num_classes={num_classes}"
         )
-    config = loss.get_config()
-    names = [name for name, value in config.items() if value == "auto"]
-    values: dict[str, Any] = {"num_classes": num_classes}
-    for name in names or ["logit_bias"]:
-        if name == "logit_bias":
-            values[name] = matched_logit_bias(
-                loss, num_classes, logit_std=logit_std
-            )
-        elif num_classes > 10:
-            reference = rebuilt(loss, **{name: loss.references[name]})
-            values[name] = matched_hyperparameter(
-                reference, name, num_classes, logit_std=logit_std
-            )
-    return rebuilt(loss, **values)
+    names = [k for k, v in loss.get_config().items() if v == "auto"]
+    values = {
+        name: automatic(loss, name, num_classes, logit_std)
+        for name in names or ["logit_bias"]
+    }
+    return rebuilt(loss, num_classes=num_classes, **values)
 
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:

@@ -24,8 +24,8 @@ class MAEStar(MAE):
     loss = 2 * (1 - softmax(z)[y_true])
     ```
 
-    The authors' own table of biases is not public; `logit_bias` follows from
-    their matching rule, see `keras_noisy.calibration.matched_logit_bias`.
+    The bias is computed by the paper's matching rule, not read off its table,
+    see `keras_noisy.calibration.matched_logit_bias`.
 
     Args:
         num_classes: Number of classes, an integer of at least 2. Defaults to
@@ -50,7 +50,8 @@ class MAEStar(MAE):
     4.842412
 
     References:
-        - Staats, Thamm, Rosenow, AAAI 2025, arXiv 2306.05497
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
         - Ghosh, Kumar, Sastry, Robust loss functions under label noise for
           deep neural networks, AAAI 2017
     """

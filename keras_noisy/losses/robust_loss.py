@@ -119,8 +119,9 @@ class RobustLoss(keras.losses.Loss):
     2.48...
 
     References:
-        - Staats, Thamm, Rosenow: Calibrated losses for noisy labels with
-          many classes (logit bias), AAAI 2025, arXiv 2306.05497
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning (logit bias), AAAI 2025,
+          arXiv 2306.05497
         - Wei et al., Mitigating memorization of noisy labels by clipping the
           model's prediction (LogitClip), ICML 2023, arXiv 2212.04055
     """
@@ -192,7 +193,8 @@ class RobustLoss(keras.losses.Loss):
                 if name not in self.references:
                     raise invalid(name, value, 'a number: it has no "auto"')
                 if self.num_classes is not None:
-                    setattr(self, name, matching.automatic(self, name))
+                    value = matching.automatic(self, name, self.num_classes)
+                    setattr(self, name, value)
 
     @property
     def logit_bias(self) -> float | str | None:
@@ -203,7 +205,7 @@ class RobustLoss(keras.losses.Loss):
 
     @functools.cached_property
     def _matched_logit_bias(self) -> float:
-        return matching.automatic(self, "logit_bias")
+        return matching.automatic(self, "logit_bias", self.num_classes)
 
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
@@ -303,8 +305,10 @@ class RobustLoss(keras.losses.Loss):
 
     def _resolved(self, num_classes: Any) -> RobustLoss:
         """This loss, or its copy for a class count learned only now."""
+        if self.num_classes is not None:
+            return self
         config = self.get_config()
-        if self.num_classes is not None or "auto" not in config.values():
+        if "auto" not in config.values():
             return self
         if not isinstance(num_classes, int):
             raise ValueError(
