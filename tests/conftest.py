@@ -6,6 +6,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+if keras.backend.backend() == "torch":
+    import torch
+
+    # Small tensors on one thread, as several only wait for each other.
+    torch.set_num_threads(1)
+
 
 def pytest_report_header():
     return f"keras {keras.__version__}, backend {keras.backend.backend()}"

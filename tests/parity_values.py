@@ -11,6 +11,7 @@ from keras_noisy.calibration._gradient import gradient
 TRANSFORMS = {
     "plain": {"from_logits": True},
     "bias": {"from_logits": True, "logit_bias": 3.0},
+    "negative bias": {"from_logits": True, "logit_bias": -3.0},
     "clip": {"from_logits": True, "logit_clip": 1.0},
     "probabilities": {},
     "automatic bias": {"from_logits": True, "logit_bias": "auto"},

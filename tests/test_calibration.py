@@ -165,6 +165,30 @@ def test_integration_agrees_with_sampling(loss_class, num_classes):
         )
 
 
+def test_far_from_the_middle_nothing_cancels():
+    """With two classes p is a sigmoid of one normal variable."""
+    x = np.arange(-12, 12, 0.001)
+    weights = np.exp(-(x**2) / 2)
+    weights /= weights.sum()
+    for z in (-50.0, -20.0, 15.0, 30.0, 50.0):
+        log_p = -np.logaddexp(0, x - z)
+        log_rest = -np.logaddexp(0, z - x)
+        for loss, power, factor in (
+            (CrossEntropy(), 0.0, -1.0),
+            (MAE(), 1.0, -2.0),
+            (GCE(), 0.7, -1.0),
+        ):
+            exact = factor * np.exp(power * log_p + log_rest) @ weights
+            assert average_error(loss, 2, z) == pytest.approx(exact, rel=1e-9)
+
+
+def test_an_ignored_class_plays_no_part_in_calibration():
+    arguments = {"from_logits": True, "logit_clip": 3.0}
+    assert average_error(MAE(ignore_class=0, **arguments), 10) == (
+        average_error(MAE(**arguments), 10)
+    )
+
+
 @pytest.mark.parametrize("num_classes", [2, 10, 1_000, 1_000_000])
 def test_losses_without_a_formula_are_sampled(num_classes):
     exact = 0.5 / num_classes - 1
@@ -272,6 +296,9 @@ class Flat(RobustLoss):
     [
         (lambda: average_error(MAE(), 1), "num_classes=1"),
         (lambda: average_error(MAE(), 10, 0.0, -1.0), "logit_std=-1.0"),
+        (lambda: average_error(MAE(), 10, 0.0, 11.0), "logit_std=11.0"),
+        (lambda: average_error(MAE(), 10, np.inf), "z=inf"),
+        (lambda: average_error(MAE, 10), r"such as `MAE\(\)`"),
         (lambda: matched_logit_bias(MAE(), 10.5), "num_classes=10.5"),
         (lambda: matched_hyperparameter(GCE(), "p", 10), "name='p'"),
         (lambda: matched_hyperparameter(MAE(), "q", 10), "of MAE"),

@@ -146,3 +146,49 @@ def test_mixed_precision_fit(name, policy, ends_in):
     assert any(
         np.any(a != b) for a, b in zip(before, model.get_weights(), strict=True)
     )
+
+
+@catalogue
+@pytest.mark.parametrize("offset", [0.0, 100.0, 1e4])
+def test_a_common_offset_of_the_logits_changes_nothing(name, offset):
+    z = np.array([[offset, offset - 8.0]], "float32")
+    targets = np.array([[1.0, 0.0]])
+    loss = build(name, from_logits=True)
+    np.testing.assert_allclose(
+        values(loss, [0], z), expected(name, targets, z), rtol=1e-3, atol=3e-7
+    )
+
+
+@catalogue
+@pytest.mark.parametrize("bias", [-5.0, -14.0, -20.0])
+def test_a_negative_bias_lowers_even_a_confident_label(name, bias):
+    z = np.array([[-bias, 0.0], [14.0, 0.0]], "float32")
+    targets = np.array([[1.0, 0.0], [1.0, 0.0]])
+    exact = expected(name, targets, z, bias=bias)
+    loss = build(name, from_logits=True, logit_bias=bias)
+    for y in ([0, 0], targets):
+        np.testing.assert_allclose(
+            values(loss, y, z), exact, rtol=1e-5, atol=1e-6
+        )
+
+
+@catalogue
+@pytest.mark.parametrize("gap", [60.0, 85.0, 87.0, 89.0])
+def test_weighted_gradients_through_a_softmax_do_not_overflow(name, gap):
+    z = np.array([[0.0, gap], [gap, 0.0]], "float32")
+    loss = build(name)
+    slopes = gradient(lambda x: 1024.0 * loss.call([0, 0], ops.softmax(x)), z)
+    assert np.all(np.isfinite(slopes))
+
+
+@catalogue
+def test_half_precision_losses_are_summed_in_float32(name):
+    z = np.zeros((4096, 3), "float32")
+    z[:, 1] = 60.0
+    labels = np.zeros(4096, int)
+    result = build(name, from_logits=True, dtype="float16")(labels, z)
+    assert keras.backend.standardize_dtype(result.dtype) == "float16"
+    exact = build(name, from_logits=True)(labels, z)
+    assert float(ops.convert_to_numpy(result)) == pytest.approx(
+        float(ops.convert_to_numpy(exact)), rel=1e-3
+    )

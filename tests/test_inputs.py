@@ -57,9 +57,10 @@ def test_shapes_that_do_not_fit_are_named(labels, predictions):
         MAE()(np.zeros(labels, int), np.full(predictions, 1 / 3, "float32"))
 
 
-def test_one_output_is_no_classifier():
+@pytest.mark.parametrize("shape", [(), (4, 1)])
+def test_one_output_is_no_classifier(shape):
     with pytest.raises(ValueError, match="two outputs, one per class"):
-        MAE()(np.zeros((4, 1)), np.ones((4, 1), "float32"))
+        MAE()(np.zeros(shape), np.full(shape, 0.3, "float32"))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -110,10 +111,37 @@ def test_label_outside_the_range(bad, dtype):
 
 def test_float_labels_must_be_whole():
     loss = MAE(reduction=None)
-    labels = np.array([0.0, 1.5, 2.0, np.nan], "float32")
-    with pytest.raises(ValueError, match=r"y_true=1\.5"):
-        loss(labels, UNIFORM)
-    assert np.isnan(values(loss, labels, UNIFORM)).tolist() == [0, 1, 0, 1]
+    for bad in (1.5, np.nan, np.inf, -np.inf, -1.0, 3.0, 1e30):
+        labels = np.array([0.0, bad, 2.0, 1.0], "float32")
+        with pytest.raises(ValueError, match=r"y_true="):
+            loss(labels, UNIFORM)
+        assert np.isnan(values(loss, labels, UNIFORM)).tolist() == [0, 1, 0, 0]
+
+
+def test_labels_too_large_for_32_bits_are_not_wrapped_into_the_range():
+    with pytest.raises(ValueError, match="y_true=4294967297"):
+        MAE()(np.array([0, 2**32 + 1, 1, 2]), UNIFORM)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "label", "ignored"),
+    [
+        ("uint8", 255, -1),
+        ("uint8", 44, 300),
+        ("int8", -1, 255),
+        ("bool", 1, -1),
+    ],
+)
+def test_ignored_class_is_not_wrapped_into_the_dtype_of_the_labels(
+    dtype, label, ignored
+):
+    p = random_probabilities(2, 260).astype("float32")
+    labels = np.array([0, label], dtype)
+    loss = MAE(ignore_class=ignored)
+    plain = MAE()
+    np.testing.assert_array_equal(
+        values(loss, labels, p), values(plain, labels, p)
+    )
 
 
 @catalogue
@@ -200,6 +228,7 @@ def test_class_count_is_checked_against_the_predictions():
         ),
         ({"logit_clip": 1.0}, "`logit_clip` needs `from_logits=True`"),
         ({"ignore_class": 0.5}, "an integer.*ignore_class=0.5"),
+        ({"ignore_class": 2**40}, "less than 2"),
         ({"reduction": "median"}, "reduction"),
     ],
 )

@@ -45,6 +45,22 @@ def test_auto_stays_auto():
     )
 
 
+class Scaled(GCE):
+    """A subclass that adds a hyperparameter to those of its parent."""
+
+    def __init__(self, scale=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.set_hyperparameters(scale=scale)
+
+
+def test_a_subclass_keeps_the_hyperparameters_of_its_parent():
+    again = Scaled.from_config(Scaled(scale=2.0, q=0.3).get_config())
+    assert (again.q, again.scale) == (0.3, 2.0)
+    with pytest.raises(ValueError, match=r'it has no "auto".*scale'):
+        Scaled(scale="auto")
+    assert GCE(q="auto", name="auto", num_classes=20).q < 0.7
+
+
 @catalogue
 def test_keras_serialisation(name):
     loss = build(name, num_classes=20)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import integer, real
+from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration._gradient import gradient
 from keras_noisy.calibration._log_sum import log_sum
 from keras_noisy.calibration._moments import moment
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from keras_noisy.losses import RobustLoss
 
 #: Logits drawn per value of z where only sampling helps.
-SAMPLED_LOGITS = 4_000_000
+SAMPLED_LOGITS = 2_000_000
 
 
 def average_error(
@@ -48,7 +48,7 @@ def average_error(
             `"auto"`, takes part.
         num_classes: Number of classes, an integer of at least 2.
         z: Logit of the true class, a number or an array. Defaults to `0.0`.
-        logit_std: Standard deviation of the logits, a number of at least 0.
+        logit_std: Standard deviation of the logits, a number in [0, 10].
             Defaults to `1.0`.
 
     Returns:
@@ -74,8 +74,10 @@ def average_error(
           large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
     num_classes = integer("num_classes", num_classes, 2)
-    logit_std = real("logit_std", logit_std, 0, closed="low")
+    logit_std = real("logit_std", logit_std, 0, 10, closed="low high")
     points = np.asarray(z, "float64")
+    if not np.all(np.abs(points) <= 100):
+        raise invalid("z", z, "numbers in [-100, 100]")
     loss = rebuilt(loss, num_classes=num_classes)
     error = _method(loss)
     errors = error(loss, num_classes, points.ravel(), logit_std)
@@ -86,6 +88,8 @@ def average_error(
 
 def rebuilt(loss: RobustLoss, **changes) -> RobustLoss:
     """A copy of `loss` with some arguments changed."""
+    if not hasattr(loss, "automatic_arguments") or isinstance(loss, type):
+        raise invalid("loss", loss, "a loss of keras_noisy, such as `MAE()`")
     return type(loss).from_config({**loss.get_config(), **changes})
 
 
@@ -124,7 +128,7 @@ def _integrated(loss, num_classes, z, logit_std):
 
 
 def _sampled(loss, num_classes, z, logit_std):
-    loss = rebuilt(loss, from_logits=True, reduction=None)
+    loss = rebuilt(loss, from_logits=True, reduction=None, ignore_class=None)
     rows = max(4, SAMPLED_LOGITS // num_classes)
     logits = np.random.default_rng(0).standard_normal(
         (rows, num_classes), dtype="float32"

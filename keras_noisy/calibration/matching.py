@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -80,10 +80,10 @@ def matched_logit_bias(
     bracket = _first_bracket(np.linspace(0.0, high, 129), excess)
     if bracket is None:
         raise ValueError(
-            f"No logit bias in [0, {high:.1f}] gives {loss.name} the average "
-            f"error {target:.4g} with {num_classes} classes, which it has "
-            f"with {reference_classes}. Try other `reference_classes`, or set "
-            "`logit_bias` to a number"
+            f"No logit bias in [0, {high:.1f}] gives {type(loss).__name__} the "
+            f"average error {target:.4g} with {num_classes} classes, which it "
+            f"has with {reference_classes}. Try other `reference_classes`, or "
+            "set `logit_bias` to a number"
         )
     while bracket[1] - bracket[0] > 1e-10:
         grid = np.linspace(*bracket, 33)
@@ -147,7 +147,7 @@ def matched_hyperparameter(
     """
     num_classes = integer("num_classes", num_classes, 2)
     reference_classes = integer("reference_classes", reference_classes, 2)
-    start = loss.get_config().get(name)
+    start: Any = getattr(loss, name, None)
     if isinstance(start, bool) or not isinstance(start, int | float):
         raise invalid(
             "name",
@@ -172,9 +172,9 @@ def matched_hyperparameter(
     brackets = np.flatnonzero(values[:-1] * values[1:] <= 0)
     if len(brackets) == 0:
         raise ValueError(
-            f"No `{name}` in [{low:g}, {high:g}] gives {loss.name} the "
-            f"average error {target:.4g} with {num_classes} classes, which it "
-            f"has with {name}={start:g} and {reference_classes} classes. Try "
+            f"No `{name}` in [{low:g}, {high:g}] gives {type(loss).__name__} "
+            f"the average error {target:.4g} with {num_classes} classes, which "
+            f"it has with {name}={start:g} and {reference_classes}. Try "
             "other `bounds` or `reference_classes`, or a logit bias"
         )
     distances = np.abs(np.log(grid[brackets] / start))

@@ -102,10 +102,9 @@ def calibrate(loss: RobustLoss, model: keras.Model, x: Any) -> RobustLoss:
             f"model has {num_classes} outputs. Build the loss with "
             f"num_classes={num_classes}"
         )
-    names = [k for k, v in loss.get_config().items() if v == "auto"]
     values = {
         name: automatic(loss, name, num_classes, logit_std)
-        for name in names or ["logit_bias"]
+        for name in loss.automatic_arguments() or ["logit_bias"]
     }
     return rebuilt(loss, num_classes=num_classes, **values)
 

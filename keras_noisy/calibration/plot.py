@@ -62,8 +62,7 @@ def plot_average_error(
         ) from error
     if not isinstance(losses, Mapping):
         losses = {loss.name: loss for loss in losses}
-    if z is None:
-        z = np.linspace(-4.0, 12.0, 121)
+    z = np.linspace(-4.0, 12.0, 121) if z is None else np.asarray(z)
 
     figure = Figure(figsize=(7, 5), layout="constrained")
     curves, histogram = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

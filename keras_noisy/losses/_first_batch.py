@@ -14,18 +14,18 @@ Tensor = Any
 def check(
     y_true: Tensor,
     y_pred: Tensor,
-    labels: Tensor | None,
     *,
+    targets: bool,
     from_logits: bool,
     ignore_class: int | None,
 ) -> bool:
     """Raise on a batch that cannot be meant; False while values are traced."""
     predictions = _concrete(y_pred)
-    given = _concrete(y_true if labels is None else labels)
+    given = _concrete(y_true)
     if predictions is None or given is None:
         return False
     _check_predictions(predictions, from_logits)
-    if labels is None:
+    if targets:
         _check_targets(given)
     else:
         _check_labels(given, predictions.shape[-1], ignore_class)
@@ -33,11 +33,14 @@ def check(
 
 
 def _concrete(x: Tensor) -> np.ndarray | None:
+    if not ops.is_tensor(x):
+        return np.asarray(x)
     # TensorFlow's symbolic and PyTorch's meta tensors raise
-    # NotImplementedError, JAX's tracers a TypeError.
+    # NotImplementedError, JAX's tracers a TypeError, and tensors inside
+    # PyTorch's function transforms a RuntimeError.
     try:
         return np.asarray(ops.convert_to_numpy(x))
-    except (NotImplementedError, TypeError):
+    except (NotImplementedError, TypeError, RuntimeError):
         return None
 
 
@@ -68,7 +71,7 @@ def _check_predictions(y_pred: np.ndarray, from_logits: bool) -> None:
             "Expected `y_pred` to hold probabilities: no negative entries and "
             f"rows that sum to 1. Received entries from {low:g} to {high:g} "
             "and rows that sum to "
-            f"{float(np.sum(y_pred[..., :], axis=-1).flat[0]):g} (the first). "
+            f"{float(np.sum(y_pred, axis=-1).flat[0]):g} (the first). "
             "If the model returns logits, build the loss with "
             "`from_logits=True`; otherwise end the model in a softmax."
         )

@@ -18,10 +18,10 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
     """
     shape, outputs = tuple(y_true.shape), tuple(y_pred.shape)
     if len(shape) == len(outputs) - 1 and _agree(shape, outputs[:-1]):
-        return y_true
+        return widened(y_true)
     if len(shape) == len(outputs) and _agree(shape[:-1], outputs[:-1]):
         if shape[-1] == 1:
-            return ops.squeeze(y_true, -1)
+            return widened(ops.squeeze(y_true, -1))
         if shape[-1] is not None and _agree(shape[-1:], outputs[-1:]):
             return None
     raise ValueError(
@@ -33,27 +33,32 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
     )
 
 
+def widened(labels: Tensor) -> Tensor:
+    """Labels in a dtype that holds every class count and `ignore_class`."""
+    dtype = keras.backend.standardize_dtype(labels.dtype)
+    if dtype in ("int32", "int64") or keras.backend.is_float_dtype(dtype):
+        return labels
+    # JAX has no int64 by default; there large unsigned labels turn negative,
+    # which is just as invalid.
+    large = dtype in ("uint32", "uint64")
+    wide = large and keras.backend.backend() != "jax"
+    return ops.cast(labels, "int64" if wide else "int32")
+
+
 def safe_index(labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
     """Labels brought into [0, num_classes), and which of them were there."""
-    dtype = keras.backend.standardize_dtype(labels.dtype)
-    if keras.backend.is_float_dtype(dtype):
-        whole = ops.equal(labels, ops.floor(labels))
-        index = ops.where(whole, ops.mod(labels, num_classes), 0)
-        valid = ops.equal(index, labels)
-        return ops.cast(index, "int32"), valid
-    if dtype not in ("int32", "int64"):
-        # A class count does not fit into the uint8 of labels that happen to
-        # be small. JAX has no int64 by default; there large unsigned labels
-        # turn negative, which is just as invalid.
-        large = dtype in ("uint32", "uint64")
-        wide = large and keras.backend.backend() != "jax"
-        labels = ops.cast(labels, "int64" if wide else "int32")
+    if keras.backend.is_float_dtype(
+        keras.backend.standardize_dtype(labels.dtype)
+    ):
+        whole = ops.logical_and(labels == ops.floor(labels), labels >= 0)
+        valid = ops.logical_and(whole, labels < num_classes)
+        return ops.cast(ops.where(valid, labels, 0), "int32"), valid
     # The remainder is the label itself exactly where the label is in range.
-    index = ops.mod(labels, num_classes)
-    return index, ops.equal(index, labels)
+    index = labels % num_classes
+    return index, index == labels
 
 
-def check_class_count(y_pred: Tensor, num_classes: int | None) -> Any:
+def class_count(y_pred: Tensor, num_classes: int | None) -> Any:
     """The number of classes, from `y_pred` or else from `num_classes`."""
     if len(y_pred.shape) == 0 or y_pred.shape[-1] == 1:
         raise ValueError(

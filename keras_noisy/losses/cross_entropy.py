@@ -56,5 +56,5 @@ class CrossEntropy(RobustLoss):
         return -log_p
 
     def error_powers(self) -> dict[float, float]:
-        """The error `p - 1` as powers of `p`."""
-        return {0.0: -1.0, 1.0: 1.0}
+        """The error is `-(1 - p)`."""
+        return {0.0: -1.0}

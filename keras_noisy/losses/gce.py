@@ -64,8 +64,8 @@ class GCE(RobustLoss):
 
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        return -expm1(self.q * log_p) / self.q
+        return expm1(self.q * log_p) / -self.q
 
     def error_powers(self) -> dict[float, float]:
-        """The error `-p ** q (1 - p)` as powers of `p`."""
-        return {self.q: -1.0, self.q + 1: 1.0}
+        """The error is `-p ** q (1 - p)`."""
+        return {self.q: -1.0}

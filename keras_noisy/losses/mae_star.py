@@ -5,7 +5,7 @@ from typing import Unpack
 import keras
 
 from keras_noisy.losses.mae import MAE
-from keras_noisy.losses.robust_loss import LossArguments
+from keras_noisy.losses.robust_loss import SharedArguments
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -61,7 +61,7 @@ class MAEStar(MAE):
         num_classes: int | None = None,
         *,
         logit_bias: float | str | None = "auto",
-        **kwargs: Unpack[LossArguments],
+        **kwargs: Unpack[SharedArguments],
     ):
         super().__init__(
             num_classes=num_classes, logit_bias=logit_bias, **kwargs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, ClassVar, TypedDict
 
 import keras
@@ -15,17 +14,22 @@ from keras_noisy.losses import _first_batch, _labels, _transforms
 Tensor = Any
 
 
-class LossArguments(TypedDict, total=False):
-    """The arguments that every loss takes besides its hyperparameters."""
+class SharedArguments(TypedDict, total=False):
+    """The arguments of every loss besides its hyperparameters."""
 
-    num_classes: int | None
     from_logits: bool
-    logit_bias: float | str | None
     logit_clip: float | None
     ignore_class: int | None
     reduction: str | None
     name: str | None
     dtype: Any
+
+
+class LossArguments(SharedArguments, total=False):
+    """The shared arguments of losses that do not set these two themselves."""
+
+    num_classes: int | None
+    logit_bias: float | str | None
 
 
 class RobustLoss(keras.losses.Loss):
@@ -52,7 +56,9 @@ class RobustLoss(keras.losses.Loss):
     the dtype of the loss. A sample with a label outside `[0, num_classes)`,
     with a negative probability, or with targets that are no distribution has
     the loss NaN and gradient zero; where the first batch that the loss sees
-    outside a compiled step shows one, a ValueError names it.
+    outside a compiled step shows one, a ValueError names it. This holds for
+    masked samples and samples of weight 0 too: give padding an
+    `ignore_class`.
 
     Args:
         num_classes: Number of classes, an integer of at least 2. Optional:
@@ -68,7 +74,8 @@ class RobustLoss(keras.losses.Loss):
             no bias.
         logit_clip: Largest Euclidean norm of the logits of a sample, a
             positive number; longer ones are scaled down to it. Needs
-            `from_logits=True`, since probabilities do not tell the norm.
+            `from_logits=True`, since probabilities do not tell the norm, and
+            finite logits.
             Defaults to `None`, no clip.
         ignore_class: Integer label of samples to leave out, such as -1 or
             255; the mean is then over the other samples. It has no meaning
@@ -100,7 +107,9 @@ class RobustLoss(keras.losses.Loss):
     Example:
 
     A loss of your own is a subclass with a `formula` of the log-probability
-    of the true class. Labels, logits, bias, clip and saving come with it:
+    of the true class. Labels, logits, bias, clip and saving come with it.
+    Hyperparameters go through `set_hyperparameters`, so that they are saved
+    and that calibration knows them:
 
     >>> import keras
     >>> import keras_noisy
@@ -161,17 +170,22 @@ class RobustLoss(keras.losses.Loss):
                     "from_logits=False"
                 )
         if ignore_class is not None:
-            ignore_class = integer("ignore_class", ignore_class)
+            ignore_class = integer("ignore_class", ignore_class, -(2**31))
+            if ignore_class >= 2**31:
+                raise invalid("ignore_class", ignore_class, "less than 2**31")
         self.num_classes = num_classes
         self.from_logits = from_logits
         self.logit_clip = logit_clip
         self.ignore_class = ignore_class
         self._logit_bias = logit_bias
+        self._matched_bias: float | None = None
         self._hyperparameters: dict[str, Any] = {}
         self._seen_concrete_batch = False
         self._for_class_count: dict[int, RobustLoss] = {}
         self._reduce = _Reduction(
-            name=self.name, reduction=reduction, dtype=dtype
+            name=self.name,
+            reduction=reduction,
+            dtype=keras.backend.result_type(self.dtype, "float32"),
         )
 
     def set_hyperparameters(self, **values: Any) -> None:
@@ -180,32 +194,44 @@ class RobustLoss(keras.losses.Loss):
         Those named in `references` may be `"auto"`: they are matched to the
         number of classes, and the attribute shows the number.
         """
-        self._hyperparameters = values
-        automatic = [k for k, v in self.get_config().items() if v == "auto"]
+        self._hyperparameters = {**self._hyperparameters, **values}
+        for name, value in values.items():
+            setattr(self, name, value)
+            if _is_auto(value) and name not in self.references:
+                raise invalid(name, value, 'a number: it has no "auto"')
+        automatic = self.automatic_arguments()
         if len(automatic) > 1:
             raise ValueError(
                 f"Only one of `{'` and `'.join(automatic)}` can be "
                 '"auto": each alone restores the error of few classes'
             )
-        for name, value in values.items():
-            setattr(self, name, value)
-            if name in automatic:
-                if name not in self.references:
-                    raise invalid(name, value, 'a number: it has no "auto"')
-                if self.num_classes is not None:
-                    value = matching.automatic(self, name, self.num_classes)
-                    setattr(self, name, value)
+        if automatic and self.num_classes is not None:
+            name = automatic[0]
+            if name != "logit_bias":
+                value = matching.automatic(self, name, self.num_classes)
+                setattr(self, name, value)
+
+    def automatic_arguments(self) -> list[str]:
+        """Names of the arguments that were given as `"auto"`."""
+        config = self.get_config()
+        names = [*self.references, "logit_bias"]
+        return [name for name in names if _is_auto(config.get(name))]
 
     @property
     def logit_bias(self) -> float | str | None:
         """The bias; `"auto"` only while the number of classes is unknown."""
         if self._logit_bias == "auto" and self.num_classes is not None:
-            return self._matched_logit_bias
+            if self._matched_bias is None:
+                self._matched_bias = matching.automatic(
+                    self, "logit_bias", self.num_classes
+                )
+            return self._matched_bias
         return self._logit_bias
 
-    @functools.cached_property
-    def _matched_logit_bias(self) -> float:
-        return matching.automatic(self, "logit_bias", self.num_classes)
+    @property
+    def _bias(self) -> float:
+        bias = self.logit_bias
+        return bias if isinstance(bias, float) else 0.0
 
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
@@ -220,7 +246,7 @@ class RobustLoss(keras.losses.Loss):
         return type(self).formula is not RobustLoss.formula
 
     def error_powers(self) -> dict[float, float] | None:
-        """Error `d loss / d logit` as powers of `p`, if it is a sum of them.
+        """Error `d loss / d logit` over `1 - p` as powers of `p`, if it is one.
 
         Maps each power to its coefficient; calibration is then exact.
         """
@@ -237,14 +263,17 @@ class RobustLoss(keras.losses.Loss):
     ) -> Tensor:
         """Return the reduced loss."""
         # Keras would cast `y_true` to the dtype of the loss and so round
-        # labels. The values are computed first; Keras then reduces them.
-        y_true, y_pred = _tensor(y_true), _tensor(y_pred, float)
+        # labels. The values are computed first; Keras then reduces them, in
+        # float32 at least, as half precision overflows in sums.
+        given = y_true
+        y_true, y_pred = _tensor(y_true), _floating(y_pred)
+        _labels.class_count(y_pred, self.num_classes)
         labels = _labels.as_labels(y_true, y_pred)
         if not self._seen_concrete_batch:
             self._seen_concrete_batch = _first_batch.check(
-                y_true,
+                given,
                 y_pred,
-                labels,
+                targets=labels is None,
                 from_logits=self.from_logits,
                 ignore_class=self.ignore_class,
             )
@@ -252,63 +281,70 @@ class RobustLoss(keras.losses.Loss):
         if sample_weight is not None:
             sample_weight = _per_sample(_tensor(sample_weight), values)
         if labels is not None and self.ignore_class is not None:
-            values = (values, ops.not_equal(labels, self.ignore_class))
-        return self._reduce(values, y_pred, sample_weight)
+            values = (values, labels != self.ignore_class)
+        loss = self._reduce(values, y_pred, sample_weight)
+        return _transforms.cast(loss, self.dtype)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample, in the leading shape of `y_pred`."""
-        y_true, y_pred = _tensor(y_true), _tensor(y_pred, float)
-        num_classes = _labels.check_class_count(y_pred, self.num_classes)
+        y_true, y_pred = _tensor(y_true), _floating(y_pred)
+        num_classes = _labels.class_count(y_pred, self.num_classes)
         loss = self._resolved(num_classes)
         dtype = keras.backend.result_type(self.dtype, "float32")
         labels = _labels.as_labels(y_true, y_pred)
-        shape = ops.shape(y_pred)[:-1]
+        shape = None
+        if len(y_pred.shape) != 2:
+            shape = ops.shape(y_pred)[:-1]
+            y_pred = ops.reshape(y_pred, (-1, num_classes))
+            if labels is None:
+                y_true = ops.reshape(y_true, (-1, num_classes))
+            else:
+                labels = ops.reshape(labels, (-1,))
 
-        rows = ops.reshape(y_pred, (-1, num_classes))
-        logits = self._logits(rows, dtype)
+        logits = self._logits(y_pred, dtype)
         if labels is None:
-            targets = ops.cast(ops.reshape(y_true, (-1, num_classes)), dtype)
+            targets = _transforms.cast(y_true, dtype)
             valid = _is_distribution(targets)
             values = loss._values_of_targets(targets, logits)
         else:
-            labels = ops.reshape(labels, (-1,))
             index, valid = _labels.safe_index(labels, num_classes)
             values = loss._values_of_labels(index, logits)
         if not self.from_logits:
             # Written so that NaN is not valid either.
-            valid = ops.logical_and(valid, ops.all(rows >= 0, axis=-1))
+            valid = ops.logical_and(valid, ops.all(y_pred >= 0, axis=-1))
         values = ops.where(valid, values, float("nan"))
         if labels is not None and self.ignore_class is not None:
             values = ops.where(labels == self.ignore_class, 0.0, values)
-        if len(y_pred.shape) != 2:
+        if shape is not None:
             values = ops.reshape(values, shape)
-        return ops.cast(values, self.dtype)
+        return _transforms.cast(values, self.dtype)
 
     def _values_of_labels(self, index: Tensor, logits: Tensor) -> Tensor:
+        if self._bias < 0:
+            # Where p is near 1 it is rounded too much to be lowered later.
+            one_hot = ops.one_hot(index, ops.shape(logits)[-1])
+            logits = logits + self._bias * ops.cast(one_hot, logits.dtype)
         log_p = _transforms.log_probability(index, logits)
-        if self.logit_bias:
-            log_p = _transforms.biased(log_p, self.logit_bias)
+        if self._bias > 0:
+            log_p = _transforms.biased(log_p, self._bias)
         return self.formula(log_p)
 
     def _values_of_targets(self, targets: Tensor, logits: Tensor) -> Tensor:
-        if self.logit_bias:
-            logits = logits + self.logit_bias * targets
+        if self._bias:
+            logits = logits + self._bias * targets
         return self.target_formula(targets, ops.log_softmax(logits, axis=-1))
 
     def _logits(self, y_pred: Tensor, dtype: str) -> Tensor:
         if not self.from_logits:
             return _transforms.log_of_probabilities(y_pred, dtype)
-        logits = ops.cast(y_pred, dtype)
+        logits = _transforms.cast(y_pred, dtype)
         if self.logit_clip is not None:
             logits = _transforms.clip(logits, self.logit_clip)
         return logits
 
     def _resolved(self, num_classes: Any) -> RobustLoss:
         """This loss, or its copy for a class count learned only now."""
-        if self.num_classes is not None:
-            return self
-        config = self.get_config()
-        if "auto" not in config.values():
+        if self.num_classes is not None or not self.automatic_arguments():
             return self
         if not isinstance(num_classes, int):
             raise ValueError(
@@ -317,7 +353,7 @@ class RobustLoss(keras.losses.Loss):
                 "`num_classes` to the loss"
             )
         if num_classes not in self._for_class_count:
-            config["num_classes"] = num_classes
+            config = {**self.get_config(), "num_classes": num_classes}
             self._for_class_count[num_classes] = self.from_config(config)
         return self._for_class_count[num_classes]
 
@@ -360,14 +396,22 @@ class _Mask(keras.layers.Layer):
         return ops.cast(keep, "bool")
 
 
-def _tensor(x: Tensor, kind: type | None = None) -> Tensor:
-    """`x` as a tensor in its own dtype, at least a floating one for `float`."""
-    x = ops.convert_to_tensor(x)
-    if kind is float and not keras.backend.is_float_dtype(
-        keras.backend.standardize_dtype(x.dtype)
-    ):
-        return ops.cast(x, keras.config.floatx())
-    return x
+def _tensor(x: Tensor) -> Tensor:
+    """`x` as a tensor in its own dtype."""
+    return x if ops.is_tensor(x) else ops.convert_to_tensor(x)
+
+
+def _floating(x: Tensor) -> Tensor:
+    """`x` as a tensor of floating numbers."""
+    x = _tensor(x)
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if keras.backend.is_float_dtype(dtype):
+        return x
+    return ops.cast(x, keras.config.floatx())
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
 
 
 def _is_distribution(targets: Tensor) -> Tensor:
