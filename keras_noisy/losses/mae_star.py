@@ -12,10 +12,10 @@ from keras_noisy.losses.robust_loss import SharedArguments
 class MAEStar(MAE):
     """MAE that also learns with many classes, by a calibrated logit bias.
 
-    The first choice for noisy labels: as robust as `MAE`, no hyperparameter
-    to tune. The bias is such that a fresh network of `num_classes` classes
-    receives the error that one of 10 classes receives from `MAE`. Up to 10
-    classes it is 0 and `MAEStar` is `MAE`.
+    For noisy labels at any number of classes, with nothing to tune. The bias
+    is such that a fresh network of `num_classes` classes receives the error
+    that one of 10 classes receives from `MAE`; up to 10 classes it is 0 and
+    `MAEStar` is `MAE`. Late in training it memorises more than `MAE`.
 
     Formula:
 
