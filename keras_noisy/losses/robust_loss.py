@@ -9,7 +9,12 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration import matching
-from keras_noisy.losses import _first_batch, _labels, _transforms
+from keras_noisy.losses import (
+    _first_batch,
+    _labels,
+    _reduction,
+    _transforms,
+)
 
 Tensor = Any
 
@@ -182,7 +187,7 @@ class RobustLoss(keras.losses.Loss):
         self._hyperparameters: dict[str, Any] = {}
         self._seen_concrete_batch = False
         self._for_class_count: dict[int, RobustLoss] = {}
-        self._reduce = _Reduction(
+        self._reduce = _reduction.Reduction(
             name=self.name,
             reduction=reduction,
             dtype=keras.backend.result_type(self.dtype, "float32"),
@@ -279,7 +284,9 @@ class RobustLoss(keras.losses.Loss):
             )
         values = self.call(y_true, y_pred)
         if sample_weight is not None:
-            sample_weight = _per_sample(_tensor(sample_weight), values)
+            sample_weight = _reduction.per_sample(
+                _tensor(sample_weight), values
+            )
         if labels is not None and self.ignore_class is not None:
             values = (values, labels != self.ignore_class)
         loss = self._reduce(values, y_pred, sample_weight)
@@ -371,31 +378,6 @@ class RobustLoss(keras.losses.Loss):
         }
 
 
-class _Reduction(keras.losses.Loss):
-    """Lets Keras mask, weigh and reduce values that come as `y_true`."""
-
-    def call(self, y_true, y_pred):
-        if not isinstance(y_true, tuple):
-            return y_true
-        return _Mask(name="mask", dtype=self.dtype)(y_true)
-
-
-class _Mask(keras.layers.Layer):
-    """Attaches a mask to values, which only a layer may do by public means."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def call(self, inputs):
-        values, _ = inputs
-        return values
-
-    def compute_mask(self, inputs, previous_mask=None):
-        _, keep = inputs
-        return ops.cast(keep, "bool")
-
-
 def _tensor(x: Tensor) -> Tensor:
     """`x` as a tensor in its own dtype."""
     return x if ops.is_tensor(x) else ops.convert_to_tensor(x)
@@ -417,18 +399,3 @@ def _is_auto(value: Any) -> bool:
 def _is_distribution(targets: Tensor) -> Tensor:
     sums_to_one = ops.abs(ops.sum(targets, axis=-1) - 1) < 1e-2
     return ops.logical_and(sums_to_one, ops.all(targets >= 0, axis=-1))
-
-
-def _per_sample(weights: Tensor, values: Tensor) -> Tensor:
-    """Weights of the leading axes, given trailing axes of size 1."""
-    missing = len(values.shape) - len(weights.shape)
-    leading = tuple(values.shape)[: len(weights.shape)]
-    if missing > 0 and len(weights.shape) > 0:
-        fits = all(
-            w in (1, None, v) or v is None
-            for w, v in zip(weights.shape, leading, strict=True)
-        )
-        if fits:
-            shape = (*ops.shape(weights), *(1,) * missing)
-            return ops.reshape(weights, shape)
-    return weights

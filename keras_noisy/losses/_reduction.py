@@ -1,0 +1,48 @@
+"""Masks, weights and reduction, which Keras does, by public means."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+class Reduction(keras.losses.Loss):
+    """Lets Keras mask, weigh and reduce values that come as `y_true`."""
+
+    def call(self, y_true, y_pred):
+        if not isinstance(y_true, tuple):
+            return y_true
+        return _Mask(name="mask", dtype=self.dtype)(y_true)
+
+
+class _Mask(keras.layers.Layer):
+    """Attaches a mask to values, which only a layer may do by public means."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        values, _ = inputs
+        return values
+
+    def compute_mask(self, inputs, previous_mask=None):
+        _, keep = inputs
+        return ops.cast(keep, "bool")
+
+
+def per_sample(weights: Tensor, values: Tensor) -> Tensor:
+    """Weights of the leading axes, given trailing axes of size 1."""
+    missing = len(values.shape) - len(weights.shape)
+    leading = tuple(values.shape)[: len(weights.shape)]
+    if missing > 0 and len(weights.shape) > 0:
+        fits = all(
+            w in (1, None, v) or v is None
+            for w, v in zip(weights.shape, leading, strict=True)
+        )
+        if fits:
+            shape = (*ops.shape(weights), *(1,) * missing)
+            return ops.reshape(weights, shape)
+    return weights
