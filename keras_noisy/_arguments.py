@@ -46,3 +46,17 @@ def integer(name: str, value: object, low: int | None = None) -> int:
     if low is not None and value < low:
         raise invalid(name, value, expected)
     return int(value)
+
+
+def real_or_auto(name: str, value: object, *interval, **ends) -> float | str:
+    """`value` as a float inside an interval, or `"auto"`."""
+    if isinstance(value, str) and value == "auto":
+        return value
+    return real(name, value, *interval, **ends, alternative=', or "auto"')
+
+
+def boolean(name: str, value: object) -> bool:
+    """`value` if it is True or False."""
+    if not isinstance(value, bool):
+        raise invalid(name, value, "True or False")
+    return value

@@ -4,40 +4,185 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import reference
 from keras import ops
 
-import keras_noisy
+from keras_noisy import losses
 
 TESTS = Path(__file__).parent
 BACKENDS = ("tensorflow", "jax", "torch")
 
-#: name: (class, hyperparameters, float64 formula)
+
+@dataclass
+class Entry:
+    """A loss with hyperparameters, and its float64 formula."""
+
+    loss_class: type
+    formula: Callable[..., np.ndarray]
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    #: Those that depend on the number of classes.
+    of_class_count: Callable[[int], dict[str, Any]] = lambda num_classes: {}
+    #: Those that the formula takes in another form.
+    of_formula: dict[str, Any] | None = None
+
+    def arguments(self, num_classes):
+        return {**self.hyperparameters, **self.of_class_count(num_classes)}
+
+    def formula_arguments(self, num_classes):
+        if self.of_formula is not None:
+            return self.of_formula
+        return self.arguments(num_classes)
+
+
+def transition(num_classes):
+    """Different rates for different classes, none of them 0."""
+    rates = np.linspace(0.1, 0.3, num_classes)
+    matrix = np.tile(rates[:, None] / (num_classes - 1), num_classes)
+    np.fill_diagonal(matrix, 1 - rates)
+    return {"T": matrix.tolist()}
+
+
+def uneven_prior(num_classes):
+    shares = np.arange(1.0, num_classes + 1)
+    return {"prior": (shares / shares.sum()).tolist()}
+
+
+TRUE_GRADIENT = {"stop_weight_gradient": False}
+
+#: A new loss joins every test by its entry here; without one a test fails.
 CATALOGUE = {
-    "CrossEntropy": (keras_noisy.CrossEntropy, {}, reference.cross_entropy),
-    "MAE": (keras_noisy.MAE, {}, reference.mae),
-    "GCE": (keras_noisy.GCE, {}, reference.gce),
-    "GCE 0.1": (keras_noisy.GCE, {"q": 0.1}, reference.gce),
-    "GCE 1": (keras_noisy.GCE, {"q": 1.0}, reference.gce),
+    "CrossEntropy": Entry(losses.CrossEntropy, reference.cross_entropy),
+    "MAE": Entry(losses.MAE, reference.mae),
+    "MAEStar": Entry(
+        losses.MAEStar, reference.mae, {"logit_bias": None}, of_formula={}
+    ),
+    "GCE": Entry(losses.GCE, reference.gce),
+    "GCE 0.1": Entry(losses.GCE, reference.gce, {"q": 0.1}),
+    "TruncatedGCE": Entry(losses.TruncatedGCE, reference.truncated_gce),
+    "RCE": Entry(losses.RCE, reference.rce),
+    "SCE": Entry(losses.SCE, reference.sce),
+    "AGCE": Entry(losses.AGCE, reference.agce),
+    "AGCE WebVision": Entry(losses.AGCE, reference.agce, {"a": 1e-5, "q": 0.5}),
+    "AUL": Entry(losses.AUL, reference.aul),
+    "AEL": Entry(losses.AEL, reference.ael),
+    "PHuberCE": Entry(losses.PHuberCE, reference.phuber_ce),
+    "TaylorCE": Entry(losses.TaylorCE, reference.taylor_ce, {"t": 3}),
+    "Focal": Entry(losses.Focal, reference.focal, TRUE_GRADIENT),
+    "ICCE": Entry(losses.ICCE, reference.icce),
+    "NMAE": Entry(losses.NMAE, reference.nmae),
+    "NRCE": Entry(losses.NRCE, reference.nrce),
+    "JensenShannon": Entry(losses.JensenShannon, reference.jensen_shannon),
+    "NCE": Entry(losses.NCE, reference.nce),
+    "NFL": Entry(losses.NFL, reference.nfl, TRUE_GRADIENT),
+    "NGCE": Entry(losses.NGCE, reference.ngce),
+    "GeneralizedJensenShannon": Entry(
+        losses.GeneralizedJensenShannon,
+        reference.generalized_jensen_shannon,
+        {"pi": 0.3, "views": 1},
+    ),
+    "BiTempered": Entry(losses.BiTempered, reference.bi_tempered),
+    "BiTempered finite": Entry(
+        losses.BiTempered, reference.bi_tempered, {"t1": 0.5, "t2": 0.8}
+    ),
+    "NNCE": Entry(losses.NNCE, reference.nnce),
+    "NNFL": Entry(losses.NNFL, reference.nnfl, TRUE_GRADIENT),
+    "EpsilonSoftmaxCE": Entry(
+        losses.EpsilonSoftmaxCE, reference.epsilon_softmax_ce, {"m": 100.0}
+    ),
+    "AMSE": Entry(losses.AMSE, reference.amse, {"a": 3.0}),
+    "LDRKL": Entry(losses.LDRKL, reference.ldr_kl, {"lambda_": 1.0}),
+    "SoftBootstrapping": Entry(
+        losses.SoftBootstrapping, reference.soft_bootstrapping
+    ),
+    "HardBootstrapping": Entry(
+        losses.HardBootstrapping, reference.hard_bootstrapping
+    ),
+    "ForwardCorrection": Entry(
+        losses.ForwardCorrection,
+        reference.forward_correction,
+        of_class_count=transition,
+    ),
+    "BackwardCorrection": Entry(
+        losses.BackwardCorrection,
+        reference.backward_correction,
+        of_class_count=transition,
+    ),
+    "CORES": Entry(losses.CORES, reference.cores, {"beta": 0.5}),
+    "PeerLoss": Entry(
+        losses.PeerLoss,
+        reference.peer_loss,
+        {"alpha": 0.5},
+        of_class_count=uneven_prior,
+    ),
+    "ActivePassive": Entry(
+        losses.ActivePassive,
+        reference.active_passive,
+        {
+            "active": losses.NCE(),
+            "passive": losses.MAE(),
+            "alpha": 5.0,
+            "beta": 0.5,
+        },
+        of_formula={
+            "active": (reference.nce, {}),
+            "passive": (reference.mae, {}),
+            "alpha": 5.0,
+            "beta": 0.5,
+        },
+    ),
+    "ActivePassive of p": Entry(
+        losses.ActivePassive,
+        reference.active_passive,
+        {"active": losses.CrossEntropy(), "passive": losses.NMAE()},
+        of_formula={
+            "active": (reference.cross_entropy, {}),
+            "passive": (reference.nmae, {}),
+        },
+    ),
 }
 
+#: Needs the logits themselves, so is no loss of probabilities.
+OF_LOGITS = [k for k, v in CATALOGUE.items() if v.loss_class.needs_logits]
+OF_PROBABILITIES = [name for name in CATALOGUE if name not in OF_LOGITS]
+
 catalogue = pytest.mark.parametrize("name", CATALOGUE)
+catalogue_of_probabilities = pytest.mark.parametrize("name", OF_PROBABILITIES)
 
 
-def build(name, /, **arguments):
-    loss_class, hyperparameters, _ = CATALOGUE[name]
-    return loss_class(**hyperparameters, **arguments)
+def build(name, num_classes, /, **arguments):
+    entry = CATALOGUE[name]
+    return entry.loss_class(**{**entry.arguments(num_classes), **arguments})
 
 
 def expected(name, targets, z, **transforms):
-    _, hyperparameters, formula = CATALOGUE[name]
+    entry = CATALOGUE[name]
     return reference.loss_values(
-        formula, targets, z, **transforms, **hyperparameters
+        entry.formula,
+        targets,
+        z,
+        **transforms,
+        **entry.formula_arguments(np.shape(z)[-1]),
     )
+
+
+def heads(names, num_classes, layer, features=8, **arguments):
+    """A model with one output per loss, and the losses, compiled at once.
+
+    Each loss trains weights of its own: one step that is compiled shows
+    all of them.
+    """
+    inputs = keras.Input((features,))
+    outputs = [layer(inputs) for _ in names]
+    found = [build(name, num_classes, **arguments) for name in names]
+    return keras.Model(inputs, outputs), found
 
 
 def values(loss, y_true, y_pred):

@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from helpers import CATALOGUE, build
+from helpers import CATALOGUE, OF_LOGITS, build
 from keras import ops
 
 from keras_noisy.calibration._gradient import gradient
@@ -14,24 +14,26 @@ TRANSFORMS = {
     "negative bias": {"from_logits": True, "logit_bias": -3.0},
     "clip": {"from_logits": True, "logit_clip": 1.0},
     "probabilities": {},
-    "automatic bias": {"from_logits": True, "logit_bias": "auto"},
+    "normalised": {"from_logits": True, "logit_normalization": 0.2},
 }
 
 
 def main():
     rng = np.random.default_rng(0)
-    logits = (2 * rng.normal(size=(16, 50))).astype("float32")
+    logits = (2 * rng.normal(size=(8, 50))).astype("float32")
     exponentials = np.exp(logits.astype("float64"))
     p = exponentials / exponentials.sum(axis=1, keepdims=True)
     p = p.astype("float32")
-    labels = rng.integers(50, size=16)
-    soft = rng.dirichlet(np.ones(50), size=16).astype("float32")
+    labels = rng.integers(50, size=8)
+    soft = rng.dirichlet(np.ones(50), size=8).astype("float32")
     results = {}
     for name in CATALOGUE:
         for transform, arguments in TRANSFORMS.items():
+            if name in OF_LOGITS and "from_logits" not in arguments:
+                continue
             inputs = logits if "from_logits" in arguments else p
             for kind, y in {"labels": labels, "soft": soft}.items():
-                loss = build(name, **arguments)
+                loss = build(name, 50, **arguments)
                 value = ops.convert_to_numpy(loss.call(y, inputs))
                 slope = gradient(
                     lambda x, y=y, loss=loss: loss.call(y, x), inputs

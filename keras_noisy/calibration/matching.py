@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid, real
-from keras_noisy.calibration.average_error import average_error, rebuilt
+from keras_noisy.calibration.average_error import (
+    average_error,
+    is_sampled,
+    rebuilt,
+)
 
 if TYPE_CHECKING:
     from keras_noisy.losses import RobustLoss
 
 #: Robust losses are known to train with this many classes.
 REFERENCE_CLASSES = 10
+NO_TRANSFORM = {"logit_clip": None, "logit_normalization": None}
 
 
 def matched_logit_bias(
@@ -69,15 +74,19 @@ def matched_logit_bias(
     reference_classes = integer("reference_classes", reference_classes, 2)
     if num_classes <= reference_classes:
         return 0.0
-    loss = rebuilt(loss, logit_bias=None, logit_clip=None)
+    loss = rebuilt(loss, logit_bias=None, **NO_TRANSFORM)
     target = average_error(loss, reference_classes, 0.0, logit_std)
+    _check_target(loss, target, reference_classes)
     high = math.log(num_classes) + logit_std**2 + 10
+    sampled = is_sampled(loss)
+    # More digits than a sample has would only cost time.
+    points, finer, tolerance = (25, 9, 1e-4) if sampled else (129, 33, 1e-10)
 
     def excess(bias: np.ndarray) -> np.ndarray:
         errors = average_error(loss, num_classes, bias, logit_std)
         return np.abs(errors) - abs(target)
 
-    bracket = _first_bracket(np.linspace(0.0, high, 129), excess)
+    bracket = _first_bracket(np.linspace(0.0, high, points), excess)
     if bracket is None:
         raise ValueError(
             f"No logit bias in [0, {high:.1f}] gives {type(loss).__name__} the "
@@ -85,8 +94,8 @@ def matched_logit_bias(
             f"has with {reference_classes}. Try other `reference_classes`, or "
             "set `logit_bias` to a number"
         )
-    while bracket[1] - bracket[0] > 1e-10:
-        grid = np.linspace(*bracket, 33)
+    while bracket[1] - bracket[0] > tolerance:
+        grid = np.linspace(*bracket, finer)
         bracket = _first_bracket(grid, excess) or bracket
     return float(np.mean(bracket))
 
@@ -156,8 +165,10 @@ def matched_hyperparameter(
         )
     low = real("bounds[0]", bounds[0], 0)
     high = real("bounds[1]", bounds[1], low)
-    loss = rebuilt(loss, logit_clip=None, num_classes=None)
+    loss = rebuilt(loss, num_classes=None, **NO_TRANSFORM)
     target = average_error(loss, reference_classes, 0.0, logit_std)
+    _check_target(loss, target, reference_classes)
+    tolerance = 1e-4 if is_sampled(loss) else 1e-10
 
     def excess(value: float) -> float:
         try:
@@ -179,7 +190,7 @@ def matched_hyperparameter(
         )
     distances = np.abs(np.log(grid[brackets] / start))
     chosen = brackets[np.argmin(distances)]
-    return _bisected(excess, grid[chosen], grid[chosen + 1])
+    return _bisected(excess, grid[chosen], grid[chosen + 1], tolerance)
 
 
 def automatic(
@@ -212,9 +223,23 @@ def _first_bracket(
     return grid[first], grid[first + 1]
 
 
-def _bisected(excess: Callable[[float], float], low, high) -> float:
+def _check_target(loss: RobustLoss, target: float, classes: int) -> None:
+    if target == 0:
+        raise ValueError(
+            f"{type(loss).__name__} sends back no error to a fresh network of "
+            f"{classes} classes, so that there is nothing to match. Set the "
+            "value to a number, or start with another loss"
+        )
+
+
+def _bisected(
+    excess: Callable[[float], float],
+    low: float,
+    high: float,
+    tolerance: float,
+) -> float:
     sign = math.copysign(1, excess(low))
-    while high - low > 1e-10 * high:
+    while high - low > tolerance * high:
         middle = math.sqrt(low * high)
         if sign * excess(middle) > 0:
             low = middle

@@ -1,9 +1,88 @@
 """Losses that learn from noisy labels."""
 
+from keras_noisy.losses._tempered import tempered_softmax
+from keras_noisy.losses.active_passive import ActivePassive
+from keras_noisy.losses.ael import AEL
+from keras_noisy.losses.agce import AGCE
+from keras_noisy.losses.amse import AMSE
+from keras_noisy.losses.aul import AUL
+from keras_noisy.losses.backward_correction import BackwardCorrection
+from keras_noisy.losses.bi_tempered import BiTempered
+from keras_noisy.losses.cores import CORES
 from keras_noisy.losses.cross_entropy import CrossEntropy
+from keras_noisy.losses.distribution_loss import DistributionLoss
+from keras_noisy.losses.epsilon_softmax_ce import EpsilonSoftmaxCE
+from keras_noisy.losses.focal import Focal
+from keras_noisy.losses.forward_correction import ForwardCorrection
 from keras_noisy.losses.gce import GCE
+from keras_noisy.losses.generalized_jensen_shannon import (
+    GeneralizedJensenShannon,
+)
+from keras_noisy.losses.hard_bootstrapping import HardBootstrapping
+from keras_noisy.losses.icce import ICCE
+from keras_noisy.losses.jensen_shannon import JensenShannon
+from keras_noisy.losses.ldr_kl import LDRKL
 from keras_noisy.losses.mae import MAE
 from keras_noisy.losses.mae_star import MAEStar
+from keras_noisy.losses.nce import NCE
+from keras_noisy.losses.negative_loss import NegativeLoss
+from keras_noisy.losses.nfl import NFL
+from keras_noisy.losses.ngce import NGCE
+from keras_noisy.losses.nmae import NMAE
+from keras_noisy.losses.nnce import NNCE
+from keras_noisy.losses.nnfl import NNFL
+from keras_noisy.losses.normalized_loss import NormalizedLoss
+from keras_noisy.losses.nrce import NRCE
+from keras_noisy.losses.peer_loss import PeerLoss
+from keras_noisy.losses.phuber_ce import PHuberCE
+from keras_noisy.losses.rce import RCE
+from keras_noisy.losses.registry import get, names
 from keras_noisy.losses.robust_loss import RobustLoss
+from keras_noisy.losses.sce import SCE
+from keras_noisy.losses.soft_bootstrapping import SoftBootstrapping
+from keras_noisy.losses.taylor_ce import TaylorCE
+from keras_noisy.losses.truncated_gce import TruncatedGCE
 
-__all__ = ["GCE", "MAE", "CrossEntropy", "MAEStar", "RobustLoss"]
+__all__ = [
+    "AEL",
+    "AGCE",
+    "AMSE",
+    "AUL",
+    "CORES",
+    "GCE",
+    "ICCE",
+    "LDRKL",
+    "MAE",
+    "NCE",
+    "NFL",
+    "NGCE",
+    "NMAE",
+    "NNCE",
+    "NNFL",
+    "NRCE",
+    "RCE",
+    "SCE",
+    "ActivePassive",
+    "BackwardCorrection",
+    "BiTempered",
+    "CrossEntropy",
+    "DistributionLoss",
+    "EpsilonSoftmaxCE",
+    "Focal",
+    "ForwardCorrection",
+    "GeneralizedJensenShannon",
+    "HardBootstrapping",
+    "JensenShannon",
+    "MAEStar",
+    "NegativeLoss",
+    "NormalizedLoss",
+    "PHuberCE",
+    "PeerLoss",
+    "RobustLoss",
+    "SoftBootstrapping",
+    "TaylorCE",
+    "TruncatedGCE",
+    "get",
+    "names",
+    "tempered_softmax",
+]

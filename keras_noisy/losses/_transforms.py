@@ -9,6 +9,9 @@ from keras import ops
 Tensor = Any
 
 TINY = float(np.finfo("float32").tiny)
+#: Stands for the log-probability -inf of a class that is ruled out, where a
+#: sum or a product would be NaN. No network gets down to it.
+LOWEST = -1e6
 
 
 def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
@@ -33,6 +36,14 @@ def clip(logits: Tensor, norm: float) -> Tensor:
     """`norm * logits / ||logits||` where the norm of the logits is larger."""
     squares = ops.sum(ops.square(logits), axis=-1, keepdims=True)
     return logits * (norm / ops.sqrt(ops.maximum(squares, norm**2)))
+
+
+def normalize(logits: Tensor, temperature: float) -> Tensor:
+    """`logits / ((||logits|| + 1e-7) * temperature)`."""
+    squares = ops.sum(ops.square(logits), axis=-1, keepdims=True)
+    # The root has no derivative at 0, where this one is as good.
+    norm = ops.sqrt(ops.maximum(squares, TINY))
+    return logits / ((norm + 1e-7) * temperature)
 
 
 def log_probability(index: Tensor, logits: Tensor) -> Tensor:
@@ -64,14 +75,22 @@ def biased(log_p: Tensor, bias: float) -> Tensor:
     return ops.log_sigmoid(log_p - others + bias)
 
 
+def complement(log_p: Tensor) -> Tensor:
+    """`1 - p`, exact where p is near 1, never quite 0."""
+    return TINY - expm1(log_p)
+
+
+def with_derivative_of(other: Tensor, value: Tensor) -> Tensor:
+    """`value`, with the derivative of `other` in place of its own."""
+    return ops.stop_gradient(value) + (other - ops.stop_gradient(other))
+
+
 def expm1(x: Tensor) -> Tensor:
     """`exp(x) - 1` with an exact derivative also where it is near -1.
 
     JAX and PyTorch derive `expm1` as its value plus 1, which rounds to 0.
-    Here the derivative is that of `exp`, and only the value is corrected.
     """
-    rounded = ops.exp(x) - 1
-    return rounded + ops.stop_gradient(ops.expm1(x) - rounded)
+    return with_derivative_of(ops.exp(x), ops.expm1(x))
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:

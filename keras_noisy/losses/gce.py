@@ -4,7 +4,7 @@ from typing import Unpack
 
 import keras
 
-from keras_noisy._arguments import real
+from keras_noisy._arguments import real_or_auto
 from keras_noisy.losses._transforms import expm1
 from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
@@ -58,8 +58,7 @@ class GCE(RobustLoss):
 
     def __init__(self, q: float | str = 0.7, **kwargs: Unpack[LossArguments]):
         super().__init__(**kwargs)
-        if q != "auto":
-            q = real("q", q, 0, 1, closed="high", alternative=', or "auto"')
+        q = real_or_auto("q", q, 0, 1, closed="high")
         self.set_hyperparameters(q=q)
 
     def formula(self, log_p: Tensor) -> Tensor:

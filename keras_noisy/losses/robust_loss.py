@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypedDict
 import keras
 from keras import ops
 
-from keras_noisy._arguments import integer, invalid, real
+from keras_noisy._arguments import boolean, integer, invalid, real
 from keras_noisy.calibration import matching
 from keras_noisy.losses import (
     _first_batch,
@@ -15,6 +15,7 @@ from keras_noisy.losses import (
     _reduction,
     _transforms,
 )
+from keras_noisy.losses._given import Given, Index, Targets
 
 Tensor = Any
 
@@ -24,6 +25,7 @@ class SharedArguments(TypedDict, total=False):
 
     from_logits: bool
     logit_clip: float | None
+    logit_normalization: float | None
     ignore_class: int | None
     reduction: str | None
     name: str | None
@@ -41,20 +43,22 @@ class RobustLoss(keras.losses.Loss):
     """Base of the losses that learn from noisy labels.
 
     Use a subclass. This class reads the labels, turns predictions into
-    log-probabilities, applies the logit clip and the logit bias, leaves out
-    ignored and masked samples, reduces and saves. A subclass is its formula.
+    log-probabilities, clips or normalises the logits and applies the logit
+    bias, leaves out ignored and masked samples, reduces and saves. A subclass
+    is its formula.
 
     Formula:
 
     ```
     z = log(y_pred)                      # z = y_pred if from_logits
     z = z * min(1, logit_clip / ||z||)   # if logit_clip
+    z = z / ((||z|| + 1e-7) * logit_normalization)  # if that
     z[y_true] += logit_bias              # if logit_bias
     loss = formula(log_softmax(z)[y_true])
     ```
 
-    Clip and bias act inside the loss only: predict with the plain outputs of
-    the model. For soft targets `t` the bias adds `logit_bias * t[k]` to logit
+    These act inside the loss only: predict with the plain outputs of the
+    model. For soft targets `t` the bias adds `logit_bias * t[k]` to logit
     `k`, and the loss is `sum_k t[k] * formula(log_softmax(z)[k])`.
 
     Arithmetic is done in float32 at least. Labels are never rounded, whatever
@@ -82,6 +86,10 @@ class RobustLoss(keras.losses.Loss):
             `from_logits=True`, since probabilities do not tell the norm, and
             finite logits.
             Defaults to `None`, no clip.
+        logit_normalization: Temperature of normalised logits, a positive
+            number such as 0.04: their Euclidean norm is then 1 over it. In
+            place of `logit_clip`, under the same conditions. Defaults to
+            `None`, as they are.
         ignore_class: Integer label of samples to leave out, such as -1 or
             255; the mean is then over the other samples. It has no meaning
             for one-hot and soft targets. Defaults to `None`.
@@ -138,8 +146,16 @@ class RobustLoss(keras.losses.Loss):
           arXiv 2306.05497
         - Wei et al., Mitigating memorization of noisy labels by clipping the
           model's prediction (LogitClip), ICML 2023, arXiv 2212.04055
+        - Wei et al., Mitigating neural network overconfidence with logit
+          normalization, ICML 2022, arXiv 2205.09310
     """
 
+    #: Whether the loss depends on what a softmax forgets: `sum(logits)`.
+    needs_logits: ClassVar[bool] = False
+    #: Sizes of the axes of a sample's predictions before the classes.
+    sample_axes: tuple[int, ...] = ()
+    #: Whether the formula itself reads `num_classes`.
+    needs_num_classes: bool = False
     #: The value of each hyperparameter that may be `"auto"` at 10 classes.
     references: ClassVar[dict[str, float]] = {}
 
@@ -150,6 +166,7 @@ class RobustLoss(keras.losses.Loss):
         from_logits: bool = False,
         logit_bias: float | str | None = None,
         logit_clip: float | None = None,
+        logit_normalization: float | None = None,
         ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
@@ -158,22 +175,28 @@ class RobustLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if num_classes is not None:
             num_classes = integer("num_classes", num_classes, 2)
-        if not isinstance(from_logits, bool):
-            raise invalid("from_logits", from_logits, "True or False")
+        from_logits = boolean("from_logits", from_logits)
         if logit_bias not in (None, "auto"):
             logit_bias = real(
                 "logit_bias", logit_bias, alternative=', None or "auto"'
             )
         if logit_clip is not None:
             logit_clip = real("logit_clip", logit_clip, low=0)
-            if not from_logits:
+        if logit_normalization is not None:
+            logit_normalization = real(
+                "logit_normalization", logit_normalization, low=0
+            )
+            if logit_clip is not None:
                 raise ValueError(
-                    "`logit_clip` needs `from_logits=True`: the norm of the "
-                    "logits cannot be told from probabilities. Remove the "
-                    "softmax at the end of the model and pass "
-                    f"`from_logits=True`. Received: logit_clip={logit_clip:g}, "
-                    "from_logits=False"
+                    "Pass `logit_clip` or `logit_normalization`, not both: "
+                    "normalised logits all have the same norm. Received: "
+                    f"logit_clip={logit_clip:g}, "
+                    f"logit_normalization={logit_normalization:g}"
                 )
+        if not from_logits:
+            self._refuse_probabilities(
+                logit_clip=logit_clip, logit_normalization=logit_normalization
+            )
         if ignore_class is not None:
             ignore_class = integer("ignore_class", ignore_class, -(2**31))
             if ignore_class >= 2**31:
@@ -181,6 +204,7 @@ class RobustLoss(keras.losses.Loss):
         self.num_classes = num_classes
         self.from_logits = from_logits
         self.logit_clip = logit_clip
+        self.logit_normalization = logit_normalization
         self.ignore_class = ignore_class
         self._logit_bias = logit_bias
         self._matched_bias: float | None = None
@@ -192,6 +216,18 @@ class RobustLoss(keras.losses.Loss):
             reduction=reduction,
             dtype=keras.backend.result_type(self.dtype, "float32"),
         )
+
+    def _refuse_probabilities(self, **transforms: float | None) -> None:
+        given = {k: v for k, v in transforms.items() if v is not None}
+        if given or self.needs_logits:
+            name, value = next(iter(given.items()), (type(self).__name__, None))
+            received = "" if value is None else f"{name}={value:g}, "
+            raise ValueError(
+                f"`{name}` needs `from_logits=True`: the size of the logits "
+                "cannot be told from probabilities. Remove the softmax at the "
+                "end of the model and pass `from_logits=True`. Received: "
+                f"{received}from_logits=False"
+            )
 
     def set_hyperparameters(self, **values: Any) -> None:
         """Keep hyperparameters as attributes and for `get_config`.
@@ -263,6 +299,10 @@ class RobustLoss(keras.losses.Loss):
         safe = ops.where(targets == 0, 0.0, log_p)
         return ops.sum(targets * self.formula(safe), axis=-1)
 
+    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+        """One value per sample from log-probabilities of shape (N, K)."""
+        return labels.of_true_class(self, log_p)
+
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> Tensor:
@@ -273,7 +313,7 @@ class RobustLoss(keras.losses.Loss):
         given = y_true
         y_true, y_pred = _tensor(y_true), _floating(y_pred)
         _labels.class_count(y_pred, self.num_classes)
-        labels = _labels.as_labels(y_true, y_pred)
+        labels = _labels.as_labels(y_true, self._one_view(y_pred))
         if not self._seen_concrete_batch:
             self._seen_concrete_batch = _first_batch.check(
                 given,
@@ -298,48 +338,70 @@ class RobustLoss(keras.losses.Loss):
         num_classes = _labels.class_count(y_pred, self.num_classes)
         loss = self._resolved(num_classes)
         dtype = keras.backend.result_type(self.dtype, "float32")
-        labels = _labels.as_labels(y_true, y_pred)
+        one_view = self._one_view(y_pred)
+        labels = _labels.as_labels(y_true, one_view)
         shape = None
-        if len(y_pred.shape) != 2:
-            shape = ops.shape(y_pred)[:-1]
-            y_pred = ops.reshape(y_pred, (-1, num_classes))
+        if len(one_view.shape) != 2:
+            shape = ops.shape(one_view)[:-1]
+            y_pred = ops.reshape(y_pred, (-1, *self.sample_axes, num_classes))
             if labels is None:
                 y_true = ops.reshape(y_true, (-1, num_classes))
             else:
                 labels = ops.reshape(labels, (-1,))
 
-        logits = self._logits(y_pred, dtype)
         if labels is None:
             targets = _transforms.cast(y_true, dtype)
-            valid = _is_distribution(targets)
-            values = loss._values_of_targets(targets, logits)
+            valid, ignored = _is_distribution(targets), None
         else:
             index, valid = _labels.safe_index(labels, num_classes)
-            values = loss._values_of_labels(index, logits)
+            ignored = self._ignored(labels)
         if not self.from_logits:
             # Written so that NaN is not valid either.
-            valid = ops.logical_and(valid, ops.all(y_pred >= 0, axis=-1))
+            axes = tuple(range(1, len(y_pred.shape)))
+            valid = ops.logical_and(valid, ops.all(y_pred >= 0, axis=axes))
+        if labels is None:
+            given = Targets(targets, valid)
+        else:
+            given = Index(index, valid, ignored)
+        values = loss._values(given, self._logits(y_pred, dtype))
         values = ops.where(valid, values, float("nan"))
-        if labels is not None and self.ignore_class is not None:
-            values = ops.where(labels == self.ignore_class, 0.0, values)
+        if ignored is not None:
+            values = ops.where(ignored, 0.0, values)
         if shape is not None:
             values = ops.reshape(values, shape)
         return _transforms.cast(values, self.dtype)
 
-    def _values_of_labels(self, index: Tensor, logits: Tensor) -> Tensor:
+    def _one_view(self, y_pred: Tensor) -> Tensor:
+        """Predictions without the axes that labels do not have."""
+        for size in self.sample_axes:
+            if len(y_pred.shape) < 2 or y_pred.shape[-2] not in (size, None):
+                raise ValueError(
+                    f"Expected `y_pred` of shape (..., {size}, num_classes), "
+                    f"one row for each of the {size} views. Received: "
+                    f"y_pred.shape={tuple(y_pred.shape)}"
+                )
+            y_pred = y_pred[..., 0, :]
+        return y_pred
+
+    def _ignored(self, labels: Tensor) -> Tensor | None:
+        return (
+            None if self.ignore_class is None else labels == self.ignore_class
+        )
+
+    def _values(self, labels: Given, logits: Tensor) -> Tensor:
+        """Values of (N, K) logits, by the formula of the true class."""
+        if isinstance(labels, Targets):
+            if self._bias:
+                logits = logits + self._bias * labels.targets
+            log_p = ops.log_softmax(logits, axis=-1)
+            return self.target_formula(labels.targets, log_p)
         if self._bias < 0:
             # Where p is near 1 it is rounded too much to be lowered later.
-            one_hot = ops.one_hot(index, ops.shape(logits)[-1])
-            logits = logits + self._bias * ops.cast(one_hot, logits.dtype)
-        log_p = _transforms.log_probability(index, logits)
+            logits = logits + self._bias * labels.dense(logits)
+        log_p = _transforms.log_probability(labels.index, logits)
         if self._bias > 0:
             log_p = _transforms.biased(log_p, self._bias)
         return self.formula(log_p)
-
-    def _values_of_targets(self, targets: Tensor, logits: Tensor) -> Tensor:
-        if self._bias:
-            logits = logits + self._bias * targets
-        return self.target_formula(targets, ops.log_softmax(logits, axis=-1))
 
     def _logits(self, y_pred: Tensor, dtype: str) -> Tensor:
         if not self.from_logits:
@@ -347,17 +409,20 @@ class RobustLoss(keras.losses.Loss):
         logits = _transforms.cast(y_pred, dtype)
         if self.logit_clip is not None:
             logits = _transforms.clip(logits, self.logit_clip)
+        if self.logit_normalization is not None:
+            logits = _transforms.normalize(logits, self.logit_normalization)
         return logits
 
     def _resolved(self, num_classes: Any) -> RobustLoss:
         """This loss, or its copy for a class count learned only now."""
-        if self.num_classes is not None or not self.automatic_arguments():
+        needed = self.needs_num_classes or self.automatic_arguments()
+        if self.num_classes is not None or not needed:
             return self
         if not isinstance(num_classes, int):
             raise ValueError(
-                f'{self.name} has an "auto" hyperparameter, and the shape of '
-                "`y_pred` does not tell the number of classes: pass "
-                "`num_classes` to the loss"
+                f"{self.name} depends on the number of classes, which the "
+                "shape of `y_pred` does not tell: pass `num_classes` to the "
+                "loss"
             )
         if num_classes not in self._for_class_count:
             config = {**self.get_config(), "num_classes": num_classes}
@@ -372,6 +437,7 @@ class RobustLoss(keras.losses.Loss):
             "from_logits": self.from_logits,
             "logit_bias": self._logit_bias,
             "logit_clip": self.logit_clip,
+            "logit_normalization": self.logit_normalization,
             "ignore_class": self.ignore_class,
             **super().get_config(),
             "dtype": self.dtype,

@@ -1,0 +1,103 @@
+"""The labels of a batch, behind one interface for indices and targets."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from keras_noisy.losses._transforms import cast
+
+Tensor = Any
+
+
+class Index:
+    """Integer labels of shape (N,), known to be inside the range.
+
+    Args:
+        index: Label of each sample.
+        valid: Whether it was a label at all.
+        ignored: Whether the sample is to be left out, or None.
+    """
+
+    def __init__(self, index: Tensor, valid: Tensor, ignored: Tensor | None):
+        self.index = index
+        self.valid = valid
+        self.ignored = ignored
+
+    def pick(self, x: Tensor) -> Tensor:
+        """Entries of (N, K) values at the label, `sum_k t[k] * x[k]`."""
+        return ops.take_along_axis(x, self.index[:, None], axis=-1)[:, 0]
+
+    def weight_of(self, index: Tensor, dtype: str) -> Tensor:
+        """Target of one class of each sample, `t[index]`."""
+        return cast(self.index == cast(index, self.index.dtype), dtype)
+
+    def rows(self, matrix: Tensor) -> Tensor:
+        """Row of a (K, J) matrix at the label, `sum_k t[k] * matrix[k]`."""
+        return ops.take(matrix, self.index, axis=0)
+
+    def total(self, function: Callable[[Any], Any]) -> Any:
+        """`sum_k function(t[k])` of a function with `function(0) = 0`."""
+        return function(1.0)
+
+    def dense(self, like: Tensor) -> Tensor:
+        """Targets in the shape and dtype of (N, K) values."""
+        classes = ops.arange(ops.shape(like)[-1], dtype=self.index.dtype)
+        return cast(self.index[:, None] == classes, like.dtype)
+
+    def frequencies(self, like: Tensor) -> Tensor:
+        """Share of each class in the batch, of shape (K,)."""
+        kept = self.valid
+        if self.ignored is not None:
+            kept = ops.logical_and(kept, ops.logical_not(self.ignored))
+        return _mean_of(self.dense(like), kept)
+
+    def of_true_class(self, loss: Any, log_p: Tensor) -> Tensor:
+        """Values of a loss that has a `formula` of the true class."""
+        return loss.formula(self.pick(log_p))
+
+
+class Targets:
+    """One-hot or soft targets of shape (N, K)."""
+
+    def __init__(self, targets: Tensor, valid: Tensor):
+        self.targets = targets
+        self.valid = valid
+
+    def pick(self, x: Tensor) -> Tensor:
+        """`sum_k t[k] * x[k]`, without the classes of target 0."""
+        safe = ops.where(self.targets == 0, 0.0, x)
+        return ops.sum(self.targets * safe, axis=-1)
+
+    def weight_of(self, index: Tensor, dtype: str) -> Tensor:
+        """Target of one class of each sample, `t[index]`."""
+        return ops.take_along_axis(self.targets, index[:, None], axis=-1)[:, 0]
+
+    def rows(self, matrix: Tensor) -> Tensor:
+        """`sum_k t[k] * matrix[k]` of a (K, J) matrix."""
+        return ops.matmul(self.targets, matrix)
+
+    def total(self, function: Callable[[Any], Any]) -> Any:
+        """`sum_k function(t[k])` of a function with `function(0) = 0`."""
+        return ops.sum(function(self.targets), axis=-1)
+
+    def dense(self, like: Tensor) -> Tensor:
+        """The targets."""
+        return self.targets
+
+    def frequencies(self, like: Tensor) -> Tensor:
+        """Mean target of each class in the batch, of shape (K,)."""
+        return _mean_of(self.targets, self.valid)
+
+    def of_true_class(self, loss: Any, log_p: Tensor) -> Tensor:
+        """Values of a loss that has a `formula` of the true class."""
+        return loss.target_formula(self.targets, log_p)
+
+
+Given = Index | Targets
+
+
+def _mean_of(targets: Tensor, kept: Tensor) -> Tensor:
+    kept = cast(kept, targets.dtype)
+    total = ops.maximum(ops.sum(kept), 1.0)
+    return ops.matmul(kept, targets) / total

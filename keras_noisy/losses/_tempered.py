@@ -1,0 +1,87 @@
+"""Logarithm and softmax of a temperature, exactly normalised."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import real
+from keras_noisy.losses._transforms import TINY, cast
+
+Tensor = Any
+
+
+def log_tempered(log_x: Tensor, t: float) -> Tensor:
+    """`(x ** (1 - t) - 1) / (1 - t)`, which is `log(x)` at t = 1."""
+    return log_x if t == 1 else ops.expm1((1 - t) * log_x) / (1 - t)
+
+
+def log_tempered_softmax(logits: Tensor, t: float) -> Tensor:
+    """Logarithm of `max(0, 1 + (1 - t) (z - c)) ** (1 / (1 - t))`.
+
+    `c` is such that the probabilities sum to 1. It carries no gradient.
+    """
+    if t == 1:
+        return ops.log_softmax(logits, axis=-1)
+    logits = logits - ops.max(logits, axis=-1, keepdims=True)
+    shift = ops.zeros_like(logits[:, :1])
+    for _ in range(_steps(t)):
+        # Newton's method on sum ** (1 - t): from the left it does not
+        # overshoot, and it ends at once where all logits are equal.
+        base = ops.maximum(1 + (1 - t) * (logits - shift), TINY)
+        p = ops.power(base, 1 / (1 - t))
+        log_total = ops.log(ops.sum(p, axis=-1, keepdims=True))
+        slope = ops.sum(p / base, axis=-1, keepdims=True)
+        rise = ops.exp(t * log_total) * log_tempered(log_total, t)
+        shift = shift + rise / slope
+    base = ops.maximum(1 + (1 - t) * (logits - shift), 0.0)
+    return ops.log(base) / (1 - t)
+
+
+def _steps(t: float) -> int:
+    # As many as float32 needs at up to a million classes and any logits: a
+    # condition on the sum would stop the step from being compiled as one.
+    return 4 if 0.8 <= t <= 1.25 else 10
+
+
+def tempered_softmax(logits: Tensor, t: float) -> Tensor:
+    """Probabilities of logits at a temperature, for use with `BiTempered`.
+
+    Predict with it where a network was trained with `BiTempered(t2=t)`. At
+    `t > 1` its tails are heavier than those of a softmax; at `t < 1`
+    unlikely classes have probability 0.
+
+    Formula:
+
+    ```
+    p_k = max(0, 1 + (1 - t) * (z_k - c)) ** (1 / (1 - t))
+    ```
+
+    with `c` such that they sum to 1; at `t = 1` it is the softmax.
+
+    Args:
+        logits: Tensor of shape `(..., num_classes)`.
+        t: Temperature, a positive number.
+
+    Returns:
+        Tensor of probabilities in the shape of `logits`.
+
+    Raises:
+        ValueError: If `t` is not a positive number.
+
+    Example:
+
+    >>> from keras_noisy.losses import tempered_softmax
+    >>> float(tempered_softmax([[0.0, 0.0, 3.0]], t=2.0)[0, 2])
+    0.620...
+
+    References:
+        - Amid et al., Robust bi-tempered logistic loss based on Bregman
+          divergences, NeurIPS 2019, arXiv 1906.03361
+    """
+    t = real("t", t, 0)
+    logits = ops.convert_to_tensor(logits)
+    shape = ops.shape(logits)
+    dtype = keras.backend.result_type(logits.dtype, "float32")
+    rows = ops.reshape(cast(logits, dtype), (-1, shape[-1]))
+    return ops.reshape(ops.exp(log_tempered_softmax(rows, t)), shape)

@@ -1,0 +1,70 @@
+"""Cross-entropy after eps-softmax."""
+
+import math
+from typing import Unpack
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import real
+from keras_noisy.losses._given import Given
+from keras_noisy.losses._transforms import expm1
+from keras_noisy.losses.distribution_loss import DistributionLoss
+from keras_noisy.losses.robust_loss import LossArguments, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class EpsilonSoftmaxCE(DistributionLoss):
+    """Cross-entropy of predictions pushed towards one-hot (eps-softmax, ECE).
+
+    A sample whose label is the predicted class counts as almost solved, any
+    other like cross-entropy: late in training the wrong labels are what is
+    left, so that it is combined with a robust loss, `ECE+MAE`. Published `m`:
+    CIFAR-10 1e5 (asymmetric noise 1e3), CIFAR-100 1e4 (asymmetric 1e2).
+
+    Formula:
+
+    ```
+    q = p,  q[argmax(p)] += m        # the first of equal ones
+    loss = -log(q_y / (m + 1))
+    ```
+
+    where `p` is the prediction and `y` the label.
+
+    Args:
+        m: What is added to the largest probability, a number of at least 0; 0
+            is cross-entropy. Defaults to `1e5`.
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        The reduced loss, see `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+
+    >>> from keras_noisy.losses import EpsilonSoftmaxCE
+    >>> loss = EpsilonSoftmaxCE(m=1.0, reduction=None)
+    >>> loss([0, 1], [[0.5, 0.25, 0.25]] * 2)  # -log(1.5 / 2), -log(0.25 / 2)
+    <...0.287..., 2.079...>
+
+    References:
+        - Wang et al., Epsilon-softmax: approximating one-hot vectors for
+          mitigating label noise, NeurIPS 2024
+    """
+
+    def __init__(self, m: float = 1e5, **kwargs: Unpack[LossArguments]):
+        super().__init__(**kwargs)
+        self.set_hyperparameters(m=real("m", m, 0, closed="low"))
+
+    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+        """One value per sample from log-probabilities of shape (N, K)."""
+        largest = ops.max(log_p, axis=-1)
+        top = labels.weight_of(ops.argmax(log_p, axis=-1), log_p.dtype)
+        # With q = 1 - (1 - p) / (m + 1) a confident prediction is not rounded.
+        of_top = ops.log1p(expm1(largest) / (self.m + 1))
+        of_others = labels.pick(log_p) - top * largest
+        return (1 - top) * math.log1p(self.m) - top * of_top - of_others

@@ -1,0 +1,57 @@
+"""Normalised negative cross-entropy."""
+
+from typing import Unpack
+
+import keras
+
+from keras_noisy.losses.negative_loss import LOG_FLOOR, NegativeLoss
+from keras_noisy.losses.robust_loss import LossArguments, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class NNCE(NegativeLoss):
+    """Normalised negative cross-entropy (NNCE), a passive loss.
+
+    The passive half of `ANL-CE`, where it stands beside `NCE`:
+    `keras_noisy.losses.get("ANL-CE", num_classes=100)`. The probabilities have
+    the floor 1e-7 of the paper, below which a class sends back no error; the
+    paper also puts an L1 penalty on the weights, in Keras a
+    `kernel_regularizer`.
+
+    Formula:
+
+    ```
+    A = -log(1e-7)
+    loss = 1 - (A + log(p_y)) / sum(A + log(p_k) for all classes k)
+    ```
+
+    where `p` is the prediction and `y` the label.
+
+    Args:
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        The reduced loss, see `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+
+    >>> from keras_noisy.losses import NNCE
+    >>> float(NNCE()([0], [[0.5, 0.25, 0.25]]))
+    0.656...
+
+    References:
+        - Ye et al., Active negative loss functions for learning with noisy
+          labels, NeurIPS 2023
+    """
+
+    def __init__(self, **kwargs: Unpack[LossArguments]):
+        super().__init__(**kwargs)
+
+    def headroom(self, log_p: Tensor) -> Tensor:
+        """`A - l(p)` of every class, at least 0."""
+        return log_p - LOG_FLOOR

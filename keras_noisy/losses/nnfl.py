@@ -1,0 +1,68 @@
+"""Normalised negative focal loss."""
+
+from typing import Unpack
+
+import keras
+
+from keras_noisy.losses.focal import focal, focal_arguments
+from keras_noisy.losses.negative_loss import FLOOR, LOG_FLOOR, NegativeLoss
+from keras_noisy.losses.robust_loss import LossArguments, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class NNFL(NegativeLoss):
+    """Normalised negative focal loss (NNFL), a passive loss.
+
+    The passive half of `ANL-FL`, where it stands beside `NFL`. The weights `(1
+    - p) ** gamma` carry no gradient, as in the authors' program;
+    `stop_weight_gradient=False` gives the true one. The probabilities have the
+    floor 1e-7 of the paper.
+
+    Formula:
+
+    ```
+    l(p) = -(1 - p) ** gamma * log(p),  A = l(1e-7)
+    loss = 1 - (A - l(p_y)) / sum(A - l(p_k) for all classes k)
+    ```
+
+    where `p` is the prediction and `y` the label.
+
+    Args:
+        gamma: Power of the weight, a number of at least 0; 0 is `NNCE`.
+            Defaults to `0.5`.
+        stop_weight_gradient: Whether the weights count as constants in the
+            gradient. Defaults to `True`.
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        The reduced loss, see `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+
+    >>> from keras_noisy.losses import NNFL
+    >>> float(NNFL(gamma=0.0)([0], [[0.5, 0.25, 0.25]]))  # NNCE
+    0.656...
+
+    References:
+        - Ye et al., Active negative loss functions for learning with noisy
+          labels, NeurIPS 2023
+    """
+
+    def __init__(
+        self,
+        gamma: float = 0.5,
+        stop_weight_gradient: bool = True,
+        **kwargs: Unpack[LossArguments],
+    ):
+        super().__init__(**kwargs)
+        self.set_hyperparameters(**focal_arguments(gamma, stop_weight_gradient))
+
+    def headroom(self, log_p: Tensor) -> Tensor:
+        """`A - l(p)` of every class, at least 0."""
+        largest = -((1 - FLOOR) ** self.gamma) * LOG_FLOOR
+        return largest - focal(log_p, self.gamma, self.stop_weight_gradient)

@@ -1,0 +1,65 @@
+"""Partially Huberised cross-entropy."""
+
+import math
+from typing import Unpack
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import real
+from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class PHuberCE(RobustLoss):
+    """Partially Huberised cross-entropy (PHuber-CE).
+
+    Cross-entropy made linear for bad samples: its derivative with respect to
+    the probability is clipped at `-tau`, so that samples of a probability
+    below `1 / tau` count only linearly. Published `tau`: MNIST and CIFAR-100
+    10, CIFAR-10 2. With many more than `tau` classes it starts like `MAE`:
+    give it a larger `tau` or `logit_bias="auto"`.
+
+    Formula:
+
+    ```
+    loss = -tau * p_y + log(tau) + 1   where p_y <= 1 / tau
+    loss = -log(p_y)                   elsewhere
+    ```
+
+    where `p_y` is the probability of the label.
+
+    Args:
+        tau: Largest slope, a number of at least 1; at 1 the loss is `1 - p_y`,
+            and for a growing `tau` it approaches cross-entropy. Defaults to
+            `10.0`.
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        The reduced loss, see `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+
+    >>> from keras_noisy.losses import PHuberCE
+    >>> loss = PHuberCE(tau=2.0, reduction=None)
+    >>> float(loss([1], [[0.5, 0.25, 0.25]])[0])  # log 2 + 0.5
+    1.193...
+
+    References:
+        - Menon et al., Can gradient clipping mitigate label noise?, ICLR 2020
+    """
+
+    def __init__(self, tau: float = 10.0, **kwargs: Unpack[LossArguments]):
+        super().__init__(**kwargs)
+        self.set_hyperparameters(tau=real("tau", tau, 1, closed="low"))
+
+    def formula(self, log_p: Tensor) -> Tensor:
+        """Loss of the log-probability of the true class, elementwise."""
+        log_tau = math.log(self.tau)
+        linear = log_tau + 1 - self.tau * ops.exp(log_p)
+        return ops.where(log_p <= -log_tau, linear, -log_p)

@@ -1,0 +1,116 @@
+"""Losses by name."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import keras
+
+from keras_noisy._arguments import invalid
+from keras_noisy.losses.presets import PRESETS, preset
+from keras_noisy.losses.robust_loss import RobustLoss
+
+
+def names() -> list[str]:
+    """Names of all losses and published pairs that `get` knows.
+
+    Returns:
+        A list of strings, the classes first.
+
+    Example:
+
+    >>> import keras_noisy
+    >>> keras_noisy.losses.names()
+    ['AEL', 'AGCE', ..., 'GCE', ..., 'MAEStar', ..., 'NCE+RCE', ...]
+    """
+    return [*_classes(), *PRESETS]
+
+
+def get(identifier: Any, **arguments: Any) -> RobustLoss:
+    """The loss of a name, a config or a loss itself.
+
+    For scripts that take the loss from the command line: Keras finds losses
+    of other packages by their registered name only.
+
+    Args:
+        identifier: One of `names()`, in any case and with or without
+            underscores; with a star at the end it receives
+            `logit_bias="auto"`. Or what `keras.losses.serialize` or a loss's
+            `get_config` with a `"class_name"` returns, or a loss.
+        **arguments: Arguments of the loss, such as `num_classes`,
+            `from_logits` or `q`. A published pair also takes `data_set`,
+            `"mnist"`, `"cifar10"`, `"cifar100"` or `"webvision"`, whose
+            weights it then has; by default the one of the nearest number of
+            classes but for MNIST, and CIFAR-10 where `num_classes` is not
+            given.
+
+    Returns:
+        A `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If there is no such loss, or if a loss that exists
+            already is given arguments.
+
+    Example:
+
+    >>> import keras_noisy
+    >>> keras_noisy.losses.get("gce", q=0.5).q
+    0.5
+    >>> pair = keras_noisy.losses.get("NCE+RCE", num_classes=100)
+    >>> pair.alpha, pair.beta
+    (10.0, 0.1)
+    >>> keras_noisy.losses.get("GCE*", num_classes=1000).logit_bias
+    4...
+    """
+    if isinstance(identifier, str):
+        return _by_name(identifier, arguments)
+    if isinstance(identifier, dict):
+        identifier = keras.losses.deserialize(identifier)
+    if not isinstance(identifier, RobustLoss):
+        raise invalid(
+            "identifier",
+            identifier,
+            "a name, a config or a loss of keras_noisy",
+        )
+    if arguments:
+        raise ValueError(
+            f"`get` cannot change a loss that exists. Received: {identifier} "
+            f"and {', '.join(arguments)}. Pass its name and all arguments"
+        )
+    return identifier
+
+
+def _by_name(name: str, arguments: dict[str, Any]) -> RobustLoss:
+    known = {_plain(known): known for known in names()}
+    plain = _plain(name)
+    if plain not in known and plain.endswith("*"):
+        plain = plain[:-1]
+        arguments = {"logit_bias": "auto", **arguments}
+    if plain not in known:
+        near = difflib.get_close_matches(plain, known, 1)
+        hint = f" Did you mean {known[near[0]]!r}?" if near else ""
+        raise ValueError(
+            f"There is no loss {name!r}.{hint} Expected one of {names()}"
+        )
+    if known[plain] in PRESETS:
+        return preset(known[plain], **arguments)
+    return _classes()[known[plain]](**arguments)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _classes() -> dict[str, type[RobustLoss]]:
+    """Every public loss class of this package that is no mere base."""
+    from keras_noisy import losses
+
+    found = {}
+    for name in losses.__all__:
+        loss = getattr(losses, name)
+        if isinstance(loss, type) and keras.saving.get_registered_name(
+            loss
+        ).startswith("keras_noisy>"):
+            found[name] = loss
+    return dict(sorted(found.items()))
