@@ -10,21 +10,17 @@ from helpers import TESTS, run_python
 DEVICES = {"jax": 4, "tensorflow": 2}
 
 
-def results_on(devices):
-    output = run_python(
-        TESTS / "distributed_training.py",
-        devices,
-        backend=keras.backend.backend(),
-    )
-    return json.loads(output.splitlines()[-1])
-
-
-def test_several_devices_train_like_one():
+def compare_devices(script):
+    """Compare the losses and weights that `script` prints as JSON."""
     backend = keras.backend.backend()
     if backend not in DEVICES:
         pytest.skip(f"Keras 3.15 has no data parallelism for {backend}")
-    one = results_on(1)
-    several = results_on(DEVICES[backend])
+    one, several = (
+        json.loads(
+            run_python(script, devices, backend=backend).splitlines()[-1]
+        )
+        for devices in (1, DEVICES[backend])
+    )
     assert one.keys() == several.keys()
     for case, (losses, weights) in one.items():
         np.testing.assert_allclose(
@@ -32,3 +28,7 @@ def test_several_devices_train_like_one():
         )
         for left, right in zip(several[case][1], weights, strict=True):
             np.testing.assert_allclose(left, right, atol=1e-5, err_msg=case)
+
+
+def test_several_devices_train_like_one():
+    compare_devices(TESTS / "distributed_training.py")

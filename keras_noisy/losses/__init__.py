@@ -11,6 +11,7 @@ from keras_noisy.losses.bi_tempered import BiTempered
 from keras_noisy.losses.cores import CORES
 from keras_noisy.losses.cross_entropy import CrossEntropy
 from keras_noisy.losses.distribution_loss import DistributionLoss
+from keras_noisy.losses.elr import ELR
 from keras_noisy.losses.epsilon_softmax_ce import EpsilonSoftmaxCE
 from keras_noisy.losses.focal import Focal
 from keras_noisy.losses.forward_correction import ForwardCorrection
@@ -24,6 +25,7 @@ from keras_noisy.losses.jensen_shannon import JensenShannon
 from keras_noisy.losses.ldr_kl import LDRKL
 from keras_noisy.losses.mae import MAE
 from keras_noisy.losses.mae_star import MAEStar
+from keras_noisy.losses.memory_loss import MemoryLoss, with_index
 from keras_noisy.losses.nce import NCE
 from keras_noisy.losses.negative_loss import NegativeLoss
 from keras_noisy.losses.nfl import NFL
@@ -40,6 +42,7 @@ from keras_noisy.losses.registry import get, names
 from keras_noisy.losses.robust_loss import RobustLoss
 from keras_noisy.losses.sce import SCE
 from keras_noisy.losses.soft_bootstrapping import SoftBootstrapping
+from keras_noisy.losses.sop import SOP
 from keras_noisy.losses.taylor_ce import TaylorCE
 from keras_noisy.losses.truncated_gce import TruncatedGCE
 
@@ -49,6 +52,7 @@ __all__ = [
     "AMSE",
     "AUL",
     "CORES",
+    "ELR",
     "GCE",
     "ICCE",
     "LDRKL",
@@ -62,6 +66,7 @@ __all__ = [
     "NRCE",
     "RCE",
     "SCE",
+    "SOP",
     "ActivePassive",
     "BackwardCorrection",
     "BiTempered",
@@ -74,6 +79,7 @@ __all__ = [
     "HardBootstrapping",
     "JensenShannon",
     "MAEStar",
+    "MemoryLoss",
     "NegativeLoss",
     "NormalizedLoss",
     "PHuberCE",
@@ -85,4 +91,5 @@ __all__ = [
     "get",
     "names",
     "tempered_softmax",
+    "with_index",
 ]

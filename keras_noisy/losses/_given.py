@@ -17,9 +17,17 @@ class Index:
         index: Label of each sample.
         valid: Whether it was a label at all.
         ignored: Whether the sample is to be left out, or None.
+        sample: Index of each sample in the training data, or None.
     """
 
-    def __init__(self, index: Tensor, valid: Tensor, ignored: Tensor | None):
+    def __init__(
+        self,
+        index: Tensor,
+        valid: Tensor,
+        ignored: Tensor | None = None,
+        sample: Tensor | None = None,
+    ):
+        self.sample = sample
         self.index = index
         self.valid = valid
         self.ignored = ignored
@@ -45,12 +53,15 @@ class Index:
         classes = ops.arange(ops.shape(like)[-1], dtype=self.index.dtype)
         return cast(self.index[:, None] == classes, like.dtype)
 
+    def kept(self) -> Tensor:
+        """Whether each sample counts: it is valid and not ignored."""
+        if self.ignored is None:
+            return self.valid
+        return ops.logical_and(self.valid, ops.logical_not(self.ignored))
+
     def frequencies(self, like: Tensor) -> Tensor:
         """Share of each class in the batch, of shape (K,)."""
-        kept = self.valid
-        if self.ignored is not None:
-            kept = ops.logical_and(kept, ops.logical_not(self.ignored))
-        return _mean_of(self.dense(like), kept)
+        return _mean_of(self.dense(like), self.kept())
 
     def of_true_class(self, loss: Any, log_p: Tensor) -> Tensor:
         """Values of a loss that has a `formula` of the true class."""

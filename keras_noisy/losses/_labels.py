@@ -16,7 +16,7 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
     Only ranks and static shapes decide, so that a batch of as many samples as
     there are classes is read like any other.
     """
-    shape, outputs = tuple(y_true.shape), tuple(y_pred.shape)
+    shape, outputs = static_shape(y_true), static_shape(y_pred)
     if len(shape) == len(outputs) - 1 and _agree(shape, outputs[:-1]):
         return widened(y_true)
     if len(shape) == len(outputs) and _agree(shape[:-1], outputs[:-1]):
@@ -31,6 +31,17 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
         f"y_true.shape={shape}. If an axis is None because the data set does "
         "not know it, fix it there, for instance with `ensure_shape`."
     )
+
+
+def static_shape(x: Tensor) -> tuple[int | None, ...]:
+    """The shape as far as it is known."""
+    if getattr(x.shape, "rank", 0) is None:
+        raise ValueError(
+            "The rank of the labels or predictions is not known. TensorFlow "
+            "forgets it when one model is given labels of several shapes, such "
+            "as (N,) and (N, 1): keep to one, or compile the model again"
+        )
+    return tuple(x.shape)
 
 
 def widened(labels: Tensor) -> Tensor:

@@ -24,11 +24,13 @@ OF_THE_SUM = {
 class ActivePassive(DistributionLoss):
     """Sum of an active loss, which learns, and a passive one, which resists.
 
-    An active loss only raises the probability of the label, a passive one
-    also lowers the others. Robust active losses such as `NCE` underfit alone
-    and together with a passive one do not. The log-softmax is computed once
-    for both. The pairs of the papers with their weights are had by name, as
-    in `keras_noisy.losses.get("NCE+RCE", num_classes=100)`.
+    An active loss only raises the probability of the label, a passive one also
+    lowers the others. Robust active losses such as `NCE` underfit alone and
+    together with a passive one do not. The log-softmax is computed once for
+    both. The pairs of the papers with their weights are had by name, as in
+    `keras_noisy.losses.get("NCE+RCE", num_classes=100)`. In `NCE+MAE` and
+    `NFL+MAE` the passive loss is `GCE(q=1)`, half of `MAE`, since their
+    weights are meant for `1 - p_y`.
 
     Formula:
 
@@ -47,8 +49,9 @@ class ActivePassive(DistributionLoss):
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
             `logit_normalization`, `ignore_class`, `reduction`, `name` and
             `dtype`, see `keras_noisy.losses.RobustLoss`. They are the sum's:
-            those of the two losses are left out, and clip, bias and
-            `ignore_class` of their own are refused.
+            `from_logits`, `reduction`, `name` and `dtype` of the two losses do
+            not count, `num_classes` must agree, and a bias, clip,
+            normalisation or `ignore_class` of their own is refused.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

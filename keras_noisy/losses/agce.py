@@ -15,11 +15,12 @@ from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 class AGCE(RobustLoss):
     """Asymmetric generalised cross-entropy (AGCE), a shifted GCE.
 
-    For labels of which the right ones dominate in each class; small `a` is
-    close to `GCE`, large `a` to `MAE`. Published `(a, q)`: CIFAR-10 and
-    CIFAR-100 (0.6, 0.6), mini-WebVision (1e-5, 0.5), MNIST (4, 0.2). The shift
-    bounds the error at `(1 + 1 / a)` of that of MAE, so that with many classes
-    only a tiny `a` or a logit bias starts it.
+    For noise in which the right label stays the most frequent one in every
+    class; small `a` is close to `GCE`, large `a` to a multiple of `MAE`.
+    Published `(a, q)`: CIFAR-10 and CIFAR-100 (0.6, 0.6), mini-WebVision
+    (1e-5, 0.5), MNIST (4, 0.2). Where `p_y` is far below `a`, its error is
+    `a ** (q - 1)` times that of `1 - p_y`, so that with many classes only a
+    tiny `a` or a logit bias starts it.
 
     Formula:
 
@@ -30,11 +31,11 @@ class AGCE(RobustLoss):
     where `p_y` is the probability of the label.
 
     Args:
-        a: Shift of the probability, a positive number, or `"auto"`. Defaults to
-            `0.6`.
-        q: Power, a positive number, or `"auto"`. `"auto"` sends back the error
-            that 0.6 sends back at 10 classes, where a value does. Defaults to
-            `0.6`.
+        a: Shift of the probability, a positive number, or `"auto"`. Defaults
+            to `0.6`.
+        q: Power, a positive number, or `"auto"`. Defaults to `0.6`. Either as
+            `"auto"` sends back the error that 0.6 sends back at 10 classes;
+            not every other value allows that.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
             `logit_normalization`, `ignore_class`, `reduction`, `name` and
             `dtype`, see `keras_noisy.losses.RobustLoss`.

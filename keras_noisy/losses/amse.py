@@ -49,7 +49,7 @@ class AMSE(DistributionLoss):
 
     References:
         - Wang et al., Joint asymmetric loss for learning with noisy labels,
-          ICCV 2025
+          ICCV 2025, arXiv 2507.17692
     """
 
     def __init__(self, a: float = 30.0, **kwargs: Unpack[LossArguments]):

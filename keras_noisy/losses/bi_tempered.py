@@ -32,12 +32,14 @@ class BiTempered(DistributionLoss):
     loss = -log_t1(p_y) - (1 - sum(p_k ** (2 - t1) for all k)) / (2 - t1)
     ```
 
-    where `p` is the prediction and `y` the label.
+    where `z` are the logits, `p` is the prediction and `y` the label; for soft
+    targets `t` it is `sum(t_k * (log_t1(t_k) - log_t1(p_k))
+    - (t_k ** (2 - t1) - p_k ** (2 - t1)) / (2 - t1) for all k)`.
 
     Args:
         t1: Temperature of the logarithm, a number in [0, 1]. Defaults to `0.8`.
-        t2: Temperature of the softmax, a positive number of at least `t1`, as
-            the error would have no bound below. Defaults to `1.2`.
+        t2: Temperature of the softmax, a positive number of at least `t1`,
+            since below it the error has no bound. Defaults to `1.2`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
             `logit_normalization`, `ignore_class`, `reduction`, `name` and
             `dtype`, see `keras_noisy.losses.RobustLoss`.
@@ -46,7 +48,7 @@ class BiTempered(DistributionLoss):
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
-        ValueError: If an argument is outside its range.
+        ValueError: If an argument is outside its range, or `t2` is below `t1`.
 
     Example:
 

@@ -16,10 +16,10 @@ class CORES(DistributionLoss):
     """Cross-entropy with confidence regularisation (CORES).
 
     Subtracts what random labels would cost, which makes the network confident
-    and its losses tell right labels from wrong ones. It is unbounded below for
-    `beta` of 1 and more: the paper starts with `beta = 0` and raises it to 2
-    after some epochs. The paper's sieve, which drops samples by their loss, is
-    left out.
+    and separates the losses of right labels from those of wrong ones. It is
+    unbounded below, and from `beta = 1` on a wrong prediction can lower it
+    too: the paper starts with `beta = 0` and raises it to 2 after some epochs.
+    The paper's sieve, which drops samples by their loss, is left out.
 
     Formula:
 

@@ -9,7 +9,7 @@ from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class CrossEntropy(RobustLoss):
-    """Cross-entropy, with logit bias and logit clip.
+    """Cross-entropy, with logit bias, clip and normalisation.
 
     The loss of `keras.losses.SparseCategoricalCrossentropy`, here so that
     clip and bias apply to it. It fits every label, the wrong ones too: use it
@@ -25,8 +25,8 @@ class CrossEntropy(RobustLoss):
 
     Args:
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `ignore_class`, `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

@@ -53,7 +53,7 @@ class EpsilonSoftmaxCE(DistributionLoss):
 
     References:
         - Wang et al., Epsilon-softmax: approximating one-hot vectors for
-          mitigating label noise, NeurIPS 2024
+          mitigating label noise, NeurIPS 2024, arXiv 2508.02387
     """
 
     def __init__(self, m: float = 1e5, **kwargs: Unpack[LossArguments]):

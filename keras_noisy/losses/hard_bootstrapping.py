@@ -49,7 +49,7 @@ class HardBootstrapping(DistributionLoss):
 
     References:
         - Reed et al., Training deep neural networks on noisy labels with
-          bootstrapping, ICLR 2015, arXiv 1412.6596
+          bootstrapping, ICLR workshop 2015, arXiv 1412.6596
     """
 
     def __init__(self, beta: float = 0.8, **kwargs: Unpack[LossArguments]):

@@ -25,8 +25,9 @@ def _coefficients(gamma: float) -> list[float]:
 class ICCE(RobustLoss):
     """Improved categorical cross-entropy (ICCE), weighted exponentially.
 
-    Cross-entropy that trusts implausible labels exponentially less, in a smooth
-    way: its gradient is that of cross-entropy times `exp(-gamma (1 - p_y))`.
+    Cross-entropy that trusts implausible labels exponentially less, in a
+    smooth way: its gradient is that of cross-entropy times
+    `exp(-gamma * (1 - p_y))`.
 
     This is a reconstruction from the paper's abstract, which fixes a
     categorical cross-entropy with an exponential weight of the predicted

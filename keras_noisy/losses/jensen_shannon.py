@@ -30,10 +30,10 @@ def entropy(p: Tensor) -> Tensor:
 class JensenShannon(RobustLoss):
     """Jensen-Shannon divergence between label and prediction (JS).
 
-    Between cross-entropy, which it approaches for `pi` near 0, and `MAE`, near
-    1. Published `pi` for symmetric noise of 0, 0.2, 0.4, 0.6 and 0.8: CIFAR-10
-    0.1, 0.7, 0.7, 0.9 and 0.9; CIFAR-100 0.1, 0.1, 0.3, 0.5 and 0.3. With
-    augmented views of each sample use `GeneralizedJensenShannon`.
+    Between cross-entropy, which it approaches for `pi` near 0, and half of
+    `MAE`, near 1. Published `pi` for symmetric noise of 0, 0.2, 0.4, 0.6 and
+    0.8: CIFAR-10 0.1, 0.7, 0.7, 0.9 and 0.9; CIFAR-100 0.1, 0.1, 0.3, 0.5 and
+    0.3. With augmented views of each sample use `GeneralizedJensenShannon`.
 
     Formula:
 

@@ -18,11 +18,11 @@ class LDRKL(DistributionLoss):
     """Label-distributionally robust loss with a KL divergence (LDR-KL).
 
     Averages the margin losses of all classes with weights that `lambda_` keeps
-    near uniform: small values look at the worst class, large ones at all alike,
-    which resists wrong labels. Published `lambda_`: CIFAR-10 10, CIFAR-100 and
-    mini-WebVision 1. It can be negative. The logits are made positive and
-    scaled to the mean 1 first, which depends on more than their softmax: it
-    needs `from_logits=True`.
+    near uniform: small values look at the worst class, large ones at all
+    alike, which resists wrong labels. Published `lambda_`: CIFAR-10 10,
+    CIFAR-100 and mini-WebVision 1. The loss can be negative. The logits are
+    made positive and scaled to the mean 1 first, which depends on more than
+    their softmax: it needs `from_logits=True`.
 
     Formula:
 
@@ -32,7 +32,8 @@ class LDRKL(DistributionLoss):
                               for all classes k))
     ```
 
-    where `z` are the logits and `y` is the label.
+    where `z` are the logits, `y` is the label, and `[k != y]` is 1 for the
+    other classes and 0 for the label.
 
     Args:
         lambda_: Strength of the regularisation, a positive number. Defaults to

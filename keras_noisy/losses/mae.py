@@ -28,8 +28,8 @@ class MAE(RobustLoss):
 
     Args:
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `ignore_class`, `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

@@ -32,8 +32,9 @@ class MAEStar(MAE):
             `None`: it is read from the shape of the predictions.
         logit_bias: A number to replace the calibrated one, or `None` for no
             bias. Defaults to `"auto"`.
-        **kwargs: `from_logits`, `logit_clip`, `ignore_class`, `reduction`,
-            `name` and `dtype`, see `keras_noisy.losses.RobustLoss`.
+        **kwargs: `from_logits`, `logit_clip`, `logit_normalization`,
+            `ignore_class`, `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

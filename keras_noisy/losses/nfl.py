@@ -15,8 +15,8 @@ class NFL(NormalizedLoss):
 
     The focal loss divided by its sum over all labels; used like `NCE`. The
     weights `(1 - p) ** gamma` carry no gradient, neither above nor below the
-    fraction bar, as in the authors' program; `stop_weight_gradient=False` gives
-    the true one.
+    fraction bar, as in the authors' program; `stop_weight_gradient=False`
+    gives the true gradient.
 
     Formula:
 

@@ -14,8 +14,8 @@ from keras_noisy.losses.robust_loss import LossArguments, Tensor
 class NGCE(NormalizedLoss):
     """Normalised generalised cross-entropy (NGCE).
 
-    `GCE` divided by its sum over all labels, bounded by 1. Published `q`:
-    CIFAR-10 0.1, CIFAR-100 0.7.
+    `GCE` divided by its sum over all labels, bounded by 1; used like `NCE`,
+    beside a passive loss. Published `q`: CIFAR-10 0.1, CIFAR-100 0.7.
 
     Formula:
 

@@ -13,10 +13,10 @@ from keras_noisy.losses.robust_loss import LossArguments, Tensor
 class NNFL(NegativeLoss):
     """Normalised negative focal loss (NNFL), a passive loss.
 
-    The passive half of `ANL-FL`, where it stands beside `NFL`. The weights `(1
-    - p) ** gamma` carry no gradient, as in the authors' program;
-    `stop_weight_gradient=False` gives the true one. The probabilities have the
-    floor 1e-7 of the paper.
+    The passive half of `ANL-FL`, where it stands beside `NFL`. The weights
+    `(1 - p) ** gamma` carry no gradient, as in the authors' program;
+    `stop_weight_gradient=False` gives the true gradient. The probabilities
+    have the floor 1e-7 of the paper, which adds the L1 penalty of `NNCE`.
 
     Formula:
 

@@ -12,8 +12,8 @@ from keras_noisy.losses.robust_loss import LossArguments
 class NRCE(NMAE):
     """Normalised reverse cross-entropy (NRCE), the same function as NMAE.
 
-    `RCE` divided by its sum over all labels, which leaves the same as of `MAE`.
-    A published program has the factor `1/4*(K-1)`, which divides by 4 and
+    `RCE` divided by its sum over all labels, which is the same as for `MAE`. A
+    published program has the factor `1/4*(K-1)`, which divides by 4 and
     multiplies by `K - 1`; here is what the paper's formula says.
 
     Formula:

@@ -16,15 +16,16 @@ from keras_noisy.losses.robust_loss import LossArguments, Tensor
 class PeerLoss(DistributionLoss):
     """Peer loss: cross-entropy minus that of a random pair of the batch.
 
-    Fitting labels that say nothing about the input gains nothing, so that noise
-    need not be known. The published loss draws a prediction `a` and a label `b`
-    at random for each sample; this one takes the mean over all draws of the
-    batch, which has the same expectation, no randomness and less variance. With
-    a given `prior` it is computed per sample, and does not depend on the batch,
+    Fitting labels that say nothing about the input gains nothing, so that
+    noise need not be known. The published loss draws a prediction `a` and a
+    label `b` at random for each sample; the mean of this one over the batch is
+    the mean over all draws, which has the same expectation, no randomness and
+    less variance; a single value holds the share of its own prediction. With a
+    given `prior` it is computed per sample, and does not depend on the batch,
     on how it is divided over devices, or on masks.
 
-    It is unbounded below for `alpha` of 1 and more: lower the learning rate, or
-    start with cross-entropy.
+    It is unbounded below, and from `alpha = 1` on a wrong prediction can lower
+    it too: lower the learning rate, or start with cross-entropy.
 
     Formula:
 

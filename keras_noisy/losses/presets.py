@@ -106,7 +106,7 @@ PRESETS = {
         EpsilonSoftmaxCE,
         MAE,
         "Wang et al., Epsilon-softmax: approximating one-hot vectors for "
-        "mitigating label noise, NeurIPS 2024",
+        "mitigating label noise, NeurIPS 2024, arXiv 2508.02387",
         _on(None, (0.01, 5), (0.03, 1), (0.015, 0.3)),
         active_arguments=_each(m=(None, 1e5, 1e4, 1e3)),
     ),
@@ -114,7 +114,7 @@ PRESETS = {
         NCE,
         AMSE,
         "Wang et al., Joint asymmetric loss for learning with noisy labels, "
-        "ICCV 2025",
+        "ICCV 2025, arXiv 2507.17692",
         _on(None, (1, 1), (5, 1), (50, 1)),
         passive_arguments=_each(a=(None, 30, 20, 30)),
     ),

@@ -313,10 +313,11 @@ class RobustLoss(keras.losses.Loss):
         given = y_true
         y_true, y_pred = _tensor(y_true), _floating(y_pred)
         _labels.class_count(y_pred, self.num_classes)
-        labels = _labels.as_labels(y_true, self._one_view(y_pred))
+        only_labels, sample = self.split_labels(y_true, y_pred)
+        labels = _labels.as_labels(only_labels, self._one_view(y_pred))
         if not self._seen_concrete_batch:
             self._seen_concrete_batch = _first_batch.check(
-                given,
+                given if sample is None else only_labels,
                 y_pred,
                 targets=labels is None,
                 from_logits=self.from_logits,
@@ -335,6 +336,7 @@ class RobustLoss(keras.losses.Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample, in the leading shape of `y_pred`."""
         y_true, y_pred = _tensor(y_true), _floating(y_pred)
+        y_true, sample = self.split_labels(y_true, y_pred)
         num_classes = _labels.class_count(y_pred, self.num_classes)
         loss = self._resolved(num_classes)
         dtype = keras.backend.result_type(self.dtype, "float32")
@@ -362,7 +364,7 @@ class RobustLoss(keras.losses.Loss):
         if labels is None:
             given = Targets(targets, valid)
         else:
-            given = Index(index, valid, ignored)
+            given = Index(index, valid, ignored, sample)
         values = loss._values(given, self._logits(y_pred, dtype))
         values = ops.where(valid, values, float("nan"))
         if ignored is not None:
@@ -370,6 +372,10 @@ class RobustLoss(keras.losses.Loss):
         if shape is not None:
             values = ops.reshape(values, shape)
         return _transforms.cast(values, self.dtype)
+
+    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+        """Labels, and the sample indices beside them where a loss has them."""
+        return y_true, None
 
     def _one_view(self, y_pred: Tensor) -> Tensor:
         """Predictions without the axes that labels do not have."""

@@ -50,7 +50,7 @@ class SoftBootstrapping(DistributionLoss):
 
     References:
         - Reed et al., Training deep neural networks on noisy labels with
-          bootstrapping, ICLR 2015, arXiv 1412.6596
+          bootstrapping, ICLR workshop 2015, arXiv 1412.6596
     """
 
     def __init__(self, beta: float = 0.95, **kwargs: Unpack[LossArguments]):

@@ -1,0 +1,169 @@
+"""A pass-through layer that keeps numbers for each training sample."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+import weakref
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import integer
+
+Tensor = Any
+
+# A loss finds its layer by the key of both: the one that was called last, as
+# a loaded or cloned model has a layer of its own with the same key.
+_BY_KEY: weakref.WeakValueDictionary[str, SampleMemory]
+_BY_KEY = weakref.WeakValueDictionary()
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class SampleMemory(keras.layers.Layer):
+    """Keeps numbers for each training sample, for a loss with memory.
+
+    Losses such as `ELR` make one, as their `memory`; put it behind the last
+    layer of the model. It hands its inputs on unchanged and owns the state of
+    the loss as non-trainable weights: a training step of Keras only carries
+    on, and a saved model only holds, what belongs to the model.
+
+    Args:
+        num_samples: Number of training samples, an integer of at least 1.
+        initializers: Name and initializer of each state; a state has a number
+            per sample and class, or one per sample where its name ends in
+            `"_per_sample"`.
+        key: Text by which a loss finds its memory when a model is loaded.
+            Defaults to `None`, a new one.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Returns:
+        When called, its inputs, of shape `(..., num_classes)`.
+
+    Raises:
+        ValueError: If `num_samples` is no positive integer.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_noisy.losses import ELR
+    >>> elr = ELR(num_samples=1000)
+    >>> inputs = keras.Input((8,))
+    >>> outputs = keras.layers.Dense(10, activation="softmax")(inputs)
+    >>> model = keras.Model(inputs, elr.memory(outputs))
+    >>> elr.memory.state("targets").shape
+    (1001, 10)
+
+    References:
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
+    """
+
+    def __init__(
+        self,
+        num_samples: int,
+        initializers: dict[str, Any],
+        key: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.num_samples = integer("num_samples", num_samples, 1)
+        self.initializers = {
+            name: keras.initializers.get(initializer)
+            for name, initializer in initializers.items()
+        }
+        self.key = key or uuid.uuid4().hex
+        self._states: dict[str, keras.Variable] = {}
+        self._last_call: str | None = None
+        _BY_KEY[self.key] = self
+
+    @classmethod
+    def of_key(cls, key: str) -> SampleMemory | None:
+        """The layer of this key that was made or called last."""
+        return _BY_KEY.get(key)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the states, for the number of classes of the inputs."""
+        for name, initializer in self.initializers.items():
+            width = 1 if name.endswith("_per_sample") else input_shape[-1]
+            self._states[name] = self.add_weight(
+                name=name,
+                # One more, for the samples that are left out.
+                shape=(self.num_samples + 1, width),
+                initializer=initializer,
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+                # Each replica writes the rows of all of them.
+                aggregation="only_first_replica",
+            )
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Hand the inputs on, and tell the loss whether this is training."""
+        self._last_call = "training" if training else "inference"
+        _BY_KEY[self.key] = self
+        return inputs
+
+    def is_training(self) -> bool:
+        """Whether the call before this one was that of a training step."""
+        last, self._last_call = self._last_call, None
+        if last is None:
+            raise ValueError(
+                "Predictions did not come through the memory of the loss. "
+                "Put it behind the last layer of the model, as in "
+                "`outputs = loss.memory(outputs)`"
+            )
+        return last == "training"
+
+    def state(self, name: str) -> keras.Variable:
+        """A state, of shape (num_samples + 1, num_classes or 1).
+
+        The last row is that of all samples that are left out.
+        """
+        return self._states[name]
+
+    def rows(self, name: str, index: Tensor) -> Tensor:
+        """The state of the samples of a batch."""
+        return ops.take(ops.convert_to_tensor(self._states[name]), index, 0)
+
+    def write(self, name: str, index: Tensor, rows: Tensor) -> None:
+        """Replace the state of the samples of a batch, on every device."""
+        index, rows = _of_all_replicas(index), _of_all_replicas(rows)
+        rows = ops.stop_gradient(ops.cast(rows, "float32"))
+        state = self._states[name]
+        state.assign(ops.scatter_update(state, index[:, None], rows))
+
+    def batch_size(self, x: Tensor) -> Tensor:
+        """Number of samples of a batch on all replicas, as a float."""
+        replica = _replica()
+        count = 1 if replica is None else replica.num_replicas_in_sync
+        return ops.cast(count * ops.shape(x)[0], x.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {
+            **super().get_config(),
+            "num_samples": self.num_samples,
+            "initializers": {
+                name: keras.initializers.serialize(initializer)
+                for name, initializer in self.initializers.items()
+            },
+            "key": self.key,
+        }
+
+
+def _of_all_replicas(x: Tensor) -> Tensor:
+    """Rows of the whole batch, where TensorFlow gives each replica a part."""
+    replica = _replica()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return x
+    return replica.all_gather(x, axis=0)
+
+
+def _replica() -> Any:
+    """TensorFlow's replica context; JAX sees the whole batch anyway."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    return sys.modules["tensorflow"].distribute.get_replica_context()

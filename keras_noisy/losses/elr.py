@@ -1,0 +1,100 @@
+"""Early-learning regularisation."""
+
+from typing import Unpack
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import real
+from keras_noisy.losses._given import Index
+from keras_noisy.losses.memory_loss import MemoryLoss
+from keras_noisy.losses.robust_loss import LossArguments, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class ELR(MemoryLoss):
+    """Early-learning regularisation (ELR), which holds on to early beliefs.
+
+    Networks learn right labels before they memorise wrong ones. ELR remembers
+    a running mean of the predictions of each sample and keeps the network
+    close to it. Fit to pairs of label and index, and put the memory behind the
+    last layer; outside training the loss is cross-entropy. The memory holds
+    `num_samples * num_classes` float32 numbers. Published `(beta, lambda_)`:
+    CIFAR-10 (0.7, 3), CIFAR-100 (0.9, 7).
+
+    Formula:
+
+    ```
+    t_i = beta * t_i + (1 - beta) * p / sum(p)       # no gradient
+    loss = -log(p_y) + lambda_ * log(1 - sum(p_k * t_ik for all classes k))
+    ```
+
+    where `p` is the prediction of sample `i`, in `[1e-4, 1 - 1e-4]` but for
+    the first term, and `y` its label.
+
+    Args:
+        num_samples: Number of training samples, an integer of at least 1.
+        beta: Weight of the past in the running mean, a number in [0, 1).
+            Defaults to `0.7`.
+        lambda_: Strength of the regularisation, a number of at least 0.
+            Defaults to `3.0`.
+        memory_key: Text that ties the loss to its memory in a saved model.
+            Defaults to `None`, a new one.
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        The reduced loss, see `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If an argument is outside its range, if predictions did not
+            come through the memory, or if labels have no index in training.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.losses import ELR, with_index
+    >>> x, labels = np.zeros((6, 4)), np.array([0, 1, 2, 0, 1, 2])
+    >>> elr = ELR(num_samples=6)
+    >>> inputs = keras.Input((4,))
+    >>> outputs = keras.layers.Dense(3, activation="softmax")(inputs)
+    >>> model = keras.Model(inputs, elr.memory(outputs))
+    >>> model.compile("sgd", elr)
+    >>> history = model.fit(x, with_index(labels), verbose=0)
+    >>> elr.memory.state("targets").numpy()[0]  # 0.3 times a third
+    array([0.1..., 0.1..., 0.1...], dtype=float32)
+
+    References:
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
+    """
+
+    states = {"targets": "zeros"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        num_samples: int,
+        beta: float = 0.7,
+        lambda_: float = 3.0,
+        memory_key: str | None = None,
+        **kwargs: Unpack[LossArguments],
+    ):
+        super().__init__(num_samples, memory_key, **kwargs)
+        self.set_hyperparameters(
+            beta=real("beta", beta, 0, 1, closed="low"),
+            lambda_=real("lambda_", lambda_, 0, closed="low"),
+        )
+
+    def memory_formula(
+        self, labels: Index, log_p: Tensor, plain_log_p: Tensor
+    ) -> Tensor:
+        """One value per sample in training, which also writes the memory."""
+        p = ops.clip(ops.exp(plain_log_p), 1e-4, 1 - 1e-4)
+        now = ops.stop_gradient(p / ops.sum(p, axis=-1, keepdims=True))
+        past = self.memory.rows("targets", labels.sample)
+        targets = self.beta * past + (1 - self.beta) * now
+        self.remember("targets", labels, targets)
+        agreement = ops.sum(p * ops.stop_gradient(targets), axis=-1)
+        return self.lambda_ * ops.log1p(-agreement) - labels.pick(log_p)

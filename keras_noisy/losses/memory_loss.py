@@ -1,0 +1,178 @@
+"""The base of the losses that remember each training sample."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy.layers.sample_memory import SampleMemory
+from keras_noisy.losses import _labels
+from keras_noisy.losses._given import Given, Index
+from keras_noisy.losses.distribution_loss import DistributionLoss
+from keras_noisy.losses.robust_loss import LossArguments, Tensor
+
+
+class _Reference:
+    """Holds a layer of the model without being taken for its owner."""
+
+    def __init__(self, layer: SampleMemory):
+        self.layer = layer
+
+    def __deepcopy__(self, memo: dict) -> _Reference:
+        return self
+
+    def __reduce__(self):
+        return _Reference.of_key, (self.layer.key, self.layer.get_config())
+
+    @classmethod
+    def of_key(cls, key: str, config: dict[str, Any]) -> _Reference:
+        return cls(SampleMemory.of_key(key) or SampleMemory.from_config(config))
+
+
+class MemoryLoss(DistributionLoss):
+    """Base of the losses that keep a state for each training sample.
+
+    Use a subclass: `ELR` or `SOP`. The labels of training are pairs of label
+    and sample index, see `with_index`, and the outputs of the model go
+    through `loss.memory`, a layer that owns the state. A plain loss cannot:
+    a training step on JAX drops every change to a variable that is not the
+    model's, and a saved model would not hold it.
+
+    Outside training, in `evaluate` and in the validation of `fit`, the loss is
+    cross-entropy and nothing is remembered; labels need no index there.
+
+    Args:
+        num_samples: Number of training samples, an integer of at least 1.
+        memory_key: Text that ties the loss to its memory in a saved model.
+            Defaults to `None`, a new one.
+        **kwargs: See `keras_noisy.losses.RobustLoss`.
+    """
+
+    #: Name and initializer of each state, see `SampleMemory`.
+    states: dict[str, Any]
+    needs_memory = True
+
+    def __init__(
+        self,
+        num_samples: int,
+        memory_key: str | None = None,
+        **kwargs: Unpack[LossArguments],
+    ):
+        super().__init__(**kwargs)
+        num_samples = integer("num_samples", num_samples, 1)
+        memory = memory_key and SampleMemory.of_key(memory_key)
+        self._memory = _Reference(
+            memory or SampleMemory(num_samples, self.states, memory_key)
+        )
+        self.set_hyperparameters(
+            num_samples=num_samples, memory_key=self._memory.layer.key
+        )
+
+    @property
+    def memory(self) -> SampleMemory:
+        """The layer to put behind the last one of the model."""
+        return SampleMemory.of_key(self.memory_key) or self._memory.layer
+
+    def memory_formula(
+        self, labels: Index, log_p: Tensor, plain_log_p: Tensor
+    ) -> Tensor:
+        """One value per sample in training, which also writes the memory."""
+        raise TypeError(
+            f"{type(self).__name__} has no `memory_formula(self, labels, "
+            "log_p, plain_log_p)`: a subclass of MemoryLoss must define it"
+        )
+
+    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+        """Labels and the indices beside them, or None where there are none."""
+        shape = _labels.static_shape(y_true)
+        outputs = _labels.static_shape(y_pred)
+        if len(outputs) != 2 or len(shape) not in (1, 2):
+            raise ValueError(_EXPECTED.format(shape, outputs))
+        if len(shape) == 2 and shape[1] == 2:
+            return y_true[:, 0], y_true[:, 1]
+        if len(shape) == 2 and shape[1] != 1:
+            raise ValueError(_EXPECTED.format(shape, outputs))
+        return y_true, None
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return one value per sample."""
+        self._training = self.memory.is_training()
+        return super().call(y_true, y_pred)
+
+    def _values(self, labels: Given, logits: Tensor) -> Tensor:
+        plain_log_p = self.log_probabilities(logits)
+        log_p = plain_log_p
+        if self._bias:
+            biased = logits + self._bias * labels.dense(logits)
+            log_p = self.log_probabilities(biased)
+        if not self._training:
+            return -labels.pick(log_p)
+        if labels.sample is None:
+            raise ValueError(
+                f"{type(self).__name__} needs the index of each training "
+                "sample beside its label: fit to "
+                "`keras_noisy.losses.with_index(labels)`, of shape (N, 2)"
+            )
+        sample, known = _labels.safe_index(
+            _labels.widened(labels.sample), self.memory.num_samples
+        )
+        labels.sample = sample
+        labels.valid = ops.logical_and(labels.valid, known)
+        values = self.memory_formula(labels, log_p, plain_log_p)
+        return ops.where(known, values, float("nan"))
+
+    def remember(self, name: str, labels: Index, rows: Tensor) -> None:
+        """Write the state of the samples that are not left out."""
+        nobody = self.memory.num_samples
+        sample = ops.where(labels.kept(), labels.sample, nobody)
+        self.memory.write(name, sample, rows)
+
+
+_EXPECTED = (
+    "Expected `y_true` of shape (N, 2), a label and a sample index in each "
+    "row, or outside training (N,) or (N, 1), and `y_pred` of shape (N, "
+    "num_classes). Received: y_true.shape={}, y_pred.shape={}"
+)
+
+
+def with_index(labels: Any) -> np.ndarray:
+    """Labels with the index of each sample beside them, for `ELR` and `SOP`.
+
+    Formula:
+
+    ```
+    [[labels[0], 0], [labels[1], 1], ...]
+    ```
+
+    Args:
+        labels: Integer labels of all training samples, shape `(N,)` or
+            `(N, 1)`.
+
+    Returns:
+        An int64 array of shape `(N, 2)`.
+
+    Raises:
+        ValueError: If labels are not whole numbers of such a shape.
+
+    Example:
+
+    >>> from keras_noisy.losses import with_index
+    >>> with_index([7, 5])
+    array([[7, 0],
+           [5, 1]])
+
+    References:
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
+    """
+    array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or not np.all(array == np.floor(array)):
+        raise invalid(
+            "labels", f"an array of shape {array.shape}", "integer labels (N,)"
+        )
+    return np.stack([array.astype("int64"), np.arange(len(array))], axis=1)

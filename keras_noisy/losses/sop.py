@@ -1,0 +1,117 @@
+"""Sparse over-parametrisation."""
+
+from typing import Unpack
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import real
+from keras_noisy.losses._given import Index
+from keras_noisy.losses.memory_loss import MemoryLoss
+from keras_noisy.losses.robust_loss import LossArguments, Tensor
+
+LEAST = 1e-4
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class SOP(MemoryLoss):
+    """Sparse over-parametrisation (SOP), which learns the noise of a sample.
+
+    Every sample has numbers of its own that explain a wrong label: `u` what
+    the label has too much, `v` what other classes have too little. They start
+    near zero, are found by gradient descent of their own, and grow only where
+    the network disagrees with the label. Fit to pairs of label and index, and
+    put the memory behind the last layer; outside training the loss is
+    cross-entropy. The memory holds `num_samples * (num_classes + 1)` float32
+    numbers. Published for symmetric noise on CIFAR-100: `lr_u` 1, `lr_v` 10.
+
+    Formula:
+
+    ```
+    U = clip(u ** 2, 0, 1) * onehot(y)
+    V = clip(v ** 2, 0, 1) * (1 - onehot(y))
+    q = max(p + U - V, 1e-4)
+    loss = -log(q_y / sum(q)) + sum((onehot(argmax p) + U - V - onehot(y)) ** 2)
+    ```
+
+    where `p` is the prediction and `y` the label. As in the paper `u` descends
+    on the first term and `v` on the second.
+
+    Args:
+        num_samples: Number of training samples, an integer of at least 1.
+        lr_u: Learning rate of `u`, a number of at least 0, for the mean loss
+            of a batch. Defaults to `1.0`.
+        lr_v: Learning rate of `v`, as `lr_u`. Defaults to `10.0`.
+        memory_key: Text that ties the loss to its memory in a saved model.
+            Defaults to `None`, a new one.
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        The reduced loss, see `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If an argument is outside its range, if predictions did not
+            come through the memory, or if labels have no index in training.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.losses import SOP, with_index
+    >>> x, labels = np.zeros((6, 4)), np.array([0, 1, 2, 0, 1, 2])
+    >>> sop = SOP(num_samples=6)
+    >>> inputs = keras.Input((4,))
+    >>> outputs = keras.layers.Dense(3, activation="softmax")(inputs)
+    >>> model = keras.Model(inputs, sop.memory(outputs))
+    >>> model.compile("sgd", sop)
+    >>> history = model.fit(x, with_index(labels), verbose=0)
+
+    References:
+        - Liu et al., Robust training under label noise by
+          over-parameterization, ICML 2022, arXiv 2202.14026
+    """
+
+    # At exactly 0 there is no gradient.
+    states = {  # noqa: RUF012
+        "u_per_sample": keras.initializers.RandomNormal(stddev=1e-8, seed=0),
+        "v": keras.initializers.RandomNormal(stddev=1e-8, seed=1),
+    }
+
+    def __init__(
+        self,
+        num_samples: int,
+        lr_u: float = 1.0,
+        lr_v: float = 10.0,
+        memory_key: str | None = None,
+        **kwargs: Unpack[LossArguments],
+    ):
+        super().__init__(num_samples, memory_key, **kwargs)
+        self.set_hyperparameters(
+            lr_u=real("lr_u", lr_u, 0, closed="low"),
+            lr_v=real("lr_v", lr_v, 0, closed="low"),
+        )
+
+    def memory_formula(
+        self, labels: Index, log_p: Tensor, plain_log_p: Tensor
+    ) -> Tensor:
+        """One value per sample in training, which also writes the memory."""
+        u = self.memory.rows("u_per_sample", labels.sample)
+        v = self.memory.rows("v", labels.sample)
+        y = labels.dense(log_p)
+        U = ops.clip(ops.square(u), 0, 1) * y
+        V = ops.clip(ops.square(v), 0, 1) * (1 - y)
+        q = ops.maximum(ops.exp(log_p) + U - V, LEAST)
+        total, q_y = ops.sum(q, axis=-1, keepdims=True), labels.pick(q)[:, None]
+        winner = ops.argmax(plain_log_p, axis=-1)
+        rest = ops.one_hot(winner, q.shape[-1], dtype=q.dtype) + U - V - y
+
+        # A step of gradient descent: u on the first term, v on the second.
+        rate = 1 / self.memory.batch_size(q)
+        slope_u = 2 * u * ops.where(q_y > LEAST, 1 / total - 1 / q_y, 0.0)
+        slope_v = -4 * v * rest * (1 - y)
+        self.remember("u_per_sample", labels, u - self.lr_u * rate * slope_u)
+        self.remember("v", labels, v - self.lr_v * rate * slope_v)
+        likelihood = ops.log(q_y[:, 0]) - ops.log(total[:, 0])
+        return ops.sum(ops.square(rest), axis=-1) - likelihood

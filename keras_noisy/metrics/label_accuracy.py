@@ -1,0 +1,71 @@
+"""Accuracy where labels may have sample indices beside them."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class LabelAccuracy(keras.metrics.MeanMetricWrapper):
+    """Accuracy against labels that may have the sample's index beside them.
+
+    For losses with memory such as `ELR`, whose labels are pairs: the accuracy
+    of Keras would take a pair for a one-hot label.
+
+    Formula:
+
+    ```
+    accuracy = mean(argmax(y_pred) == label)
+    ```
+
+    Args:
+        name: Name of the metric. Defaults to `"accuracy"`.
+        dtype: Dtype of the metric. Defaults to `None`, that of Keras.
+
+    Call arguments:
+        y_true: Integer labels of shape `(N,)` or `(N, 1)`, or labels with
+            indices of shape `(N, 2)`.
+        y_pred: Predictions of shape `(N, num_classes)`.
+        sample_weight: Weights of shape `(N,)`. Defaults to `None`.
+
+    Returns:
+        A number between 0 and 1.
+
+    Raises:
+        ValueError: If shapes do not fit.
+
+    Example:
+
+    >>> from keras_noisy.metrics import LabelAccuracy
+    >>> metric = LabelAccuracy()
+    >>> metric.update_state([[0, 7], [1, 8]], [[0.9, 0.1], [0.8, 0.2]])
+    >>> float(metric.result())
+    0.5
+
+    References:
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
+    """
+
+    def __init__(self, name: str = "accuracy", dtype: Any = None):
+        super().__init__(_matches, name=name, dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {"name": self.name, "dtype": self.dtype}
+
+
+def _matches(y_true: Any, y_pred: Any) -> Any:
+    y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
+    if len(y_true.shape) == 2 and y_true.shape[-1] in (1, 2):
+        y_true = y_true[:, 0]
+    if len(y_true.shape) != 1 or len(y_pred.shape) != 2:
+        raise ValueError(
+            "Expected `y_true` of shape (N,), (N, 1) or (N, 2), a label and a "
+            "sample index, and `y_pred` of shape (N, num_classes). Received: "
+            f"y_true.shape={tuple(y_true.shape)}, "
+            f"y_pred.shape={tuple(y_pred.shape)}"
+        )
+    predicted = ops.cast(ops.argmax(y_pred, axis=-1), y_true.dtype)
+    return ops.cast(predicted == y_true, keras.config.floatx())

@@ -1,0 +1,337 @@
+"""Losses that remember each sample: ELR and SOP."""
+
+import copy
+import pickle
+
+import keras
+import numpy as np
+import pytest
+import reference
+from helpers import TESTS, number
+from keras import ops
+from test_distribution import compare_devices
+
+from keras_noisy.losses import ELR, SOP, CrossEntropy, with_index
+from keras_noisy.metrics import LabelAccuracy
+
+SAMPLES, CLASSES = 32, 5
+
+both = pytest.mark.parametrize("loss_class", [ELR, SOP])
+
+
+def data(seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(SAMPLES, 8)).astype("float32")
+    return x, rng.integers(CLASSES, size=SAMPLES)
+
+
+def network(loss, learning_rate=0.0, **compile_arguments):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8,))
+    outputs = keras.layers.Dense(CLASSES)(inputs)
+    model = keras.Model(inputs, loss.memory(outputs))
+    model.compile(
+        keras.optimizers.SGD(learning_rate), loss, **compile_arguments
+    )
+    return model
+
+
+def state(loss, name):
+    return np.array(ops.convert_to_numpy(loss.memory.state(name)))[:-1]
+
+
+def test_elr_is_its_formula():
+    """With a learning rate of 0, so that predictions stay what they are."""
+    x, labels = data()
+    elr = ELR(SAMPLES, beta=0.6, lambda_=2.0, from_logits=True)
+    model = network(elr)
+    z = model.predict(x, verbose=0).astype("float64")
+    p = np.clip(reference.softmax(z), 1e-4, 1 - 1e-4)
+    mean, values = np.zeros_like(p), []
+    for _ in range(3):
+        mean = 0.6 * mean + 0.4 * p / p.sum(axis=1, keepdims=True)
+        regulariser = 2.0 * np.log(1 - (p * mean).sum(axis=1))
+        ce = reference.cross_entropy(reference.one_hot(labels, CLASSES), z)
+        values.append((ce + regulariser).mean())
+    # One batch and several ones, in another order each time.
+    history = model.fit(x, with_index(labels), batch_size=SAMPLES, verbose=0)
+    assert history.history["loss"] == pytest.approx(values[:1], rel=1e-5)
+    history = model.fit(
+        x, with_index(labels), batch_size=7, epochs=2, verbose=0
+    )
+    assert history.history["loss"] == pytest.approx(values[1:], rel=1e-5)
+    np.testing.assert_allclose(state(elr, "targets"), mean, rtol=1e-5)
+
+
+def test_elr_gradient_leaves_the_memory_out():
+    x, labels = data()
+    elr = ELR(SAMPLES, beta=0.6, lambda_=2.0, from_logits=True)
+    model = network(elr, learning_rate=1.0)
+    kernel, bias = model.get_weights()[:2]
+
+    def total(kernel, mean=None):
+        z = x.astype("float64") @ kernel + bias
+        p = np.clip(reference.softmax(z), 1e-4, 1 - 1e-4)
+        if mean is None:
+            mean = 0.4 * p / p.sum(axis=1, keepdims=True)
+        ce = reference.cross_entropy(reference.one_hot(labels, CLASSES), z)
+        return (ce + 2.0 * np.log(1 - (p * mean).sum(axis=1))).mean(), mean
+
+    _, mean = total(kernel)
+    slope = np.zeros_like(kernel)
+    for i in np.ndindex(*kernel.shape):
+        step = np.zeros(kernel.shape)
+        step[i] = 1e-5
+        up, down = total(kernel + step, mean), total(kernel - step, mean)
+        slope[i] = (up[0] - down[0]) / 2e-5
+    model.fit(x, with_index(labels), batch_size=SAMPLES, verbose=0)
+    np.testing.assert_allclose(
+        model.get_weights()[0], kernel - slope, rtol=1e-4, atol=1e-5
+    )
+
+
+def sop_terms(p, u, v, y):
+    U = np.clip(u**2, 0, 1) * y
+    V = np.clip(v**2, 0, 1) * (1 - y)
+    q = np.maximum(p + U - V, 1e-4)
+    first = -np.log((q * y).sum(1) / q.sum(1))
+    rest = reference.one_hot_argmax(p) + U - V - y
+    return first, (rest**2).sum(1)
+
+
+def test_sop_descends_on_its_terms():
+    x, labels = data()
+    sop = SOP(SAMPLES, lr_u=2.0, lr_v=20.0, from_logits=True)
+    model = network(sop)
+    rng = np.random.default_rng(1)
+    u = rng.uniform(0.1, 0.9, size=(SAMPLES + 1, 1))
+    v = rng.uniform(0.1, 0.9, size=(SAMPLES + 1, CLASSES))
+    sop.memory.state("u_per_sample").assign(u)
+    sop.memory.state("v").assign(v)
+    u, v = u[:-1], v[:-1]
+    p = reference.softmax(model.predict(x, verbose=0).astype("float64"))
+    y = reference.one_hot(labels, CLASSES)
+    h = 1e-6
+    slope_u = sop_terms(p, u + h, v, y)[0] - sop_terms(p, u - h, v, y)[0]
+    slope_v = np.zeros_like(v)
+    for k in range(CLASSES):
+        step = h * reference.one_hot(k, CLASSES)
+        up, down = sop_terms(p, u, v + step, y), sop_terms(p, u, v - step, y)
+        slope_v[:, k] = up[1] - down[1]
+    rate = 1 / (2 * h) / SAMPLES
+    history = model.fit(x, with_index(labels), batch_size=SAMPLES, verbose=0)
+    assert history.history["loss"][0] == pytest.approx(
+        sum(sop_terms(p, u, v, y)).mean(), rel=1e-5
+    )
+    np.testing.assert_allclose(
+        state(sop, "u_per_sample"), u - 2.0 * rate * slope_u[:, None], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        state(sop, "v"), v - 20.0 * rate * slope_v, rtol=1e-5, atol=1e-6
+    )
+
+
+@both
+def test_evaluation_is_cross_entropy_and_writes_nothing(loss_class):
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True)
+    model = network(loss, metrics=[LabelAccuracy()])
+    model.fit(
+        x,
+        with_index(labels),
+        validation_data=(x, labels),
+        batch_size=8,
+        verbose=0,
+    )
+    before = [w.copy() for w in model.get_weights()]
+    plain = CrossEntropy(from_logits=True)
+    exact = number(plain(labels, model.predict(x, verbose=0)))
+    accuracies = []
+    for y in (labels, labels[:, None], with_index(labels)):
+        # TensorFlow forgets the rank of labels that change their shape.
+        model.compile(loss=loss, metrics=[LabelAccuracy()])
+        value, accuracy = model.evaluate(x, y, batch_size=SAMPLES, verbose=0)
+        assert value == pytest.approx(exact, rel=1e-5)
+        accuracies.append(accuracy)
+    predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
+    assert accuracies == pytest.approx([np.mean(predicted == labels)] * 3)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@both
+def test_state_survives_saving_and_training_goes_on(loss_class, tmp_path):
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True)
+    model = network(loss, learning_rate=0.1, metrics=[LabelAccuracy()])
+    model.fit(x, with_index(labels), shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = [
+        keras.models.load_model(tmp_path / "model.keras") for _ in range(2)
+    ]
+    bare = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    model.fit(x, with_index(labels), shuffle=False, epochs=2, verbose=0)
+    for again in loaded:
+        again.fit(x, with_index(labels), shuffle=False, epochs=2, verbose=0)
+        for ours, theirs in zip(
+            model.get_weights(), again.get_weights(), strict=True
+        ):
+            np.testing.assert_allclose(theirs, ours, rtol=1e-6)
+        assert again.loss.memory is again.layers[-1]
+    assert len(bare.get_weights()) == len(model.get_weights())
+
+
+@both
+def test_copies_and_configs_share_the_memory(loss_class):
+    loss = loss_class(SAMPLES, num_classes=CLASSES, from_logits=True)
+    for again in (
+        loss_class.from_config(loss.get_config()),
+        keras.losses.deserialize(keras.losses.serialize(loss)),
+        copy.deepcopy(loss),
+        pickle.loads(pickle.dumps(loss)),
+    ):
+        assert again.memory is loss.memory
+        assert again.get_config() == loss.get_config()
+
+
+@both
+def test_predictions_must_come_through_the_memory(loss_class):
+    _, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True)
+    with pytest.raises(ValueError, match=r"loss\.memory\(outputs\)"):
+        loss(labels, np.zeros((SAMPLES, CLASSES), "float32"))
+
+
+def test_a_clone_remembers_for_itself():
+    x, labels = data()
+    elr = ELR(SAMPLES, from_logits=True)
+    model = network(elr)
+    clone = keras.models.clone_model(model)
+    clone.compile("sgd", elr)
+    clone.fit(x, with_index(labels), verbose=0)
+    assert np.all(clone.get_weights()[-1][:-1] > 0)
+    assert np.all(model.get_weights()[-1] == 0)
+    model.fit(x, with_index(labels), verbose=0)
+    assert np.all(model.get_weights()[-1][:-1] > 0)
+
+
+@both
+def test_training_needs_an_index_beside_the_label(loss_class):
+    x, labels = data()
+    model = network(loss_class(SAMPLES, from_logits=True))
+    with pytest.raises(ValueError, match="with_index"):
+        model.fit(x, labels, verbose=0)
+    model = network(loss_class(SAMPLES, from_logits=True))
+    with pytest.raises(ValueError, match=r"of shape \(N, 2\), a label"):
+        model.fit(x, np.eye(CLASSES)[labels], verbose=0)
+
+
+@both
+@pytest.mark.parametrize("bad", [-1, SAMPLES, 10_000])
+def test_an_index_outside_the_memory_gives_nan_and_writes_nothing(
+    loss_class, bad
+):
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True)
+    model = network(loss, learning_rate=0.1)
+    y = with_index(labels)
+    y[3, 1] = bad
+    name = "targets" if loss_class is ELR else "v"
+    before = state(loss, name)
+    history = model.fit(x, y, batch_size=SAMPLES, verbose=0)
+    assert np.isnan(history.history["loss"][0])
+    assert all(np.all(np.isfinite(w)) for w in model.get_weights())
+    changed = np.any(state(loss, name) != before, axis=1)
+    if loss_class is ELR:
+        assert changed.sum() == SAMPLES - 1
+    assert not changed[3]
+
+
+@both
+def test_ignored_samples_are_not_remembered(loss_class):
+    x, labels = data()
+    labels[::2] = -1
+    loss = loss_class(SAMPLES, from_logits=True, ignore_class=-1)
+    model = network(loss)
+    name = "targets" if loss_class is ELR else "v"
+    keras.utils.set_random_seed(1)
+    before = state(loss, name)
+    history = model.fit(x, with_index(labels), verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+    np.testing.assert_array_equal(state(loss, name)[::2], before[::2])
+
+
+@both
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_bias_clip_and_precision(loss_class, policy):
+    keras.config.set_dtype_policy(policy)
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True, logit_bias=2.0, logit_clip=1.0)
+    model = network(loss, learning_rate=0.1)
+    history = model.fit(x, with_index(labels), epochs=2, verbose=0)
+    assert np.all(np.isfinite(history.history["loss"]))
+    value = model.evaluate(x, labels, batch_size=SAMPLES, verbose=0)
+    plain = CrossEntropy(from_logits=True, logit_bias=2.0, logit_clip=1.0)
+    z = model.predict(x, verbose=0)
+    assert value == pytest.approx(number(plain(labels, z)), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_samples": 0}, "num_samples=0"),
+        ({"num_samples": 1.5}, "num_samples=1.5"),
+        ({"num_samples": 9, "beta": 1.0}, r"`beta`.*\[0, 1\).*beta=1.0"),
+        ({"num_samples": 9, "lambda_": -1.0}, r"`lambda_`.*-1.0"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ELR(**arguments)
+    with pytest.raises(ValueError, match="`lr_v`"):
+        SOP(9, lr_v=-1.0)
+
+
+def test_with_index_takes_labels_alone():
+    assert with_index([[3], [4]]).tolist() == [[3, 0], [4, 1]]
+    for bad in (np.eye(3), [0.5, 1.0]):
+        with pytest.raises(ValueError, match="integer labels"):
+            with_index(bad)
+
+
+def test_label_accuracy_checks_shapes_and_is_saved():
+    metric = LabelAccuracy(name="top")
+    again = LabelAccuracy.from_config(metric.get_config())
+    assert again.name == "top"
+    with pytest.raises(ValueError, match="a label and a sample index"):
+        metric.update_state(np.zeros((4, 3)), np.zeros((4, 3)))
+
+
+def test_elr_memorises_less_than_cross_entropy():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(10, 32))
+    labels = np.repeat(np.arange(10), 60)
+    x = centres[labels] + 0.4 * rng.normal(size=(600, 32))
+    wrong = rng.random(600) < 0.4
+    noisy = np.where(wrong, (labels + rng.integers(1, 10, 600)) % 10, labels)
+    memorised = {}
+    for name, loss, y in (
+        ("elr", ELR(600), with_index(noisy)),
+        ("ce", CrossEntropy(), noisy),
+    ):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((32,))
+        hidden = keras.layers.Dense(256, activation="relu")(inputs)
+        outputs = keras.layers.Dense(10, activation="softmax")(hidden)
+        if name == "elr":
+            outputs = loss.memory(outputs)
+        model = keras.Model(inputs, outputs)
+        model.compile(keras.optimizers.Adam(0.003), loss)
+        model.fit(x, y, epochs=40, batch_size=64, verbose=0)
+        predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
+        memorised[name] = np.mean(predicted[wrong] == noisy[wrong])
+    assert memorised["elr"] < 0.3 < 0.6 < memorised["ce"]
+
+
+def test_several_devices_remember_like_one():
+    compare_devices(TESTS / "memory_training.py")
