@@ -26,9 +26,12 @@ ARGUMENTS = {
 
 @catalogue
 def test_config_holds_every_argument(name):
-    loss = build(name, 20, **ARGUMENTS)
+    arguments = dict(ARGUMENTS)
+    if CATALOGUE[name].of_class_count(20):
+        arguments["logit_bias"] = 2.0  # "auto" needs several class counts.
+    loss = build(name, 20, **arguments)
     config = loss.get_config()
-    assert all(config[name] == value for name, value in ARGUMENTS.items())
+    assert all(config[name] == value for name, value in arguments.items())
     json.dumps(config)
     again = type(loss).from_config(config)
     assert again.get_config() == config

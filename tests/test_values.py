@@ -11,6 +11,14 @@ from hypothesis import strategies as st
 
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar
 from keras_noisy.calibration._gradient import gradient
+from keras_noisy.losses import (
+    BiTempered,
+    EpsilonSoftmaxCE,
+    Focal,
+    ForwardCorrection,
+    PeerLoss,
+    tempered_softmax,
+)
 
 
 def random_batch(seed=0, rows=6, num_classes=7, scale=3.0):
@@ -106,23 +114,6 @@ def test_any_shape_format_and_transform_against_float64(name, data):
     )
 
 
-def test_identities():
-    labels, logits = random_batch()
-    ce = values(CrossEntropy(from_logits=True), labels, logits)
-    mae = values(MAE(from_logits=True), labels, logits)
-    gce_0 = values(GCE(q=1e-6, from_logits=True), labels, logits)
-    gce_1 = values(GCE(q=1.0, from_logits=True), labels, logits)
-    np.testing.assert_allclose(gce_0, ce, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(gce_1, mae / 2, rtol=1e-5, atol=1e-6)
-
-
-def test_mae_summed_over_all_labels_is_constant():
-    _, logits = random_batch()
-    loss = MAE(from_logits=True)
-    total = sum(values(loss, np.full(6, k), logits) for k in range(7))
-    np.testing.assert_allclose(total, 2 * (7 - 1), rtol=1e-6)
-
-
 def test_cross_entropy_is_that_of_keras():
     labels, logits = random_batch()
     theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -170,4 +161,173 @@ def test_logit_clip_leaves_short_logits_alone_and_bounds_long_ones(norm):
         values(loss, [2], 1e4 * direction),
         values(plain, [2], norm * direction),
         rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "factor", "arguments"),
+    [
+        ("GCE", "CrossEntropy", 1, {"q": 1e-6}),
+        ("GCE", "MAE", 0.5, {"q": 1.0}),
+        ("BiTempered", "CrossEntropy", 1, {"t1": 1.0, "t2": 1.0}),
+        ("TaylorCE", "MAE", 0.5, {"t": 1}),
+        ("JensenShannon", "CrossEntropy", 1, {"pi": 3e-5}),
+        ("AGCE WebVision", "GCE", 1, {"a": 1e-9, "q": 0.7}),
+        ("PHuberCE", "CrossEntropy", 1, {"tau": 1e9}),
+        ("PHuberCE", "MAE", 0.5, {"tau": 1.0}),
+        ("ForwardCorrection", "CrossEntropy", 1, {"T": np.eye(7)}),
+        ("BackwardCorrection", "CrossEntropy", 1, {"T": np.eye(7)}),
+        ("ICCE", "CrossEntropy", 1, {"gamma": 0.0}),
+        ("Focal", "CrossEntropy", 1, {"gamma": 0.0}),
+        ("NFL", "NCE", 1, {"gamma": 0.0}),
+        ("NNFL", "NNCE", 1, {"gamma": 0.0}),
+        ("NGCE", "NMAE", 1, {"q": 1.0}),
+        ("EpsilonSoftmaxCE", "CrossEntropy", 1, {"m": 0.0}),
+        ("SoftBootstrapping", "CrossEntropy", 1, {"beta": 1.0}),
+        ("HardBootstrapping", "CrossEntropy", 1, {"beta": 1.0}),
+        ("CORES", "CrossEntropy", 1, {"beta": 0.0}),
+        ("PeerLoss", "CORES", 1, {"alpha": 0.5, "prior": [1 / 7] * 7}),
+        ("RCE", "MAE", -np.log(1e-4) / 2, {}),
+        ("GeneralizedJensenShannon", "JensenShannon", 1, {"pi": 0.5}),
+    ],
+)
+def test_identities(name, limit, factor, arguments):
+    labels, logits = random_batch()
+    for bias in (None, 1.5):
+        shared = {"from_logits": True, "logit_bias": bias}
+        ours = build(name, 7, **shared, **arguments)
+        theirs = build(limit, 7, **shared)
+        np.testing.assert_allclose(
+            values(ours, labels, logits),
+            factor * values(theirs, labels, logits),
+            rtol=2e-3 if name == "JensenShannon" else 1e-4,
+            atol=2e-5,
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "total"),
+    [
+        ("MAE", 2 * 6),
+        ("RCE", -np.log(1e-4) * 6),
+        ("NCE", 1),
+        ("NFL", 1),
+        ("NGCE", 1),
+        ("NMAE", 1),
+        ("NRCE", 1),
+        ("NNCE", 6),
+        ("NNFL", 6),
+    ],
+)
+def test_sum_over_all_labels_is_constant(name, total):
+    _, logits = random_batch()
+    loss = build(name, 7, from_logits=True)
+    found = sum(values(loss, np.full(6, k), logits) for k in range(7))
+    np.testing.assert_allclose(found, total, rtol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("t1", "t2", "published"),
+    [
+        (0.5, 1.5, [0.02301914, 0.18972909, 0.93874922]),
+        (0.5, 0.8, [0.21646356, 0.41836615, 1.33997854]),
+    ],
+)
+def test_published_values_of_the_bi_tempered_loss(t1, t2, published):
+    targets = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1], [0.2, 0.8, 0]])
+    logits = np.array([[-0.5, 0.1, 2.0], [0.1, 1.5, -5.0], [4.0, -3.0, -6.0]])
+    loss = BiTempered(t1, t2, from_logits=True)
+    np.testing.assert_allclose(
+        values(loss, targets, logits.astype("float32")), published, rtol=5e-6
+    )
+
+
+@pytest.mark.parametrize("t", [0.1, 0.5, 0.8, 0.99, 1.0, 1.01, 1.25, 2, 5])
+@pytest.mark.parametrize("num_classes", [2, 10, 1000, 100_000])
+def test_tempered_softmax_sums_to_one(t, num_classes):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(5, num_classes))
+    logits = np.array([0.01, 1, 5, 30, 1e4])[:, None] * rows
+    p = tempered_softmax(logits.astype("float32"), t)
+    p = keras.ops.convert_to_numpy(p).astype("float64")
+    # There 1 + (1 - t) (z - c) is a small difference of large numbers.
+    cancels = t < 0.5 and num_classes > 1000
+    tolerance = 5e-4 if cancels else 2e-5
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=tolerance)
+    if num_classes < 100_000:
+        exact = np.exp(reference.tempered_log_softmax(logits, t))
+        np.testing.assert_allclose(p, exact, rtol=2e-3, atol=1e-6)
+
+
+def test_tempered_softmax_of_any_shape():
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float16")
+    p = keras.ops.convert_to_numpy(tempered_softmax(logits, 1.5))
+    assert p.shape == (2, 3, 4)
+    with pytest.raises(ValueError, match="`t`"):
+        tempered_softmax(logits, 0.0)
+
+
+def test_the_peer_term_of_a_batch_is_its_expectation_over_all_pairs():
+    labels, logits = random_batch()
+    log_p = reference.log_softmax(logits.astype("float64"))
+    pairs = [-log_p[a, labels[b]] for a in range(6) for b in range(6)]
+    ce = -log_p[np.arange(6), labels]
+    loss = PeerLoss(alpha=0.7, from_logits=True)
+    assert values(loss, labels, logits).mean() == pytest.approx(
+        ce.mean() - 0.7 * np.mean(pairs), rel=1e-5
+    )
+    ignoring = PeerLoss(alpha=0.7, from_logits=True, ignore_class=-1)
+    some = np.where([1, 1, 0, 1, 0, 1], labels, -1)
+    kept = some >= 0
+    assert values(ignoring, some, logits)[kept] == pytest.approx(
+        values(loss, labels[kept], logits[kept]), rel=1e-5
+    )
+    soft = values(loss, reference.one_hot(labels, 7), logits)
+    assert soft == pytest.approx(values(loss, labels, logits), rel=1e-5)
+
+
+def test_an_impossible_label_of_a_transition_matrix_is_no_nan():
+    T = [[1.0, 0.0], [1.0, 0.0]]
+    loss = ForwardCorrection(T, from_logits=True)
+    z = np.array([[0.0, 1.0]], "float32")
+    assert values(loss, [1], z)[0] > 80
+    assert np.all(np.isfinite(gradient(lambda x: loss.call([1], x), z)))
+
+
+def test_forward_correction_without_noise_at_any_gap():
+    """Where T has zeros its products underflow, and the label's own stays."""
+    loss = ForwardCorrection(np.eye(3), from_logits=True)
+    for gap in (10.0, 100.0, 1e4):
+        z = np.array([[0, gap, 0]], "float32")
+        for y in ([0], np.eye(3)[[0]]):
+            np.testing.assert_allclose(values(loss, y, z), gap, rtol=1e-4)
+            slope = gradient(lambda x, y=y: loss.call(y, x), z)
+            np.testing.assert_allclose(slope, [[-1, 1, 0]], atol=1e-3)
+
+
+def test_ties_of_the_eps_softmax_go_to_the_first_class():
+    loss = EpsilonSoftmaxCE(m=9.0, from_logits=True)
+    first, second = values(loss, [0, 1], np.zeros((2, 2), "float32"))
+    assert (first, second) == pytest.approx((-np.log(0.95), np.log(20)))
+
+
+def test_cut_gradients_of_focal_weights():
+    """The value is the same, the gradient is that of fixed weights."""
+    labels, logits = random_batch()
+    for name in ("Focal", "NFL", "NNFL"):
+        true = build(name, 7, from_logits=True, gamma=2.0)
+        cut = type(true)(gamma=2.0, from_logits=True)
+        assert cut.stop_weight_gradient
+        np.testing.assert_array_equal(
+            values(cut, labels, logits), values(true, labels, logits)
+        )
+    p = reference.softmax(logits.astype("float64"))
+    y = reference.one_hot(labels, 7)
+    weight = (1 - (p * y).sum(axis=1, keepdims=True)) ** 2
+    cut = Focal(gamma=2.0, from_logits=True)
+    np.testing.assert_allclose(
+        gradient(lambda x: cut.call(labels, x), logits),
+        weight * (p - y),
+        rtol=1e-4,
+        atol=1e-6,
     )

@@ -65,6 +65,13 @@ def _check_rows(name: str, rows: np.ndarray) -> None:
 
 
 def _set_num_classes(name: str, found: int, arguments: dict[str, Any]) -> None:
+    if arguments.get("logit_bias") == "auto":
+        raise ValueError(
+            '`logit_bias="auto"` compares the error of many classes with that '
+            f"of few, but `{name}` is for {found} classes alone. Pass a "
+            "number, such as `keras_noisy.calibration.matched_logit_bias("
+            f"CrossEntropy(), {found})`"
+        )
     if arguments.get("num_classes") not in (None, found):
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected the size of "

@@ -58,8 +58,8 @@ class ActivePassive(DistributionLoss):
 
     Raises:
         ValueError: If an argument is outside its range, or if a part has a
-            clip, a bias or an `ignore_class` of its own or cannot share a
-            log-softmax.
+            bias, clip, normalisation or `ignore_class` of its own or cannot
+            share a log-softmax.
 
     Example:
 
@@ -86,6 +86,7 @@ class ActivePassive(DistributionLoss):
         **kwargs: Unpack[LossArguments],
     ):
         super().__init__(**kwargs)
+        self._given = {"active": active, "passive": passive}
         self.active = _part("active", active, self.num_classes)
         self.passive = _part("passive", passive, self.num_classes)
         self.needs_num_classes = any(
@@ -126,8 +127,7 @@ class ActivePassive(DistributionLoss):
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the two losses serialised."""
         return {
-            "active": keras.losses.serialize(self.active),
-            "passive": keras.losses.serialize(self.passive),
+            **{k: keras.losses.serialize(v) for k, v in self._given.items()},
             **super().get_config(),
         }
 
@@ -152,7 +152,7 @@ def _part(name: str, loss: Any, num_classes: int | None) -> RobustLoss:
                 f"loss. Received: {argument}={config[argument]!r} in "
                 f"{type(loss).__name__}"
             )
-    if loss.needs_logits or loss.sample_axes:
+    if loss.needs_logits or loss.needs_memory or loss.sample_axes:
         raise invalid(
             name, loss, "a loss of the log-softmax of one prediction per label"
         )

@@ -43,7 +43,7 @@ class AEL(RobustLoss):
     >>> float(AEL(a=0.25)([1], [[0.5, 0.25, 0.25]]))  # 1 / e
     0.367...
     >>> round(AEL(a="auto", num_classes=100).a, 2)
-    0.24
+    0.23
 
     References:
         - Zhou et al., Asymmetric loss functions for learning with noisy labels,

@@ -6,7 +6,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
-from keras_noisy._arguments import real_or_auto
+from keras_noisy._arguments import invalid, real_or_auto
 from keras_noisy.losses._transforms import complement, expm1
 from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
@@ -71,9 +71,10 @@ class AGCE(RobustLoss):
         **kwargs: Unpack[LossArguments],
     ):
         super().__init__(**kwargs)
-        self.set_hyperparameters(
-            a=real_or_auto("a", a, 0), q=real_or_auto("q", q, 0)
-        )
+        a, q = real_or_auto("a", a, 0), real_or_auto("q", q, 0)
+        if "auto" not in (a, q) and q * math.log1p(a) > 60:
+            raise invalid("q", q, "a power with (a + 1) ** q below 1e26")
+        self.set_hyperparameters(a=a, q=q)
 
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""

@@ -1,11 +1,12 @@
 """Asymmetric unhinged loss."""
 
+import math
 from typing import Unpack
 
 import keras
 from keras import ops
 
-from keras_noisy._arguments import real, real_or_auto
+from keras_noisy._arguments import invalid, real, real_or_auto
 from keras_noisy.losses._transforms import complement, expm1
 from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
@@ -62,7 +63,10 @@ class AUL(RobustLoss):
         **kwargs: Unpack[LossArguments],
     ):
         super().__init__(**kwargs)
-        self.set_hyperparameters(a=real_or_auto("a", a, 1), q=real("q", q, 0))
+        a, q = real_or_auto("a", a, 1), real("q", q, 0)
+        if a != "auto" and q * math.log(a) > 60:
+            raise invalid("q", q, "a power with a ** q below 1e26")
+        self.set_hyperparameters(a=a, q=q)
 
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""

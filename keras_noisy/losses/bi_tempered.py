@@ -8,7 +8,11 @@ from keras import ops
 
 from keras_noisy._arguments import invalid, real
 from keras_noisy.losses._given import Given
-from keras_noisy.losses._tempered import log_tempered, log_tempered_softmax
+from keras_noisy.losses._tempered import (
+    HOTTEST,
+    log_tempered,
+    log_tempered_softmax,
+)
 from keras_noisy.losses._transforms import LOWEST, TINY, with_derivative_of
 from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.robust_loss import LossArguments, Tensor
@@ -38,7 +42,7 @@ class BiTempered(DistributionLoss):
 
     Args:
         t1: Temperature of the logarithm, a number in [0, 1]. Defaults to `0.8`.
-        t2: Temperature of the softmax, a positive number of at least `t1`,
+        t2: Temperature of the softmax, a number in (0, 5] of at least `t1`,
             since below it the error has no bound. Defaults to `1.2`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
             `logit_normalization`, `ignore_class`, `reduction`, `name` and
@@ -70,7 +74,7 @@ class BiTempered(DistributionLoss):
     ):
         super().__init__(**kwargs)
         t1 = real("t1", t1, 0, 1, closed="low high")
-        t2 = real("t2", t2, 0)
+        t2 = real("t2", t2, 0, HOTTEST, closed="high")
         if t2 < t1:
             raise invalid("t2", t2, f"a number of at least t1={t1:g}")
         self.set_hyperparameters(t1=t1, t2=t2)

@@ -17,8 +17,8 @@ class CORES(DistributionLoss):
 
     Subtracts what random labels would cost, which makes the network confident
     and separates the losses of right labels from those of wrong ones. It is
-    unbounded below, and from `beta = 1` on a wrong prediction can lower it
-    too: the paper starts with `beta = 0` and raises it to 2 after some epochs.
+    unbounded below, and large values of `beta` reward confidence in any class:
+    the paper starts with `beta = 0` and raises it to 2 after some epochs.
     The paper's sieve, which drops samples by their loss, is left out.
 
     Formula:

@@ -12,8 +12,8 @@ class CrossEntropy(RobustLoss):
     """Cross-entropy, with logit bias, clip and normalisation.
 
     The loss of `keras.losses.SparseCategoricalCrossentropy`, here so that
-    clip and bias apply to it. It fits every label, the wrong ones too: use it
-    as the baseline, or with `logit_clip`, which bounds it.
+    bias, clip and normalisation apply to it. It fits every label, the wrong
+    ones too: use it as the baseline, or with `logit_clip`, which bounds it.
 
     Formula:
 

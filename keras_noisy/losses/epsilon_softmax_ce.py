@@ -47,9 +47,11 @@ class EpsilonSoftmaxCE(DistributionLoss):
     Example:
 
     >>> from keras_noisy.losses import EpsilonSoftmaxCE
-    >>> loss = EpsilonSoftmaxCE(m=1.0, reduction=None)
-    >>> loss([0, 1], [[0.5, 0.25, 0.25]] * 2)  # -log(1.5 / 2), -log(0.25 / 2)
-    <...0.287..., 2.079...>
+    >>> loss = EpsilonSoftmaxCE(m=1.0)
+    >>> float(loss([0], [[0.5, 0.25, 0.25]]))  # -log(1.5 / 2)
+    0.287...
+    >>> float(loss([1], [[0.5, 0.25, 0.25]]))  # -log(0.25 / 2)
+    2.079...
 
     References:
         - Wang et al., Epsilon-softmax: approximating one-hot vectors for

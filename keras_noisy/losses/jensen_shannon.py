@@ -16,14 +16,15 @@ def scaled_divergence(
 ) -> Tensor:
     """Divergence of targets from the predictions of one or more views."""
     mixture = pi * targets + (1 - pi) * mean_p
-    within = sum(map(entropy, views)) / len(views)
-    divergence = entropy(mixture) - pi * entropy(targets) - (1 - pi) * within
+    log_mixture = ops.log(ops.maximum(mixture, TINY))
+
+    def from_mixture(x: Tensor) -> Tensor:
+        log_x = ops.log(ops.maximum(x, TINY))
+        return ops.sum(x * (log_x - log_mixture), axis=-1)
+
+    of_views = sum(map(from_mixture, views)) / len(views)
+    divergence = pi * from_mixture(targets) + (1 - pi) * of_views
     return divergence / (-(1 - pi) * math.log1p(-pi))
-
-
-def entropy(p: Tensor) -> Tensor:
-    """Entropy of each row, in nats."""
-    return -ops.sum(p * ops.log(ops.maximum(p, TINY)), axis=-1)
 
 
 @keras.saving.register_keras_serializable("keras_noisy")

@@ -41,6 +41,13 @@ class MemoryLoss(DistributionLoss):
     a training step on JAX drops every change to a variable that is not the
     model's, and a saved model would not hold it.
 
+    Formula:
+
+    ```
+    loss = memory_formula(labels, log_p, plain_log_p)   # in training
+    loss = -log(p_y)                                    # otherwise
+    ```
+
     Outside training, in `evaluate` and in the validation of `fit`, the loss is
     cross-entropy and nothing is remembered; labels need no index there.
 
@@ -48,7 +55,29 @@ class MemoryLoss(DistributionLoss):
         num_samples: Number of training samples, an integer of at least 1.
         memory_key: Text that ties the loss to its memory in a saved model.
             Defaults to `None`, a new one.
-        **kwargs: See `keras_noisy.losses.RobustLoss`.
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
+            `logit_normalization`, `ignore_class`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        The reduced loss, see `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ValueError: If an argument is outside its range, if predictions did not
+            come through the memory, or if labels have no index in training.
+
+    Example:
+
+    >>> from keras_noisy.losses import ELR, MemoryLoss
+    >>> loss = ELR(num_samples=50_000)
+    >>> isinstance(loss, MemoryLoss)
+    True
+    >>> loss.memory.num_samples
+    50000
+
+    References:
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
     """
 
     #: Name and initializer of each state, see `SampleMemory`.

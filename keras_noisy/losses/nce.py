@@ -39,7 +39,7 @@ class NCE(NormalizedLoss):
 
     >>> from keras_noisy.losses import NCE
     >>> float(NCE()([0], [[0.5, 0.25, 0.25]]))  # 1 / (1 + 2 + 2)
-    0.2
+    0.2...
 
     References:
         - Ma et al., Normalized loss functions for deep learning with noisy

@@ -46,7 +46,7 @@ class NFL(NormalizedLoss):
 
     >>> from keras_noisy.losses import NFL
     >>> float(NFL(gamma=0.0)([0], [[0.5, 0.25, 0.25]]))  # NCE
-    0.2
+    0.2...
 
     References:
         - Ma et al., Normalized loss functions for deep learning with noisy

@@ -24,8 +24,8 @@ class PeerLoss(DistributionLoss):
     given `prior` it is computed per sample, and does not depend on the batch,
     on how it is divided over devices, or on masks.
 
-    It is unbounded below, and from `alpha = 1` on a wrong prediction can lower
-    it too: lower the learning rate, or start with cross-entropy.
+    It is unbounded below, and large values of `alpha` reward confidence in any
+    class: lower the learning rate, or start with cross-entropy.
 
     Formula:
 

@@ -122,13 +122,14 @@ PRESETS = {
 
 
 def preset(
-    name: str,
+    pair_name: str,
+    /,
     data_set: str | None = None,
     num_classes: int | None = None,
     **arguments: Any,
 ) -> ActivePassive:
-    """The pair `name`, a key of `PRESETS`, as published for a data set."""
-    pair = PRESETS[name]
+    """The pair of a key of `PRESETS`, as published for a data set."""
+    pair = PRESETS[pair_name]
     if data_set is None:
         data_set = _nearest(pair, num_classes)
     if data_set not in pair.weights:
@@ -141,7 +142,7 @@ def preset(
             "alpha": float(alpha),
             "beta": float(beta),
             "num_classes": num_classes,
-            "name": name,
+            "name": pair_name,
             **arguments,
         }
     )

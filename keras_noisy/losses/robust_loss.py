@@ -152,6 +152,8 @@ class RobustLoss(keras.losses.Loss):
 
     #: Whether the loss depends on what a softmax forgets: `sum(logits)`.
     needs_logits: ClassVar[bool] = False
+    #: Whether the loss keeps a state for each sample, in a layer.
+    needs_memory: ClassVar[bool] = False
     #: Sizes of the axes of a sample's predictions before the classes.
     sample_axes: tuple[int, ...] = ()
     #: Whether the formula itself reads `num_classes`.

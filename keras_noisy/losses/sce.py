@@ -47,8 +47,8 @@ class SCE(RobustLoss):
     >>> from keras_noisy.losses import SCE
     >>> float(SCE(alpha=0.1, beta=1.0)([1], [[0.5, 0.25, 0.25]]))
     7.046...
-    >>> round(SCE(alpha="auto", num_classes=1000).alpha, 3)
-    0.696
+    >>> round(SCE(alpha="auto", num_classes=1000).alpha, 1)
+    0.7
 
     References:
         - Wang et al., Symmetric cross entropy for robust learning with noisy

@@ -48,7 +48,7 @@ class TruncatedGCE(GCE):
     >>> from keras_noisy.losses import TruncatedGCE
     >>> loss = TruncatedGCE(q=0.5, k=0.5)
     >>> float(loss([0], [[0.64, 0.36]]))
-    0.4
+    0.4...
     >>> float(loss([1], [[0.64, 0.36]]))  # 0.585... at p = k
     0.585...
 

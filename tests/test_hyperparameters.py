@@ -1,0 +1,151 @@
+"""Hyperparameters outside their range are named."""
+
+import numpy as np
+import pytest
+
+from keras_noisy import losses
+
+NAN = float("nan")
+
+BAD = {
+    "GCE": {"q": (0, -0.1, 1.01, NAN, "large", True, None)},
+    "TruncatedGCE": {"q": (0, 1.5, "auto"), "k": (0, 1, -1, NAN, "auto")},
+    "SCE": {"alpha": (-1, NAN, "a"), "beta": (-0.1, np.inf, "auto")},
+    "AGCE": {"a": (0, -1, NAN), "q": (0, -2, np.inf)},
+    "AUL": {"a": (1, 0.5, NAN), "q": (0, -1)},
+    "AEL": {"a": (0, -1, NAN)},
+    "PHuberCE": {"tau": (0.5, 0, np.inf, "auto")},
+    "TaylorCE": {"t": (0, 1.5, -1, True)},
+    "Focal": {"gamma": (-0.1, NAN), "stop_weight_gradient": (1, "no")},
+    "ICCE": {"gamma": (-1, 51, NAN)},
+    "JensenShannon": {"pi": (0, 1, -1, NAN)},
+    "NFL": {"gamma": (-0.1,), "stop_weight_gradient": (None,)},
+    "NGCE": {"q": (0, 1.1, "auto")},
+    "GeneralizedJensenShannon": {"pi": (0, 1), "views": (0, 1.5)},
+    "BiTempered": {"t1": (-0.1, 1.1, NAN), "t2": (0, 0.5, 6, np.inf)},
+    "NNFL": {"gamma": (-0.1,), "stop_weight_gradient": (0,)},
+    "EpsilonSoftmaxCE": {"m": (-1, NAN, np.inf)},
+    "AMSE": {"a": (0.5, NAN)},
+    "LDRKL": {"lambda_": (0, -1), "margin": (-0.1, NAN)},
+    "SoftBootstrapping": {"beta": (-0.1, 1.1)},
+    "HardBootstrapping": {"beta": (-0.1, 1.1)},
+    "CORES": {"beta": (-1, NAN, "auto")},
+    "PeerLoss": {
+        "alpha": (-1, NAN),
+        "prior": ([0.5, 0.6], [1.0], [-0.5, 1.5], "even", [[0.5, 0.5]]),
+    },
+}
+CASES = [
+    (name, argument, value)
+    for name, arguments in BAD.items()
+    for argument, values in arguments.items()
+    for value in values
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "value"), CASES)
+def test_bad_hyperparameters_are_named(name, argument, value):
+    with pytest.raises(ValueError, match=rf"`{argument}`.*Received"):
+        losses.get(name, from_logits=True, **{argument: value})
+
+
+BAD_MATRICES = {
+    "not square": (np.ones((2, 3)) / 3, r"square.*T\.shape=\(2, 3\)"),
+    "a vector": (np.ones(3) / 3, r"square.*T\.shape=\(3,\)"),
+    "one class": ([[1.0]], r"at least 2"),
+    "not stochastic": ([[0.9, 0.2], [0, 1]], r"row 0.*sums to 1\.1"),
+    "negative": ([[1, 0], [-0.5, 1.5]], r"row 1 from -0\.5 to 1\.5"),
+    "no number": ([[NAN, 1], [0, 1]], "row 0"),
+    "text": ("symmetric", "row-stochastic square matrix of numbers"),
+    "ragged": ([[1, 0], [1]], "row-stochastic square matrix of numbers"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_MATRICES)
+@pytest.mark.parametrize("name", ["ForwardCorrection", "BackwardCorrection"])
+def test_bad_transition_matrices_are_named(name, case):
+    matrix, message = BAD_MATRICES[case]
+    with pytest.raises(ValueError, match=message):
+        losses.get(name, T=matrix)
+
+
+def test_backward_correction_needs_an_inverse():
+    singular = [[0.5, 0.5], [0.5, 0.5]]
+    with pytest.raises(ValueError, match=r"`T`.*inverse.*condition number"):
+        losses.BackwardCorrection(singular)
+    assert losses.ForwardCorrection(singular).num_classes == 2
+
+
+def test_a_matrix_and_a_prior_have_the_size_of_the_classes():
+    with pytest.raises(ValueError, match=r"num_classes=3\. Received: 2"):
+        losses.ForwardCorrection(np.eye(2), num_classes=3)
+    with pytest.raises(ValueError, match=r"num_classes=3\. Received: 2"):
+        losses.PeerLoss(prior=[0.5, 0.5], num_classes=3)
+    with pytest.raises(ValueError, match=r"Expected 3,.*num_classes=2"):
+        losses.ForwardCorrection(np.eye(2))([0], [[0.2, 0.3, 0.5]])
+
+
+def test_a_matrix_is_not_changed_and_is_saved_as_lists():
+    T = np.array([[0.8, 0.2], [0.1, 0.9]], "float32")
+    given = T.copy()
+    loss = losses.BackwardCorrection(T)
+    np.testing.assert_array_equal(T, given)
+    assert type(loss.get_config()["T"]) is list
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((losses.NCE(), "mae"), "`passive`.*a loss of keras_noisy"),
+        (
+            (losses.NCE(logit_bias=1.0), losses.MAE()),
+            "`logit_bias` to ActivePassive, not to its `active`",
+        ),
+        (
+            (losses.NCE(), losses.MAEStar()),
+            "`logit_bias` to ActivePassive, not to its `passive`",
+        ),
+        (
+            (losses.LDRKL(from_logits=True), losses.MAE()),
+            "`active`.*log-softmax",
+        ),
+        ((losses.NCE(), losses.ELR(9)), "`passive`.*log-softmax"),
+        (
+            (losses.GeneralizedJensenShannon(), losses.MAE()),
+            "one prediction per label",
+        ),
+    ],
+    ids=str,
+)
+def test_parts_that_cannot_be_added(parts, message):
+    with pytest.raises(ValueError, match=message):
+        losses.ActivePassive(*parts)
+
+
+def test_parts_agree_on_the_number_of_classes():
+    active, passive = losses.NCE(num_classes=5), losses.MAE()
+    with pytest.raises(ValueError, match="num_classes=7"):
+        losses.ActivePassive(active, passive, num_classes=7)
+    auto = losses.ActivePassive(
+        losses.NCE(), losses.GCE(q="auto"), num_classes=100
+    )
+    assert auto.passive.q == losses.GCE(q="auto", num_classes=100).q
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"logit_clip": 1.0}, {"logit_normalization": 0.1}],
+    ids=str,
+)
+def test_what_needs_logits_refuses_probabilities(arguments):
+    name = "LDRKL" if not arguments else "CrossEntropy"
+    with pytest.raises(ValueError, match="needs `from_logits=True`"):
+        losses.get(name, **arguments)
+
+
+def test_clip_and_normalisation_exclude_each_other():
+    with pytest.raises(ValueError, match=r"not both.*logit_clip=1"):
+        losses.MAE(from_logits=True, logit_clip=1.0, logit_normalization=0.1)
+    for bad in (0, -1, NAN, "auto"):
+        with pytest.raises(ValueError, match="`logit_normalization`"):
+            losses.MAE(from_logits=True, logit_normalization=bad)
