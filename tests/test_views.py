@@ -107,7 +107,7 @@ def test_a_model_of_views_is_trained_saved_and_loaded(tmp_path):
     views = keras.Input((2, 8))
     model = keras.Model(views, keras.layers.TimeDistributed(base)(views))
     model.compile(keras.optimizers.Adam(0.05), GeneralizedJensenShannon(0.3))
-    model.fit(x, labels, epochs=10, verbose=0)
+    model.fit(x, labels, epochs=40, verbose=0)
     predicted = np.argmax(base.predict(x[:, 0], verbose=0), axis=-1)
     assert np.mean(predicted == labels) > 0.9
     model.save(tmp_path / "model.keras")

@@ -80,7 +80,14 @@ class JensenShannon(RobustLoss):
         rest, log_rest = 1 - self.pi, math.log1p(-self.pi)
         p, not_p = ops.exp(log_p), complement(log_p)
         log_m = ops.log1p(-rest * not_p)
-        divergence = p * (ops.maximum(log_p, -200.0) - log_m) - log_rest * not_p
+        # log(m / p), which a small pi must not round away.
+        near = ops.maximum(log_p, -10.0)
+        log_ratio = ops.where(
+            log_p > -10,
+            ops.log1p(self.pi * not_p * ops.exp(-near)),
+            log_m - ops.maximum(log_p, -200.0),
+        )
+        divergence = -p * log_ratio - log_rest * not_p
         return (rest * divergence - self.pi * log_m) / (-rest * log_rest)
 
     def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
