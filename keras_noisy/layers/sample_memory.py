@@ -52,7 +52,7 @@ class SampleMemory(keras.layers.Layer):
     >>> inputs = keras.Input((8,))
     >>> outputs = keras.layers.Dense(10, activation="softmax")(inputs)
     >>> model = keras.Model(inputs, elr.memory(outputs))
-    >>> elr.memory.state("targets").shape
+    >>> tuple(elr.memory.state("targets").shape)
     (1001, 10)
 
     References:
