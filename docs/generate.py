@@ -13,14 +13,17 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from keras_noisy import losses
+from keras_noisy.layers import SampleMemory
 from keras_noisy.losses.presets import DATA_SETS, PRESETS
+from keras_noisy.metrics import LabelAccuracy
 
 Loss = type[losses.RobustLoss]
 PAGE = Path(__file__).resolve().parent / "losses.md"
 INTRODUCTION = """\
 All losses of `keras_noisy.losses`, by what they are computed from, then the
-formula, the hyperparameters and the papers of each. A loss is had by its class
-or by its name, as in `keras_noisy.losses.get("GCE", q=0.5)`. This page is
+formula, the hyperparameters and the papers of each. Build a loss by its class
+or by its name, as in `keras_noisy.losses.get("GCE", q=0.5)`. What to take when
+is in the [README](../README.md#choose-a-loss). This page is
 generated from the docstrings: change those, then run `python docs/generate.py`.
 
 The error that a loss sends back is its gradient at the logit of the label, on
@@ -29,7 +32,7 @@ computed from the number of classes, such that this error is that of 10 classes.
 One without a value must be given. All losses share further arguments, see [For
 every loss](#for-every-loss)."""
 PAIRS = """\
-The pairs that papers propose are had by name, as in
+Build the pairs that papers propose by name, as in
 `keras_noisy.losses.get("NCE+RCE", data_set="cifar100")`. The table shows their
 published weights on each data set: `alpha, beta` and, in brackets, the
 hyperparameters of the two losses, with the defaults for the others. Without
@@ -107,6 +110,8 @@ def hyperparameters(loss: Loss) -> str:
     shared = inspect.signature(losses.RobustLoss.__init__).parameters
     found = []
     for name, given in inspect.signature(loss.__init__).parameters.items():
+        if name == "memory_key":  # For saved models alone.
+            continue
         unchanged = name in shared and shared[name].default == given.default
         if not unchanged and given.kind is not given.VAR_KEYWORD:
             code = str(given.replace(annotation=given.empty)).replace("'", '"')
@@ -157,6 +162,17 @@ def pairs() -> str:
     return table(["Name", "Losses", *data_sets, "Paper"], *rows)
 
 
+def others() -> list[list[str]]:
+    """What else is public, with the first line of its docstring."""
+    bases = {n for n in losses.__all__ if n not in losses.names()}
+    things = [getattr(losses, name) for name in sorted(bases)]
+    return [
+        [f"`{thing.__module__.split('.')[1]}.{thing.__name__}`", lead]
+        for thing in [*things, SampleMemory, LabelAccuracy]
+        for lead in [inspect.getdoc(thing).splitlines()[0]]
+    ]
+
+
 def section(loss: Loss, others: set[str]) -> str:
     """What a docstring says, with links to the other losses it names."""
     parts = docstring(loss)
@@ -171,6 +187,8 @@ def section(loss: Loss, others: set[str]) -> str:
             paragraphs(parts["Purpose"]),
         ),
         *(["Hyperparameters:", "\n".join(listed)] if listed else []),
+        "Example:",
+        f"```python\n{textwrap.dedent(parts['Example']).strip()}\n```",
         "References:",
         references(loss),
     ]
@@ -190,6 +208,7 @@ def page() -> str:
     text += [paragraphs(PAIRS), pairs(), "## Each loss"]
     for loss in chain.from_iterable(groups.values()):
         text.append(section(loss, set(names) - {loss.__name__}))
+    text += ["## Beside the losses", table(["Name", "What it is"], *others())]
     text += ["## For every loss", paragraphs(docstring(base)["Formula"])]
     text += [table(["Argument", "What it is"], *arguments(base))]
     return "\n\n".join([*text, "References:", references(base)]) + "\n"

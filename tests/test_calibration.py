@@ -32,6 +32,7 @@ from keras_noisy.losses import (
     EpsilonSoftmaxCE,
     GeneralizedJensenShannon,
     JensenShannon,
+    PeerLoss,
     TruncatedGCE,
 )
 
@@ -310,6 +311,13 @@ def test_automatic_hyperparameters(loss_class, name, arguments):
         )
         assert loss.get_config()[name] == "auto"
     assert getattr(loss, name) != loss_class.references[name]
+
+
+def test_a_peer_loss_is_calibrated_with_even_shares():
+    """Of a sample whose labels are all the same, half of it would cancel."""
+    even = PeerLoss(0.5, prior=[0.1] * 10)
+    assert average_error(PeerLoss(0.5), 10) == average_error(even, 10)
+    assert PeerLoss(0.5, num_classes=60, logit_bias="auto").logit_bias > 1
 
 
 def test_views_are_calibrated_too():

@@ -80,7 +80,8 @@ def test_every_section_has_formula_arguments_and_papers(generator, name):
     loss = getattr(losses, name)
     for argument in re.findall(r"`(\w+)", generator.hyperparameters(loss)):
         assert re.search(rf"^- `{argument}`: \w", text, re.M), argument
-    papers = text.split("\nReferences:\n")[1].strip().splitlines()
+    papers = text.split("\nReferences:\n")[1].split("\n## ")[0]
+    papers = papers.strip().splitlines()
     assert papers
     for paper in papers:
         assert re.match(r"- .+, [A-Z][\w ]+ (19|20)\d\d(, |$)", paper), paper

@@ -126,6 +126,10 @@ def test_parts_agree_on_the_number_of_classes():
     active, passive = losses.NCE(num_classes=5), losses.MAE()
     with pytest.raises(ValueError, match="num_classes=7"):
         losses.ActivePassive(active, passive, num_classes=7)
+    pair = losses.ActivePassive(losses.NCE(), losses.NMAE(num_classes=5))
+    assert pair.num_classes == 5
+    with pytest.raises(ValueError, match="num_classes=5"):
+        losses.ActivePassive(active, losses.NMAE(num_classes=7))
     auto = losses.ActivePassive(
         losses.NCE(), losses.GCE(q="auto"), num_classes=100
     )
@@ -149,3 +153,16 @@ def test_clip_and_normalisation_exclude_each_other():
     for bad in (0, -1, NAN, "auto"):
         with pytest.raises(ValueError, match="`logit_normalization`"):
             losses.MAE(from_logits=True, logit_normalization=bad)
+
+
+@pytest.mark.parametrize(
+    ("loss_class", "arguments"),
+    [
+        (losses.AUL, {"a": 1.01, "q": 20.0}),
+        (losses.AUL, {"a": 100.0, "q": 20.0}),
+        (losses.AGCE, {"a": 4.0, "q": 1000.0}),
+    ],
+)
+def test_powers_that_overflow_are_refused(loss_class, arguments):
+    with pytest.raises(ValueError, match=r"`q`.*below 1e26"):
+        loss_class(**arguments)

@@ -11,6 +11,7 @@ from helpers import TESTS, number
 from keras import ops
 from test_distribution import compare_devices
 
+from keras_noisy.calibration import average_error
 from keras_noisy.losses import ELR, SOP, CrossEntropy, with_index
 from keras_noisy.metrics import LabelAccuracy
 
@@ -211,8 +212,68 @@ def test_a_clone_remembers_for_itself():
     clone.fit(x, with_index(labels), verbose=0)
     assert np.all(clone.get_weights()[-1][:-1] > 0)
     assert np.all(model.get_weights()[-1] == 0)
+    assert elr.memory is model.layers[-1]
     model.fit(x, with_index(labels), verbose=0)
     assert np.all(model.get_weights()[-1][:-1] > 0)
+
+
+@both
+def test_one_hot_labels_are_refused_also_of_two_classes(loss_class):
+    loss = loss_class(4, from_logits=True)
+    with pytest.raises(ValueError, match="takes no one-hot labels"):
+        loss(np.eye(2, dtype="float32")[[0, 1]], np.zeros((2, 2), "float32"))
+
+
+@both
+def test_calibration_is_that_of_cross_entropy(loss_class):
+    x, labels = data()
+    loss = loss_class(SAMPLES, num_classes=20, logit_bias="auto")
+    plain = CrossEntropy(num_classes=20, logit_bias="auto")
+    assert loss.logit_bias == plain.logit_bias
+    assert average_error(loss, 20) == average_error(plain, 20)
+    model = network(loss_class(SAMPLES, from_logits=True, logit_bias="auto"))
+    history = model.fit(x, with_index(labels), verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+
+
+@both
+def test_the_loss_of_predictions_is_cross_entropy_each_time(loss_class):
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True)
+    model = network(loss, metrics=[loss])
+    model.fit(x, with_index(labels), verbose=0)
+    z = model.predict(x, verbose=0)
+    exact = number(CrossEntropy(from_logits=True)(labels, z))
+    for _ in range(3):
+        assert number(loss(labels, z)) == pytest.approx(exact, rel=1e-5)
+
+
+def test_a_key_belongs_to_one_number_of_samples():
+    elr = ELR(SAMPLES)
+    config = {**elr.get_config(), "num_samples": 64}
+    with pytest.raises(ValueError, match=r"Expected 32.*num_samples=64"):
+        ELR.from_config(config)
+
+
+def test_a_float32_head_stays_float32_in_mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    elr = ELR(SAMPLES)
+    inputs = keras.Input((8,))
+    head = keras.layers.Dense(CLASSES, activation="softmax", dtype="float32")
+    model = keras.Model(inputs, elr.memory(head(inputs)))
+    assert model.predict(data()[0], verbose=0).dtype == "float32"
+
+
+def test_sop_stands_still_where_a_square_is_cut_off():
+    x, labels = data()
+    sop = SOP(SAMPLES, from_logits=True)
+    model = network(sop)
+    for name in ("u_per_sample", "v"):
+        value = sop.memory.state(name)
+        value.assign(np.full(value.shape, -1.2))
+    model.fit(x, with_index(labels), batch_size=SAMPLES, verbose=0)
+    for name in ("u_per_sample", "v"):
+        np.testing.assert_allclose(state(sop, name), -1.2)
 
 
 @both
@@ -223,7 +284,7 @@ def test_training_needs_an_index_beside_the_label(loss_class):
         model.fit(x, labels, verbose=0)
     model = network(loss_class(SAMPLES, from_logits=True))
     with pytest.raises(ValueError, match=r"of shape \(N, 2\), a label"):
-        model.fit(x, np.eye(CLASSES)[labels], verbose=0)
+        model.fit(x, np.eye(CLASSES, dtype=int)[labels], verbose=0)
 
 
 @both
@@ -294,13 +355,17 @@ def test_bad_arguments_are_named(arguments, message):
 
 def test_with_index_takes_labels_alone():
     assert with_index([[3], [4]]).tolist() == [[3, 0], [4, 1]]
-    for bad in (np.eye(3), [0.5, 1.0]):
-        with pytest.raises(ValueError, match="integer labels"):
+    for bad in (np.eye(3), [0.5, 1.0], ["a", "b"]):
+        with pytest.raises(ValueError, match=r"whole numbers.*shape"):
             with_index(bad)
 
 
 def test_label_accuracy_checks_shapes_and_is_saved():
     metric = LabelAccuracy(name="top")
+    p = np.zeros((2, 300))
+    p[:, 257] = 1
+    metric.update_state(np.array([1, 0], "uint8"), p)
+    assert number(metric.result()) == 0.0
     again = LabelAccuracy.from_config(metric.get_config())
     assert again.name == "top"
     with pytest.raises(ValueError, match="a label and a sample index"):

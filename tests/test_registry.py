@@ -157,6 +157,33 @@ def test_names_know_case_underscores_and_stars():
     assert mae.logit_bias == MAEStar(num_classes=100).logit_bias
 
 
+def test_a_class_a_config_by_its_short_name_and_names_of_papers():
+    assert losses.get(GCE, q=0.5).q == 0.5
+    config = {"class_name": "GCE", "config": {"q": 0.5}}
+    assert losses.get(config).q == 0.5
+    for name in ("CE", "js", "GJS", "ECE", "peer"):
+        assert isinstance(losses.get(name), losses.RobustLoss)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("ELR", {}, r"ELR cannot be built from {}.*num_samples"),
+        ("forward", {}, r"ForwardCorrection cannot.*'T'"),
+        ("GCE", {"tau": 1.0}, r"GCE cannot be built.*It takes \(q:"),
+        ("NCE+AGCE", {"a": 1}, r"NCE\+AGCE cannot be built.*It takes \(active"),
+    ],
+)
+def test_missing_and_unknown_arguments_are_named(name, arguments, message):
+    with pytest.raises(TypeError, match=message):
+        losses.get(name, **arguments)
+
+
+def test_a_star_that_no_bias_fulfils_is_an_error_at_once():
+    with pytest.raises(ValueError, match="No logit bias"):
+        losses.get("NCE*", num_classes=100)
+
+
 def test_every_name_is_found():
     needs = {
         "ForwardCorrection": {"T": np.eye(3)},

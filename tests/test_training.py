@@ -3,11 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from helpers import CATALOGUE, heads, number, values
+from helpers import CATALOGUE, build, heads, number, values
 from keras import ops
 from reference import cross_entropy, loss_values
 
-from keras_noisy import GCE, MAE, CrossEntropy, MAEStar, RobustLoss
+from keras_noisy import GCE, MAE, CrossEntropy, MAEStar, RobustLoss, losses
+from keras_noisy.losses.presets import PRESETS
 
 
 def clusters(num_classes, per_class=8, features=16, spread=0.1):
@@ -58,6 +59,45 @@ def test_fit_evaluate_predict(label_format):
         # Truncated GCE gives up what starts below p = 0.5.
         least = 0.3 if name == "TruncatedGCE" else 0.95
         assert np.mean(np.argmax(logits, axis=-1) == labels) > least, name
+
+
+def test_every_published_pair_is_trained_by_its_name():
+    x, labels = clusters(5, per_class=24)
+    inputs = keras.Input((16,))
+    outputs = [keras.layers.Dense(5)(inputs) for _ in PRESETS]
+    model = keras.Model(inputs, outputs)
+    model.compile(
+        keras.optimizers.Adam(0.03),
+        [losses.get(name, from_logits=True) for name in PRESETS],
+    )
+    model.fit(x, [labels] * len(PRESETS), epochs=12, batch_size=16, verbose=0)
+    for name, z in zip(PRESETS, model.predict(x, verbose=0), strict=True):
+        assert np.mean(np.argmax(z, axis=-1) == labels) > 0.95, name
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="only TensorFlow has tensors whose number of classes is unknown",
+)
+def test_a_number_of_classes_that_the_graph_does_not_know():
+    import tensorflow as tf
+
+    z = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    labels = np.arange(4)
+    signature = [
+        tf.TensorSpec([None], "int64"),
+        tf.TensorSpec([None, None], "float32"),
+    ]
+    for name in CATALOGUE:
+        loss = build(name, 5, from_logits=True)
+        call = tf.function(loss.__call__, input_signature=signature)
+        if loss.needs_num_classes and loss.num_classes is None:
+            with pytest.raises(ValueError, match="pass `num_classes`"):
+                call(labels, z)
+        else:
+            assert number(call(labels, z)) == pytest.approx(
+                number(loss(labels, z)), rel=1e-5
+            ), name
 
 
 def test_one_argument_learns_a_hundred_classes_where_mae_does_not():

@@ -311,6 +311,18 @@ def test_ties_of_the_eps_softmax_go_to_the_first_class():
     assert (first, second) == pytest.approx((-np.log(0.95), np.log(20)))
 
 
+@pytest.mark.parametrize("name", ["EpsilonSoftmaxCE", "HardBootstrapping"])
+def test_the_gradient_at_a_tie_is_that_of_the_first_class(name):
+    loss = build(name, 3, from_logits=True)
+    tied = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]], "float32")
+    first = tied + np.array([1e-4, 0, 0], "float32")
+    np.testing.assert_allclose(
+        gradient(lambda x: loss.call([0, 1], x), tied),
+        gradient(lambda x: loss.call([0, 1], x), first),
+        atol=1e-4,
+    )
+
+
 def test_cut_gradients_of_focal_weights():
     """The value is the same, the gradient is that of fixed weights."""
     labels, logits = random_batch()

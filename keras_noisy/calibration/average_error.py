@@ -81,7 +81,7 @@ def average_error(
     points = np.asarray(z, "float64")
     if not np.all(np.abs(points) <= 100):
         raise invalid("z", z, "numbers in [-100, 100]")
-    loss = rebuilt(loss, num_classes=num_classes)
+    loss = rebuilt(loss, num_classes=num_classes).at_start(num_classes)
     error = _method(loss)
     errors = error(loss, num_classes, points.ravel(), logit_std)
     return (

@@ -78,7 +78,7 @@ def matched_logit_bias(
     target = average_error(loss, reference_classes, 0.0, logit_std)
     _check_target(loss, target, reference_classes)
     high = math.log(num_classes) + logit_std**2 + 10
-    sampled = is_sampled(loss)
+    sampled = is_sampled(loss.at_start(reference_classes))
     # More digits than a sample has would only cost time.
     points, finer, tolerance = (25, 9, 1e-4) if sampled else (129, 33, 1e-10)
 
@@ -168,7 +168,8 @@ def matched_hyperparameter(
     loss = rebuilt(loss, num_classes=None, **NO_TRANSFORM)
     target = average_error(loss, reference_classes, 0.0, logit_std)
     _check_target(loss, target, reference_classes)
-    tolerance = 1e-4 if is_sampled(loss) else 1e-10
+    sampled = is_sampled(loss.at_start(reference_classes))
+    tolerance = 1e-4 if sampled else 1e-10
 
     def excess(value: float) -> float:
         try:

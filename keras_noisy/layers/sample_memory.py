@@ -27,7 +27,10 @@ class SampleMemory(keras.layers.Layer):
     Losses such as `ELR` make one, as their `memory`; put it behind the last
     layer of the model. It hands its inputs on unchanged and owns the state of
     the loss as non-trainable weights: a training step of Keras only carries
-    on, and a saved model only holds, what belongs to the model.
+    on, and a saved model only holds, what belongs to the model. They take
+    `num_samples * num_classes` float32 numbers each, and a step of TensorFlow
+    or PyTorch copies them once. To deploy a model without them save
+    `keras.Model(model.inputs, model.layers[-1].input)`.
 
     Args:
         num_samples: Number of training samples, an integer of at least 1.
@@ -67,7 +70,8 @@ class SampleMemory(keras.layers.Layer):
         key: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        # What a float32 head gives under mixed precision stays float32.
+        super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.num_samples = integer("num_samples", num_samples, 1)
         self.initializers = {
@@ -107,14 +111,15 @@ class SampleMemory(keras.layers.Layer):
         return inputs
 
     def is_training(self) -> bool:
-        """Whether the call before this one was that of a training step."""
-        last, self._last_call = self._last_call, None
+        """Whether the last call was that of a training step; asked once."""
+        last = self._last_call
         if last is None:
             raise ValueError(
                 "Predictions did not come through the memory of the loss. "
                 "Put it behind the last layer of the model, as in "
                 "`outputs = loss.memory(outputs)`"
             )
+        self._last_call = "inference"
         return last == "training"
 
     def state(self, name: str) -> keras.Variable:

@@ -65,6 +65,8 @@ def safe_index(labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
         valid = ops.logical_and(whole, labels < num_classes)
         return ops.cast(ops.where(valid, labels, 0), "int32"), valid
     # The remainder is the label itself exactly where the label is in range.
+    if not isinstance(num_classes, int):
+        num_classes = ops.cast(num_classes, labels.dtype)
     index = labels % num_classes
     return index, index == labels
 

@@ -86,6 +86,11 @@ class ActivePassive(DistributionLoss):
         **kwargs: Unpack[LossArguments],
     ):
         super().__init__(**kwargs)
+        for part in (active, passive):
+            # A transition matrix fixes it, for instance.
+            self.num_classes = self.num_classes or getattr(
+                part, "num_classes", None
+            )
         self._given = {"active": active, "passive": passive}
         self.active = _part("active", active, self.num_classes)
         self.passive = _part("passive", passive, self.num_classes)

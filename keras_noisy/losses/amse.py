@@ -62,4 +62,4 @@ class AMSE(DistributionLoss):
         constant = self.a**2 * labels.total(ops.square)
         squares = ops.sum(ops.square(p), axis=-1)
         total = squares - 2 * self.a * labels.pick(p) + constant
-        return total / ops.shape(log_p)[-1]
+        return total / ops.cast(ops.shape(log_p)[-1], log_p.dtype)

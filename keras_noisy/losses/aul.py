@@ -64,8 +64,8 @@ class AUL(RobustLoss):
     ):
         super().__init__(**kwargs)
         a, q = real_or_auto("a", a, 1), real("q", q, 0)
-        if a != "auto" and q * math.log(a) > 60:
-            raise invalid("q", q, "a power with a ** q below 1e26")
+        if a != "auto" and q * math.log(max(a, a / (a - 1))) > 60:
+            raise invalid("q", q, "a ** q and (a / (a - 1)) ** q below 1e26")
         self.set_hyperparameters(a=a, q=q)
 
     def formula(self, log_p: Tensor) -> Tensor:

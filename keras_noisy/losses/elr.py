@@ -18,9 +18,10 @@ class ELR(MemoryLoss):
     Networks learn right labels before they memorise wrong ones. ELR remembers
     a running mean of the predictions of each sample and keeps the network
     close to it. Fit to pairs of label and index, and put the memory behind the
-    last layer; outside training the loss is cross-entropy. The memory holds
-    `num_samples * num_classes` float32 numbers. Published `(beta, lambda_)`:
-    CIFAR-10 (0.7, 3), CIFAR-100 (0.9, 7).
+    last layer; outside training the loss is cross-entropy. Every model needs a
+    loss of its own. The accuracy of Keras and its `class_weight` take such a
+    pair for a one-hot label: use `LabelAccuracy` and `sample_weight`. Published
+    `(beta, lambda_)`: CIFAR-10 (0.7, 3), CIFAR-100 (0.9, 7).
 
     Formula:
 
@@ -56,12 +57,13 @@ class ELR(MemoryLoss):
     >>> import keras
     >>> import numpy as np
     >>> from keras_noisy.losses import ELR, with_index
+    >>> from keras_noisy.metrics import LabelAccuracy
     >>> x, labels = np.zeros((6, 4)), np.array([0, 1, 2, 0, 1, 2])
     >>> elr = ELR(num_samples=6)
     >>> inputs = keras.Input((4,))
     >>> outputs = keras.layers.Dense(3, activation="softmax")(inputs)
     >>> model = keras.Model(inputs, elr.memory(outputs))
-    >>> model.compile("sgd", elr)
+    >>> model.compile("sgd", elr, metrics=[LabelAccuracy()])
     >>> history = model.fit(x, with_index(labels), verbose=0)
     >>> elr.memory.state("targets").numpy()[0]  # 0.3 times a third
     array([0.1..., 0.1..., 0.1...], dtype=float32)
@@ -93,7 +95,7 @@ class ELR(MemoryLoss):
         """One value per sample in training, which also writes the memory."""
         p = ops.clip(ops.exp(plain_log_p), 1e-4, 1 - 1e-4)
         now = ops.stop_gradient(p / ops.sum(p, axis=-1, keepdims=True))
-        past = self.memory.rows("targets", labels.sample)
+        past = self.recall("targets", labels)
         targets = self.beta * past + (1 - self.beta) * now
         self.remember("targets", labels, targets)
         agreement = ops.sum(p * ops.stop_gradient(targets), axis=-1)

@@ -64,8 +64,9 @@ class EpsilonSoftmaxCE(DistributionLoss):
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        largest = ops.max(log_p, axis=-1)
-        top = labels.weight_of(ops.argmax(log_p, axis=-1), log_p.dtype)
+        winner = ops.argmax(log_p, axis=-1)
+        largest = ops.take_along_axis(log_p, winner[:, None], axis=-1)[:, 0]
+        top = labels.weight_of(winner, log_p.dtype)
         # With q = 1 - (1 - p) / (m + 1) a confident prediction is not rounded.
         of_top = ops.log1p(expm1(largest) / (self.m + 1))
         of_others = labels.pick(log_p) - top * largest

@@ -21,10 +21,11 @@ class GeneralizedJensenShannon(DistributionLoss):
     The views come stacked in the axis before the classes: `y_pred` has the
     shape `(N, views, num_classes)` and `y_true` the shape of the labels, as
     ever. `keras.layers.TimeDistributed` turns a model of one view into such a
-    model; predict with the model of one view. With `views=1` predictions have
-    the usual shape, and the loss is `JensenShannon`. Published `pi` with two
-    views for symmetric noise of 0, 0.2, 0.4, 0.6 and 0.8: CIFAR-10 0.5, 0.3,
-    0.9, 0.1 and 0.1; CIFAR-100 0.3, 0.3, 0.5, 0.9 and 0.1; mini-WebVision 0.1.
+    model; predict, and measure accuracy, with the model of one view. With
+    `views=1` predictions have the usual shape, and the loss is
+    `JensenShannon`. Published `pi` with two views for symmetric noise of 0,
+    0.2, 0.4, 0.6 and 0.8: CIFAR-10 0.5, 0.3, 0.9, 0.1 and 0.1; CIFAR-100 0.3,
+    0.3, 0.5, 0.9 and 0.1; mini-WebVision 0.1.
 
     Formula:
 

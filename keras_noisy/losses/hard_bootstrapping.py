@@ -59,5 +59,6 @@ class HardBootstrapping(DistributionLoss):
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        own = ops.max(log_p, axis=-1)
+        winner = ops.argmax(log_p, axis=-1)[:, None]
+        own = ops.take_along_axis(log_p, winner, axis=-1)[:, 0]
         return -self.beta * labels.pick(log_p) - (1 - self.beta) * own

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import integer, invalid
+from keras_noisy._arguments import integer
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses import _labels
 from keras_noisy.losses._given import Given, Index
+from keras_noisy.losses.cross_entropy import CrossEntropy
 from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
 
 class _Reference:
@@ -49,7 +51,10 @@ class MemoryLoss(DistributionLoss):
     ```
 
     Outside training, in `evaluate` and in the validation of `fit`, the loss is
-    cross-entropy and nothing is remembered; labels need no index there.
+    cross-entropy and nothing is remembered; labels need no index there. Every
+    model needs a loss of its own, or it starts from the beliefs of the last.
+    The accuracy of Keras and its `class_weight` take a pair for a one-hot
+    label: use `keras_noisy.metrics.LabelAccuracy` and `sample_weight`.
 
     Args:
         num_samples: Number of training samples, an integer of at least 1.
@@ -93,6 +98,13 @@ class MemoryLoss(DistributionLoss):
         super().__init__(**kwargs)
         num_samples = integer("num_samples", num_samples, 1)
         memory = memory_key and SampleMemory.of_key(memory_key)
+        if memory and memory.num_samples != num_samples:
+            raise ValueError(
+                "Invalid value for argument `num_samples`. Expected "
+                f"{memory.num_samples}, as the memory of this key has. "
+                f"Received: num_samples={num_samples}. For another number of "
+                "samples leave `memory_key` out"
+            )
         self._memory = _Reference(
             memory or SampleMemory(num_samples, self.states, memory_key)
         )
@@ -103,7 +115,19 @@ class MemoryLoss(DistributionLoss):
     @property
     def memory(self) -> SampleMemory:
         """The layer to put behind the last one of the model."""
-        return SampleMemory.of_key(self.memory_key) or self._memory.layer
+        return self._memory.layer
+
+    @property
+    def _called(self) -> SampleMemory:
+        """The layer of the model in use: a clone has one of its own."""
+        return SampleMemory.of_key(self.memory_key) or self.memory
+
+    def at_start(self, num_classes: int) -> RobustLoss:
+        """Cross-entropy: there is nothing to remember yet."""
+        config = self.get_config()
+        for name in self._hyperparameters:
+            del config[name]
+        return CrossEntropy(**{**config, "logit_bias": self.logit_bias})
 
     def memory_formula(
         self, labels: Index, log_p: Tensor, plain_log_p: Tensor
@@ -117,6 +141,13 @@ class MemoryLoss(DistributionLoss):
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
         """Labels and the indices beside them, or None where there are none."""
         shape = _labels.static_shape(y_true)
+        dtype = keras.backend.standardize_dtype(y_true.dtype)
+        if shape[-1:] == (2,) and keras.backend.is_float_dtype(dtype):
+            raise ValueError(
+                "Expected integer labels, with or without the index of each "
+                "sample. Received: `y_true` of shape (N, 2) and dtype "
+                f"{dtype}. {type(self).__name__} takes no one-hot labels"
+            )
         outputs = _labels.static_shape(y_pred)
         if len(outputs) != 2 or len(shape) not in (1, 2):
             raise ValueError(_EXPECTED.format(shape, outputs))
@@ -126,18 +157,14 @@ class MemoryLoss(DistributionLoss):
             raise ValueError(_EXPECTED.format(shape, outputs))
         return y_true, None
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Return one value per sample."""
-        self._training = self.memory.is_training()
-        return super().call(y_true, y_pred)
-
     def _values(self, labels: Given, logits: Tensor) -> Tensor:
+        training = self._called.is_training()
         plain_log_p = self.log_probabilities(logits)
         log_p = plain_log_p
         if self._bias:
             biased = logits + self._bias * labels.dense(logits)
             log_p = self.log_probabilities(biased)
-        if not self._training:
+        if not training:
             return -labels.pick(log_p)
         if labels.sample is None:
             raise ValueError(
@@ -157,7 +184,11 @@ class MemoryLoss(DistributionLoss):
         """Write the state of the samples that are not left out."""
         nobody = self.memory.num_samples
         sample = ops.where(labels.kept(), labels.sample, nobody)
-        self.memory.write(name, sample, rows)
+        self._called.write(name, sample, rows)
+
+    def recall(self, name: str, labels: Index) -> Tensor:
+        """The state of the samples of a batch."""
+        return self._called.rows(name, labels.sample)
 
 
 _EXPECTED = (
@@ -200,8 +231,11 @@ def with_index(labels: Any) -> np.ndarray:
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim != 1 or not np.all(array == np.floor(array)):
-        raise invalid(
-            "labels", f"an array of shape {array.shape}", "integer labels (N,)"
+    numbers = np.issubdtype(array.dtype, np.number)
+    if array.ndim != 1 or not numbers or np.any(array != np.floor(array)):
+        raise ValueError(
+            "Invalid value for argument `labels`. Expected whole numbers of "
+            f"shape (N,) or (N, 1). Received: shape {array.shape}, dtype "
+            f"{array.dtype}"
         )
     return np.stack([array.astype("int64"), np.arange(len(array))], axis=1)

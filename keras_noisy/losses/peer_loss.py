@@ -9,7 +9,7 @@ from keras_noisy._arguments import real
 from keras_noisy.losses._given import Given
 from keras_noisy.losses._transition import distribution
 from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -76,6 +76,15 @@ class PeerLoss(DistributionLoss):
         self.set_hyperparameters(
             alpha=real("alpha", alpha, 0, closed="low"), prior=prior
         )
+
+    def at_start(self, num_classes: int) -> RobustLoss:
+        """With even shares, where otherwise those of the batch are taken."""
+        if self.prior is not None:
+            return self
+        even = [1 / num_classes] * num_classes
+        changes = {"prior": even, "logit_bias": self.logit_bias}
+        changes["num_classes"] = num_classes
+        return self.from_config({**self.get_config(), **changes})
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""

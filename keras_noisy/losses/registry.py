@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from keras_noisy._arguments import invalid
+from keras_noisy.losses.active_passive import ActivePassive
 from keras_noisy.losses.presets import PRESETS, preset
 from keras_noisy.losses.robust_loss import RobustLoss
+
+PACKAGE = "keras_noisy"
+#: What papers call some of the losses.
+ALIASES = {
+    "ce": "CrossEntropy",
+    "js": "JensenShannon",
+    "gjs": "GeneralizedJensenShannon",
+    "ece": "EpsilonSoftmaxCE",
+    "apl": "ActivePassive",
+    "forward": "ForwardCorrection",
+    "backward": "BackwardCorrection",
+    "peer": "PeerLoss",
+}
 
 
 def names() -> list[str]:
@@ -36,8 +53,8 @@ def get(identifier: Any, **arguments: Any) -> RobustLoss:
     Args:
         identifier: One of `names()`, in any case and with or without
             underscores; with a star at the end it receives
-            `logit_bias="auto"`. Or what `keras.losses.serialize` or a loss's
-            `get_config` with a `"class_name"` returns, or a loss.
+            `logit_bias="auto"`. Or what `keras.losses.serialize` returns, a
+            class or a loss.
         **arguments: Arguments of the loss, such as `num_classes`,
             `from_logits` or `q`. A published pair also takes `data_set`,
             `"mnist"`, `"cifar10"`, `"cifar100"` or `"webvision"`, whose
@@ -51,6 +68,7 @@ def get(identifier: Any, **arguments: Any) -> RobustLoss:
     Raises:
         ValueError: If there is no such loss, or if a loss that exists
             already is given arguments.
+        TypeError: If an argument is missing or not one of the loss.
 
     Example:
 
@@ -65,8 +83,10 @@ def get(identifier: Any, **arguments: Any) -> RobustLoss:
     """
     if isinstance(identifier, str):
         return _by_name(identifier, arguments)
+    if isinstance(identifier, type) and issubclass(identifier, RobustLoss):
+        return _built(identifier.__name__, identifier, arguments)
     if isinstance(identifier, dict):
-        identifier = keras.losses.deserialize(identifier)
+        identifier = keras.losses.deserialize(_registered(identifier))
     if not isinstance(identifier, RobustLoss):
         raise invalid(
             "identifier",
@@ -82,9 +102,10 @@ def get(identifier: Any, **arguments: Any) -> RobustLoss:
 
 
 def _by_name(name: str, arguments: dict[str, Any]) -> RobustLoss:
-    known = {_plain(known): known for known in names()}
+    known = {_plain(known): known for known in names()} | ALIASES
     plain = _plain(name)
-    if plain not in known and plain.endswith("*"):
+    star = plain not in known and plain.endswith("*")
+    if star:
         plain = plain[:-1]
         arguments = {"logit_bias": "auto", **arguments}
     if plain not in known:
@@ -93,9 +114,31 @@ def _by_name(name: str, arguments: dict[str, Any]) -> RobustLoss:
         raise ValueError(
             f"There is no loss {name!r}.{hint} Expected one of {names()}"
         )
-    if known[plain] in PRESETS:
-        return preset(known[plain], **arguments)
-    return _classes()[known[plain]](**arguments)
+    found = known[plain]
+    build = functools.partial(preset, found)
+    loss = _built(found, _classes().get(found, build), arguments)
+    if star:
+        _ = loss.logit_bias  # An error now, where no bias starts the loss.
+    return loss
+
+
+def _built(name: str, build: Callable[..., Any], arguments: dict) -> RobustLoss:
+    try:
+        return build(**arguments)
+    except TypeError as error:
+        loss = ActivePassive if name in PRESETS else build
+        raise TypeError(
+            f"{name} cannot be built from {arguments}: {error}. It takes "
+            f"{inspect.signature(loss)}, and the arguments of RobustLoss"
+        ) from error
+
+
+def _registered(config: dict[str, Any]) -> dict[str, Any]:
+    """The config, its class also found without the name of the package."""
+    if config.get("class_name") in _classes():
+        name = f"{PACKAGE}>{config['class_name']}"
+        return {"registered_name": name, "module": None, **config}
+    return config
 
 
 def _plain(name: str) -> str:
@@ -111,6 +154,6 @@ def _classes() -> dict[str, type[RobustLoss]]:
         loss = getattr(losses, name)
         if isinstance(loss, type) and keras.saving.get_registered_name(
             loss
-        ).startswith("keras_noisy>"):
+        ).startswith(f"{PACKAGE}>"):
             found[name] = loss
     return dict(sorted(found.items()))

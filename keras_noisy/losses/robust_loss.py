@@ -213,8 +213,8 @@ class RobustLoss(keras.losses.Loss):
         self._hyperparameters: dict[str, Any] = {}
         self._seen_concrete_batch = False
         self._for_class_count: dict[int, RobustLoss] = {}
+        # Under a name of its own: TensorFlow takes no "NCE+RCE" for a scope.
         self._reduce = _reduction.Reduction(
-            name=self.name,
             reduction=reduction,
             dtype=keras.backend.result_type(self.dtype, "float32"),
         )
@@ -294,6 +294,10 @@ class RobustLoss(keras.losses.Loss):
         Maps each power to its coefficient; calibration is then exact.
         """
         return None
+
+    def at_start(self, num_classes: int) -> RobustLoss:
+        """The loss that calibration looks at, in place of this one."""
+        return self
 
     def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
         """Loss of soft targets, both of shape (N, num_classes)."""

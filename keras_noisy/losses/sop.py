@@ -22,8 +22,10 @@ class SOP(MemoryLoss):
     near zero, are found by gradient descent of their own, and grow only where
     the network disagrees with the label. Fit to pairs of label and index, and
     put the memory behind the last layer; outside training the loss is
-    cross-entropy. The memory holds `num_samples * (num_classes + 1)` float32
-    numbers. Published for symmetric noise on CIFAR-100: `lr_u` 1, `lr_v` 10.
+    cross-entropy. Every model needs a loss of its own. The accuracy of Keras
+    and its `class_weight` take such a pair for a one-hot label: use
+    `LabelAccuracy` and `sample_weight`. Published for symmetric noise on
+    CIFAR-100: `lr_u` 1, `lr_v` 10.
 
     Formula:
 
@@ -60,12 +62,13 @@ class SOP(MemoryLoss):
     >>> import keras
     >>> import numpy as np
     >>> from keras_noisy.losses import SOP, with_index
+    >>> from keras_noisy.metrics import LabelAccuracy
     >>> x, labels = np.zeros((6, 4)), np.array([0, 1, 2, 0, 1, 2])
     >>> sop = SOP(num_samples=6)
     >>> inputs = keras.Input((4,))
     >>> outputs = keras.layers.Dense(3, activation="softmax")(inputs)
     >>> model = keras.Model(inputs, sop.memory(outputs))
-    >>> model.compile("sgd", sop)
+    >>> model.compile("sgd", sop, metrics=[LabelAccuracy()])
     >>> history = model.fit(x, with_index(labels), verbose=0)
 
     References:
@@ -97,8 +100,8 @@ class SOP(MemoryLoss):
         self, labels: Index, log_p: Tensor, plain_log_p: Tensor
     ) -> Tensor:
         """One value per sample in training, which also writes the memory."""
-        u = self.memory.rows("u_per_sample", labels.sample)
-        v = self.memory.rows("v", labels.sample)
+        u = self.recall("u_per_sample", labels)
+        v = self.recall("v", labels)
         y = labels.dense(log_p)
         U = ops.clip(ops.square(u), 0, 1) * y
         V = ops.clip(ops.square(v), 0, 1) * (1 - y)
@@ -109,8 +112,10 @@ class SOP(MemoryLoss):
 
         # A step of gradient descent: u on the first term, v on the second.
         rate = 1 / self.memory.batch_size(q)
+        # Where a square is cut off at 1 it does not move.
         slope_u = 2 * u * ops.where(q_y > LEAST, 1 / total - 1 / q_y, 0.0)
-        slope_v = -4 * v * rest * (1 - y)
+        slope_u = ops.where(ops.abs(u) <= 1, slope_u, 0.0)
+        slope_v = ops.where(ops.abs(v) <= 1, -4 * v * rest * (1 - y), 0.0)
         self.remember("u_per_sample", labels, u - self.lr_u * rate * slope_u)
         self.remember("v", labels, v - self.lr_v * rate * slope_v)
         likelihood = ops.log(q_y[:, 0]) - ops.log(total[:, 0])

@@ -67,5 +67,6 @@ def _matches(y_true: Any, y_pred: Any) -> Any:
             f"y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}"
         )
-    predicted = ops.cast(ops.argmax(y_pred, axis=-1), y_true.dtype)
-    return ops.cast(predicted == y_true, keras.config.floatx())
+    predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+    matches = predicted == ops.cast(y_true, "int32")
+    return ops.cast(matches, keras.config.floatx())
