@@ -247,3 +247,12 @@ def test_half_precision_losses_are_summed_in_float32(name):
     assert float(ops.convert_to_numpy(result)) == pytest.approx(
         float(ops.convert_to_numpy(exact)), rel=1e-3
     )
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_a_log_probability_that_rounding_lifts_above_zero(name):
+    """As a log-softmax that XLA has fused may return."""
+    loss = build(name, 3, num_classes=3, logit_bias=None)
+    log_p = np.array([1e-7, 0.0, -1e-7], "float32")
+    assert np.all(np.isfinite(ops.convert_to_numpy(loss.formula(log_p))))
+    assert np.all(np.isfinite(gradient(loss.formula, log_p)))

@@ -20,8 +20,8 @@ def check(
     ignore_class: int | None,
 ) -> bool:
     """Raise on a batch that cannot be meant; False while values are traced."""
-    predictions = _concrete(y_pred)
-    given = _concrete(y_true)
+    predictions = concrete(y_pred)
+    given = concrete(y_true)
     if predictions is None or given is None:
         return False
     _check_predictions(predictions, from_logits)
@@ -32,7 +32,8 @@ def check(
     return True
 
 
-def _concrete(x: Tensor) -> np.ndarray | None:
+def concrete(x: Tensor) -> np.ndarray | None:
+    """The values of `x`, or None while they are traced."""
     if not ops.is_tensor(x):
         return np.asarray(x)
     # TensorFlow's symbolic and PyTorch's meta tensors raise

@@ -71,13 +71,16 @@ def biased(log_p: Tensor, bias: float) -> Tensor:
     With the margin `log(p / (1 - p))` of the class over all others this is
     `log_sigmoid(margin + bias)`, exact where p is near 0 and near 1.
     """
-    others = ops.log(TINY - ops.expm1(log_p))
+    others = ops.log(ops.maximum(-ops.expm1(log_p), TINY))
     return ops.log_sigmoid(log_p - others + bias)
 
 
 def complement(log_p: Tensor) -> Tensor:
-    """`1 - p`, exact where p is near 1, never quite 0."""
-    return TINY - expm1(log_p)
+    """`1 - p`, exact where p is near 1, never quite 0.
+
+    A compiled log-softmax may be above 0 by its rounding.
+    """
+    return ops.maximum(-expm1(log_p), TINY)
 
 
 def with_derivative_of(other: Tensor, value: Tensor) -> Tensor:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
 from keras_noisy.layers.sample_memory import SampleMemory
-from keras_noisy.losses import _labels
+from keras_noisy.losses import _first_batch, _labels
 from keras_noisy.losses._given import Given, Index
 from keras_noisy.losses.cross_entropy import CrossEntropy
 from keras_noisy.losses.distribution_loss import DistributionLoss
@@ -141,17 +140,12 @@ class MemoryLoss(DistributionLoss):
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
         """Labels and the indices beside them, or None where there are none."""
         shape = _labels.static_shape(y_true)
-        dtype = keras.backend.standardize_dtype(y_true.dtype)
-        if shape[-1:] == (2,) and keras.backend.is_float_dtype(dtype):
-            raise ValueError(
-                "Expected integer labels, with or without the index of each "
-                "sample. Received: `y_true` of shape (N, 2) and dtype "
-                f"{dtype}. {type(self).__name__} takes no one-hot labels"
-            )
         outputs = _labels.static_shape(y_pred)
         if len(outputs) != 2 or len(shape) not in (1, 2):
             raise ValueError(_EXPECTED.format(shape, outputs))
         if len(shape) == 2 and shape[1] == 2:
+            if outputs[-1] == 2:
+                _refuse_one_hot(y_true, type(self).__name__)
             return y_true[:, 0], y_true[:, 1]
         if len(shape) == 2 and shape[1] != 1:
             raise ValueError(_EXPECTED.format(shape, outputs))
@@ -196,6 +190,17 @@ _EXPECTED = (
     "row, or outside training (N,) or (N, 1), and `y_pred` of shape (N, "
     "num_classes). Received: y_true.shape={}, y_pred.shape={}"
 )
+
+
+def _refuse_one_hot(y_true: Tensor, name: str) -> None:
+    """Of two classes they have the shape of pairs; only values tell."""
+    pairs = _first_batch.concrete(y_true)
+    if pairs is not None and len(pairs) > 2 and np.all(pairs.sum(axis=1) == 1):
+        raise ValueError(
+            "Expected integer labels, with or without the index of each "
+            "sample. Received: `y_true` of shape (N, 2) whose rows all sum to "
+            f"1. {name} takes no one-hot labels: pass their argmax"
+        )
 
 
 def with_index(labels: Any) -> np.ndarray:
