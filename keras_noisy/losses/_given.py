@@ -61,7 +61,9 @@ class Index:
 
     def frequencies(self, like: Tensor) -> Tensor:
         """Share of each class in the batch, of shape (K,)."""
-        return _mean_of(self.dense(like), self.kept())
+        kept = cast(self.kept(), like.dtype)
+        counts = ops.segment_sum(kept, self.index, like.shape[-1])
+        return counts / ops.maximum(ops.sum(kept), 1.0)
 
     def of_true_class(self, loss: Any, log_p: Tensor) -> Tensor:
         """Values of a loss that has a `formula` of the true class."""
@@ -98,7 +100,9 @@ class Targets:
 
     def frequencies(self, like: Tensor) -> Tensor:
         """Mean target of each class in the batch, of shape (K,)."""
-        return _mean_of(self.targets, self.valid)
+        kept = cast(self.valid, self.targets.dtype)
+        counts = ops.matmul(kept, self.targets)
+        return counts / ops.maximum(ops.sum(kept), 1.0)
 
     def of_true_class(self, loss: Any, log_p: Tensor) -> Tensor:
         """Values of a loss that has a `formula` of the true class."""
@@ -106,9 +110,3 @@ class Targets:
 
 
 Given = Index | Targets
-
-
-def _mean_of(targets: Tensor, kept: Tensor) -> Tensor:
-    kept = cast(kept, targets.dtype)
-    total = ops.maximum(ops.sum(kept), 1.0)
-    return ops.matmul(kept, targets) / total

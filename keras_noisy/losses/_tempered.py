@@ -32,7 +32,7 @@ def log_tempered_softmax(logits: Tensor, t: float) -> Tensor:
         # Newton's method on sum ** (1 - t): from the left it does not
         # overshoot, and it ends at once where all logits are equal.
         base = ops.maximum(1 + (1 - t) * (logits - shift), TINY)
-        p = ops.power(base, 1 / (1 - t))
+        p = base ** (1 / (1 - t))
         log_total = ops.log(ops.sum(p, axis=-1, keepdims=True))
         slope = ops.sum(p / base, axis=-1, keepdims=True)
         rise = ops.exp(t * log_total) * log_tempered(log_total, t)

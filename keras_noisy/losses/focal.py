@@ -23,10 +23,11 @@ def focal_arguments(gamma: float, stop_weight_gradient: bool) -> dict:
 def focal(log_p: Tensor, gamma: float, stop_weight_gradient: bool) -> Tensor:
     """`-(1 - p) ** gamma * log(p)`, elementwise."""
     log_p = ops.maximum(log_p, LOWEST)
-    weight = ops.power(complement(log_p), gamma)
     if stop_weight_gradient:
-        weight = ops.stop_gradient(weight)
-    return -weight * log_p
+        of_weight = ops.stop_gradient(log_p)
+        rest = ops.maximum(-ops.expm1(of_weight), 0.0)
+        return -(rest**gamma) * log_p
+    return -(complement(log_p) ** gamma) * log_p
 
 
 @keras.saving.register_keras_serializable("keras_noisy")

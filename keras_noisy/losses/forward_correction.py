@@ -72,9 +72,11 @@ class ForwardCorrection(DistributionLoss):
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
         p, columns = ops.exp(log_p), ops.cast(self._columns, log_p.dtype)
-        log_stay = log_p + ops.cast(self._log_diagonal, log_p.dtype)
+        log_diagonal = ops.cast(self._log_diagonal, log_p.dtype)
         if isinstance(labels, Targets):
+            log_stay = log_p + log_diagonal
             log_q = _log(ops.matmul(p, ops.transpose(columns)), log_stay)
             return -labels.pick(log_q)
         q = ops.sum(p * labels.rows(columns), axis=-1)
-        return -_log(q, labels.pick(log_stay))
+        log_stay = labels.pick(log_p) + ops.take(log_diagonal, labels.index)
+        return -_log(q, log_stay)

@@ -3,7 +3,6 @@
 from typing import Unpack
 
 import keras
-from keras import ops
 
 from keras_noisy._arguments import integer, real
 from keras_noisy.losses._given import Given
@@ -82,11 +81,7 @@ class GeneralizedJensenShannon(DistributionLoss):
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        p = ops.exp(log_p)
-        if not self.sample_axes:
-            return scaled_divergence(self.pi, labels.dense(p), p, [p])
-        targets = labels.dense(p[:, 0])
-        views = [p[:, i] for i in range(self.views)]
-        return scaled_divergence(
-            self.pi, targets, sum(views) / len(views), views
-        )
+        views = [log_p]
+        if self.sample_axes:
+            views = [log_p[:, i] for i in range(self.views)]
+        return scaled_divergence(self.pi, labels.dense(views[0]), views)

@@ -7,23 +7,24 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import real
-from keras_noisy.losses._transforms import TINY, complement
+from keras_noisy.losses._transforms import LOWEST, TINY, complement
 from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
 
 def scaled_divergence(
-    pi: float, targets: Tensor, mean_p: Tensor, views: list[Tensor]
+    pi: float, targets: Tensor, log_views: list[Tensor]
 ) -> Tensor:
     """Divergence of targets from the predictions of one or more views."""
-    mixture = pi * targets + (1 - pi) * mean_p
+    views = [ops.exp(log_p) for log_p in log_views]
+    mixture = pi * targets + ((1 - pi) / len(views)) * sum(views)
     log_mixture = ops.log(ops.maximum(mixture, TINY))
-
-    def from_mixture(x: Tensor) -> Tensor:
-        log_x = ops.log(ops.maximum(x, TINY))
-        return ops.sum(x * (log_x - log_mixture), axis=-1)
-
-    of_views = sum(map(from_mixture, views)) / len(views)
-    divergence = pi * from_mixture(targets) + (1 - pi) * of_views
+    of_views = sum(
+        ops.sum(p * (log_p - log_mixture), axis=-1)
+        for p, log_p in zip(views, log_views, strict=True)
+    )
+    log_targets = ops.log(ops.maximum(targets, TINY))
+    of_label = ops.sum(targets * (log_targets - log_mixture), axis=-1)
+    divergence = pi * of_label + ((1 - pi) / len(views)) * of_views
     return divergence / (-(1 - pi) * math.log1p(-pi))
 
 
@@ -92,5 +93,5 @@ class JensenShannon(RobustLoss):
 
     def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
         """The divergence, which is not linear in the targets."""
-        p = ops.exp(log_p)
-        return scaled_divergence(self.pi, targets, p, [p])
+        log_p = ops.maximum(log_p, LOWEST)
+        return scaled_divergence(self.pi, targets, [log_p])

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_noisy._arguments import real
 from keras_noisy.losses._given import Given
-from keras_noisy.losses._transforms import LOWEST
+from keras_noisy.losses._transforms import LOWEST, TINY
 from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
@@ -79,13 +79,10 @@ class LDRKL(DistributionLoss):
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
         """`log_softmax(s / lambda_)`."""
-        # softplus(z) is e^z where that is tiny; its logarithm has no underflow.
-        logits = ops.maximum(logits, LOWEST)
-        positive = ops.softplus(ops.maximum(logits, -20.0))
-        log_positive = ops.where(logits < -20, logits, ops.log(positive))
-        num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
-        scaled = num_classes * ops.softmax(log_positive, axis=-1)
-        return ops.log_softmax(scaled / self.lambda_, axis=-1)
+        # All of them can only be 0 where they underflow, and count alike then.
+        positive = ops.softplus(ops.maximum(logits, LOWEST)) + TINY
+        mean = ops.mean(positive, axis=-1, keepdims=True)
+        return ops.log_softmax(positive / (mean * self.lambda_), axis=-1)
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""

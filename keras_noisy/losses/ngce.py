@@ -3,9 +3,9 @@
 from typing import Unpack
 
 import keras
+from keras import ops
 
 from keras_noisy._arguments import real
-from keras_noisy.losses._transforms import expm1
 from keras_noisy.losses.normalized_loss import NormalizedLoss
 from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
@@ -54,4 +54,4 @@ class NGCE(NormalizedLoss):
 
     def class_losses(self, log_p: Tensor) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
-        return -expm1(self.q * log_p)
+        return 1 - ops.exp(self.q * log_p)
