@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses._transforms import cast
+from keras_noisy.losses._transforms import cast, entry
 
 Tensor = Any
 
@@ -34,7 +34,11 @@ class Index:
 
     def pick(self, x: Tensor) -> Tensor:
         """Entries of (N, K) values at the label, `sum_k t[k] * x[k]`."""
-        return ops.take_along_axis(x, self.index[:, None], axis=-1)[:, 0]
+        return entry(x, self.index)
+
+    def mean_of(self, function: Callable[[Any], Any], x: Tensor) -> Tensor:
+        """`sum_k t[k] * function(x[k])` of (N, K) values."""
+        return function(self.pick(x))
 
     def weight_of(self, index: Tensor, dtype: str) -> Tensor:
         """Target of one class of each sample, `t[index]`."""
@@ -82,9 +86,13 @@ class Targets:
         safe = ops.where(self.targets == 0, 0.0, x)
         return ops.sum(self.targets * safe, axis=-1)
 
+    def mean_of(self, function: Callable[[Any], Any], x: Tensor) -> Tensor:
+        """`sum_k t[k] * function(x[k])` of (N, K) values."""
+        return self.pick(function(x))
+
     def weight_of(self, index: Tensor, dtype: str) -> Tensor:
         """Target of one class of each sample, `t[index]`."""
-        return ops.take_along_axis(self.targets, index[:, None], axis=-1)[:, 0]
+        return entry(self.targets, index)
 
     def rows(self, matrix: Tensor) -> Tensor:
         """`sum_k t[k] * matrix[k]` of a (K, J) matrix."""

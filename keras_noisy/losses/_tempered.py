@@ -19,26 +19,63 @@ def log_tempered(log_x: Tensor, t: float) -> Tensor:
     return log_x if t == 1 else ops.expm1((1 - t) * log_x) / (1 - t)
 
 
-def log_tempered_softmax(logits: Tensor, t: float) -> Tensor:
-    """Logarithm of `max(0, 1 + (1 - t) (z - c)) ** (1 / (1 - t))`.
+class TemperedSoftmax:
+    """Powers of `p = max(0, 1 + (1 - t) (z - c)) ** (1 / (1 - t))`.
 
-    `c` is such that the probabilities sum to 1. It carries no gradient.
+    `c` is such that p sums to 1 over each row of (N, K) logits. Every power
+    of p is one of the expression in brackets, and at usual temperatures a
+    whole one, which needs no logarithm. No gradient is carried.
     """
-    if t == 1:
-        return ops.log_softmax(logits, axis=-1)
-    logits = logits - ops.max(logits, axis=-1, keepdims=True)
-    shift = ops.zeros_like(logits[:, :1])
-    for _ in range(_steps(t)):
-        # Newton's method on sum ** (1 - t): from the left it does not
-        # overshoot, and it ends at once where all logits are equal.
-        base = ops.maximum(1 + (1 - t) * (logits - shift), TINY)
-        p = base ** (1 / (1 - t))
-        log_total = ops.log(ops.sum(p, axis=-1, keepdims=True))
-        slope = ops.sum(p / base, axis=-1, keepdims=True)
-        rise = ops.exp(t * log_total) * log_tempered(log_total, t)
-        shift = shift + rise / slope
-    base = ops.maximum(1 + (1 - t) * (logits - shift), 0.0)
-    return ops.log(base) / (1 - t)
+
+    def __init__(self, logits: Tensor, t: float):
+        self.t = t
+        logits = ops.stop_gradient(logits)
+        if t == 1:
+            self._log_p = ops.log_softmax(logits, axis=-1)
+            return
+        logits = logits - ops.max(logits, axis=-1, keepdims=True)
+        shift = ops.zeros_like(logits[:, :1])
+        for _ in range(_steps(t)):
+            # Newton's method on sum ** (1 - t): from the left it does not
+            # overshoot, and it ends at once where all logits are equal.
+            base = ops.maximum(1 + (1 - t) * (logits - shift), TINY)
+            p = _power(base, 1 / (1 - t))
+            log_total = ops.log(ops.sum(p, axis=-1, keepdims=True))
+            slope = ops.sum(p / base, axis=-1, keepdims=True)
+            rise = ops.exp(t * log_total) * log_tempered(log_total, t)
+            shift = shift + rise / slope
+        self._base = ops.maximum(1 + (1 - t) * (logits - shift), 0.0)
+
+    def power(self, r: float) -> Tensor:
+        """`p ** r` for r >= 0, which is 0 where p is."""
+        if self.t == 1:
+            return ops.exp(r * self._log_p)
+        if r == 0:
+            return cast(self._base > 0, self._base.dtype)
+        return _power(self._base, r / (1 - self.t))
+
+    def log_tempered(self, labels: Any, t: float) -> Tensor:
+        """Mean over the labels of the tempered logarithm of p."""
+        if self.t == 1:
+            return labels.mean_of(lambda x: log_tempered(x, t), self._log_p)
+
+        def of_base(base: Tensor) -> Tensor:
+            return log_tempered(ops.log(base) / (1 - self.t), t)
+
+        return labels.mean_of(of_base, self._base)
+
+
+def _power(x: Tensor, r: float) -> Tensor:
+    """`x ** r`, by multiplication where r is a whole number."""
+    whole = round(r)
+    if whole == 0 or abs(r - whole) > 1e-9 or abs(whole) > 16:
+        return x**r
+    result, square, left = None, x, abs(whole)
+    while left:
+        if left % 2:
+            result = square if result is None else result * square
+        square, left = square * square, left // 2
+    return result if whole > 0 else 1 / result
 
 
 def _steps(t: float) -> int:
@@ -87,4 +124,4 @@ def tempered_softmax(logits: Tensor, t: float) -> Tensor:
     shape = ops.shape(logits)
     dtype = keras.backend.result_type(logits.dtype, "float32")
     rows = ops.reshape(cast(logits, dtype), (-1, shape[-1]))
-    return ops.reshape(ops.exp(log_tempered_softmax(rows, t)), shape)
+    return ops.reshape(TemperedSoftmax(rows, t).power(1.0), shape)

@@ -65,6 +65,27 @@ def log_probability(index: Tensor, logits: Tensor) -> Tensor:
     return -ops.sparse_categorical_crossentropy(index, logits, from_logits=True)
 
 
+def entry(x: Tensor, index: Tensor) -> Tensor:
+    """Entry of each row of (N, K) values at an (N,) index."""
+    if keras.backend.backend() == "jax":
+        # XLA merges this with other passes, and the scatter of a gather's
+        # gradient it does not.
+        classes = ops.arange(x.shape[-1], dtype=index.dtype)
+        here = classes == index[:, None]
+        return ops.sum(ops.where(here, x, 0.0), axis=-1)
+    return ops.take_along_axis(x, index[:, None], axis=-1)[:, 0]
+
+
+def first_argmax(x: Tensor) -> Tensor:
+    """Index of the largest entry of each row, the first of equal ones."""
+    if keras.backend.backend() == "jax":
+        # Two plain reductions, as XLA's argmax is slow on CPUs.
+        classes = ops.arange(x.shape[-1], dtype="int32")
+        largest = ops.max(x, axis=-1, keepdims=True)
+        return ops.min(ops.where(x == largest, classes, x.shape[-1]), axis=-1)
+    return ops.argmax(x, axis=-1)
+
+
 def biased(log_p: Tensor, bias: float) -> Tensor:
     """Log-probability of a class after a positive `bias` on its logit.
 

@@ -1,6 +1,5 @@
 """Bi-tempered logistic loss."""
 
-import math
 from typing import Unpack
 
 import keras
@@ -10,8 +9,8 @@ from keras_noisy._arguments import invalid, real
 from keras_noisy.losses._given import Given
 from keras_noisy.losses._tempered import (
     HOTTEST,
+    TemperedSoftmax,
     log_tempered,
-    log_tempered_softmax,
 )
 from keras_noisy.losses._transforms import LOWEST, TINY, with_derivative_of
 from keras_noisy.losses.distribution_loss import DistributionLoss
@@ -81,27 +80,24 @@ class BiTempered(DistributionLoss):
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        log_q = log_tempered_softmax(ops.stop_gradient(log_p), self.t2)
-        q, targets = ops.exp(log_q), labels.dense(log_q)
-        powers = ops.sum(self._power(q), axis=-1)
-        likelihood = labels.pick(log_tempered(log_q, self.t1))
+        softmax = TemperedSoftmax(log_p, self.t2)
+        q, targets = softmax.power(1.0), labels.dense(log_p)
+        powers = ops.sum(softmax.power(2 - self.t1), axis=-1) / (2 - self.t1)
+        likelihood = softmax.log_tempered(labels, self.t1)
         value = labels.total(self._negative_entropy) - likelihood + powers
 
-        # The closed form of the gradient. A class of probability 0 stays there.
-        steepness = ops.exp((self.t2 - self.t1) * log_q)
-        steepness = ops.where(log_q > -math.inf, steepness, 0.0)
-        slope = (q - targets) * steepness
-        escort = ops.softmax(self.t2 * log_q, axis=-1)
-        slope = slope - escort * ops.sum(slope, axis=-1, keepdims=True)
+        # The closed form of the gradient.
+        slope = (q - targets) * softmax.power(self.t2 - self.t1)
+        escort = softmax.power(self.t2)
+        share = ops.sum(slope, axis=-1) / ops.sum(escort, axis=-1)
+        slope = slope - escort * share[:, None]
         tangent = ops.sum(ops.stop_gradient(slope) * log_p, axis=-1)
         return with_derivative_of(tangent, value)
 
-    def _power(self, q: Tensor) -> Tensor:
-        return q ** (2 - self.t1) / (2 - self.t1)
-
     def _negative_entropy(self, t: Tensor) -> Tensor:
         log_t = ops.log(ops.maximum(t, TINY))
-        return t * log_tempered(log_t, self.t1) - self._power(t)
+        power = t ** (2 - self.t1) / (2 - self.t1)
+        return t * log_tempered(log_t, self.t1) - power
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
         """The logits: the tempered softmax does not mind a common offset."""

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_noisy._arguments import real
 from keras_noisy.losses._given import Given
-from keras_noisy.losses._transforms import expm1
+from keras_noisy.losses._transforms import entry, expm1, first_argmax
 from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
@@ -64,8 +64,8 @@ class EpsilonSoftmaxCE(DistributionLoss):
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        winner = ops.argmax(log_p, axis=-1)
-        largest = ops.take_along_axis(log_p, winner[:, None], axis=-1)[:, 0]
+        winner = first_argmax(ops.stop_gradient(log_p))
+        largest = entry(log_p, winner)
         top = labels.weight_of(winner, log_p.dtype)
         # With q = 1 - (1 - p) / (m + 1) a confident prediction is not rounded.
         of_top = ops.log1p(expm1(largest) / (self.m + 1))

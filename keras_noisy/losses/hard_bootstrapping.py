@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_noisy._arguments import real
 from keras_noisy.losses._given import Given
+from keras_noisy.losses._transforms import entry, first_argmax
 from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
@@ -59,6 +60,5 @@ class HardBootstrapping(DistributionLoss):
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        winner = ops.argmax(log_p, axis=-1)[:, None]
-        own = ops.take_along_axis(log_p, winner, axis=-1)[:, 0]
+        own = entry(log_p, first_argmax(ops.stop_gradient(log_p)))
         return -self.beta * labels.pick(log_p) - (1 - self.beta) * own

@@ -87,6 +87,8 @@ class LDRKL(DistributionLoss):
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
         num_classes = ops.cast(ops.shape(log_p)[-1], log_p.dtype)
-        correction = math.expm1(-self.margin / self.lambda_) * ops.exp(log_p)
-        logarithm = labels.pick(ops.log1p(correction) - log_p)
+        factor = math.expm1(-self.margin / self.lambda_)
+        logarithm = labels.mean_of(
+            lambda log_p: ops.log1p(factor * ops.exp(log_p)) - log_p, log_p
+        )
         return self.margin + self.lambda_ * (logarithm - ops.log(num_classes))
