@@ -10,28 +10,36 @@ from keras_noisy.losses._transforms import LOWEST, complement
 from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
 
-def focal_arguments(gamma: float, stop_weight_gradient: bool) -> dict:
-    """The hyperparameters of all focal losses, checked."""
-    return {
-        "gamma": real("gamma", gamma, 0, closed="low"),
-        "stop_weight_gradient": boolean(
-            "stop_weight_gradient", stop_weight_gradient
-        ),
-    }
+class FocalWeights(RobustLoss):
+    """Base of the focal loss and of those made from it."""
 
+    def __init__(
+        self,
+        gamma: float = 0.5,
+        stop_weight_gradient: bool = True,
+        **kwargs: Unpack[LossArguments],
+    ):
+        super().__init__(**kwargs)
+        self.set_hyperparameters(
+            gamma=real("gamma", gamma, 0, closed="low"),
+            stop_weight_gradient=boolean(
+                "stop_weight_gradient", stop_weight_gradient
+            ),
+        )
 
-def focal(log_p: Tensor, gamma: float, stop_weight_gradient: bool) -> Tensor:
-    """`-(1 - p) ** gamma * log(p)`, elementwise."""
-    log_p = ops.maximum(log_p, LOWEST)
-    if stop_weight_gradient:
-        of_weight = ops.stop_gradient(log_p)
-        rest = ops.maximum(-ops.expm1(of_weight), 0.0)
-        return -(rest**gamma) * log_p
-    return -(complement(log_p) ** gamma) * log_p
+    def focal(self, log_p: Tensor) -> Tensor:
+        """`-(1 - p) ** gamma * log(p)`, elementwise."""
+        log_p = ops.maximum(log_p, LOWEST)
+        if self.stop_weight_gradient:
+            of_weight = ops.stop_gradient(log_p)
+            rest = ops.maximum(-ops.expm1(of_weight), 0.0)
+        else:
+            rest = complement(log_p)
+        return -(rest**self.gamma) * log_p
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class Focal(RobustLoss):
+class Focal(FocalWeights):
     """Focal loss, cross-entropy with less weight on easy samples.
 
     Not robust by itself, as wrong labels are hard samples: it is the baseline
@@ -75,15 +83,6 @@ class Focal(RobustLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    def __init__(
-        self,
-        gamma: float = 0.5,
-        stop_weight_gradient: bool = True,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(**focal_arguments(gamma, stop_weight_gradient))
-
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        return focal(log_p, self.gamma, self.stop_weight_gradient)
+        return self.focal(log_p)

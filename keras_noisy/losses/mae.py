@@ -5,11 +5,12 @@ from typing import Unpack
 import keras
 from keras import ops
 
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.passive_loss import PassiveLoss
+from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class MAE(RobustLoss):
+class MAE(PassiveLoss):
     """Mean absolute error (MAE) between the label and the prediction.
 
     The L1 distance of the two distributions. Summed over all labels it is
@@ -51,14 +52,11 @@ class MAE(RobustLoss):
     def __init__(self, **kwargs: Unpack[LossArguments]):
         super().__init__(**kwargs)
 
-    def formula(self, log_p: Tensor) -> Tensor:
-        """Loss of the log-probability of the true class, elementwise."""
-        return 2 - 2 * ops.exp(log_p)
+    @property
+    def scale(self) -> float:
+        """Largest value of the loss."""
+        return 2.0
 
     def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
         """The L1 distance, which is not linear in the targets."""
         return ops.sum(ops.abs(targets - ops.exp(log_p)), axis=-1)
-
-    def error_powers(self) -> dict[float, float]:
-        """The error is `-2 p (1 - p)`."""
-        return {1.0: -2.0}

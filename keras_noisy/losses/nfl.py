@@ -1,16 +1,14 @@
 """Normalised focal loss."""
 
-from typing import Unpack
-
 import keras
 
-from keras_noisy.losses.focal import focal, focal_arguments
+from keras_noisy.losses.focal import FocalWeights
 from keras_noisy.losses.normalized_loss import NormalizedLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.robust_loss import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class NFL(NormalizedLoss):
+class NFL(FocalWeights, NormalizedLoss):
     """Normalised focal loss (NFL), an active loss that resists wrong labels.
 
     The focal loss divided by its sum over all labels; used like `NCE`. The
@@ -53,15 +51,6 @@ class NFL(NormalizedLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    def __init__(
-        self,
-        gamma: float = 0.5,
-        stop_weight_gradient: bool = True,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(**focal_arguments(gamma, stop_weight_gradient))
-
     def class_losses(self, log_p: Tensor) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
-        return focal(log_p, self.gamma, self.stop_weight_gradient)
+        return self.focal(log_p)

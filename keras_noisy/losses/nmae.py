@@ -3,13 +3,13 @@
 from typing import Unpack
 
 import keras
-from keras import ops
 
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.passive_loss import PassiveLoss
+from keras_noisy.losses.robust_loss import LossArguments
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class NMAE(RobustLoss):
+class NMAE(PassiveLoss):
     """Normalised mean absolute error (NMAE), MAE on another scale.
 
     `MAE` divided by its sum over all labels. As `MAE` is symmetric that sum is
@@ -51,10 +51,7 @@ class NMAE(RobustLoss):
     def __init__(self, **kwargs: Unpack[LossArguments]):
         super().__init__(**kwargs)
 
-    def formula(self, log_p: Tensor) -> Tensor:
-        """Loss of the log-probability of the true class, elementwise."""
-        return (1 - ops.exp(log_p)) / (self.num_classes - 1)
-
-    def error_powers(self) -> dict[float, float]:
-        """The error is `-p (1 - p) / (num_classes - 1)`."""
-        return {1.0: -1 / (self.num_classes - 1)}
+    @property
+    def scale(self) -> float:
+        """Largest value of the loss."""
+        return 1 / (self.num_classes - 1)

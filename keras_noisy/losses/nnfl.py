@@ -1,16 +1,14 @@
 """Normalised negative focal loss."""
 
-from typing import Unpack
-
 import keras
 
-from keras_noisy.losses.focal import focal, focal_arguments
+from keras_noisy.losses.focal import FocalWeights
 from keras_noisy.losses.negative_loss import FLOOR, LOG_FLOOR, NegativeLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.robust_loss import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class NNFL(NegativeLoss):
+class NNFL(FocalWeights, NegativeLoss):
     """Normalised negative focal loss (NNFL), a passive loss.
 
     The passive half of `ANL-FL`, where it stands beside `NFL`. The weights
@@ -53,16 +51,7 @@ class NNFL(NegativeLoss):
           labels, NeurIPS 2023
     """
 
-    def __init__(
-        self,
-        gamma: float = 0.5,
-        stop_weight_gradient: bool = True,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(**focal_arguments(gamma, stop_weight_gradient))
-
     def headroom(self, log_p: Tensor) -> Tensor:
         """`A - l(p)` of every class, at least 0."""
         largest = -((1 - FLOOR) ** self.gamma) * LOG_FLOOR
-        return largest - focal(log_p, self.gamma, self.stop_weight_gradient)
+        return largest - self.focal(log_p)

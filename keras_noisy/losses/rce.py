@@ -4,16 +4,16 @@ import math
 from typing import Unpack
 
 import keras
-from keras import ops
 
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.passive_loss import PassiveLoss
+from keras_noisy.losses.robust_loss import LossArguments
 
 #: `-log 0`, cut off where the paper cuts it off.
 A = -math.log(1e-4)
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class RCE(RobustLoss):
+class RCE(PassiveLoss):
     """Reverse cross-entropy (RCE), a multiple of MAE.
 
     Cross-entropy with label and prediction exchanged, `log 0` being taken for
@@ -54,10 +54,7 @@ class RCE(RobustLoss):
     def __init__(self, **kwargs: Unpack[LossArguments]):
         super().__init__(**kwargs)
 
-    def formula(self, log_p: Tensor) -> Tensor:
-        """Loss of the log-probability of the true class, elementwise."""
-        return A * (1 - ops.exp(log_p))
-
-    def error_powers(self) -> dict[float, float]:
-        """The error is `-A p (1 - p)`."""
-        return {1.0: -A}
+    @property
+    def scale(self) -> float:
+        """Largest value of the loss."""
+        return A
