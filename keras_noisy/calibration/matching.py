@@ -31,8 +31,8 @@ def matched_logit_bias(
 ) -> float:
     """Logit bias that gives `num_classes` classes the error of a few.
 
-    This is what `logit_bias="auto"` computes. A clip or a bias of the loss
-    itself is left out.
+    This is what `logit_bias="auto"` computes. A bias, clip or normalisation of
+    the loss itself is left out.
 
     Formula:
 
@@ -112,7 +112,7 @@ def matched_hyperparameter(
 
     This is what an `"auto"` hyperparameter computes. The value that `loss`
     has is taken as the one that is known to train with `reference_classes`.
-    A clip of the loss is left out.
+    A clip or normalisation of the loss is left out.
 
     Formula:
 
