@@ -19,6 +19,10 @@ from keras_noisy.losses.gce import GCE
 from keras_noisy.losses.generalized_jensen_shannon import (
     GeneralizedJensenShannon,
 )
+from keras_noisy.losses.given_label_loss import (
+    GivenLabelLoss,
+    with_clean_labels,
+)
 from keras_noisy.losses.hard_bootstrapping import HardBootstrapping
 from keras_noisy.losses.icce import ICCE
 from keras_noisy.losses.jensen_shannon import JensenShannon
@@ -76,6 +80,7 @@ __all__ = [
     "Focal",
     "ForwardCorrection",
     "GeneralizedJensenShannon",
+    "GivenLabelLoss",
     "HardBootstrapping",
     "JensenShannon",
     "MAEStar",
@@ -91,5 +96,6 @@ __all__ = [
     "get",
     "names",
     "tempered_softmax",
+    "with_clean_labels",
     "with_index",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
+from keras_noisy._label_arrays import whole_labels
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses import _first_batch, _labels
 from keras_noisy.losses._given import Given, Index
@@ -233,14 +234,5 @@ def with_index(labels: Any) -> np.ndarray:
         - Liu et al., Early-learning regularization prevents memorization of
           noisy labels, NeurIPS 2020, arXiv 2007.00151
     """
-    array = np.asarray(labels)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    numbers = np.issubdtype(array.dtype, np.number)
-    if array.ndim != 1 or not numbers or np.any(array != np.floor(array)):
-        raise ValueError(
-            "Invalid value for argument `labels`. Expected whole numbers of "
-            f"shape (N,) or (N, 1). Received: shape {array.shape}, dtype "
-            f"{array.dtype}"
-        )
-    return np.stack([array.astype("int64"), np.arange(len(array))], axis=1)
+    array = whole_labels("labels", labels).astype("int64")
+    return np.stack([array, np.arange(len(array))], axis=1)

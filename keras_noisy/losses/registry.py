@@ -152,8 +152,8 @@ def _classes() -> dict[str, type[RobustLoss]]:
     found = {}
     for name in losses.__all__:
         loss = getattr(losses, name)
-        if isinstance(loss, type) and keras.saving.get_registered_name(
-            loss
-        ).startswith(f"{PACKAGE}>"):
+        if not (isinstance(loss, type) and issubclass(loss, RobustLoss)):
+            continue
+        if keras.saving.get_registered_name(loss).startswith(f"{PACKAGE}>"):
             found[name] = loss
     return dict(sorted(found.items()))

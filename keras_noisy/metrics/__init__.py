@@ -1,5 +1,7 @@
 """Metrics for training with noisy labels."""
 
+from keras_noisy.metrics.clean_accuracy import CleanAccuracy
 from keras_noisy.metrics.label_accuracy import LabelAccuracy
+from keras_noisy.metrics.memorization_rate import MemorizationRate
 
-__all__ = ["LabelAccuracy"]
+__all__ = ["CleanAccuracy", "LabelAccuracy", "MemorizationRate"]

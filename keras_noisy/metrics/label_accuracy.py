@@ -3,7 +3,8 @@
 from typing import Any
 
 import keras
-from keras import ops
+
+from keras_noisy.metrics._label_columns import label_columns, share
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -25,7 +26,7 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
 
     Call arguments:
         y_true: Integer labels of shape `(N,)` or `(N, 1)`, or labels with
-            indices of shape `(N, 2)`.
+            indices of shape `(N, 2)`; further columns are not looked at.
         y_pred: Predictions of shape `(N, num_classes)`.
         sample_weight: Weights of shape `(N,)`. Defaults to `None`.
 
@@ -57,16 +58,5 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
 
 
 def _matches(y_true: Any, y_pred: Any) -> Any:
-    y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
-    if len(y_true.shape) == 2 and y_true.shape[-1] in (1, 2):
-        y_true = y_true[:, 0]
-    if len(y_true.shape) != 1 or len(y_pred.shape) != 2:
-        raise ValueError(
-            "Expected `y_true` of shape (N,), (N, 1) or (N, 2), a label and a "
-            "sample index, and `y_pred` of shape (N, num_classes). Received: "
-            f"y_true.shape={tuple(y_true.shape)}, "
-            f"y_pred.shape={tuple(y_pred.shape)}"
-        )
-    predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
-    matches = predicted == ops.cast(y_true, "int32")
-    return ops.cast(matches, keras.config.floatx())
+    given, _, predicted = label_columns(y_true, y_pred)
+    return share(predicted == given)

@@ -1,0 +1,49 @@
+"""Checks of probabilities: rows that are distributions, square matrices."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import invalid
+
+# Half precision rounds a row by that much.
+TOLERANCE = 2e-3
+
+
+def distributions(name: str, value: Any, expected: str) -> np.ndarray:
+    """`value` as float64 if its rows are probabilities that sum to 1."""
+    try:
+        rows = np.array(value, "float64")
+    except (TypeError, ValueError) as error:
+        raise invalid(name, value, expected) from error
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected {expected}. "
+            f"Received: {name}.shape={rows.shape}"
+        )
+    sums = rows.sum(axis=1)
+    bad = ~(np.all(rows >= 0, axis=1) & (np.abs(sums - 1) < TOLERANCE))
+    if np.any(bad):
+        first = int(np.argmax(bad))
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected {expected}, in "
+            "rows without negative entries that sum to 1. Received: row "
+            f"{first} from {rows[first].min():g} to {rows[first].max():g} that "
+            f"sums to {sums[first]:g}"
+        )
+    return rows
+
+
+def transition_matrix(name: str, value: Any) -> np.ndarray:
+    """`value` as float64 if it is square and row-stochastic."""
+    expected = (
+        "a row-stochastic square matrix of numbers, of shape "
+        "(num_classes, num_classes), at least 2 classes"
+    )
+    matrix = distributions(name, value, expected)
+    if matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected {expected}. "
+            f"Received: {name}.shape={matrix.shape}"
+        )
+    return matrix

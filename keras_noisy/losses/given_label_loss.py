@@ -1,0 +1,128 @@
+"""A loss that does not see the clean labels beside the given ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import invalid
+from keras_noisy._label_arrays import class_labels, whole_labels
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class GivenLabelLoss(keras.losses.Loss):
+    """Another loss, on labels that have the clean label beside them.
+
+    For experiments in which the true labels are known: the metrics of
+    `compile` can then look at them in every step, while the loss sees the
+    given labels alone. It takes the last column of the labels away.
+
+    Formula:
+
+    ```
+    loss([given, clean], y_pred) = loss(given, y_pred)
+    ```
+
+    Args:
+        loss: A loss of `keras_noisy.losses` or of Keras for integer labels.
+
+    Call arguments:
+        y_true: Integer labels of shape `(N, 2)`, given and clean, or for a
+            loss with memory `(N, 3)` with the sample index between them.
+            Those of shape `(N,)` or `(N, 1)`, as in validation, go to the
+            loss as they are.
+        y_pred: Predictions as the loss takes them.
+        sample_weight: Weights as the loss takes them. Defaults to `None`.
+
+    Returns:
+        What the loss returns.
+
+    Raises:
+        ValueError: If `loss` is not a loss.
+
+    Example:
+
+    >>> from keras_noisy.losses import MAE, GivenLabelLoss, with_clean_labels
+    >>> labels = with_clean_labels([0, 1], clean_labels=[0, 0])
+    >>> float(GivenLabelLoss(MAE())(labels, [[0.5, 0.5], [0.75, 0.25]]))
+    1.25
+
+    References:
+        - Arpit et al., A closer look at memorization in deep networks, ICML
+          2017, arXiv 1706.05394
+    """
+
+    def __init__(self, loss: keras.losses.Loss):
+        if not isinstance(loss, keras.losses.Loss):
+            raise invalid("loss", loss, "a keras.losses.Loss")
+        super().__init__(loss.name, loss.reduction, loss.dtype)
+        self.loss = loss
+
+    def __call__(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
+        """Return the loss of the given labels."""
+        y_true = ops.convert_to_tensor(y_true)
+        if len(y_true.shape) == 2 and y_true.shape[-1] in (2, 3):
+            y_true = y_true[:, :-1]
+        return self.loss(y_true, y_pred, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {"loss": keras.losses.serialize(self.loss)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> GivenLabelLoss:
+        """Build the loss, and the one inside it."""
+        return cls(keras.losses.deserialize(config["loss"]))
+
+
+def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:
+    """Labels with the clean label of each sample beside them.
+
+    For a `GivenLabelLoss` and the metrics `CleanAccuracy` and
+    `MemorizationRate` of `keras_noisy.metrics`.
+
+    Formula:
+
+    ```
+    [[labels[0], clean_labels[0]], [labels[1], clean_labels[1]], ...]
+    ```
+
+    Args:
+        labels: Given labels, integers of shape `(N,)` or `(N, 1)`, or with
+            sample indices, from `with_index`, `(N, 2)`.
+        clean_labels: Clean labels, integers of shape `(N,)` or `(N, 1)`.
+
+    Returns:
+        An int64 array of shape `(N, 2)`, or `(N, 3)` with indices.
+
+    Raises:
+        ValueError: If labels are not whole numbers of such shapes, or not of
+            the same number.
+
+    Example:
+
+    >>> from keras_noisy.losses import with_clean_labels
+    >>> with_clean_labels([7, 5], clean_labels=[7, 3])
+    array([[7, 7],
+           [5, 3]])
+
+    References:
+        - Arpit et al., A closer look at memorization in deep networks, ICML
+          2017, arXiv 1706.05394
+    """
+    clean = class_labels("clean_labels", clean_labels)
+    given = np.asarray(labels)
+    columns = [given] if given.ndim != 2 else list(given.T)
+    if len(columns) not in (1, 2) or given.shape[0:1] != clean.shape:
+        raise ValueError(
+            "Invalid value for argument `labels`. Expected one for each of "
+            f"the {len(clean)} clean labels, of shape (N,), (N, 1) or with "
+            f"indices (N, 2). Received: labels.shape={given.shape}"
+        )
+    columns = [whole_labels("labels", column) for column in columns]
+    return np.stack([*columns, clean], axis=1).astype("int64")

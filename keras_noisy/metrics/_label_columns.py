@@ -1,0 +1,32 @@
+"""Labels as they come in, with or without more columns, against predictions."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def label_columns(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+    """Given label, last column and predicted class, int32 of shape `(N,)`."""
+    y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
+    if len(y_true.shape) == 1:
+        y_true = y_true[:, None]
+    columns = y_true.shape[-1]
+    fits = len(y_true.shape) == 2 and columns in (1, 2, 3)
+    # Three columns of three classes are one-hot labels.
+    if not fits or len(y_pred.shape) != 2 or columns == 3 == y_pred.shape[-1]:
+        raise ValueError(
+            "Expected integer `y_true` of shape (N,), (N, 1), (N, 2), a label "
+            "and a sample index or a clean label, or (N, 3), all of them, and "
+            "`y_pred` of shape (N, num_classes). Received: "
+            f"y_true.shape={tuple(y_true.shape)}, "
+            f"y_pred.shape={tuple(y_pred.shape)}"
+        )
+    y_true = ops.cast(y_true, "int32")
+    predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+    return y_true[:, 0], y_true[:, -1], predicted
+
+
+def share(matches: Any) -> Any:
+    """True and False as numbers to take the mean of."""
+    return ops.cast(matches, keras.config.floatx())

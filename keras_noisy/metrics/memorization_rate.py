@@ -1,0 +1,72 @@
+"""How many of the wrong labels a network predicts."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy.metrics._label_columns import label_columns, share
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class MemorizationRate(keras.metrics.Mean):
+    """Share of the corrupted samples whose wrong label is predicted.
+
+    A network that has not memorised the noise predicts these labels by chance
+    only. Watch it beside `CleanAccuracy`: it rises when the network begins to
+    learn the wrong labels by heart. Labels come from `with_clean_labels`, and
+    a `GivenLabelLoss` keeps the clean ones from the loss.
+
+    Formula:
+
+    ```
+    rate = mean(argmax(y_pred) == given label, where given != clean)
+    ```
+
+    Args:
+        name: Name of the metric. Defaults to `"memorization_rate"`.
+        dtype: Dtype of the metric. Defaults to `None`, that of Keras.
+
+    Call arguments:
+        y_true: Integer labels of shape `(N, 2)`, given and clean, or with a
+            sample index between them `(N, 3)`. Of labels of shape `(N,)` or
+            `(N, 1)`, as in validation, none is corrupted. Negative labels,
+            which mean that there is none, are left out.
+        y_pred: Predictions of shape `(N, num_classes)`.
+        sample_weight: Weights of shape `(N,)`. Defaults to `None`.
+
+    Returns:
+        A number between 0 and 1; 0 where no sample is corrupted.
+
+    Raises:
+        ValueError: If shapes do not fit.
+
+    Example:
+
+    >>> from keras_noisy.metrics import MemorizationRate
+    >>> metric = MemorizationRate()
+    >>> given_and_clean = [[0, 1], [1, 0], [1, 1]]
+    >>> metric.update_state(given_and_clean, [[1, 0], [1, 0], [0, 1]])
+    >>> float(metric.result())
+    0.5
+
+    References:
+        - Arpit et al., A closer look at memorization in deep networks, ICML
+          2017, arXiv 1706.05394
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
+    """
+
+    def __init__(self, name: str = "memorization_rate", dtype: Any = None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
+        """Add a batch."""
+        given, clean, predicted = label_columns(y_true, y_pred)
+        corrupted = share(ops.logical_and(given != clean, given >= 0))
+        if sample_weight is not None:
+            weight = ops.convert_to_tensor(sample_weight, corrupted.dtype)
+            corrupted *= ops.reshape(weight, (-1,))
+        super().update_state(share(predicted == given), corrupted)

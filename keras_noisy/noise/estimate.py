@@ -1,0 +1,114 @@
+"""Transition matrices estimated from the predictions of a network."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import invalid, real
+from keras_noisy._label_arrays import class_labels
+from keras_noisy._stochastic import distributions
+
+
+def estimate_transition(
+    probabilities: Any,
+    labels: Any = None,
+    method: str = "anchor",
+    percentile: float = 97.0,
+) -> np.ndarray:
+    """Estimate the transition matrix from predicted probabilities.
+
+    For `ForwardCorrection` and `BackwardCorrection` where the noise is not
+    known. The probabilities must come from a network that has not seen the
+    label it predicts, see `out_of_fold_probabilities`, or has not begun to
+    memorise.
+
+    Formula:
+
+    ```
+    T_i = p(x_i), x_i the sample of largest p_i up to the percentile  # anchor
+    T_ij = P(given = j | true = i) by confident learning            # cleanlab
+    ```
+
+    Args:
+        probabilities: Predictions for the training samples, of shape
+            `(N, num_classes)`.
+        labels: Given labels, integers of shape `(N,)` or `(N, 1)`. Defaults to
+            `None`, which `"anchor"` permits.
+        method: `"anchor"`, where a sample that is certainly of class i shows
+            which labels class i gets, or `"cleanlab"`, which counts confident
+            disagreements and needs `pip install "keras-noisy[cleanlab]"`.
+            Defaults to `"anchor"`.
+        percentile: For `"anchor"`: the sample of class i is the one at this
+            percentile of `p_i`, as the very largest are often outliers. Of
+            100 it is the largest, which is better with many classes and few
+            samples. In (0, 100]. Defaults to `97.0`.
+
+    Returns:
+        Row-stochastic array of shape `(num_classes, num_classes)`, float64.
+
+    Raises:
+        ValueError: If rows of `probabilities` do not sum to 1, labels do not
+            fit, or an argument is outside its range.
+        ImportError: If cleanlab is needed and not installed.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.noise import estimate_transition
+    >>> predicted = [[0.8, 0.2], [0.7, 0.3], [0.1, 0.9], [0.2, 0.8]]
+    >>> estimate_transition(predicted, percentile=100)
+    array([[0.8, 0.2],
+           [0.1, 0.9]])
+
+    References:
+        - Patrini et al. (anchor points), Making deep neural networks robust
+          to label noise, CVPR 2017, arXiv 1609.03683
+        - Northcutt et al. (cleanlab), Confident learning: estimating
+          uncertainty in dataset labels, JAIR 2021, arXiv 1911.00068
+    """
+    expected = "probabilities of shape (N, num_classes)"
+    predicted = distributions("probabilities", probabilities, expected)
+    percentile = real("percentile", percentile, 0, 100, "high")
+    num_classes = predicted.shape[1]
+    if labels is not None:
+        labels = class_labels("labels", labels, num_classes)
+        if len(labels) != len(predicted):
+            raise ValueError(
+                "Invalid value for argument `labels`. Expected one for each "
+                f"of the {len(predicted)} rows of `probabilities`. Received: "
+                f"{len(labels)}"
+            )
+    if method == "anchor":
+        rank = np.ceil(percentile / 100 * len(predicted)).astype(int) - 1
+        anchors = np.argsort(predicted, axis=0, kind="stable")[rank]
+        matrix = predicted[anchors]
+    elif method == "cleanlab":
+        matrix = _confident_learning(predicted, labels)
+    else:
+        raise invalid("method", method, '"anchor" or "cleanlab"')
+    return matrix / matrix.sum(axis=1, keepdims=True)
+
+
+def _confident_learning(
+    predicted: np.ndarray, labels: np.ndarray | None
+) -> np.ndarray:
+    try:
+        from cleanlab import count
+    except ImportError as error:
+        raise ImportError(
+            'estimate_transition with method="cleanlab" needs cleanlab: '
+            'pip install "keras-noisy[cleanlab]"'
+        ) from error
+    if labels is None:
+        raise invalid("labels", labels, 'the given labels for "cleanlab"')
+    present = np.bincount(labels, minlength=predicted.shape[1]) > 0
+    if not np.all(present):
+        raise ValueError(
+            "Invalid value for argument `labels`. Expected at least one label "
+            "of every class. Received: none of class "
+            f"{np.flatnonzero(~present)[0]}, the first of "
+            f"{np.count_nonzero(~present)}"
+        )
+    estimate = count.estimate_py_and_noise_matrices_from_probabilities
+    # Its columns are the true classes.
+    return estimate(labels.astype("int64"), predicted)[1].T

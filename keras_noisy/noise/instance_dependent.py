@@ -1,0 +1,133 @@
+"""Noise that depends on the image."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy._label_arrays import class_labels
+from keras_noisy.noise._checks import noise_rate, random_seed
+from keras_noisy.noise._random import Random
+from keras_noisy.noise.corrupt import Corruption, finish
+
+# Samples at a time, which bounds the memory.
+CHUNK = 1024
+STANDARD_DEVIATION = 0.1
+
+
+def instance_dependent(
+    images: Any,
+    labels: Any,
+    rate: float,
+    seed: int = 0,
+    num_classes: int | None = None,
+) -> Corruption:
+    """Draw noisy labels that depend on the class and on the image.
+
+    Closer to what people get wrong than noise of the class alone: every sample
+    has a noise rate of its own, and similar images of a class get the same
+    wrong label. A random projection of each class stands for the annotator.
+    The same seed gives the same labels on every machine.
+
+    Formula:
+
+    ```
+    q_i ~ normal(rate, .1), truncated to [0, 1]
+    W_k ~ standard normal of shape (d, num_classes), for each class k
+    P_i = q_i * softmax(x_i W_k without class k); P_i[k] = 1 - q_i
+    ```
+
+    The mean of the truncated normal is a little above a small rate (.0798 for
+    one of 0) and below a large one. The projections are made class by class:
+    the memory is that of one of them, `d * num_classes` numbers, and of a
+    thousand images.
+
+    Args:
+        images: Array of shape `(N, ...)`, `d` numbers each. Integers are
+            divided by 255; floats are taken as they are.
+        labels: Clean labels, integers in `[0, num_classes)` of shape `(N,)` or
+            `(N, 1)`. They are not changed.
+        rate: Mean of the noise rates before they are truncated, in [0, 1];
+            0 changes no label.
+        seed: Seed of the draw, an integer of at least 0. Defaults to `0`.
+        num_classes: Number of classes. Defaults to `None`, one more than the
+            largest label.
+
+    Returns:
+        `Corruption(labels, changed, rate)`, see `corrupt`. The rate is the
+        share of labels that were changed.
+
+    Raises:
+        ValueError: If an argument is outside its range, images and labels are
+            not of the same number, or pixels are not finite.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.noise import instance_dependent
+    >>> images = np.random.default_rng(0).random((1000, 8, 8))
+    >>> labels = np.arange(1000) % 10
+    >>> noisy, changed, rate = instance_dependent(images, labels, rate=0.4)
+    >>> 0.35 < rate < 0.45
+    True
+
+    References:
+        - Xia et al., Part-dependent label noise: towards instance-dependent
+          label noise, NeurIPS 2020, arXiv 2006.07836
+    """
+    if num_classes is not None:
+        num_classes = integer("num_classes", num_classes, 2)
+    clean = class_labels("labels", labels, num_classes)
+    images = np.asarray(images)
+    if len(images) != len(clean) or images.ndim < 2:
+        raise ValueError(
+            "Invalid value for argument `images`. Expected one image for each "
+            f"of the {len(clean)} labels. Received: images.shape={images.shape}"
+        )
+    if images.dtype.kind not in "iuf":
+        raise invalid("images.dtype", images.dtype, "integers or floats")
+    rate, seed = noise_rate(rate), random_seed(seed)
+    if num_classes is None:
+        num_classes = max(2, int(clean.max(initial=0)) + 1)
+
+    # Streams of their own, so that the draws do not depend on the chunks.
+    noise_rates = _truncated_normal(rate, len(clean), Random(seed, 0))
+    draws = Random(seed, 1).uniform(len(clean))
+    changed = Random(seed, 2).uniform(len(clean)) < noise_rates
+    changed &= rate > 0
+    dtype = np.promote_types(clean.dtype, np.min_scalar_type(num_classes - 1))
+    noisy = clean.astype(dtype)
+    for label in np.unique(clean[changed]):
+        of_class = np.flatnonzero(changed & (clean == label))
+        shape = int(np.prod(images.shape[1:])), num_classes
+        projection = Random(seed, 3, int(label)).normal(*shape)
+        for start in range(0, len(of_class), CHUNK):
+            chunk = of_class[start : start + CHUNK]
+            scores = _flat(images[chunk]) @ projection
+            scores[:, label] = -np.inf
+            scores -= scores.max(axis=1, keepdims=True)
+            edges = np.cumsum(np.exp(scores), axis=1)
+            below = edges / edges[:, -1:] <= draws[chunk, None]
+            noisy[chunk] = below.sum(axis=1)
+    return finish(labels, noisy, changed)
+
+
+def _truncated_normal(mean: float, count: int, random: Random) -> np.ndarray:
+    values = np.full(count, -1.0)
+    outside = np.arange(count)
+    while len(outside):
+        normal = random.normal(len(outside), 1)[:, 0]
+        values[outside] = mean + STANDARD_DEVIATION * normal
+        outside = np.flatnonzero((values < 0) | (values > 1))
+    return values
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    scale = 255 if images.dtype.kind in "iu" else 1
+    x = images.reshape(len(images), -1).astype("float64") / scale
+    if not np.all(np.isfinite(x)):
+        raise ValueError(
+            "Invalid value for argument `images`. Expected finite pixels. "
+            "Received: NaN or infinity"
+        )
+    return x

@@ -1,0 +1,157 @@
+"""Predictions for samples that the network has not seen."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy._arguments import boolean, integer
+from keras_noisy._label_arrays import class_labels
+from keras_noisy._stochastic import distributions
+from keras_noisy.noise._checks import random_seed
+from keras_noisy.noise._random import Random
+
+
+def out_of_fold_probabilities(
+    build_model: Callable[[], keras.Model],
+    x: Any,
+    y: Any,
+    folds: int = 5,
+    *,
+    directory: str | Path | None = None,
+    seed: int = 0,
+    from_logits: bool = False,
+    verbose: int = 1,
+    **fit_arguments: Any,
+) -> np.ndarray:
+    """Predict every sample with a network that was trained on the others.
+
+    Such predictions tell wrong labels from right ones, since no network can
+    have memorised what it predicts: give them to `estimate_transition`. Every
+    class is spread evenly over the folds.
+
+    Args:
+        build_model: Function of no arguments that returns a new compiled
+            model with `num_classes` outputs.
+        x: Training inputs, an array of shape `(N, ...)`.
+        y: Given labels, integers of shape `(N,)` or `(N, 1)`.
+        folds: Number of networks, each trained on all folds but one; from 2
+            to `N`. Defaults to `5`.
+        directory: Folder in which each fold is saved as it is done. Called
+            again with the same data and arguments, the function goes on after
+            the last of them. Take a new folder for another model. Defaults to
+            `None`, nothing is saved.
+        seed: Seed of the split, an integer of at least 0. Weights follow
+            `keras.utils.set_random_seed`. Defaults to `0`.
+        from_logits: Whether the model returns logits. Defaults to `False`.
+        verbose: 1 for a progress bar over the folds, 0 for silence. Defaults
+            to `1`.
+        **fit_arguments: Further arguments of `model.fit`, such as `epochs` and
+            `batch_size`.
+
+    Returns:
+        Array of shape `(N, num_classes)`, float32, in the order of `x`.
+
+    Raises:
+        ValueError: If arguments do not fit, predictions are no probabilities,
+            or the folder belongs to other data or arguments.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.noise import out_of_fold_probabilities
+    >>> def build_model():
+    ...     layers = [keras.Input((4,)), keras.layers.Dense(3, "softmax")]
+    ...     model = keras.Sequential(layers)
+    ...     model.compile("sgd", "sparse_categorical_crossentropy")
+    ...     return model
+    >>> x = np.random.default_rng(0).random((30, 4))
+    >>> out_of_fold_probabilities(
+    ...     build_model, x, np.arange(30) % 3, folds=2, verbose=0
+    ... ).shape
+    (30, 3)
+
+    References:
+        - Northcutt et al., Confident learning: estimating uncertainty in
+          dataset labels, JAIR 2021, arXiv 1911.00068
+    """
+    x, labels = np.asarray(x), class_labels("y", y)
+    if len(x) != len(labels):
+        raise ValueError(
+            "Invalid value for argument `y`. Expected a label for each of the "
+            f"{len(x)} samples. Received: {len(labels)} labels"
+        )
+    folds, seed = integer("folds", folds, 2), random_seed(seed)
+    if folds > len(x):
+        raise ValueError(
+            f"Invalid value for argument `folds`. Expected at most the number "
+            f"of samples, {len(x)}. Received: folds={folds}"
+        )
+    boolean("from_logits", from_logits)
+    if directory is not None:
+        directory = Path(directory)
+        _claim(directory, x, labels, folds, seed, from_logits, fit_arguments)
+
+    order = Random(seed).permutation(len(x))
+    order = order[np.argsort(labels[order], kind="stable")]
+    fold_of = np.empty(len(x), int)
+    fold_of[order] = np.arange(len(x)) % folds
+
+    progress = keras.utils.Progbar(folds, verbose=verbose, unit_name="fold")
+    found = []
+    for fold in range(folds):
+        held_out = fold_of == fold
+        file = None if directory is None else directory / f"fold_{fold}.npy"
+        if file is not None and file.exists():
+            found.append(np.load(file))
+        else:
+            model = build_model()
+            model.fit(
+                x[~held_out],
+                labels[~held_out],
+                **{"verbose": 0, **fit_arguments},
+            )
+            batch_size = fit_arguments.get("batch_size")
+            predicted = model.predict(x[held_out], batch_size, verbose=0)
+            found.append(_probabilities(predicted, from_logits))
+            if file is not None:
+                # A file that is there is complete, whenever the power fails.
+                unfinished = file.with_suffix(".unfinished.npy")
+                np.save(unfinished, found[-1])
+                unfinished.replace(file)
+        progress.update(fold + 1)
+    result = np.empty((len(x), found[0].shape[1]), "float32")
+    for fold, predicted in enumerate(found):
+        result[fold_of == fold] = predicted
+    return result
+
+
+def _probabilities(predicted: np.ndarray, from_logits: bool) -> np.ndarray:
+    if from_logits:
+        powers = np.exp(predicted - predicted.max(axis=1, keepdims=True))
+        predicted = powers / powers.sum(axis=1, keepdims=True)
+    expected = "a model that returns probabilities, or `from_logits=True`"
+    return distributions("build_model", predicted, expected).astype("float32")
+
+
+def _claim(directory: Path, x: np.ndarray, y: np.ndarray, *rest: Any) -> None:
+    """Note what the folder is for; refuse one that is for something else."""
+    hashes = [
+        hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for a in (x, y)
+    ]
+    of = json.dumps([hashes, *rest], default=lambda value: type(value).__name__)
+    directory.mkdir(parents=True, exist_ok=True)
+    note = directory / "folds.json"
+    if note.exists() and note.read_text() != of:
+        raise ValueError(
+            "Invalid value for argument `directory`. Expected a new folder, "
+            "or the one of an earlier call with the same data and arguments. "
+            f"Received: {str(directory)!r}, which holds folds of another call"
+        )
+    if not note.exists():
+        note.write_text(of)

@@ -1,0 +1,74 @@
+"""A picture of a transition matrix."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_noisy._stochastic import transition_matrix
+
+# With more classes numbers and names no longer fit.
+MOST_NAMES = 20
+
+
+def plot(transition: Any, class_names: Sequence[str] | None = None) -> Any:
+    """Plot a transition matrix, true classes down and labels across.
+
+    Look at it before you train on the noise, or after an estimate. Needs
+    matplotlib: `pip install "keras-noisy[plot]"`.
+
+    Args:
+        transition: Row-stochastic matrix of shape
+            `(num_classes, num_classes)`.
+        class_names: Names of the classes, shown for up to 20 of them. Defaults
+            to `None`, their numbers.
+
+    Returns:
+        A `matplotlib.figure.Figure`; call its `savefig`.
+
+    Raises:
+        ValueError: If the matrix is not row-stochastic or the names are not
+            one for each class.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> from keras_noisy.noise import asymmetric, plot
+    >>> figure = plot(asymmetric("cifar10", rate=0.4))
+    >>> figure.axes[0].get_ylabel()
+    'true class'
+    """
+    matrix = transition_matrix("transition", transition)
+    names = range(len(matrix)) if class_names is None else class_names
+    if len(names) != len(matrix):
+        raise ValueError(
+            "Invalid value for argument `class_names`. Expected a name for "
+            f"each of {len(matrix)} classes. Received: {len(names)} names"
+        )
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            'plot needs matplotlib: pip install "keras-noisy[plot]"'
+        ) from error
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(matrix, cmap="Blues", vmin=0)
+    figure.colorbar(image, label="probability of the label")
+    axes.set(xlabel="label", ylabel="true class")
+    if len(matrix) <= MOST_NAMES:
+        ticks = range(len(matrix))
+        axes.set_xticks(ticks, names, rotation=45, ha="right")
+        axes.set_yticks(ticks, names)
+        for i in ticks:
+            for j in ticks:
+                if matrix[i, j]:
+                    shade = matrix[i, j] / matrix.max()
+                    axes.text(
+                        j,
+                        i,
+                        f"{matrix[i, j]:.2g}",
+                        ha="center",
+                        va="center",
+                        fontsize="small",
+                        color="white" if shade > 0.5 else "black",
+                    )
+    return figure
