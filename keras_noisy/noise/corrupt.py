@@ -8,7 +8,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._stochastic import transition_matrix
 from keras_noisy.noise._checks import random_seed
-from keras_noisy.noise._random import Random
+from keras_noisy._random import Random
 
 
 class Corruption(NamedTuple):

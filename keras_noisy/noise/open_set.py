@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_noisy.noise._checks import noise_rate, random_seed
-from keras_noisy.noise._random import Random
+from keras_noisy._random import Random
 
 
 class OpenSet(NamedTuple):

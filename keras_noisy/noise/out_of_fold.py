@@ -13,7 +13,7 @@ from keras_noisy._arguments import boolean, integer
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._stochastic import distributions
 from keras_noisy.noise._checks import random_seed
-from keras_noisy.noise._random import Random
+from keras_noisy._random import Random
 
 
 def out_of_fold_probabilities(

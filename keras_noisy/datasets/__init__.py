@@ -1,0 +1,9 @@
+"""Data sets with noisy labels, and pipelines that feed them to a network.
+
+WebVision is in `keras_noisy.datasets.webvision`, which is imported on its own.
+"""
+
+from keras_noisy.datasets.load import load
+from keras_noisy.datasets.noisy_dataset import NoisyDataset
+
+__all__ = ["NoisyDataset", "load"]

@@ -1,0 +1,32 @@
+"""Numbers written with the handwritten digits of scikit-learn."""
+
+import numpy as np
+
+from keras_noisy._random import Random
+
+TEST_DIGITS = 360
+TEST_SAMPLES = 5_000
+
+
+def digits(num_classes: int, num_samples: int, seed: int):
+    """Both splits; no digit of the one is in an image of the other."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError(
+            "The data set 'digits' needs scikit-learn: "
+            'pip install "keras-noisy[data]"'
+        ) from error
+    originals = load_digits()
+    pixels = np.rint(originals.images * 255 / 16).astype("uint8")
+    order = Random(seed, 100).permutation(len(pixels))
+    length = len(str(num_classes - 1))
+    splits = []
+    for part, count in enumerate((num_samples, TEST_SAMPLES)):
+        mine = order[TEST_DIGITS:] if part == 0 else order[:TEST_DIGITS]
+        uniform = Random(seed, 101, part).uniform(count * length)
+        picked = mine[(uniform * len(mine)).astype(int)].reshape(count, length)
+        images = np.concatenate(list(pixels[picked.T]), axis=-1)
+        values = originals.target[picked] @ 10 ** np.arange(length)[::-1]
+        splits.append((images, values.astype("int32")))
+    return splits

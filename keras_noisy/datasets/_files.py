@@ -1,0 +1,155 @@
+"""The official files of the data sets, in a folder of the user's."""
+
+import gzip
+import io
+import pickle
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Split = tuple[np.ndarray, np.ndarray]
+
+CIFAR = {
+    "cifar10": (
+        "cifar-10-batches-py",
+        [f"data_batch_{i}" for i in range(1, 6)],
+        ["test_batch"],
+        "cifar-10-python.tar.gz",
+    ),
+    "cifar100": (
+        "cifar-100-python",
+        ["train"],
+        ["test"],
+        "cifar-100-python.tar.gz",
+    ),
+}
+
+
+def find(data_dir: str | Path, *names: str, source: str) -> Path:
+    """The first of the files or folders in `data_dir` or one folder below."""
+    root = Path(data_dir).expanduser()
+    for name in names:
+        for place in sorted((*root.glob(name), *root.glob(f"*/{name}"))):
+            return place
+    raise FileNotFoundError(
+        f"Expected `data_dir`, or a folder in it, to have {' or '.join(names)}."
+        f" Received: data_dir={str(data_dir)!r}, which has none. Download it "
+        f"from {source}"
+    )
+
+
+def fashion_mnist(data_dir: str | Path) -> tuple[Split, Split]:
+    """Both splits from the four idx files."""
+    splits = []
+    for kind in ("train", "t10k"):
+        arrays = []
+        for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+            path = find(
+                data_dir,
+                f"{kind}-{name}.gz",
+                f"{kind}-{name}",
+                source="https://github.com/zalandoresearch/fashion-mnist",
+            )
+            arrays.append(_idx(path))
+        splits.append(tuple(arrays))
+    return splits[0], splits[1]
+
+
+def cifar(name: str, data_dir: str | Path, coarse: bool) -> tuple[Split, Split]:
+    """Both splits from the python version, unpacked or not."""
+    folder, train, test, archive = CIFAR[name]
+    path = find(
+        data_dir,
+        folder,
+        archive,
+        source="https://www.cs.toronto.edu/~kriz/cifar.html",
+    )
+    key = "labels" if name == "cifar10" else "fine_labels"
+    key = "coarse_labels" if coarse else key
+    data = _members(path, folder, [*train, *test])
+    splits = []
+    for files in (train, test):
+        batches = []
+        for file in files:
+            content = loads(data[file])
+            images = np.asarray(content["data"], "uint8")
+            labels = np.asarray(content[key], "uint8")
+            batches.append((images.reshape(-1, 3, 32, 32), labels))
+        images, labels = map(np.concatenate, zip(*batches, strict=True))
+        splits.append((np.ascontiguousarray(np.moveaxis(images, 1, 3)), labels))
+    return splits[0], splits[1]
+
+
+def torch_dictionary(path: Path) -> dict[str, Any]:
+    """A dictionary of NumPy arrays that `torch.save` wrote; without PyTorch."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            (name,) = (n for n in file.namelist() if n.endswith("/data.pkl"))
+            return loads(file.read(name))
+    with open(path, "rb") as file:
+        # Before version 1.6: magic number, version and system, then the data.
+        for _ in range(3):
+            _Unpickler(file).load()
+        return _decoded(_Unpickler(file, encoding="bytes").load())
+
+
+def loads(data: bytes) -> dict[str, Any]:
+    """The dictionary that was pickled, of arrays, lists and text alone."""
+    return _decoded(_Unpickler(io.BytesIO(data), encoding="bytes").load())
+
+
+class _Unpickler(pickle.Unpickler):
+    """Builds NumPy arrays and nothing else: a pickle can run any program."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = {
+            "_reconstruct": np.ndarray(0).__reduce__()[0],
+            "ndarray": np.ndarray,
+            "dtype": np.dtype,
+            "scalar": np.float64(0).__reduce__()[0],
+            "OrderedDict": dict,
+            "encode": lambda text, encoding: text.encode(encoding),
+        }
+        harmless = module.split(".")[0] in ("numpy", "collections", "_codecs")
+        if harmless and name in known:
+            return known[name]
+        raise pickle.UnpicklingError(
+            f"Expected a file of NumPy arrays. Received: one with "
+            f"{module}.{name}, which is not loaded, as it could do harm"
+        )
+
+
+def _decoded(content: dict) -> dict[str, Any]:
+    return {
+        key.decode() if isinstance(key, bytes) else key: value
+        for key, value in content.items()
+    }
+
+
+def _members(path: Path, folder: str, files: list[str]) -> dict[str, bytes]:
+    if path.is_dir():
+        return {file: (path / file).read_bytes() for file in files}
+    with tarfile.open(path) as archive:
+        return {
+            file: archive.extractfile(f"{folder}/{file}").read()
+            for file in files
+        }
+
+
+def _idx(path: Path) -> np.ndarray:
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        data = gzip.decompress(data)
+    # Two zeros, 8 for bytes, the number of axes, then their lengths.
+    start = 4 + 4 * data[3] if data[:3] == b"\0\0\x08" else len(data) + 1
+    whole = start <= len(data)
+    shape = np.frombuffer(data[4:start], ">i4") if whole else ()
+    if not whole or len(data) - start != np.prod(shape):
+        raise ValueError(
+            f"Expected {path} to be an idx file of bytes. Received: a file of "
+            "another kind, or a part of one. Download it again"
+        )
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()

@@ -1,0 +1,278 @@
+"""Data sets of the papers by name, with noise by name."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy.datasets import _files
+from keras_noisy.datasets._class_names import CLASS_NAMES
+from keras_noisy.datasets._digits import digits
+from keras_noisy.datasets.noisy_dataset import NoisyDataset
+from keras_noisy.noise import (
+    asymmetric,
+    corrupt,
+    instance_dependent,
+    pair_flip,
+    symmetric,
+)
+from keras_noisy.noise._checks import noise_rate
+
+DATA_SETS = (
+    "digits",
+    "fashion_mnist",
+    "cifar10",
+    "cifar100",
+    "cifar10n",
+    "cifar100n",
+)
+#: `noise` to the column of the human labels; the first is the default.
+HUMAN = {
+    "cifar10n": {
+        "worse": "worse_label",
+        "aggre": "aggre_label",
+        "random1": "random_label1",
+        "random2": "random_label2",
+        "random3": "random_label3",
+    },
+    "cifar100n": {
+        "noisy": "noisy_label",
+        "noisy_coarse": "noisy_coarse_label",
+    },
+}
+ASYMMETRIC = {
+    ("fashion_mnist", "asymmetric"): "fashion_mnist",
+    ("cifar10", "asymmetric"): "cifar10",
+    ("cifar100", "asymmetric"): "cifar100_blocks",
+    ("cifar100", "asymmetric_superclass"): "cifar100_superclass",
+}
+
+
+def load(
+    name: str,
+    noise: Any = None,
+    rate: float = 0.0,
+    seed: int = 0,
+    data_dir: str | Path | None = None,
+    *,
+    mode: str = "bernoulli",
+    num_classes: int | None = None,
+    num_samples: int | None = None,
+) -> NoisyDataset:
+    """Load a data set with noisy and clean labels.
+
+    `"digits"` is made from the digits of scikit-learn and needs no download.
+    The others are downloaded by Keras, or read from `data_dir` where there is
+    no network. The human labels of CIFAR-10N and CIFAR-100N are for
+    non-commercial use (CC BY-NC 4.0): download them from
+    https://github.com/UCSC-REAL/cifar-10-100n into `data_dir`.
+
+    Args:
+        name: `"digits"`, `"fashion_mnist"`, `"cifar10"`, `"cifar100"`,
+            `"cifar10n"` or `"cifar100n"`.
+        noise: Which labels are wrong. Defaults to `None`: clean labels, or
+            for the human labels `"worse"` and `"noisy"`.
+
+            - `"symmetric"`, `"symmetric_include_true"`, `"pair_flip"`,
+              `"instance_dependent"`: see `keras_noisy.noise`.
+            - `"asymmetric"`: that of the papers for Fashion-MNIST, CIFAR-10
+              or CIFAR-100, which is in blocks of five labels there.
+            - `"asymmetric_superclass"`: for CIFAR-100.
+            - A row-stochastic matrix of your own.
+            - For `"cifar10n"`: `"aggre"`, `"random1"`, `"random2"`,
+              `"random3"` or `"worse"`.
+            - For `"cifar100n"`: `"noisy"`, or `"noisy_coarse"` with the 20
+              superclasses.
+        rate: Rate of the noise, in [0, 1]; as its function in
+            `keras_noisy.noise` defines it. Leave it for human labels and for a
+            matrix. Defaults to `0.0`.
+        seed: Seed of the noise, and of the composition of the digits.
+            Defaults to `0`.
+        data_dir: Folder with the official files, or with a folder that has
+            them: the four idx files of Fashion-MNIST; `cifar-10-batches-py` or
+            `cifar-10-python.tar.gz`; `cifar-100-python` or its archive;
+            `CIFAR-10_human.pt`, `CIFAR-100_human.pt`. Defaults to `None`, a
+            download by `keras.datasets` into the folder that Keras uses.
+        mode: `"bernoulli"` or `"exact"`, see `keras_noisy.noise.corrupt`.
+            Defaults to `"bernoulli"`.
+        num_classes: Of `"digits"` only: 10, 100 or 1000, for numbers of one,
+            two or three digits. Defaults to `None`, 1000.
+        num_samples: Of `"digits"` only: size of the training set. Defaults to
+            `None`, 30,000.
+
+    Returns:
+        A `NoisyDataset` with `x_train`, `y_train`, `y_clean`, `x_test`,
+        `y_test` and `class_names`.
+
+    Raises:
+        ValueError: If an argument does not fit the data set, or if the clean
+            labels beside the human ones are not those of the images.
+        FileNotFoundError: If `data_dir` has not the files.
+        RuntimeError: If the download fails.
+
+    Example:
+
+    >>> from keras_noisy.datasets import load
+    >>> data = load("digits", "symmetric", rate=0.4)
+    >>> data.num_classes, round(data.rate, 1)
+    (1000, 0.4)
+
+    References:
+        - Wei et al., Learning with noisy labels revisited: a study using
+          real-world human annotations, ICLR 2022, arXiv 2110.12088
+        - Xiao et al., Fashion-MNIST: a novel image dataset for benchmarking
+          machine learning algorithms, 2017, arXiv 1708.07747
+        - Krizhevsky, Learning multiple layers of features from tiny images,
+          2009
+    """
+    if name not in DATA_SETS:
+        raise invalid("name", name, f"one of {list(DATA_SETS)}")
+    rate = noise_rate(rate)
+    human = HUMAN.get(name)
+    if human:
+        noise = next(iter(human)) if noise is None else noise
+        if not isinstance(noise, str) or noise not in human:
+            raise invalid("noise", noise, f"one of {list(human)} for {name!r}")
+    _check_rate(noise, rate, bool(human))
+    if name != "digits" and not (num_classes is num_samples is None):
+        raise ValueError(
+            "`num_classes` and `num_samples` are arguments of 'digits' alone. "
+            f"Received: num_classes={num_classes!r}, "
+            f"num_samples={num_samples!r} for {name!r}"
+        )
+
+    base, coarse = name.removesuffix("n"), noise == "noisy_coarse"
+    if name == "digits":
+        num_classes = 1000 if num_classes is None else num_classes
+        if num_classes not in (10, 100, 1000):
+            raise invalid("num_classes", num_classes, "10, 100 or 1000")
+        count = 30_000 if num_samples is None else num_samples
+        count = integer("num_samples", count, 1)
+        splits = digits(num_classes, count, seed)
+        class_names = tuple(map(str, range(num_classes)))
+    else:
+        splits = _images(base, data_dir, coarse)
+        class_names = CLASS_NAMES[base + "_coarse" * coarse]
+    (x_train, y_clean), (x_test, y_test) = splits
+    if human:
+        y_train = _human_labels(base, human[noise], y_clean, data_dir)
+    else:
+        y_train = _noisy_labels(
+            name, noise, rate, seed, mode, x_train, y_clean, len(class_names)
+        )
+    return NoisyDataset(x_train, y_train, y_clean, x_test, y_test, class_names)
+
+
+def _check_rate(noise: Any, rate: float, human: bool) -> None:
+    fixed = "human labels are" if human else ""
+    if noise is None:
+        fixed = "without `noise` none is"
+    elif not isinstance(noise, str):
+        fixed = "a matrix has its own, which is"
+    if rate and fixed:
+        raise ValueError(
+            f"Invalid value for argument `rate`. Expected 0, as {fixed} not "
+            f"drawn at a rate. Received: rate={rate}"
+        )
+
+
+def _noisy_labels(
+    name: str,
+    noise: Any,
+    rate: float,
+    seed: int,
+    mode: str,
+    images: np.ndarray,
+    clean: np.ndarray,
+    num_classes: int,
+) -> np.ndarray:
+    if noise is None:
+        return clean.copy()
+    if not isinstance(noise, str):
+        if np.shape(noise) != (num_classes, num_classes):
+            raise ValueError(
+                "Invalid value for argument `noise`. Expected a matrix of "
+                f"shape {(num_classes, num_classes)}. Received: "
+                f"noise.shape={np.shape(noise)}"
+            )
+        return corrupt(clean, noise, mode, seed).labels
+    if noise == "instance_dependent":
+        return instance_dependent(images, clean, rate, seed, num_classes).labels
+    if noise == "symmetric":
+        transition = symmetric(num_classes, rate)
+    elif noise == "symmetric_include_true":
+        transition = symmetric(num_classes, rate, include_true=True)
+    elif noise == "pair_flip":
+        transition = pair_flip(num_classes, rate)
+    elif (name, noise) in ASYMMETRIC:
+        transition = asymmetric(ASYMMETRIC[name, noise], rate)
+    else:
+        known = [
+            "symmetric",
+            "symmetric_include_true",
+            "pair_flip",
+            "instance_dependent",
+            *(kind for of, kind in ASYMMETRIC if of == name),
+        ]
+        raise invalid(
+            "noise", noise, f"a matrix or one of {known} for {name!r}"
+        )
+    return corrupt(clean, transition, mode, seed).labels
+
+
+def _images(name: str, data_dir: str | Path | None, coarse: bool) -> Any:
+    """Both splits as (images, labels), channels last, labels of shape (N,)."""
+    if data_dir is not None:
+        if name == "fashion_mnist":
+            return _files.fashion_mnist(data_dir)
+        return _files.cifar(name, data_dir, coarse)
+    arguments = {"label_mode": "coarse"} if coarse else {}
+    try:
+        splits = getattr(keras.datasets, name).load_data(**arguments)
+    except Exception as error:
+        raise RuntimeError(
+            f"Keras could not download {name!r}: {error}. Where there is no "
+            "network pass `data_dir`, a folder with the official files"
+        ) from error
+    result = []
+    for images, labels in splits:
+        if images.ndim == 4 and keras.config.image_data_format() != (
+            "channels_last"
+        ):
+            images = np.moveaxis(images, 1, 3)
+        result.append((images, np.reshape(labels, -1).astype("uint8")))
+    return result
+
+
+def _human_labels(
+    base: str, column: str, clean: np.ndarray, data_dir: str | Path | None
+) -> np.ndarray:
+    file = f"{base.upper().replace('R1', 'R-1')}_human.pt"
+    source = "https://github.com/UCSC-REAL/cifar-10-100n (CC BY-NC 4.0)"
+    if data_dir is None:
+        raise ValueError(
+            f"Invalid value for argument `data_dir`. Expected the folder with "
+            f"{file}, which you download from {source}. Received: None"
+        )
+    path = _files.find(data_dir, file, source=source)
+    columns = _files.torch_dictionary(path)
+    of_clean = "clean_coarse_label" if "coarse" in column else "clean_label"
+    for needed in (column, of_clean):
+        if needed not in columns:
+            raise ValueError(
+                f"Expected {path} to have {needed!r}. Received: a file with "
+                f"{sorted(columns)}. Download it again from {source}"
+            )
+    found = np.reshape(columns[of_clean], -1)
+    if len(found) != len(clean) or np.any(found != clean):
+        wrong = "another number of labels"
+        if len(found) == len(clean):
+            wrong = f"{np.count_nonzero(found != clean)} labels that differ"
+        raise ValueError(
+            f"Expected the clean labels in {path} to be those of the images, "
+            f"one by one. Received: {wrong}. The human labels are in the "
+            "order of the python version of CIFAR: take the images from there"
+        )
+    return np.reshape(columns[column], -1).astype(clean.dtype)
