@@ -52,10 +52,10 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
-from sklearn.datasets import load_digits
 
 import keras_noisy
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar
+from keras_noisy.datasets import load
 
 print(
     f"Keras {keras.__version__} on {keras.backend.backend()}, "
@@ -114,49 +114,33 @@ for requirement, met in requirements.items():
         parser.error(requirement)
 
 """
-## A thousand classes of handwriting
+## A thousand classes of handwriting, and wrong labels
 
 scikit-learn ships 1797 handwritten digits of 8 x 8 pixels. Three of them side
 by side read as a number from 0 to 999, which makes a thousand classes (and two
 make a hundred). 360 digits are set aside for the test images, so that no
 stroke of the pen is in both sets.
-"""
-
-rng = np.random.default_rng(options.seed)
-digits = load_digits()
-order = rng.permutation(len(digits.target))
-test_digits, train_digits = order[:360], order[360:]
-
-
-def write_numbers(originals, count):
-    """Images of `count` numbers written with these digits, and the numbers."""
-    length = len(str(options.classes - 1))
-    picked = rng.choice(originals, size=(count, length))
-    images = np.concatenate(digits.images[picked.T], axis=-1) / 16
-    numbers = digits.target[picked] @ 10 ** np.arange(length)[::-1]
-    return images.astype("float32"), numbers.astype("int32")
-
-
-x_test, y_test = write_numbers(test_digits, 5_000)
-x_train, y_clean = write_numbers(train_digits, options.samples)
-
-"""
-## Wrong labels
 
 Each label is replaced, with probability `noise`, by one of the other classes:
 symmetric noise, true class excluded. The network sees `y_train` only. The
-clean labels stay here to find the corrupted samples, and the test labels are
-all clean.
+clean labels stay in `data.y_clean`, and the test labels are all clean.
 """
 
-wrong = rng.random(options.samples) < options.noise
-shift = rng.integers(1, options.classes, size=options.samples)
-y_train = np.where(wrong, (y_clean + shift) % options.classes, y_clean)
-y_train = y_train.astype("int32")
-print(f"{wrong.mean():.1%} of {options.samples} training labels are wrong.")
+data = load(
+    "digits",
+    noise="symmetric",
+    rate=options.noise,
+    seed=options.seed,
+    num_classes=options.classes,
+    num_samples=options.samples,
+)
+x_train, y_train = data.x_train / np.float32(255), data.y_train
+x_test, y_test = data.x_test / np.float32(255), data.y_test
+wrong = data.changed
+print(f"{data.rate:.1%} of {options.samples} training labels are wrong.")
 
 first = np.argmax(wrong)
-print(f"This image reads {y_clean[first]}, its label is {y_train[first]}:")
+print(f"This image reads {data.y_clean[first]}, its label is {y_train[first]}:")
 for row in x_train[first]:
     print("".join(" .:-=+*#%@"[int(9 * pixel)] * 2 for pixel in row))
 
