@@ -122,10 +122,16 @@ def _exact(clean: np.ndarray, change: np.ndarray, random: Random) -> np.ndarray:
     counts = np.bincount(clean, minlength=len(change))
     # A product such as .3 * 5 is 1.5 but for the last bit.
     wanted = np.rint(np.round(change * counts, 9)).astype("int64")
-    order = random.permutation(len(clean))
-    order = order[np.argsort(clean[order], kind="stable")]
-    of_class = clean[order]
-    rank = np.arange(len(clean)) - (np.cumsum(counts) - counts)[of_class]
+    order = np.argsort(clean, kind="stable")
+    draws = random.uniform(len(clean))[order]
+    chosen = []
+    for stop, count, number in zip(
+        np.cumsum(counts), counts, wanted, strict=True
+    ):
+        if number:
+            smallest = np.argpartition(draws[stop - count : stop], number - 1)
+            chosen.append(stop - count + smallest[:number])
     changed = np.zeros(len(clean), bool)
-    changed[order[rank < wanted[of_class]]] = True
+    if chosen:
+        changed[order[np.concatenate(chosen)]] = True
     return changed
