@@ -14,8 +14,7 @@ def digits(num_classes: int, num_samples: int, seed: int):
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise ImportError(
-            "The data set 'digits' needs scikit-learn: "
-            'pip install "keras-noisy[data]"'
+            "The data set 'digits' needs scikit-learn: pip install scikit-learn"
         ) from error
     originals = load_digits()
     pixels = np.rint(originals.images * 255 / 16).astype("uint8")

@@ -1,0 +1,50 @@
+"""Images from the web, many of which are not what their names say."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+
+from PIL import Image, UnidentifiedImageError
+
+# Pillow runs other programs for some formats; web images have no need of them.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+
+
+def decode(content: bytes) -> None:
+    """Raise a ValueError if Pillow cannot decode the image."""
+    with _opened(content) as image:
+        image.draft("L", (1, 1))  # reads all of a JPEG in less time
+        image.load()
+
+
+def as_jpeg(content: bytes) -> bytes:
+    """The content itself if it is a grey or RGB JPEG, or else converted to one.
+
+    Raises a ValueError if the image cannot be decoded.
+    """
+    import tensorflow as tf
+
+    with _opened(content) as image:
+        if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
+            # TensorFlow refuses some JPEGs that Pillow takes.
+            try:
+                tf.io.decode_jpeg(content, ratio=8)
+            except tf.errors.InvalidArgumentError:
+                raise ValueError("truncated or damaged JPEG") from None
+            return content
+        converted = io.BytesIO()
+        image.convert("RGB").save(converted, "JPEG", quality=95)
+    return converted.getvalue()
+
+
+@contextlib.contextmanager
+def _opened(content: bytes) -> Iterator[Image.Image]:
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            yield image
+    except UnidentifiedImageError:
+        raise ValueError(f"no image ({len(content)} bytes)") from None
+    except Exception as error:  # decoders raise errors of every kind
+        raise ValueError(str(error) or type(error).__name__) from error

@@ -1,0 +1,131 @@
+"""The official layout of WebVision 1.0: its files, lists and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import TypeVar
+
+AnyPath = TypeVar("AnyPath", bound=PathLike)
+
+HOMEPAGE = "https://data.vision.ee.ethz.ch/cvl/webvision/dataset2017.html"
+DOWNLOADS = "https://data.vision.ee.ethz.ch/cvl/webvision/"
+
+NUM_CLASSES = 1000
+
+#: The sources of the training set and the number of classes.
+CONFIGS = {
+    "google": (("google",), NUM_CLASSES),
+    "flickr": (("flickr",), NUM_CLASSES),
+    "all": (("google", "flickr"), NUM_CLASSES),
+    "mini": (("google",), 50),
+}
+SPLITS = ("train", "validation")
+
+#: What each archive unpacks to.
+FOLDERS = {
+    "info": "info",
+    "google": "google",
+    "flickr": "flickr",
+    "validation": "val_images_256",
+}
+ARCHIVES = {
+    "info": "info.tar",
+    "google": "google_resized_256.tar",
+    "flickr": "flickr_resized_256.tar",
+    "validation": "val_images_256.tar",
+}
+SYNSETS = "synsets.txt"
+FILE_LISTS = {
+    "google": "train_filelist_google.txt",
+    "flickr": "train_filelist_flickr.txt",
+    "validation": "val_filelist.txt",
+}
+
+
+def sources(config: str, split: str) -> tuple[str, ...]:
+    """Where the images of a split come from."""
+    return CONFIGS[config][0] if split == "train" else ("validation",)
+
+
+def query(image_id: str) -> str:
+    """The query that found an image, such as `"q0001"`, or `""`."""
+    folder = image_id.split("/")[-2:-1]
+    return folder[0] if folder and folder[0].startswith("q") else ""
+
+
+def image_folder(root: AnyPath, source: str) -> AnyPath:
+    """The unpacked folder to which the paths of a file list are relative."""
+    return root / FOLDERS[source] if source == "validation" else root
+
+
+def class_names(content: bytes, config: str) -> list[str]:
+    """The classes of `synsets.txt`, by label.
+
+    A name is the whole line, as two classes have the same word, `crane`.
+    """
+    names = [line.strip() for line in _lines(content)]
+    if len(names) != NUM_CLASSES or len(set(names)) != NUM_CLASSES:
+        raise ValueError(
+            f"Expected `{SYNSETS}` of WebVision 1.0, {NUM_CLASSES} different "
+            "lines such as 'n01440764 tench, Tinca tinca'. Received: "
+            f"{len(names)} lines, {len(set(names))} of them different"
+        )
+    return names[: CONFIGS[config][1]]
+
+
+def labels(content: bytes, source: str, config: str) -> dict[str, int]:
+    """The images of a file list and their labels, in the list's order.
+
+    Of `mini` only the images of its classes. The same line twice is one image.
+    """
+    num_classes = CONFIGS[config][1]
+    found: dict[str, int] = {}
+    for number, line in enumerate(_lines(content), 1):
+        # A name may have a space in it.
+        image_id, _, digits = line.rstrip().rpartition(" ")
+        label = int(digits) if digits.isdecimal() else NUM_CLASSES
+        if not image_id or label >= NUM_CLASSES:
+            raise ValueError(
+                f"Expected a path and a label in [0, {NUM_CLASSES}) in line "
+                f"{number} of `{FILE_LISTS[source]}`, such as "
+                f"'google/q0001/NAME.jpg 0'. Received: {line!r}"
+            )
+        if label < num_classes and found.setdefault(image_id, label) != label:
+            raise ValueError(
+                f"Expected one label for each image of `{FILE_LISTS[source]}`"
+                f". Received: {image_id!r} with {found[image_id]} and, in "
+                f"line {number}, with {label}"
+            )
+    if not found:
+        raise ValueError(
+            f"Expected images with labels in [0, {num_classes}) in "
+            f"`{FILE_LISTS[source]}`. Received: none"
+        )
+    return found
+
+
+def missing(
+    root: PathLike, parts: Mapping[str, str], advice: str
+) -> FileNotFoundError:
+    """An error that says what is not there, and in which archive it is."""
+    lines = [
+        f"  {name}, from {DOWNLOADS}{ARCHIVES[part]}"
+        for name, part in parts.items()
+    ]
+    return FileNotFoundError(
+        "\n".join([f"WebVision is incomplete in `{root}`. {advice}", *lines])
+    )
+
+
+def listed(faults: Mapping[str, str], count: int) -> str:
+    """The first `count` images that were skipped and why, one a line."""
+    lines = [f"  {name}: {fault}" for name, fault in faults.items()]
+    if len(lines) > count:
+        lines[count:] = [f"  and {len(lines) - count} more"]
+    return "\n".join(lines)
+
+
+def _lines(content: bytes) -> list[str]:
+    # An image whose name is no UTF-8 is then missing, and reported as that.
+    return content.decode("utf-8", errors="replace").strip().split("\n")

@@ -1,0 +1,218 @@
+"""WebVision 1.0 from its unpacked folder."""
+
+from __future__ import annotations
+
+import copy
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy.datasets.image_dataset import ImageDataset
+from keras_noisy.datasets.pipeline import pipeline
+from keras_noisy.datasets.webvision import _layout
+
+
+class WebVisionFolder:
+    r"""The images of WebVision 1.0 in the folder where they were unpacked.
+
+    To train on WebVision without converting it first, and without
+    TensorFlow. The folder holds `info/` and, as far as they are used,
+    `google/`, `flickr/` and `val_images_256/`, from the archives of the
+    version that is resized to 256 pixels, at
+    https://data.vision.ee.ethz.ch/cvl/webvision/dataset2017.html.
+
+    The attributes `files`, `labels`, `ids`, `sources` and `queries` are
+    arrays of shape `(num_samples,)` in the order of the official lists:
+    absolute paths, integer labels, the paths of the lists, `"google"`,
+    `"flickr"` or `"validation"`, and queries such as `"q0001"`, `""` for
+    validation. `class_names` are the `num_classes` lines of `synsets.txt`.
+    `skipped` has the images that `check` left out, and why.
+
+    Args:
+        path: Folder with the unpacked archives.
+        config: `"google"`, `"flickr"`, `"all"` for both, or `"mini"` for
+            the first 50 classes of Google's images, also in validation.
+            Defaults to `"google"`.
+        split: `"train"` or `"validation"`. Defaults to `"train"`.
+
+    Returns:
+        An object that `keras_noisy.datasets.pipeline` and
+        `keras_noisy.datasets.ImageDataset` take.
+
+    Raises:
+        FileNotFoundError: If a part of the folder is missing.
+        ValueError: If an argument is outside its range, or a line of a list
+            has no label in [0, 1000).
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_noisy.datasets.webvision import WebVisionFolder
+    >>> path = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("info", "google"):
+    ...     (path / name).mkdir()
+    >>> synsets = [f"n{number:08} class {number}" for number in range(1000)]
+    >>> _ = (path / "info/synsets.txt").write_text("\n".join(synsets))
+    >>> _ = (path / "info/train_filelist_google.txt").write_text(
+    ...     "google/q0001/a.jpg 0\ngoogle/q0120/b.jpg 75\n"
+    ... )
+    >>> WebVisionFolder(path).labels
+    array([ 0, 75])
+    >>> mini = WebVisionFolder(path, "mini")
+    >>> mini.queries.tolist(), mini.class_names[0]
+    (['q0001'], 'n00000000 class 0')
+
+    References:
+        - Li, Wang, Li, Agustsson, Van Gool, WebVision database: visual
+          learning and understanding from web data, 2017, arXiv 1708.02862
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        config: str = "google",
+        split: str = "train",
+    ):
+        for name, value, choices in (
+            ("config", config, tuple(_layout.CONFIGS)),
+            ("split", split, _layout.SPLITS),
+        ):
+            if value not in choices:
+                expected = ", ".join(f'"{choice}"' for choice in choices)
+                raise invalid(name, value, f"one of {expected}")
+        self.path = Path(path).expanduser().absolute()
+        self.config = config
+        self.split = split
+
+        sources = _layout.sources(config, split)
+        folder = _layout.FOLDERS["info"]
+        lists = [_layout.FILE_LISTS[source] for source in sources]
+        needed = dict.fromkeys(
+            [f"{folder}/{name}" for name in (_layout.SYNSETS, *lists)], "info"
+        ) | {f"{_layout.FOLDERS[source]}/": source for source in sources}
+        absent = {
+            name: part
+            for name, part in needed.items()
+            if not (self.path / name).exists()
+        }
+        if absent:
+            raise _layout.missing(
+                self.path,
+                absent,
+                "Get these archives and unpack them there, with `tar -xf`:",
+            )
+        info = self.path / folder
+
+        self.class_names = _layout.class_names(
+            (info / _layout.SYNSETS).read_bytes(), config
+        )
+        parts = []
+        for source, name in zip(sources, lists, strict=True):
+            found = _layout.labels((info / name).read_bytes(), source, config)
+            ids = np.array([*found])
+            folder = _layout.image_folder(self.path, source)
+            parts.append(
+                (
+                    np.char.add(f"{folder}{os.sep}", ids),
+                    np.array([*found.values()], "int64"),
+                    ids,
+                    np.full(len(ids), source),
+                    np.array([_layout.query(image_id) for image_id in found]),
+                )
+            )
+        self.files, self.labels, self.ids, self.sources, self.queries = map(
+            np.concatenate, zip(*parts, strict=True)
+        )
+        self.skipped: dict[str, str] = {}
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes: 50 for `mini`, else 1000."""
+        return len(self.class_names)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __repr__(self) -> str:
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return (
+            f"<WebVisionFolder {self.config} {self.split}: {len(self)} "
+            f"images{skipped}, {self.num_classes} classes, {self.path}>"
+        )
+
+    def check(self, workers: int | None = None) -> WebVisionFolder:
+        """Decode every image, to leave out those that are broken or missing.
+
+        WebVision has some, on which training would stop. Takes about a
+        millisecond an image. Needs Pillow: `pip install pillow`.
+
+        Args:
+            workers: Number of threads. Defaults to `None`, one per processor.
+
+        Returns:
+            A `WebVisionFolder` of the images that can be decoded. Its
+            `skipped` has the paths of the others and what is wrong with each.
+
+        Raises:
+            ValueError: If `workers` is no positive integer.
+            ImportError: If Pillow is not installed.
+        """
+        if workers is not None:
+            integer("workers", workers, 1)
+        try:
+            from keras_noisy.datasets.webvision._images import decode
+        except ImportError as error:
+            raise ImportError(
+                "check needs Pillow: pip install pillow"
+            ) from error
+
+        def fault(file: str) -> str | None:
+            try:
+                decode(Path(file).read_bytes())
+            except FileNotFoundError:
+                return "missing"
+            except ValueError as error:
+                return str(error)
+            return None
+
+        faults: list[str | None] = []
+        progress = keras.utils.Progbar(len(self), unit_name="image")
+        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+            # In parts, as every file that waits takes memory.
+            for start in range(0, len(self), 1000):
+                faults += pool.map(fault, self.files[start : start + 1000])
+                progress.update(len(faults))
+        good = np.array([fault is None for fault in faults])
+
+        checked = copy.copy(self)
+        for name in ("files", "labels", "ids", "sources", "queries"):
+            setattr(checked, name, getattr(self, name)[good])
+        checked.skipped = self.skipped | {
+            str(name): fault
+            for name, fault in zip(self.ids, faults, strict=True)
+            if fault is not None
+        }
+        return checked
+
+    def to_tf_data(self, **arguments: Any) -> Any:
+        """A `tf.data.Dataset` of batches, see `keras_noisy.datasets.pipeline`.
+
+        Args:
+            **arguments: `batch_size`, `image_size`, `augment`, `training`,
+                `seed` and `shard`.
+        """
+        return pipeline(self, **arguments)
+
+    def to_py_dataset(self, **arguments: Any) -> ImageDataset:
+        """The same by `keras_noisy.datasets.ImageDataset`, without TensorFlow.
+
+        Args:
+            **arguments: As of `to_tf_data`, and `workers`,
+                `use_multiprocessing` and `max_queue_size`.
+        """
+        return ImageDataset(self, **arguments)
