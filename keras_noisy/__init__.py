@@ -1,6 +1,6 @@
 """Learning from noisy labels in Keras 3."""
 
-from keras_noisy import calibration, layers, losses, metrics, noise
+from keras_noisy import calibration, datasets, layers, losses, metrics, noise
 from keras_noisy.losses import GCE, MAE, CrossEntropy, MAEStar, RobustLoss
 
 __version__ = "0.1.0"
@@ -13,6 +13,7 @@ __all__ = [
     "RobustLoss",
     "__version__",
     "calibration",
+    "datasets",
     "layers",
     "losses",
     "metrics",

@@ -4,12 +4,17 @@ from typing import Any
 
 import numpy as np
 
+from keras_noisy._arguments import invalid
+
 WHOLE = "whole numbers of shape (N,) or (N, 1)"
 
 
 def whole_labels(name: str, value: Any) -> np.ndarray:
     """`value` as a flat array of integers; whole floats become int64."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # of rows that differ in length
+        raise invalid(name, value, WHOLE) from error
     if array.ndim != 1 and not (array.ndim == 2 and array.shape[1] == 1):
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {WHOLE}. Received: "
@@ -19,7 +24,8 @@ def whole_labels(name: str, value: Any) -> np.ndarray:
         )
     array = array.reshape(-1)
     if array.dtype.kind == "f":
-        _refuse(name, array, array != np.floor(array), WHOLE)
+        whole = (array == np.floor(array)) & (np.abs(array) < 2**53)
+        _refuse(name, array, ~whole, WHOLE)
         return array.astype("int64")
     if array.dtype.kind not in "iu":
         raise ValueError(

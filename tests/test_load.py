@@ -388,6 +388,13 @@ BAD = {
     "classes": (("digits",), {"num_classes": 50}, "10, 100 or 1000"),
     "samples": (("digits",), {"num_samples": 0}, "num_samples.*>= 1"),
     "mode": (("digits", "symmetric", 0.1), {"mode": "x"}, "bernoulli"),
+    "mode without matrix": (
+        ("digits", "instance_dependent", 0.1),
+        {"mode": "exact"},
+        "not that of a matrix",
+    ),
+    "seed": (("digits", None, 0.0, -1), {}, "seed.*>= 0"),
+    "classes as float": (("digits",), {"num_classes": 10.0}, "an integer"),
     "other": (("cifar10",), {"num_classes": 10}, "of 'digits' alone"),
     "human": (("cifar10n", "noisy"), {}, "aggre"),
     "human rate": (("cifar10n", "worse", 0.2), {}, "human labels are not"),
@@ -403,17 +410,77 @@ def test_bad_arguments_are_named(case):
 
 def test_missing_files_say_where_to_get_them(tmp_path, cifar10):
     for name, message in (
+        ("cifar10n", r"CIFAR-10_human\.pt.*BY-NC"),
         ("fashion_mnist", r"train-images-idx3-ubyte\.gz.*fashion-mnist"),
         ("cifar10", r"cifar-10-batches-py or .*tar\.gz.*toronto"),
-        ("cifar100n", r"cifar-100-python.*toronto"),
+        ("cifar100", r"cifar-100-python.*toronto"),
     ):
         with pytest.raises(FileNotFoundError, match=message):
             load(name, data_dir=tmp_path)
+
+
+def test_images_come_from_keras_where_only_human_labels_are(
+    cifar10, tmp_path, monkeypatch
+):
+    write_human_labels(tmp_path, "10")
+    data = load("cifar10", data_dir=cifar10)
+    splits = (data.x_train, data.y_train), (data.x_test, data.y_test)
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: splits)
+    found = load("cifar10n", "aggre", data_dir=tmp_path)
+    assert np.array_equal(found.x_train, data.x_train)
+    assert 100 * found.rate == pytest.approx(9.01, abs=0.006)
+
+
+def test_files_of_two_data_sets_are_not_mixed(tmp_path):
+    source = real_data.folder("fashion_mnist")
+    for name in ("fashion", "kmnist"):
+        (tmp_path / name).mkdir()
+        for file in source.glob("*.gz"):
+            (tmp_path / name / file.name).symlink_to(file)
+    with pytest.raises(ValueError, match=r"one train-images.*kmnist"):
+        load("fashion_mnist", data_dir=tmp_path)
+    assert load("fashion_mnist", data_dir=tmp_path / "kmnist").rate == 0
+
+
+def test_images_and_labels_of_other_lengths_are_an_error(tmp_path):
+    source = real_data.folder("fashion_mnist")
+    for file in source.glob("*.gz"):
+        name = file.name.replace("train-labels", "unused")
+        (tmp_path / name).symlink_to(file)
+    labels = source / "t10k-labels-idx1-ubyte.gz"
+    (tmp_path / "train-labels-idx1-ubyte.gz").symlink_to(labels)
+    with pytest.raises(ValueError, match=r"a label for each.*\(10000,\)"):
+        load("fashion_mnist", data_dir=tmp_path)
+
+
+def test_broken_files_are_named(cifar10, tmp_path):
     (tmp_path / "cifar-10-batches-py").symlink_to(
         cifar10 / "cifar-10-batches-py"
     )
-    with pytest.raises(FileNotFoundError, match=r"CIFAR-10_human\.pt.*BY-NC"):
-        load("cifar10n", data_dir=tmp_path)
+    for content in (b"<html>", b"", b"\x80\x02}q\x00."):
+        (tmp_path / "CIFAR-10_human.pt").write_bytes(content)
+        with pytest.raises(ValueError, match=r"human\.pt.*Download it again"):
+            load("cifar10n", data_dir=tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "cifar-10-python.tar.gz").write_bytes(gzip.compress(b"<html>"))
+    with pytest.raises(ValueError, match=r"tar\.gz.*Download it again"):
+        load("cifar10", data_dir=other)
+    with tarfile.open(other / "cifar-100-python.tar.gz", "w:gz") as file:
+        file.add(cifar10 / "CIFAR-10_human.pt", "cifar-10-batches-py/x")
+    with pytest.raises(ValueError, match=r"tar\.gz.*Download it again"):
+        load("cifar100", data_dir=other)
+
+
+def test_a_label_outside_the_classes_is_an_error(tmp_path):
+    image = np.zeros((2, 32, 32, 3), "uint8")
+    names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+    labels = dict.fromkeys(names, np.array([0, 200]))
+    real_data.write_python_version(
+        tmp_path / "cifar-10-batches-py", dict.fromkeys(names, image), labels
+    )
+    with pytest.raises(ValueError, match=r"\[0, 10\).*200"):
+        load("cifar10", data_dir=tmp_path)
 
 
 def test_human_labels_are_never_downloaded(monkeypatch):
@@ -429,7 +496,7 @@ def test_a_broken_idx_file_is_an_error(tmp_path):
     images = b"\0\0\x08\x03" + 3 * b"\0\0\0\x02"
     for content in (b"<html>not found", images + 7 * b"x", images[:9], b""):
         (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
-        with pytest.raises(ValueError, match=r"idx file.*Download it again"):
+        with pytest.raises(ValueError, match=r"ubyte.*Download it again"):
             load("fashion_mnist", data_dir=tmp_path)
 
 

@@ -215,10 +215,10 @@ def test_the_same_seed_gives_these_labels_everywhere():
         noise.open_set(images, 255 - images, 0.3, 7).images
     )
     assert found == {
-        "bernoulli": "fe58f03c6bd50323",
-        "exact": "914a05084183f3b1",
-        "instance": "9b265ad76a9ddafa",
-        "open set": "4d4bbb148468bbc0",
+        "bernoulli": "8e91d078b5117993",
+        "exact": "36078b950876e5ba",
+        "instance": "21a632535e4602de",
+        "open set": "da89c9997e88f3c2",
     }
 
 
@@ -233,11 +233,10 @@ def test_millions_of_labels_in_bounded_memory():
         assert peak < 200e6
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             noise.corrupt(clean, matrix, mode)
-            times.append(time.perf_counter() - start)
-        # Half a second is the goal of the benchmark, on a quiet machine.
-        assert min(times) < 2
+            times.append(time.process_time() - start)
+        assert min(times) < 0.5
 
 
 # Noise that depends on the image
@@ -294,6 +293,35 @@ def test_instance_noise_does_not_depend_on_the_chunks(
     assert np.array_equal(whole.labels, parts.labels)
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_instance_noise_has_the_distribution_of_the_formula(label):
+    """Against the formula, one sample at a time, from the same projection."""
+    from keras_noisy._random import Random
+
+    images = np.random.default_rng(4).random((3, 2, 2))
+    count = 60_000
+    x, clean = images.repeat(count, axis=0), np.full(3 * count, label)
+    noisy = noise.instance_dependent(x, clean, 0.4, seed=9, num_classes=4)
+    projection = Random(9, 2, 3, label).normal(4, 4)
+    for i, image in enumerate(images):
+        scores = image.ravel() @ projection
+        scores[label] = -np.inf
+        expected = 0.4 * np.exp(scores) / np.exp(scores).sum()
+        expected[label] = 0.6
+        found = np.bincount(
+            noisy.labels[i * count : (i + 1) * count], minlength=4
+        )
+        assert_binomial(found / count, expected, count)
+    assert not np.allclose(projection, Random(9, 2, 3, 1 - label).normal(4, 4))
+
+
+def test_the_noise_of_two_functions_is_not_the_same(instance_noise):
+    _, clean, instance = instance_noise
+    changed = noise.corrupt(clean, noise.symmetric(10, 0.4), seed=3).changed
+    both = np.corrcoef(changed, instance.changed)[0, 1]
+    assert abs(both) < 5 / np.sqrt(len(clean))
+
+
 def test_integer_images_are_scaled_to_one(instance_noise):
     _, clean, _ = instance_noise
     images = np.random.default_rng(1).integers(256, size=(20_000, 5, 5))
@@ -329,6 +357,17 @@ def test_open_set_replaces_the_share_of_images():
     replaced = found[changed][:, 0]
     assert np.all(replaced < 0) and len(np.unique(replaced)) == 35
     assert images.min() == 0
+
+
+def test_which_images_are_replaced_is_drawn_evenly():
+    hits, used = np.zeros(40), np.zeros(40)
+    images = np.zeros((40, 1))
+    for seed in range(500):
+        found = noise.open_set(images, 1.0 + np.arange(40)[:, None], 0.25, seed)
+        hits += found.changed
+        used[found.images[found.changed, 0].astype(int) - 1] += 1
+    assert_binomial(hits / 500, np.full(40, 0.25), 500)
+    assert_binomial(used / 500, np.full(40, 0.25), 500)
 
 
 def test_open_set_uses_images_again_only_when_it_must():
@@ -376,6 +415,8 @@ BAD = {
     "fraction": (noise.corrupt, ([0, 1.5], SYMMETRIC), r"whole.*=1\.5"),
     "NaN label": (noise.corrupt, ([0, np.nan], SYMMETRIC), r"whole.*nan"),
     "text": (noise.corrupt, (["cat"], SYMMETRIC), "Expected whole numbers"),
+    "infinity": (noise.corrupt, ([0, np.inf], SYMMETRIC), r"whole.*=inf"),
+    "ragged": (noise.corrupt, ([[0], [1, 2]], SYMMETRIC), r"shape \(N,\)"),
     "boolean": (noise.corrupt, ([True], SYMMETRIC), "Expected whole numbers"),
     "one-hot": (noise.corrupt, (np.eye(3), SYMMETRIC), "np.argmax"),
     "scalar": (noise.corrupt, (1, SYMMETRIC), r"shape \(N,\)"),
@@ -447,11 +488,29 @@ def test_the_transition_is_found_again(method, name):
 
 
 def test_the_anchor_is_the_sample_at_the_percentile():
-    first = np.linspace(0.5, 0.995, 100)
+    first = np.linspace(0.005, 0.995, 100)
     predicted = np.stack([first, 1 - first], axis=1)
-    for percentile, rank in ((97, 96), (100, 99), (50, 49)):
+    for percentile, rank in ((None, 96), (97, 96), (100, 99), (60, 59)):
         found = noise.estimate_transition(predicted, percentile=percentile)
         assert found[0, 0] == pytest.approx(first[rank])
+
+
+@pytest.mark.parametrize("num_classes", [10, 30, 100])
+def test_anchors_are_samples_of_their_class(num_classes):
+    matrix = noise.pair_flip(num_classes, 0.3)
+    predicted, _ = noisy_predictions(matrix, 20_000)
+    found = noise.estimate_transition(predicted)
+    assert np.abs(found - matrix).max() < 0.1
+    if num_classes == 100:
+        with pytest.warns(UserWarning, match="raise `percentile`"):
+            noise.estimate_transition(predicted, percentile=97)
+
+
+def test_a_class_that_is_never_predicted_is_warned_of():
+    predicted = np.random.default_rng(0).dirichlet([1, 1], size=100)
+    predicted = np.c_[predicted, np.zeros(100)]
+    with pytest.warns(UserWarning, match="1 of 3 classes, 2 the first"):
+        noise.estimate_transition(predicted)
 
 
 def test_bad_estimates():
@@ -544,7 +603,8 @@ class Frequencies:
 
     def fit(self, x, y, epochs=1, **arguments):
         self.seen = y
-        self.frequencies = np.bincount(y, minlength=10) / len(y)
+        counts = np.bincount(y, minlength=10)[:10] + 1
+        self.frequencies = counts / counts.sum()
 
     def predict(self, x, batch_size=None, verbose=0):
         return np.tile(self.frequencies, (len(x), 1))
@@ -589,18 +649,45 @@ def test_it_goes_on_after_the_last_fold(fashion, tmp_path, capsys):
     for other in ({"epochs": 2}, {"x": x + 1}, {"seed": 1}):
         with pytest.raises(ValueError, match="new folder"):
             run(**other)
+    early = keras.callbacks.EarlyStopping
+    twice = [
+        run(directory=tmp_path / "callbacks", callbacks=[early()])
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*twice)
 
 
 def test_bad_folds(fashion):
     x, given, _ = fashion
     for arguments, message in (
-        ((x, given[:5]), "4000 samples"),
+        ((x, given[:5]), r"labels, 5.*\(4000, 28, 28\)"),
+        (([x, x], given), r"one array.*\(2, 4000"),
+        (({"x": x}, given), r"one array"),
         ((x[:5], given[:5], 6), "number of samples, 5"),
         ((x, given, 1), "folds.*>= 2"),
         ((x, given + 0.5), "whole"),
     ):
         with pytest.raises(ValueError, match=message):
             noise.out_of_fold_probabilities(small_model, *arguments)
+    with pytest.raises(ValueError, match="Leave it out"):
+        noise.out_of_fold_probabilities(
+            small_model, x, given, sample_weight=given
+        )
+    with pytest.raises(ValueError, match=r"more than 12.*10 outputs"):
+        noise.out_of_fold_probabilities(
+            Frequencies, x, given % 2 + 11, 2, verbose=0
+        )
+
+
+def test_half_precision_predictions_are_probabilities(fashion):
+    x, given, _ = fashion
+
+    class Rounded(Frequencies):
+        def predict(self, x, batch_size=None, verbose=0):
+            return 1.006 * super().predict(x).astype("float16")
+
+    found = noise.out_of_fold_probabilities(Rounded, x, given, 2, verbose=0)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
 
 
 # The picture

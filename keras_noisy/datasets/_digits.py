@@ -18,12 +18,12 @@ def digits(num_classes: int, num_samples: int, seed: int):
         ) from error
     originals = load_digits()
     pixels = np.rint(originals.images * 255 / 16).astype("uint8")
-    order = Random(seed, 100).permutation(len(pixels))
+    order = Random(seed, 5, 0).permutation(len(pixels))
     length = len(str(num_classes - 1))
     splits = []
     for part, count in enumerate((num_samples, TEST_SAMPLES)):
         mine = order[TEST_DIGITS:] if part == 0 else order[:TEST_DIGITS]
-        uniform = Random(seed, 101, part).uniform(count * length)
+        uniform = Random(seed, 5, 1, part).uniform(count * length)
         picked = mine[(uniform * len(mine)).astype(int)].reshape(count, length)
         images = np.concatenate(list(pixels[picked.T]), axis=-1)
         values = originals.target[picked] @ 10 ** np.arange(length)[::-1]

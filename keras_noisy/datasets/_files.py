@@ -1,10 +1,13 @@
 """The official files of the data sets, in a folder of the user's."""
 
+import contextlib
 import gzip
 import io
 import pickle
 import tarfile
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +32,21 @@ CIFAR = {
 
 
 def find(data_dir: str | Path, *names: str, source: str) -> Path:
-    """The first of the files or folders in `data_dir` or one folder below."""
+    """The one place of files or folders of the first name that is there.
+
+    It is `data_dir`, or a folder in it.
+    """
     root = Path(data_dir).expanduser()
     for name in names:
-        for place in sorted((*root.glob(name), *root.glob(f"*/{name}"))):
-            return place
+        places = sorted((*root.glob(name), *root.glob(f"*/{name}")))
+        if len(places) > 1:
+            raise ValueError(
+                f"Expected one {name} in `data_dir` or a folder in it. "
+                f"Received: {', '.join(map(str, places))}. Pass the folder of "
+                "the right one"
+            )
+        if places:
+            return places[0]
     raise FileNotFoundError(
         f"Expected `data_dir`, or a folder in it, to have {' or '.join(names)}."
         f" Received: data_dir={str(data_dir)!r}, which has none. Download it "
@@ -41,19 +54,50 @@ def find(data_dir: str | Path, *names: str, source: str) -> Path:
     )
 
 
+@contextlib.contextmanager
+def reading(path: Path, source: str) -> Iterator[None]:
+    """Errors of broken files say which one it is and where to get it."""
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        if "harm" in str(error):
+            raise
+        raise _broken(path, source) from error
+    except (
+        AttributeError,
+        EOFError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise _broken(path, source) from error
+
+
+def _broken(path: Path, source: str) -> ValueError:
+    return ValueError(
+        f"Expected {path} to be the official file. Received: one of other "
+        f"content, or a part of it. Download it again from {source}"
+    )
+
+
 def fashion_mnist(data_dir: str | Path) -> tuple[Split, Split]:
     """Both splits from the four idx files."""
+    source = "https://github.com/zalandoresearch/fashion-mnist"
+    first = "train-images-idx3-ubyte"
+    # Other data sets have files of these names: all four are of one folder.
+    folder = find(data_dir, f"{first}.gz", first, source=source).parent
     splits = []
     for kind in ("train", "t10k"):
         arrays = []
         for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
-            path = find(
-                data_dir,
-                f"{kind}-{name}.gz",
-                f"{kind}-{name}",
-                source="https://github.com/zalandoresearch/fashion-mnist",
-            )
-            arrays.append(_idx(path))
+            names = f"{kind}-{name}.gz", f"{kind}-{name}"
+            path = find(folder, *names, source=source)
+            with reading(path, source):
+                arrays.append(_idx(path))
         splits.append(tuple(arrays))
     return splits[0], splits[1]
 
@@ -61,23 +105,21 @@ def fashion_mnist(data_dir: str | Path) -> tuple[Split, Split]:
 def cifar(name: str, data_dir: str | Path, coarse: bool) -> tuple[Split, Split]:
     """Both splits from the python version, unpacked or not."""
     folder, train, test, archive = CIFAR[name]
-    path = find(
-        data_dir,
-        folder,
-        archive,
-        source="https://www.cs.toronto.edu/~kriz/cifar.html",
-    )
+    source = "https://www.cs.toronto.edu/~kriz/cifar.html"
+    path = find(data_dir, folder, archive, source=source)
     key = "labels" if name == "cifar10" else "fine_labels"
     key = "coarse_labels" if coarse else key
-    data = _members(path, folder, [*train, *test])
     splits = []
+    with reading(path, source):
+        data = _members(path, folder, [*train, *test])
     for files in (train, test):
         batches = []
         for file in files:
-            content = loads(data[file])
-            images = np.asarray(content["data"], "uint8")
-            labels = np.asarray(content[key], "uint8")
-            batches.append((images.reshape(-1, 3, 32, 32), labels))
+            with reading(path, source):
+                content = loads(data[file])
+                images = np.asarray(content["data"], "uint8")
+                labels = np.asarray(content[key], "uint8")
+                batches.append((images.reshape(-1, 3, 32, 32), labels))
         images, labels = map(np.concatenate, zip(*batches, strict=True))
         splits.append((np.ascontiguousarray(np.moveaxis(images, 1, 3)), labels))
     return splits[0], splits[1]
@@ -148,8 +190,5 @@ def _idx(path: Path) -> np.ndarray:
     whole = start <= len(data)
     shape = np.frombuffer(data[4:start], ">i4") if whole else ()
     if not whole or len(data) - start != np.prod(shape):
-        raise ValueError(
-            f"Expected {path} to be an idx file of bytes. Received: a file of "
-            "another kind, or a part of one. Download it again"
-        )
+        raise ValueError("no idx file of bytes")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()

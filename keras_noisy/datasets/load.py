@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._label_arrays import class_labels
 from keras_noisy.datasets import _files
 from keras_noisy.datasets._class_names import CLASS_NAMES
 from keras_noisy.datasets._digits import digits
@@ -18,7 +19,7 @@ from keras_noisy.noise import (
     pair_flip,
     symmetric,
 )
-from keras_noisy.noise._checks import noise_rate
+from keras_noisy.noise._checks import noise_rate, random_seed
 
 DATA_SETS = (
     "digits",
@@ -42,6 +43,7 @@ HUMAN = {
         "noisy_coarse": "noisy_coarse_label",
     },
 }
+HUMAN_SOURCE = "https://github.com/UCSC-REAL/cifar-10-100n (CC BY-NC 4.0)"
 ASYMMETRIC = {
     ("fashion_mnist", "asymmetric"): "fashion_mnist",
     ("cifar10", "asymmetric"): "cifar10",
@@ -93,10 +95,11 @@ def load(
         data_dir: Folder with the official files, or with a folder that has
             them: the four idx files of Fashion-MNIST; `cifar-10-batches-py` or
             `cifar-10-python.tar.gz`; `cifar-100-python` or its archive;
-            `CIFAR-10_human.pt`, `CIFAR-100_human.pt`. Defaults to `None`, a
-            download by `keras.datasets` into the folder that Keras uses.
-        mode: `"bernoulli"` or `"exact"`, see `keras_noisy.noise.corrupt`.
-            Defaults to `"bernoulli"`.
+            `CIFAR-10_human.pt`, `CIFAR-100_human.pt`, beside which the images
+            may be missing. Defaults to `None`, a download by `keras.datasets`
+            into the folder that Keras uses.
+        mode: `"bernoulli"` or, for noise of a matrix, `"exact"`, see
+            `keras_noisy.noise.corrupt`. Defaults to `"bernoulli"`.
         num_classes: Of `"digits"` only: 10, 100 or 1000, for numbers of one,
             two or three digits. Defaults to `None`, 1000.
         num_samples: Of `"digits"` only: size of the training set. Defaults to
@@ -129,13 +132,17 @@ def load(
     """
     if name not in DATA_SETS:
         raise invalid("name", name, f"one of {list(DATA_SETS)}")
-    rate = noise_rate(rate)
+    rate, seed = noise_rate(rate), random_seed(seed)
     human = HUMAN.get(name)
     if human:
         noise = next(iter(human)) if noise is None else noise
         if not isinstance(noise, str) or noise not in human:
             raise invalid("noise", noise, f"one of {list(human)} for {name!r}")
     _check_rate(noise, rate, bool(human))
+    if mode != "bernoulli" and (human or noise is None or _per_image(noise)):
+        raise invalid(
+            "mode", mode, '"bernoulli", as this noise is not that of a matrix'
+        )
     if name != "digits" and not (num_classes is num_samples is None):
         raise ValueError(
             "`num_classes` and `num_samples` are arguments of 'digits' alone. "
@@ -143,26 +150,42 @@ def load(
             f"num_samples={num_samples!r} for {name!r}"
         )
 
-    base, coarse = name.removesuffix("n"), noise == "noisy_coarse"
+    base = name.removesuffix("n")
+    coarse = human is not None and noise == "noisy_coarse"
+    if human:
+        _human_file(base, data_dir)  # An error before images are downloaded.
     if name == "digits":
         num_classes = 1000 if num_classes is None else num_classes
-        if num_classes not in (10, 100, 1000):
+        if integer("num_classes", num_classes) not in (10, 100, 1000):
             raise invalid("num_classes", num_classes, "10, 100 or 1000")
         count = 30_000 if num_samples is None else num_samples
         count = integer("num_samples", count, 1)
         splits = digits(num_classes, count, seed)
         class_names = tuple(map(str, range(num_classes)))
     else:
-        splits = _images(base, data_dir, coarse)
+        splits = _images(base, data_dir, coarse, bool(human))
         class_names = CLASS_NAMES[base + "_coarse" * coarse]
+    for images, labels in splits:
+        class_labels("labels", labels, len(class_names))
+        if len(images) != len(labels) or images.ndim not in (3, 4):
+            raise ValueError(
+                f"Expected a label for each image of {name!r}. Received: "
+                f"images of shape {images.shape} and labels of shape "
+                f"{labels.shape}. Download it again"
+            )
     (x_train, y_clean), (x_test, y_test) = splits
     if human:
         y_train = _human_labels(base, human[noise], y_clean, data_dir)
+        class_labels("labels", y_train, len(class_names))
     else:
         y_train = _noisy_labels(
             name, noise, rate, seed, mode, x_train, y_clean, len(class_names)
         )
     return NoisyDataset(x_train, y_train, y_clean, x_test, y_test, class_names)
+
+
+def _per_image(noise: Any) -> bool:
+    return isinstance(noise, str) and noise == "instance_dependent"
 
 
 def _check_rate(noise: Any, rate: float, human: bool) -> None:
@@ -190,6 +213,8 @@ def _noisy_labels(
 ) -> np.ndarray:
     if noise is None:
         return clean.copy()
+    if _per_image(noise):
+        return instance_dependent(images, clean, rate, seed, num_classes).labels
     if not isinstance(noise, str):
         if np.shape(noise) != (num_classes, num_classes):
             raise ValueError(
@@ -198,8 +223,6 @@ def _noisy_labels(
                 f"noise.shape={np.shape(noise)}"
             )
         return corrupt(clean, noise, mode, seed).labels
-    if noise == "instance_dependent":
-        return instance_dependent(images, clean, rate, seed, num_classes).labels
     if noise == "symmetric":
         transition = symmetric(num_classes, rate)
     elif noise == "symmetric_include_true":
@@ -222,12 +245,19 @@ def _noisy_labels(
     return corrupt(clean, transition, mode, seed).labels
 
 
-def _images(name: str, data_dir: str | Path | None, coarse: bool) -> Any:
+def _images(
+    name: str, data_dir: str | Path | None, coarse: bool, human: bool
+) -> Any:
     """Both splits as (images, labels), channels last, labels of shape (N,)."""
     if data_dir is not None:
-        if name == "fashion_mnist":
-            return _files.fashion_mnist(data_dir)
-        return _files.cifar(name, data_dir, coarse)
+        try:
+            if name == "fashion_mnist":
+                return _files.fashion_mnist(data_dir)
+            return _files.cifar(name, data_dir, coarse)
+        except FileNotFoundError:
+            # Those who have the human labels alone have Keras for the images.
+            if not human:
+                raise
     arguments = {"label_mode": "coarse"} if coarse else {}
     try:
         splits = getattr(keras.datasets, name).load_data(**arguments)
@@ -249,21 +279,15 @@ def _images(name: str, data_dir: str | Path | None, coarse: bool) -> Any:
 def _human_labels(
     base: str, column: str, clean: np.ndarray, data_dir: str | Path | None
 ) -> np.ndarray:
-    file = f"{base.upper().replace('R1', 'R-1')}_human.pt"
-    source = "https://github.com/UCSC-REAL/cifar-10-100n (CC BY-NC 4.0)"
-    if data_dir is None:
-        raise ValueError(
-            f"Invalid value for argument `data_dir`. Expected the folder with "
-            f"{file}, which you download from {source}. Received: None"
-        )
-    path = _files.find(data_dir, file, source=source)
-    columns = _files.torch_dictionary(path)
+    path = _human_file(base, data_dir)
+    with _files.reading(path, HUMAN_SOURCE):
+        columns = _files.torch_dictionary(path)
     of_clean = "clean_coarse_label" if "coarse" in column else "clean_label"
     for needed in (column, of_clean):
         if needed not in columns:
             raise ValueError(
                 f"Expected {path} to have {needed!r}. Received: a file with "
-                f"{sorted(columns)}. Download it again from {source}"
+                f"{sorted(columns)}. Download it again from {HUMAN_SOURCE}"
             )
     found = np.reshape(columns[of_clean], -1)
     if len(found) != len(clean) or np.any(found != clean):
@@ -275,4 +299,20 @@ def _human_labels(
             f"one by one. Received: {wrong}. The human labels are in the "
             "order of the python version of CIFAR: take the images from there"
         )
-    return np.reshape(columns[column], -1).astype(clean.dtype)
+    labels = np.reshape(columns[column], -1)
+    if len(labels) != len(clean):
+        raise ValueError(
+            f"Expected {path} to have {len(clean)} labels in {column!r}. "
+            f"Received: {len(labels)}. Download it again from {HUMAN_SOURCE}"
+        )
+    return class_labels(column, labels).astype(clean.dtype)
+
+
+def _human_file(base: str, data_dir: str | Path | None) -> Path:
+    file = f"{base.upper().replace('R1', 'R-1')}_human.pt"
+    if data_dir is None:
+        raise ValueError(
+            f"Invalid value for argument `data_dir`. Expected the folder with "
+            f"{file}, which you download from {HUMAN_SOURCE}. Received: None"
+        )
+    return _files.find(data_dir, file, source=HUMAN_SOURCE)

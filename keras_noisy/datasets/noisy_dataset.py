@@ -33,7 +33,7 @@ class NoisyDataset:
     >>> from keras_noisy.datasets import load
     >>> data = load("digits", "symmetric", rate=0.4, num_classes=100)
     >>> data
-    <NoisyDataset: 30000 images of 100 classes, 39.5 % wrong>
+    <NoisyDataset: 30000 images of 100 classes, 40.0 % wrong>
     >>> data.x_train.shape, data.y_train.shape
     ((30000, 8, 16), (30000,))
 

@@ -18,7 +18,9 @@ class GivenLabelLoss(keras.losses.Loss):
 
     For experiments in which the true labels are known: the metrics of
     `compile` can then look at them in every step, while the loss sees the
-    given labels alone. It takes the last column of the labels away.
+    given labels alone. It takes the last column of the labels away. The
+    accuracy of Keras and its `class_weight` take two columns for a one-hot
+    label: use `keras_noisy.metrics.LabelAccuracy` and `sample_weight`.
 
     Formula:
 
@@ -83,8 +85,9 @@ class GivenLabelLoss(keras.losses.Loss):
 def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:
     """Labels with the clean label of each sample beside them.
 
-    For a `GivenLabelLoss` and the metrics `CleanAccuracy` and
-    `MemorizationRate` of `keras_noisy.metrics`.
+    For a `GivenLabelLoss` and the metrics `CleanAccuracy`, `MemorizationRate`
+    and `LabelAccuracy` of `keras_noisy.metrics`; not for `class_weight` and
+    the accuracy of Keras, which take the columns for a one-hot label.
 
     Formula:
 

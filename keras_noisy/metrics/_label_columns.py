@@ -6,15 +6,20 @@ import keras
 from keras import ops
 
 
-def label_columns(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-    """Given label, last column and predicted class, int32 of shape `(N,)`."""
+def label_columns(
+    y_true: Any, y_pred: Any, three: bool = True
+) -> tuple[Any, Any, Any]:
+    """Given label, last column and predicted class, int32 of shape `(N,)`.
+
+    `three` says whether three classes may have labels of three columns.
+    """
     y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
     if len(y_true.shape) == 1:
         y_true = y_true[:, None]
-    columns = y_true.shape[-1]
-    fits = len(y_true.shape) == 2 and columns in (1, 2, 3)
-    # Three columns of three classes are one-hot labels.
-    if not fits or len(y_pred.shape) != 2 or columns == 3 == y_pred.shape[-1]:
+    fits = len(y_true.shape) == 2 and y_true.shape[-1] in (1, 2, 3)
+    if fits and not three:
+        fits = not y_true.shape[-1] == 3 == y_pred.shape[-1]
+    if not fits or len(y_pred.shape) != 2:
         raise ValueError(
             "Expected integer `y_true` of shape (N,), (N, 1), (N, 2), a label "
             "and a sample index or a clean label, or (N, 3), all of them, and "

@@ -2,12 +2,19 @@
 
 from typing import Any
 
+import numpy as np
+
 from keras_noisy._arguments import integer, real
 
 
 def noise_rate(rate: Any) -> float:
     """`rate` if it is a probability."""
     return real("rate", rate, 0, 1, "low high")
+
+
+def rounded(count: Any) -> Any:
+    """Whole numbers; a product such as .3 * 5 is 1.5 but for the last bit."""
+    return np.rint(np.round(count, 9)).astype("int64")
 
 
 def random_seed(seed: Any) -> int:

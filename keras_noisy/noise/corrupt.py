@@ -6,9 +6,9 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._stochastic import transition_matrix
-from keras_noisy.noise._checks import random_seed
 from keras_noisy._random import Random
+from keras_noisy._stochastic import transition_matrix
+from keras_noisy.noise._checks import random_seed, rounded
 
 
 class Corruption(NamedTuple):
@@ -78,7 +78,7 @@ def corrupt(
     noisy = clean.astype(dtype)
     # NumPy sorts short integers in linear time.
     clean = clean.astype(np.min_scalar_type(num_classes - 1))
-    random = Random(random_seed(seed))
+    random = Random(random_seed(seed), 1)
 
     # Sums in fixed order, as the last bit of others depends on the machine.
     rows = np.cumsum(transition, axis=1)
@@ -120,8 +120,7 @@ def finish(labels: Any, noisy: np.ndarray, changed: np.ndarray) -> Corruption:
 
 def _exact(clean: np.ndarray, change: np.ndarray, random: Random) -> np.ndarray:
     counts = np.bincount(clean, minlength=len(change))
-    # A product such as .3 * 5 is 1.5 but for the last bit.
-    wanted = np.rint(np.round(change * counts, 9)).astype("int64")
+    wanted = rounded(change * counts)
     order = np.argsort(clean, kind="stable")
     draws = random.uniform(len(clean))[order]
     chosen = []

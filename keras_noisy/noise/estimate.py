@@ -1,5 +1,6 @@
 """Transition matrices estimated from the predictions of a network."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,15 @@ from keras_noisy._arguments import invalid, real
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._stochastic import distributions
 
+# With more the three percent above the percentile could be two classes.
+MOST_CLASSES = 16
+
 
 def estimate_transition(
     probabilities: Any,
     labels: Any = None,
     method: str = "anchor",
-    percentile: float = 97.0,
+    percentile: float | None = None,
 ) -> np.ndarray:
     """Estimate the transition matrix from predicted probabilities.
 
@@ -39,9 +43,10 @@ def estimate_transition(
             disagreements and needs `pip install "keras-noisy[cleanlab]"`.
             Defaults to `"anchor"`.
         percentile: For `"anchor"`: the sample of class i is the one at this
-            percentile of `p_i`, as the very largest are often outliers. Of
-            100 it is the largest, which is better with many classes and few
-            samples. In (0, 100]. Defaults to `97.0`.
+            percentile of `p_i`, by nearest rank, in (0, 100]. It must be high
+            enough for every class to have samples above it. Defaults to
+            `None`: 97, as the very largest are often outliers, and with more
+            than 16 classes 100, the largest.
 
     Returns:
         Row-stochastic array of shape `(num_classes, num_classes)`, float64.
@@ -68,8 +73,10 @@ def estimate_transition(
     """
     expected = "probabilities of shape (N, num_classes)"
     predicted = distributions("probabilities", probabilities, expected)
-    percentile = real("percentile", percentile, 0, 100, "high")
     num_classes = predicted.shape[1]
+    if percentile is None:
+        percentile = 97 if num_classes <= MOST_CLASSES else 100
+    percentile = real("percentile", percentile, 0, 100, "high")
     if labels is not None:
         labels = class_labels("labels", labels, num_classes)
         if len(labels) != len(predicted):
@@ -82,6 +89,16 @@ def estimate_transition(
         rank = np.ceil(percentile / 100 * len(predicted)).astype(int) - 1
         anchors = np.argsort(predicted, axis=0, kind="stable")[rank]
         matrix = predicted[anchors]
+        strange = np.flatnonzero(matrix.argmax(axis=1) != range(num_classes))
+        if len(strange):
+            warnings.warn(
+                f"The anchors of {len(strange)} of {num_classes} classes, "
+                f"{strange[0]} the first, are more probably of another class: "
+                "their rows of the transition matrix are likely wrong. Train "
+                "the network for longer, raise `percentile` or use "
+                'method="cleanlab"',
+                stacklevel=2,
+            )
     elif method == "cleanlab":
         matrix = _confident_learning(predicted, labels)
     else:

@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
-from keras_noisy.noise._checks import noise_rate, random_seed
 from keras_noisy._random import Random
+from keras_noisy.noise._checks import noise_rate, random_seed
 from keras_noisy.noise.corrupt import Corruption, finish
 
 # Samples at a time, which bounds the memory.
@@ -86,21 +86,28 @@ def instance_dependent(
         )
     if images.dtype.kind not in "iuf":
         raise invalid("images.dtype", images.dtype, "integers or floats")
+    for start in range(0, len(images), CHUNK):
+        if not np.all(np.isfinite(images[start : start + CHUNK])):
+            raise ValueError(
+                "Invalid value for argument `images`. Expected finite pixels. "
+                f"Received: NaN or infinity in images[{start}] or one of the "
+                f"{CHUNK} after it"
+            )
     rate, seed = noise_rate(rate), random_seed(seed)
     if num_classes is None:
         num_classes = max(2, int(clean.max(initial=0)) + 1)
 
     # Streams of their own, so that the draws do not depend on the chunks.
-    noise_rates = _truncated_normal(rate, len(clean), Random(seed, 0))
-    draws = Random(seed, 1).uniform(len(clean))
-    changed = Random(seed, 2).uniform(len(clean)) < noise_rates
+    noise_rates = _truncated_normal(rate, len(clean), Random(seed, 2, 0))
+    draws = Random(seed, 2, 1).uniform(len(clean))
+    changed = Random(seed, 2, 2).uniform(len(clean)) < noise_rates
     changed &= rate > 0
     dtype = np.promote_types(clean.dtype, np.min_scalar_type(num_classes - 1))
     noisy = clean.astype(dtype)
     for label in np.unique(clean[changed]):
         of_class = np.flatnonzero(changed & (clean == label))
         shape = int(np.prod(images.shape[1:])), num_classes
-        projection = Random(seed, 3, int(label)).normal(*shape)
+        projection = Random(seed, 2, 3, int(label)).normal(*shape)
         for start in range(0, len(of_class), CHUNK):
             chunk = of_class[start : start + CHUNK]
             scores = _flat(images[chunk]) @ projection
@@ -124,10 +131,4 @@ def _truncated_normal(mean: float, count: int, random: Random) -> np.ndarray:
 
 def _flat(images: np.ndarray) -> np.ndarray:
     scale = 255 if images.dtype.kind in "iu" else 1
-    x = images.reshape(len(images), -1).astype("float64") / scale
-    if not np.all(np.isfinite(x)):
-        raise ValueError(
-            "Invalid value for argument `images`. Expected finite pixels. "
-            "Received: NaN or infinity"
-        )
-    return x
+    return images.reshape(len(images), -1).astype("float64") / scale

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_noisy.noise._checks import noise_rate, random_seed
 from keras_noisy._random import Random
+from keras_noisy.noise._checks import noise_rate, random_seed, rounded
 
 
 class OpenSet(NamedTuple):
@@ -67,7 +67,7 @@ def open_set(
             f"shape {ours[0]} and type {ours[1]} as the others are. Received: "
             f"shape {theirs[0]} and type {theirs[1]}"
         )
-    count = round(noise_rate(rate) * len(images))
+    count = int(rounded(noise_rate(rate) * len(images)))
     if count and not len(other_images):
         raise ValueError(
             "Invalid value for argument `other_images`. Expected at least one "
@@ -75,9 +75,9 @@ def open_set(
         )
     seed = random_seed(seed)
     changed = np.zeros(len(images), bool)
-    changed[Random(seed, 0).permutation(len(images))[:count]] = True
+    changed[Random(seed, 3, 0).permutation(len(images))[:count]] = True
     result = images.copy()
     if count:
-        others = Random(seed, 1).permutation(len(other_images))
+        others = Random(seed, 3, 1).permutation(len(other_images))
         result[changed] = other_images[np.resize(others, count)]
     return OpenSet(result, changed, count / max(1, len(images)))

@@ -1,7 +1,7 @@
 """Predictions for samples that the network has not seen."""
 
 import hashlib
-import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
 from keras_noisy.noise._checks import random_seed
-from keras_noisy._random import Random
 
 
 def out_of_fold_probabilities(
@@ -81,10 +81,16 @@ def out_of_fold_probabilities(
           dataset labels, JAIR 2021, arXiv 1911.00068
     """
     x, labels = np.asarray(x), class_labels("y", y)
-    if len(x) != len(labels):
+    if x.shape[:1] != labels.shape or x.dtype == object:
         raise ValueError(
-            "Invalid value for argument `y`. Expected a label for each of the "
-            f"{len(x)} samples. Received: {len(labels)} labels"
+            "Invalid value for argument `x`. Expected one array, of as many "
+            f"samples as `y` has labels, {len(labels)}. Received: x.shape="
+            f"{x.shape}, x.dtype={x.dtype}"
+        )
+    if "sample_weight" in fit_arguments:
+        raise ValueError(
+            "`sample_weight` cannot be split over the folds. Leave it out, or "
+            "pass `class_weight`"
         )
     folds, seed = integer("folds", folds, 2), random_seed(seed)
     if folds > len(x):
@@ -97,7 +103,7 @@ def out_of_fold_probabilities(
         directory = Path(directory)
         _claim(directory, x, labels, folds, seed, from_logits, fit_arguments)
 
-    order = Random(seed).permutation(len(x))
+    order = Random(seed, 4).permutation(len(x))
     order = order[np.argsort(labels[order], kind="stable")]
     fold_of = np.empty(len(x), int)
     fold_of[order] = np.arange(len(x)) % folds
@@ -118,12 +124,9 @@ def out_of_fold_probabilities(
             )
             batch_size = fit_arguments.get("batch_size")
             predicted = model.predict(x[held_out], batch_size, verbose=0)
-            found.append(_probabilities(predicted, from_logits))
+            found.append(_probabilities(predicted, from_logits, labels.max()))
             if file is not None:
-                # A file that is there is complete, whenever the power fails.
-                unfinished = file.with_suffix(".unfinished.npy")
-                np.save(unfinished, found[-1])
-                unfinished.replace(file)
+                _write(file, lambda path: np.save(path, found[-1]))
         progress.update(fold + 1)
     result = np.empty((len(x), found[0].shape[1]), "float32")
     for fold, predicted in enumerate(found):
@@ -131,27 +134,49 @@ def out_of_fold_probabilities(
     return result
 
 
-def _probabilities(predicted: np.ndarray, from_logits: bool) -> np.ndarray:
+def _probabilities(
+    predicted: np.ndarray, from_logits: bool, largest: int
+) -> np.ndarray:
+    predicted = np.asarray(predicted, "float64")
     if from_logits:
         powers = np.exp(predicted - predicted.max(axis=1, keepdims=True))
         predicted = powers / powers.sum(axis=1, keepdims=True)
     expected = "a model that returns probabilities, or `from_logits=True`"
-    return distributions("build_model", predicted, expected).astype("float32")
+    sums = predicted.sum(axis=-1, keepdims=True)
+    # As much as bfloat16 rounds the sum over many classes.
+    if predicted.ndim == 2 and np.all(np.abs(sums - 1) < 0.02):
+        predicted = predicted / sums
+    predicted = distributions("build_model", predicted, expected)
+    if predicted.shape[1] <= largest:
+        raise ValueError(
+            "Invalid value for argument `build_model`. Expected a model with "
+            f"an output for each class, more than {largest}. Received: "
+            f"{predicted.shape[1]} outputs"
+        )
+    return predicted.astype("float32")
 
 
 def _claim(directory: Path, x: np.ndarray, y: np.ndarray, *rest: Any) -> None:
     """Note what the folder is for; refuse one that is for something else."""
-    hashes = [
-        hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for a in (x, y)
+    data = [
+        (array.shape, hashlib.sha256(np.ascontiguousarray(array)).hexdigest())
+        for array in (x, y)
     ]
-    of = json.dumps([hashes, *rest], default=lambda value: type(value).__name__)
+    # Where an object is in memory differs from run to run.
+    of = re.sub(r" at 0x\w+", "", repr((x.dtype.str, data, rest)))
     directory.mkdir(parents=True, exist_ok=True)
-    note = directory / "folds.json"
+    note = directory / "folds.txt"
     if note.exists() and note.read_text() != of:
         raise ValueError(
             "Invalid value for argument `directory`. Expected a new folder, "
             "or the one of an earlier call with the same data and arguments. "
             f"Received: {str(directory)!r}, which holds folds of another call"
         )
-    if not note.exists():
-        note.write_text(of)
+    _write(note, lambda path: path.write_text(of))
+
+
+def _write(file: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file that is whole whenever it is there."""
+    unfinished = file.with_name(f"unfinished_{file.name}")
+    write(unfinished)
+    unfinished.replace(file)

@@ -48,6 +48,12 @@ class Archive:
             # What follows the end of the archive belongs to the file.
             while hashed.read(1 << 20):
                 pass
+            # Cut between two files it would only seem to have fewer of them.
+            if hashed.tail.strip(b"\0"):
+                raise ValueError(
+                    f"`{self.path}` is no complete archive, it has no end. Get "
+                    f"it again from {DOWNLOADS}{self.path.name}"
+                )
         self.checksum = {
             "size": hashed.size,
             "sha256": hashed.sha256.hexdigest(),
@@ -58,10 +64,12 @@ class _HashedFile:
     def __init__(self, file: IO[bytes]):
         self.file = file
         self.size = 0
+        self.tail = b""
         self.sha256 = hashlib.sha256()
 
     def read(self, size: int) -> bytes:
         content = self.file.read(size)
         self.size += len(content)
         self.sha256.update(content)
+        self.tail = (self.tail + content)[-1024:]
         return content

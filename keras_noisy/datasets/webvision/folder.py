@@ -115,20 +115,29 @@ class WebVisionFolder:
         for source, name in zip(sources, lists, strict=True):
             found = _layout.labels((info / name).read_bytes(), source, config)
             ids = np.array([*found])
-            folder = _layout.image_folder(self.path, source)
             parts.append(
                 (
-                    np.char.add(f"{folder}{os.sep}", ids),
                     np.array([*found.values()], "int64"),
                     ids,
                     np.full(len(ids), source),
-                    np.array([_layout.query(image_id) for image_id in found]),
                 )
             )
-        self.files, self.labels, self.ids, self.sources, self.queries = map(
+        self.labels, self.ids, self.sources = map(
             np.concatenate, zip(*parts, strict=True)
         )
         self.skipped: dict[str, str] = {}
+
+    @property
+    def files(self) -> np.ndarray:
+        """Absolute paths; made anew, as millions of them take memory."""
+        source = _layout.sources(self.config, self.split)[0]
+        folder = _layout.image_folder(self.path, source)
+        return np.char.add(f"{folder}{os.sep}", self.ids)
+
+    @property
+    def queries(self) -> np.ndarray:
+        """Queries such as `"q0001"`, `""` for validation."""
+        return np.array([_layout.query(str(name)) for name in self.ids])
 
     @property
     def num_classes(self) -> int:
@@ -181,16 +190,17 @@ class WebVisionFolder:
             return None
 
         faults: list[str | None] = []
+        files = self.files
         progress = keras.utils.Progbar(len(self), unit_name="image")
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             # In parts, as every file that waits takes memory.
             for start in range(0, len(self), 1000):
-                faults += pool.map(fault, self.files[start : start + 1000])
+                faults += pool.map(fault, files[start : start + 1000])
                 progress.update(len(faults))
         good = np.array([fault is None for fault in faults])
 
         checked = copy.copy(self)
-        for name in ("files", "labels", "ids", "sources", "queries"):
+        for name in ("labels", "ids", "sources"):
             setattr(checked, name, getattr(self, name)[good])
         checked.skipped = self.skipped | {
             str(name): fault
