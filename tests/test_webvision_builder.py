@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import logging
+import tarfile
 
 import keras
 import numpy as np
@@ -346,6 +347,24 @@ def test_an_incomplete_archive_is_an_error_that_names_it(tree, tmp_path, kept):
     assert "google_resized_256.tar` is no complete archive" in str(raised.value)
     assert f"fails after {length} bytes" in str(raised.value)
     assert not list((tmp_path / "data").glob("webvision/mini/1.0.0/*"))
+
+
+def test_an_archive_cut_between_two_files_is_an_error(tree, tmp_path):
+    manual = link(tree, tmp_path / "manual", "info.tar", "val_images_256.tar")
+    source = tree.root / "archives/google_resized_256.tar"
+    with tarfile.open(source) as tar:
+        last = tar.getmembers()[-1]
+    (manual / source.name).write_bytes(source.read_bytes()[: last.offset])
+    with pytest.raises(ValueError, match=r"google_resized.*it has no end"):
+        prepared(manual, tmp_path / "data")
+
+
+def test_deep_pictures_are_left_out_rather_than_washed_out():
+    ramp = np.arange(64 * 64, dtype="uint16").reshape(64, 64)
+    content = io.BytesIO()
+    Image.fromarray(ramp).save(content, "PNG")
+    with pytest.raises(ValueError, match="more than 8 bits"):
+        as_jpeg(content.getvalue())
 
 
 def test_a_web_page_saved_as_archive_is_an_error(tree, tmp_path):

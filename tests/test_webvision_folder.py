@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import webvision_tree
 from helpers import run_python
+from PIL import Image
 
 from keras_noisy.datasets.webvision import WebVisionFolder
 
@@ -52,6 +53,19 @@ def test_every_line_of_the_lists_is_there_in_order(unpacked, config, split):
     assert list(found) == expected
     assert len(folder) == len(expected) > 20
     assert folder.labels.dtype == "int64"
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP"])
+def test_check_leaves_out_what_tensorflow_cannot_decode(broken, kind):
+    Image.new("RGB", (40, 30)).save(broken / "google/a.jpg", kind)
+    Image.new("RGB", (40, 30)).save(broken / "google/b.jpg", "JPEG")
+    (broken / "info/train_filelist_google.txt").write_text(
+        "google/a.jpg 0\ngoogle/b.jpg 1\n"
+    )
+    checked = WebVisionFolder(broken).check()
+    assert checked.ids.tolist() == ["google/b.jpg"]
+    assert checked.labels.tolist() == [1]
+    assert list(checked.skipped) == ["google/a.jpg"]
 
 
 def test_files_and_queries_belong_to_the_ids(unpacked):
