@@ -1,0 +1,130 @@
+"""The steps of a tf.data pipeline, on samples and on batches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from keras_noisy.datasets import _augmentation
+from keras_noisy.datasets._reader import Reader, Size
+
+
+class _Seeds(keras.random.SeedGenerator):
+    """Seeds from a key: those of a layer run ahead with what is read ahead."""
+
+    def __init__(self, key: Any, fold_in: Callable[[Any, int], Any]):
+        self.key, self.fold_in, self.count = key, fold_in, 0
+
+    def next(self, ordered: bool = True) -> Any:
+        """Another seed."""
+        self.count += 1
+        return self.fold_in(self.key, self.count)
+
+
+def preparation(
+    tf: Any, reader: Reader, size: Size, are_files: bool
+) -> Callable[..., Any]:
+    """Decode, crop and resize the image of a sample."""
+
+    def box(shape: Any, key: Any) -> Any:
+        draws = None
+        if reader.training:
+            draws = tf.random.stateless_uniform(
+                (4, _augmentation.ATTEMPTS), key, dtype=tf.float64
+            )
+        sides = tf.cast(shape, tf.float64)
+        sides = _augmentation.box(
+            (sides[0], sides[1]), size, reader.augment, draws, tf
+        )
+        return [tf.cast(side, tf.int32) for side in sides]
+
+    def cropped(image: Any, key: Any) -> Any:
+        top, left, height, width = box(tf.shape(image), key)
+        return image[top : top + height, left : left + width]
+
+    def decoded(given: Any, key: Any) -> Any:
+        contents = tf.io.read_file(given) if are_files else given
+        name = given if are_files else "an image of the dataset"
+
+        def jpeg() -> Any:
+            kept = box(tf.io.extract_jpeg_shape(contents), key)
+            return tf.io.decode_and_crop_jpeg(
+                contents, kept, channels=3, dct_method="INTEGER_ACCURATE"
+            )
+
+        def other() -> Any:
+            image = tf.py_function(decode, (contents, name), tf.uint8)
+            return cropped(tf.ensure_shape(image, (None, None, 3)), key)
+
+        # Python tells the name of a broken file, but does one at a time.
+        start = tf.maximum(tf.strings.length(contents) - 2, 0)
+        ends = tf.strings.substr(contents, start, 2) == b"\xff\xd9"
+        return tf.cond(tf.io.is_jpeg(contents) & ends, jpeg, other)
+
+    def decode(contents: Any, name: Any) -> Any:
+        try:
+            return tf.io.decode_image(
+                contents, channels=3, expand_animations=False
+            )
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(
+                f"Cannot decode {name.numpy().decode()}. Expected a whole "
+                "JPEG, PNG, GIF or BMP. Leave it out of the dataset. "
+                f"Received: {len(contents.numpy())} bytes, {error.message}"
+            ) from None
+
+    def resized(image: Any) -> Any:
+        # The same where an image grows, but slower.
+        shrinks = tf.reduce_any(tf.shape(image)[:2] > size)
+        image = tf.cond(
+            shrinks,
+            lambda: tf.image.resize(image, size, antialias=True),
+            lambda: tf.image.resize(image, size),
+        )
+        return tf.ensure_shape(image, (*size, None))
+
+    def prepare(image: Any, label: Any, key: Any) -> tuple[Any, Any]:
+        image = (decoded if image.dtype == tf.string else cropped)(image, key)
+        return resized(image), label
+
+    return prepare
+
+
+def finish(tf: Any, reader: Reader, size: Size) -> Callable[..., Any]:
+    """Change the images of a batch at random, and scale them."""
+    scale, offset = _augmentation.scale_and_offset(reader.augment)
+    fold_in = tf.random.experimental.stateless_fold_in
+
+    def changed_by(layers: list[Any]) -> Callable[[Any, Any], Any]:
+        def change(images: Any, key: Any) -> Any:
+            seeds = _Seeds(key, fold_in)
+            for layer in layers:
+                layer.backend.set_backend("tensorflow")
+                drawn = layer.get_random_transformation(images, seed=seeds)
+                images = layer.transform_images(images, drawn)
+            return images
+
+        # Layers of colours are ten times as fast in one pass.
+        is_webvision = reader.augment == "webvision"
+        return tf.function(change, jit_compile=True) if is_webvision else change
+
+    changes = []
+    if reader.training and reader.is_preset:
+        groups = _augmentation.random_layers(reader.augment, size)
+        changes = [changed_by(layers) for layers in groups]
+
+    def step(images: Any, labels: Any, key: Any) -> tuple[Any, Any]:
+        images = tf.cast(images, tf.float32)
+        if reader.is_preset:
+            images = tf.ensure_shape(images, (None, *size, 3))
+        elif reader.training and reader.augment is not None:
+            images = _augmentation.applied(images, reader.augment)
+            images = tf.cast(images, tf.float32)
+        if not changes:
+            return images * (scale / 255) + offset, labels
+        images /= 255
+        for number, change in enumerate(changes):
+            images = change(images, fold_in(key, number))
+        return images * scale + offset, labels
+
+    return step

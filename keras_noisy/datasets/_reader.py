@@ -1,0 +1,161 @@
+"""Arguments of both readers: which samples, in which order and batches."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_noisy._arguments import boolean, integer, invalid
+from keras_noisy._random import Random
+from keras_noisy.datasets._augmentation import PRESETS
+
+Size = tuple[int, int]
+
+
+class Samples(NamedTuple):
+    """Images (N, H, W, C), uint8, or paths (N,), and labels (N, ...)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def are_files(self) -> bool:
+        """Whether the images are paths."""
+        return self.images.ndim == 1
+
+
+def samples(dataset: Any) -> Samples:
+    """The arrays of `dataset`, checked."""
+    if hasattr(dataset, "files") and hasattr(dataset, "labels"):
+        dataset = dataset.files, dataset.labels
+    if not isinstance(dataset, (tuple, list)) or len(dataset) != 2:
+        raise invalid(
+            "dataset",
+            type(dataset),
+            "a pair (images, labels) of arrays, an object with `files` and "
+            "`labels`, or for `pipeline` a tf.data.Dataset",
+        )
+    images, labels = map(np.asarray, dataset)
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 1:
+        check_images(images.dtype, images.shape[1:], images.ndim - 1)
+    elif images.dtype.kind != "U":
+        raise _bad_images(images.dtype, images.shape)
+    if labels.ndim == 0 or len(images) != len(labels) or len(images) == 0:
+        raise ValueError(
+            "Invalid value for argument `dataset`. Expected as many labels as "
+            "images, and at least one. Received: images of shape "
+            f"{images.shape} and labels of shape {labels.shape}"
+        )
+    return Samples(images, labels)
+
+
+def check_images(dtype: Any, shape: Any, rank: int | None) -> None:
+    """Refuse images other than uint8 of three axes."""
+    if dtype != np.uint8 or rank != 3 or 0 in shape:
+        raise _bad_images(np.dtype(dtype), tuple(shape or ()))
+
+
+def _bad_images(dtype: Any, shape: tuple[int | None, ...]) -> ValueError:
+    return ValueError(
+        "Invalid value for argument `dataset`. Expected images from 0 to 255 "
+        "of dtype uint8 and shape (height, width) or (height, width, "
+        "channels), or the paths of files. Convert images from 0 to 1 by "
+        '`(255 * images).round().astype("uint8")`. Received: images of dtype '
+        f"{dtype} and shape {shape}"
+    )
+
+
+class Reader:
+    """The arguments that `pipeline` and `ImageDataset` share, checked."""
+
+    def __init__(
+        self,
+        batch_size: int,
+        image_size: int | Size | None,
+        augment: Any,
+        training: bool,
+        seed: int,
+        shard: tuple[int, int] | None,
+    ):
+        self.batch_size = integer("batch_size", batch_size, 1)
+        self.training = boolean("training", training)
+        self.seed = integer("seed", seed, 0)
+        names = ", ".join(f'"{name}"' for name in PRESETS)
+        self.is_preset = isinstance(augment, str)
+        known = augment in PRESETS if self.is_preset else callable(augment)
+        if augment is not None and (not known or isinstance(augment, type)):
+            raise invalid(
+                "augment", augment, f"None, {names}, a layer or a function"
+            )
+        self.augment = augment
+        try:
+            self.index, self.count = (0, 1) if shard is None else shard
+            integer("shard", self.count, 1)
+            if not 0 <= integer("shard", self.index) < self.count:
+                raise ValueError
+        except (TypeError, ValueError) as error:
+            expected = "(index, count) with 0 <= index < count, or None"
+            raise invalid("shard", shard, expected) from error
+        self._image_size = image_size
+        if image_size is not None:
+            sides = image_size
+            if not isinstance(sides, (tuple, list)):
+                sides = (sides, sides)
+            try:
+                height, width = (integer("image_size", n, 1) for n in sides)
+            except ValueError as error:
+                expected = "an integer >= 1, two of them or None"
+                raise invalid("image_size", image_size, expected) from error
+            self._image_size = height, width
+
+    def size(self, shape: tuple[int | None, ...]) -> Size:
+        """Height and width of the images that come out.
+
+        `shape` is that of the images that go in, None where it is not known.
+        """
+        if self.is_preset and shape[-1] not in (3, None):
+            raise ValueError(
+                f"augment={self.augment!r} is for images of 3 channels. "
+                f"Received: images with {shape[-1]}. Repeat a channel three "
+                "times, or use augment=None or a layer of your own"
+            )
+        default = PRESETS[self.augment].image_size if self.is_preset else None
+        if self._image_size is not None:
+            return self._image_size
+        if default is not None:
+            return default, default
+        if None in shape[:2]:
+            raise invalid(
+                "image_size",
+                None,
+                "the height and width that every image shall have, as these "
+                "images can differ in size",
+            )
+        return shape[0], shape[1]
+
+    def num_batches(self, count: int) -> int:
+        """Batches of an epoch, the same in every process in training."""
+        part = len(range(self.index, count, self.count))
+        batches = -(-part // self.batch_size)
+        if self.training:
+            batches = count // self.count // self.batch_size
+        if batches == 0:
+            raise ValueError(
+                f"Expected at least one {'whole ' * self.training}batch in "
+                f"every process. Received: {count} samples, "
+                f"batch_size={self.batch_size}, {self.count} processes. Give "
+                "a smaller batch_size"
+            )
+        return batches
+
+    def random(self, epoch: int, *path: int) -> Random:
+        """Draws of this process that do not depend on any other state."""
+        return Random(self.seed, 6, self.index, epoch, *path)
+
+    def order(self, count: int, epoch: int) -> np.ndarray:
+        """The samples of this process, shuffled in training."""
+        part = np.arange(self.index, count, self.count)
+        if self.training:
+            return part[self.random(epoch, 0).permutation(len(part))]
+        return part

@@ -1,0 +1,173 @@
+"""Images and labels for `fit` where TensorFlow is not installed."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy.datasets import _arrays, _augmentation
+from keras_noisy.datasets._reader import Reader, samples
+
+# A layer of the user's has a state, which threads must not change at once.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class ImageDataset(keras.utils.PyDataset):
+    """Batches of images and labels without TensorFlow, by Pillow and NumPy.
+
+    Decodes, resizes, augments as the papers do, standardizes and shuffles, as
+    `pipeline` does and by the same recipe, but draws other random numbers.
+    Pillow (`pip install "keras-noisy[data]"`) is needed for files and to
+    resize. Files are decoded in as many threads as there are `workers`: give
+    it the number of cores.
+
+    Training drops the last samples that make no whole batch, which are others
+    in each epoch; evaluation has all of them, in order, in a last batch that
+    may be smaller. Everything random in a batch follows from `seed`, the
+    epoch and the number of the batch, whatever the workers. `fit` also mixes
+    the order of the batches, by Python's random numbers: pass
+    `shuffle=False`, or call `keras.utils.set_random_seed` before.
+
+    In several processes with JAX give each one its `shard`.
+
+    Args:
+        dataset: One of
+
+            - arrays `(images, labels)`: images uint8 of shape `(N, H, W)` or
+              `(N, H, W, C)`, or paths of files; labels `(N,)`, `(N, 1)` or
+              `(N, k)`, which pass unchanged.
+            - an object with `files` and `labels`, such as a `WebVisionFolder`.
+
+        batch_size: Number of images in a batch. Defaults to `128`.
+        image_size: Height and width of the images that come out, an integer
+            for both. Defaults to `None`: 224 for `"webvision"`, or else that
+            of the images, if they all have one.
+        augment: `None`, images in [0, 1]; `"cifar"`, `"cifar100"` or
+            `"webvision"`, see `pipeline`; or a preprocessing layer of Keras,
+            or a function, that changes a batch of images in [0, 255] in
+            training and keeps their shape, scaled to [0, 1] after it. Its
+            own seed gives the same run again with one worker only. Defaults
+            to `None`.
+        training: Whether to shuffle and to augment at random. Defaults to
+            `False`.
+        seed: An integer of at least 0 that everything random follows from.
+            Defaults to `0`.
+        shard: `(index, count)` of this process among all. It takes every
+            count-th sample, and in training every process has the same number
+            of batches. Defaults to `None`, all samples.
+        workers: Number of threads or processes. Defaults to `1`.
+        use_multiprocessing: Whether the workers are processes. Threads do as
+            well here, and are safe with every backend. Defaults to `False`.
+        max_queue_size: Number of batches to read ahead, with several workers.
+            Defaults to `10`.
+
+    Returns:
+        A `keras.utils.PyDataset` of batches `(images, labels)`, images float32
+        of shape `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: If an argument is outside its range, or there are no
+            samples for a batch; when a file is read that is broken.
+        ImportError: If Pillow is needed and not installed.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.datasets import ImageDataset
+    >>> images = np.zeros((100, 32, 32, 3), "uint8")
+    >>> labels = np.arange(100) % 10
+    >>> train = ImageDataset(
+    ...     (images, labels), 16, augment="cifar", training=True, workers=4
+    ... )
+    >>> len(train), train[0][0].shape, train[0][1].shape
+    (6, (16, 32, 32, 3), (16,))
+
+    References:
+        - He et al., Deep residual learning for image recognition, CVPR 2016,
+          arXiv 1512.03385
+        - Szegedy et al., Going deeper with convolutions, CVPR 2015,
+          arXiv 1409.4842
+        - Ma et al., Normalized loss functions for deep learning with noisy
+          labels, ICML 2020, arXiv 2006.13554
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int = 128,
+        image_size: int | tuple[int, int] | None = None,
+        augment: str | Callable[[Any], Any] | None = None,
+        training: bool = False,
+        seed: int = 0,
+        shard: tuple[int, int] | None = None,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        max_queue_size: int = 10,
+    ):
+        super().__init__(workers, use_multiprocessing, max_queue_size)
+        self._reader = Reader(
+            batch_size, image_size, augment, training, seed, shard
+        )
+        self._samples = samples(dataset)
+        images = self._samples.images
+        shape = images.shape[1:] or (None, None, 3)
+        self._size = self._reader.size(shape)
+        self._prepares = shape[:2] != self._size or augment == "webvision"
+        self._num_batches = self._reader.num_batches(len(images))
+        if self._prepares:
+            _arrays.pillow()
+            if shape[2] not in (1, 3):
+                raise ValueError(
+                    "Expected images of 1 or 3 channels, as others cannot be "
+                    f"resized here. Received: images with {shape[2]}"
+                )
+        self._epoch = 0
+        self._order = self._reader.order(len(images), 0)
+
+    def __len__(self) -> int:
+        """Number of batches of an epoch."""
+        return self._num_batches
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images and labels of a batch of this epoch."""
+        if not 0 <= index < len(self):
+            raise IndexError(
+                f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
+            )
+        reader, size = self._reader, self._size
+        start = index * reader.batch_size
+        chosen = self._order[start : start + reader.batch_size]
+        draws = None
+        if reader.training:
+            random = reader.random(self._epoch, 1, index)
+            draws = random.uniform(len(chosen) * _arrays.DRAWS)
+            draws = draws.reshape(len(chosen), _arrays.DRAWS)
+        images = self._samples.images[chosen]
+        if self._prepares:
+            each = [None] * len(chosen) if draws is None else draws
+            images = np.stack(
+                [
+                    _arrays.prepared(image, size, reader.augment, numbers)
+                    for image, numbers in zip(images, each, strict=True)
+                ]
+            )
+        if draws is not None and reader.is_preset:
+            images = _arrays.augmented(images, reader.augment, draws)
+        images = images.astype("float32")
+        if draws is not None and callable(reader.augment):
+            with _ONE_AT_A_TIME:
+                changed = _augmentation.applied(images, reader.augment)
+                images = np.array(
+                    keras.ops.convert_to_numpy(changed), "float32"
+                )
+        scale, offset = _augmentation.scale_and_offset(reader.augment)
+        images *= scale / 255
+        images += offset
+        return images, self._samples.labels[chosen]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle anew, and draw other crops."""
+        self._epoch += 1
+        self._order = self._reader.order(len(self._samples.images), self._epoch)

@@ -1,0 +1,155 @@
+"""Images and labels as a tf.data pipeline, for every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from keras_noisy.datasets import _graph
+from keras_noisy.datasets._elements import keys, source
+from keras_noisy.datasets._reader import Reader
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def pipeline(
+    dataset: Any,
+    batch_size: int = 128,
+    image_size: int | tuple[int, int] | None = None,
+    augment: str | Callable[[Any], Any] | None = None,
+    training: bool = False,
+    seed: int = 0,
+    shard: tuple[int, int] | None = None,
+) -> tf.data.Dataset:
+    """Batches of images and labels, ready for `fit` and `evaluate`.
+
+    Decodes, resizes, augments as the papers do, standardizes, shuffles and
+    reads ahead, in TensorFlow, for a model on any backend. `ImageDataset` does
+    the same without TensorFlow. Needs `pip install "keras-noisy[data]"`. Under
+    JAX or PyTorch on a GPU call `tf.config.set_visible_devices([], "GPU")`
+    first, or TensorFlow takes its memory. Pass `shuffle=False` to `fit`: the
+    samples are shuffled here, and Keras warns otherwise.
+
+    Training drops the last samples that make no whole batch, which are others
+    in each epoch; evaluation has all of them, in order, in a last batch that
+    may be smaller. Each iteration is an epoch of its own, with another order
+    and other crops. Everything random follows from `seed` and the number of
+    the epoch, whatever the number of cores; only a `tf.data.Dataset` is
+    shuffled by TensorFlow, where `keras.utils.set_random_seed` counts too.
+
+    In several processes with JAX give each one its `shard`, and train with
+    `keras.distribution.DataParallel(auto_shard_dataset=False)`, which needs
+    batches, the last of evaluation too, that the number of devices divides.
+    TensorFlow's `MultiWorkerMirroredStrategy` shards by itself.
+
+    Args:
+        dataset: One of
+
+            - arrays `(images, labels)`: images uint8 of shape `(N, H, W)` or
+              `(N, H, W, C)`, or paths of files; labels `(N,)`, `(N, 1)` or
+              `(N, k)`, which pass unchanged.
+            - an object with `files` and `labels`, such as a `WebVisionFolder`.
+            - a `tf.data.Dataset` of single pairs, or of dictionaries with
+              `"image"` and `"label"` as TFDS gives them, the image uint8 or
+              an encoded string. It is shuffled in a buffer of 256 MB: all of
+              CIFAR, 1,300 photographs or 13,000 encoded ones.
+
+        batch_size: Number of images in a batch. Defaults to `128`.
+        image_size: Height and width of the images that come out, an integer
+            for both. Defaults to `None`: 224 for `"webvision"`, or else that
+            of the images, if they all have one.
+        augment: Defaults to `None`, images in [0, 1]. Otherwise
+
+            - `"cifar"`: padded by 4 pixels and cropped at random, flipped, and
+              standardized by the mean and standard deviation of CIFAR-10;
+              `"cifar100"` by those of CIFAR-100.
+            - `"webvision"`: a box of 8 to 100 % of the area and a ratio of 3/4
+              to 4/3, flipped, colours jittered (brightness, contrast and
+              saturation by 0.4, hue by 0.2; the brightness is added), and
+              standardized as ImageNet. Evaluation takes the centre, 224 of
+              256 parts of the shorter side.
+            - a preprocessing layer of Keras, or a function, that changes a
+              batch of images in [0, 255] in training and keeps their shape;
+              they are scaled to [0, 1] after it. It needs a seed of its own.
+
+        training: Whether to shuffle and to augment at random. Defaults to
+            `False`.
+        seed: An integer of at least 0 that everything random follows from.
+            Defaults to `0`.
+        shard: `(index, count)` of this process among all. It takes every
+            count-th sample, and in training every process has the same number
+            of batches. On JAX `(jax.process_index(), jax.process_count())`.
+            Defaults to `None`, all samples.
+
+    Returns:
+        A `tf.data.Dataset` of batches `(images, labels)`, images float32 of
+        shape `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: If an argument is outside its range, or there are no
+            samples for a batch.
+        ImportError: If TensorFlow is not installed.
+        tf.errors.InvalidArgumentError: When a file is read that is broken. It
+            names the file, but where the damage is inside of a JPEG that is
+            complete.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.datasets import pipeline
+    >>> images = np.zeros((100, 32, 32, 3), "uint8")
+    >>> labels = np.arange(100) % 10
+    >>> train = pipeline((images, labels), 16, augment="cifar", training=True)
+    >>> len(train)
+    6
+    >>> for images, labels in train.take(1):
+    ...     print(images.shape, labels.shape)
+    (16, 32, 32, 3) (16,)
+
+    References:
+        - He et al., Deep residual learning for image recognition, CVPR 2016,
+          arXiv 1512.03385
+        - Szegedy et al., Going deeper with convolutions, CVPR 2015,
+          arXiv 1409.4842
+        - Ma et al., Normalized loss functions for deep learning with noisy
+          labels, ICML 2020, arXiv 2006.13554
+    """
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise ImportError(
+            "pipeline needs TensorFlow: pip install "
+            '"keras-noisy[data]". keras_noisy.datasets.ImageDataset does the '
+            "same without"
+        ) from error
+    reader = Reader(batch_size, image_size, augment, training, seed, shard)
+    given = source(tf, dataset, reader)
+    size = reader.size(given.shape)
+    batches = reader.num_batches(given.count) if given.count >= 0 else None
+    finish = _graph.finish(tf, reader, size)
+
+    result = tf.data.Dataset.zip(given.elements, keys(tf, reader))
+    take = given.take
+    if given.shape[:2] != size or augment == "webvision":
+        prepare = _graph.preparation(tf, reader, size, given.are_files)
+        result = result.map(
+            lambda element, key: (prepare(*given.take(element), key), key),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        take = tuple
+    result = result.batch(reader.batch_size, drop_remainder=training)
+    result = result.map(
+        lambda elements, keys: finish(*take(elements), keys[0]),
+        # A layer of the user's may have a state, so that the order counts.
+        num_parallel_calls=tf.data.AUTOTUNE if reader.is_preset else None,
+    )
+    if batches is not None:
+        cardinality = tf.data.experimental.assert_cardinality(batches)
+        result = result.take(batches).apply(cardinality)
+    if shard is not None:
+        options = tf.data.Options()
+        off = tf.data.experimental.AutoShardPolicy.OFF
+        options.experimental_distribute.auto_shard_policy = off
+        result = result.with_options(options)
+    return result.prefetch(tf.data.AUTOTUNE)
