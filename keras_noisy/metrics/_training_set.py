@@ -1,0 +1,136 @@
+"""Training samples and their labels, in whatever form they are given."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import invalid
+from keras_noisy._label_arrays import whole_labels
+
+
+def given_labels(name: str, labels: Any) -> np.ndarray:
+    """Labels of shape (N,), also from (N, 1) and those of `with_index`."""
+    array = np.asarray(ops.convert_to_numpy(labels))
+    # Of one-hot labels of two classes many rows are the same.
+    if array.shape[1:] == (2,) and len(np.unique(array[:, 1])) == len(array):
+        array = array[:, 0]
+    array = whole_labels(name, array).astype("int64")
+    if len(array) == 0:
+        raise invalid(name, labels, "at least one label")
+    return array
+
+
+def check_samples(x: Any, count: int) -> None:
+    """An error unless `x` may give `count` samples in every epoch."""
+    if is_arrays(x):
+        for array in keras.tree.flatten(x):
+            check_length("x", array, count)
+    elif isinstance(x, list | tuple | dict | Iterator):
+        raise invalid("x", type(x), "arrays, or a data set to read repeatedly")
+
+
+def check_length(name: str, array: Any, count: int) -> None:
+    """An error unless there is one entry for each label."""
+    if len(array) != count:
+        raise invalid(
+            name,
+            type(array),
+            f"one entry for each label of `y`, {count}, not {len(array)}",
+        )
+
+
+def names_of_classes(
+    names: Iterable[str] | None, labels: np.ndarray
+) -> list[str] | None:
+    """The names as strings; an error if a label has none."""
+    if names is None:
+        return None
+    names = list(map(str, names))
+    if len(names) <= labels.max():
+        raise invalid(
+            "class_names",
+            names,
+            f"a name for each class, as `y` has a label {labels.max()}",
+        )
+    return names
+
+
+def is_arrays(x: Any) -> bool:
+    """Whether `x` holds arrays, rather than gives batches."""
+    return all(hasattr(leaf, "shape") for leaf in keras.tree.flatten(x))
+
+
+def predict(
+    model: keras.Model, x: Any, labels: np.ndarray, batch_size: int
+) -> Any:
+    """Predict as `model.predict` does; an error if `x` is not in order."""
+    if is_arrays(x):
+        return model.predict(x, batch_size=batch_size, verbose=0)
+    batches = _Batches(x, labels)
+    with warnings.catch_warnings():
+        # Keras warns of every iterator that comes to an end.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        predictions = model.predict(iter(batches), verbose=0)
+    if not batches.in_order:
+        raise invalid(
+            "x",
+            x,
+            "samples in the order of `y`, the same in every epoch; their "
+            "labels differ from `y`. Pass a data set that does not shuffle, "
+            "and no augmentation that mixes samples",
+        )
+    if batches.count != len(labels):
+        more = "more" if batches.count > len(labels) else batches.count
+        raise invalid(
+            "x",
+            x,
+            f"as many samples as `y` has labels, {len(labels)}, in every "
+            f"epoch, and it gives {more}. Pass a data set that keeps the last "
+            "batch, is finite and can be read again",
+        )
+    return predictions
+
+
+class _Batches:
+    """The inputs of a data set, and whether its labels are in order.
+
+    A data set that shuffles gives no error in `predict`, only scores of other
+    samples.
+    """
+
+    def __init__(self, x: Any, labels: np.ndarray):
+        self.x = x
+        self.labels = labels
+        self.count = 0
+        self.in_order = True
+
+    def __iter__(self) -> Iterator[tuple[Any]]:
+        data = self.x
+        if isinstance(data, keras.utils.PyDataset):
+            data = map(data.__getitem__, range(data.num_batches))
+        for batch in data:
+            inputs, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            size = len(keras.tree.flatten(inputs)[0])
+            labels = self.labels[self.count : self.count + size]
+            self.count += size
+            if hasattr(y, "shape"):
+                y = ops.convert_to_numpy(y)[: len(labels)]
+                self.in_order &= _agrees(y, labels)
+            yield (inputs,)
+            # A data set that repeats would go on for ever.
+            if self.count > len(self.labels) or not self.in_order:
+                return
+
+
+def _agrees(y: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether integer or one-hot labels, or those with index, are these."""
+    if y.ndim == 1:
+        return np.array_equal(y, labels)
+    return y.ndim == 2 and (
+        np.array_equal(y[:, 0], labels)
+        or np.array_equal(y.argmax(axis=1), labels)
+    )

@@ -1,0 +1,299 @@
+"""A score for each training sample: how likely its label is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy._arguments import boolean, integer, invalid
+from keras_noisy._label_arrays import class_labels
+from keras_noisy.metrics._pictures import figure, pictures
+from keras_noisy.metrics._report import report_page
+from keras_noisy.metrics._scores import Scores, statistics
+from keras_noisy.metrics._training_set import (
+    check_length,
+    check_samples,
+    given_labels,
+    names_of_classes,
+    predict,
+)
+
+
+class LabelQuality(keras.callbacks.Callback):
+    """Finds the wrong labels of a training set, while a model trains on it.
+
+    For cleaning a data set, or for looking at what a model memorises: pass it
+    to `fit`, then ask for the `suspects` or write a `report` that a person
+    goes through in a browser. After each epoch it predicts the training
+    samples and updates four scores of each, all higher where the label is
+    more likely wrong:
+
+    - `"area_under_margin"`: minus the margin, averaged over the epochs. The
+      margin is the log-probability (or logit) of the given label minus the
+      largest one of the other classes.
+    - `"margin"`: minus the margin of the last epoch.
+    - `"loss"`: the cross-entropy of the given label in the last epoch, the
+      small-loss criterion.
+    - `"forgetting"`: how many times the given label was predicted after one
+      epoch and no longer after the next. Where it never was predicted, the
+      score is the number of epochs, which is more than any such count.
+
+    The scores tell most before the wrong labels are memorised, so train for a
+    few epochs or with a robust loss. They go on over several calls of `fit`;
+    take a new callback for a new model. Predictions are those of evaluation,
+    without augmentation and dropout, and one array of them, (N, num_classes),
+    is in memory at a time. On PyTorch they advance the random generator, as
+    validation does.
+
+    Args:
+        x: All training samples, as an array or anything else that
+            `model.predict` takes, such as a `tf.data.Dataset` or a
+            `keras.utils.PyDataset`, in the order of `y` in every epoch: not
+            shuffled. Where a data set gives labels too, they are compared
+            with `y`.
+        y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
+            `keras_noisy.losses.with_index`.
+        clean_labels: The true labels where they are known, of the same shape;
+            -1 for a sample of none of the classes. They put
+            `memorization_rate`, the share of wrongly labelled samples whose
+            wrong label is predicted, and `clean_accuracy`, the share of all
+            samples whose true label is predicted, into the logs of each epoch,
+            for `History` and the callbacks behind this one in the list, in
+            place of metrics of these names. Defaults to `None`.
+        class_names: The name of each class, for the picture and the report.
+            Defaults to `None`, the numbers.
+        batch_size: Samples that are predicted at once, where `x` is no data
+            set. Defaults to `256`.
+        from_logits: Whether the model returns logits. Defaults to `False`,
+            probabilities, of which those below 1e-38 count as 1e-38.
+        start_epoch: First epoch that counts, from 0. Defaults to `0`.
+        images: A picture of each sample, for the picture and the report:
+            arrays of shape (height, width) or (height, width, channels), or
+            paths of files. Defaults to `None`: `x`, if it is such an array.
+
+    Returns:
+        A callback for `model.fit(..., callbacks=[...])`.
+
+    Raises:
+        ValueError: If an argument is outside its range, if lengths differ, if
+            `x` shuffles, or if predictions are no probabilities.
+        RuntimeError: If scores are asked for before an epoch was seen.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.metrics import LabelQuality
+    >>> x = np.repeat(np.eye(3), 20, axis=0)
+    >>> y = np.repeat([0, 1, 2], 20)
+    >>> y[7] = 2  # a wrong label
+    >>> quality = LabelQuality(x, y)
+    >>> model = keras.Sequential([keras.layers.Dense(3, "softmax")])
+    >>> optimizer = keras.optimizers.SGD(1.0)
+    >>> model.compile(optimizer, "sparse_categorical_crossentropy")
+    >>> _ = model.fit(x, y, epochs=9, callbacks=[quality], verbose=0)
+    >>> quality.suspects(1)
+    array([7])
+
+    References:
+        - Pleiss et al., Identifying mislabeled data using the area under the
+          margin ranking, NeurIPS 2020, arXiv 2001.10528
+        - Toneva et al., An empirical study of example forgetting during deep
+          neural network learning, ICLR 2019, arXiv 1812.05159
+        - Han et al., Co-teaching: Robust training of deep neural networks
+          with extremely noisy labels, NeurIPS 2018, arXiv 1804.06872
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        clean_labels: Any = None,
+        class_names: Sequence[str] | None = None,
+        batch_size: int = 256,
+        from_logits: bool = False,
+        start_epoch: int = 0,
+        images: Any = None,
+    ):
+        super().__init__()
+        self.labels = class_labels("y", given_labels("y", y))
+        check_samples(x, len(self.labels))
+        if clean_labels is not None:
+            clean_labels = given_labels("clean_labels", clean_labels)
+            check_length("clean_labels", clean_labels, len(self.labels))
+        if images is not None:
+            check_length("images", images, len(self.labels))
+        elif hasattr(x, "shape") and len(x.shape) > 2:
+            images = x
+        self.x = x
+        self.images = images
+        self.clean_labels = clean_labels
+        self.class_names = names_of_classes(class_names, self.labels)
+        self.batch_size = integer("batch_size", batch_size, 1)
+        self.from_logits = boolean("from_logits", from_logits)
+        self.start_epoch = integer("start_epoch", start_epoch, 0)
+        self._scores = Scores(len(self.labels))
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Predict the training samples, update scores and logs."""
+        if epoch < self.start_epoch and self.clean_labels is None:
+            return
+        predictions = predict(self.model, self.x, self.labels, self.batch_size)
+        last = statistics(predictions, self.labels, self.from_logits)
+        num_classes = predictions.shape[1]
+        if self.class_names is None:
+            self.class_names = [str(label) for label in range(num_classes)]
+        if len(self.class_names) != num_classes:
+            raise invalid(
+                "class_names",
+                self.class_names,
+                f"{num_classes} names, as the model has that many outputs",
+            )
+        if logs is not None and self.clean_labels is not None:
+            wrong = self.labels != self.clean_labels
+            memorized = (last.predicted == self.labels)[wrong]
+            rate = memorized.sum() / max(1, len(memorized))
+            logs["memorization_rate"] = float(rate)
+            clean = last.predicted == self.clean_labels
+            logs["clean_accuracy"] = float(clean.mean())
+        if epoch >= self.start_epoch:
+            self._scores.update(last, self.labels)
+
+    def scores(self, score: str = "area_under_margin") -> np.ndarray:
+        """The score of each sample, higher where its label is likelier wrong.
+
+        Args:
+            score: `"area_under_margin"`, `"margin"`, `"loss"` or
+                `"forgetting"`. Defaults to `"area_under_margin"`.
+
+        Returns:
+            A float64 array of shape `(N,)`.
+        """
+        if self._scores.epochs == 0:
+            raise RuntimeError(
+                "LabelQuality has seen no epoch yet. Pass it to "
+                "`model.fit(..., callbacks=[quality])`; epochs count from "
+                f"`start_epoch={self.start_epoch}` on"
+            )
+        return self._scores.of(score)
+
+    def suspects(
+        self,
+        n: int,
+        score: str = "area_under_margin",
+        label: int | None = None,
+    ) -> np.ndarray:
+        """The samples whose labels are most likely wrong, the worst first.
+
+        Ties are in the order of the area under the margin.
+
+        Args:
+            n: How many, at most.
+            score: See `scores`. Defaults to `"area_under_margin"`.
+            label: Only samples that were given this label. Defaults to
+                `None`, all.
+
+        Returns:
+            Indices, an int64 array of shape `(n,)`.
+        """
+        n = integer("n", n, 1)
+        keys = [self.scores(of) for of in ("loss", "area_under_margin", score)]
+        order = np.lexsort([-key for key in keys])
+        if label is not None:
+            order = order[self.labels[order] == integer("label", label)]
+            if len(order) == 0:
+                raise invalid("label", label, "a label that `y` has")
+        return order[:n]
+
+    def precision_recall(
+        self, n: int | None = None, score: str = "area_under_margin"
+    ) -> tuple[float, float]:
+        """How well the suspects meet the wrong labels, against the clean ones.
+
+        Args:
+            n: Number of suspects. Defaults to `None`, the number of labels
+                that are wrong, where precision and recall are the same.
+            score: See `scores`. Defaults to `"area_under_margin"`.
+
+        Returns:
+            The share of wrong labels among the suspects, and the share of
+            suspects among the wrong labels.
+        """
+        if self.clean_labels is None:
+            raise ValueError(
+                "Precision and recall need the true labels: build "
+                "LabelQuality with `clean_labels`"
+            )
+        wrong = self.labels != self.clean_labels
+        if not wrong.any():
+            raise ValueError(
+                "Precision and recall need a wrong label, but `y` is equal to "
+                "`clean_labels`"
+            )
+        hits = wrong[self.suspects(wrong.sum() if n is None else n, score)]
+        return float(hits.mean()), float(hits.sum() / wrong.sum())
+
+    def plot(
+        self,
+        n: int = 24,
+        score: str = "area_under_margin",
+        label: int | None = None,
+    ) -> Any:
+        """Plot the samples whose labels are most likely wrong.
+
+        Needs matplotlib: `pip install "keras-noisy[plot]"`.
+
+        Args:
+            n: How many, at most. Defaults to `24`.
+            score: See `scores`. Defaults to `"area_under_margin"`.
+            label: Only samples that were given this label. Defaults to
+                `None`, all.
+
+        Returns:
+            A `matplotlib.figure.Figure`; call its `savefig`.
+        """
+        suspects = self.suspects(n, score, label)
+        predicted = self._scores.last.predicted
+        titles = [
+            f"given {self.class_names[self.labels[i]]}\n"
+            f"predicted {self.class_names[predicted[i]]}"
+            for i in suspects
+        ]
+        return figure(pictures(self.images, suspects), titles)
+
+    def report(
+        self,
+        path: str | os.PathLike,
+        n: int = 500,
+        score: str = "area_under_margin",
+        title: str = "Label quality",
+    ) -> Path:
+        """Write a page on which a person goes through the suspects.
+
+        One HTML file that a browser opens without a network: the pictures
+        with given and predicted label and scores, to filter and to sort, a
+        decision to keep or to drop each sample, and the indices of the kept
+        and the dropped ones to download as CSV. Needs Pillow:
+        `pip install "keras-noisy[plot]"`.
+
+        Args:
+            path: The file to write.
+            n: How many suspects to show, at most. Defaults to `500`.
+            score: See `scores`. Defaults to `"area_under_margin"`.
+            title: The title of the page. Defaults to `"Label quality"`.
+
+        Returns:
+            The path.
+        """
+        path = Path(path)
+        path.write_text(report_page(self, n, score, title), encoding="utf-8")
+        return path

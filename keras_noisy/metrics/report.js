@@ -1,0 +1,295 @@
+"use strict";
+const $ = (id) => document.getElementById(id);
+const content = JSON.parse($("content").textContent);
+const { names, given, predicted } = content;
+const words = (name) => name.replaceAll("_", " ");
+const whole = (number) => number.toLocaleString("en");
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}\u00a0%`;
+
+function make(parent, tag, attributes = {}, text = "") {
+  const space = tag === "svg" || parent instanceof SVGElement;
+  const element = space
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
+  for (const name in attributes) element.setAttribute(name, attributes[name]);
+  element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+// What is decided: the index of a sample to "keep" or "drop".
+let decisions = new Map();
+const earlier = [];
+const key = `keras-noisy ${content.key}`;
+
+function load() {
+  try {
+    decisions = new Map(JSON.parse(localStorage.getItem(key) ?? "[]"));
+    $("storage").textContent =
+      "This browser remembers the decisions for these labels.";
+  } catch {
+    warn();
+  }
+}
+
+function warn() {
+  $("storage").textContent =
+    "This browser does not remember the decisions: download them in time.";
+}
+
+function change(indices, decision) {
+  earlier.push(new Map(decisions));
+  for (const index of indices) decisions.set(index, decision);
+  store();
+}
+
+function store() {
+  try {
+    localStorage.setItem(key, JSON.stringify([...decisions]));
+  } catch {
+    warn();
+  }
+  cards.forEach(paint);
+  count();
+}
+
+// One card for each suspect.
+const cards = content.cards.map((sample) => {
+  const { index } = sample;
+  const labels = [names[given[index]], names[predicted[index]]];
+  const element = make($("cards"), "div", {
+    class: "card", tabindex: -1, role: "group", "data-index": index,
+    "aria-label": `Sample ${index}, given ${labels[0]}, predicted ${labels[1]}`,
+  });
+  make(element, "img", {
+    src: sample.image, alt: `Sample ${index}`, loading: "lazy",
+  });
+  const line = (name, value, rest = "") => {
+    const p = make(element, "p", {}, `${name} `);
+    make(p, "b", {}, value);
+    p.append(rest);
+    return p;
+  };
+  line("given", labels[0]);
+  line("predicted", labels[1], ` ${percent(sample.probability, 0)}`);
+  if ("clean" in sample) {
+    const p = line("clean", sample.clean);
+    p.className = sample.wrong ? "clean wrong" : "clean";
+    if (sample.wrong) p.append(", the given label is wrong");
+  }
+  const score = make(element, "p", { class: "soft" });
+  const row = make(element, "div", { class: "row" });
+  const buttons = ["keep", "drop"].map((decision) => {
+    const button = make(row, "button", {
+      class: decision, tabindex: -1, "aria-keyshortcuts": decision[0],
+    }, decision === "keep" ? "Keep" : "Drop");
+    button.addEventListener("click", () => change([index], decision));
+    return button;
+  });
+  element.addEventListener("focusin", () => select(card));
+  const card = { ...sample, element, score, buttons };
+  return card;
+});
+let order = cards;
+
+function paint(card) {
+  const decision = decisions.get(card.index) ?? "";
+  card.element.dataset.decision = decision;
+  for (const button of card.buttons) {
+    button.setAttribute("aria-pressed", button.className === decision);
+  }
+}
+
+// Only one card is in the tab order; arrows move from there.
+function select(card) {
+  for (const other of cards) other.element.tabIndex = other === card ? 0 : -1;
+}
+
+const shown = () => order.filter((card) => !card.element.hidden);
+
+function count() {
+  const visible = shown();
+  const values = [...decisions.values()];
+  const dropped = values.filter((value) => value === "drop").length;
+  const here = cards.filter((card) => decisions.has(card.index)).length;
+  const elsewhere = values.length - here;
+  $("status").textContent =
+    `${whole(visible.length)} of ${whole(cards.length)} shown. ` +
+    `Dropped ${whole(dropped)}, kept ${whole(values.length - dropped)}, ` +
+    `undecided ${whole(cards.length - here)}.` +
+    (elsewhere ? ` Of these decisions ${whole(elsewhere)} come from an ` +
+      "earlier report of the same labels and are not on this page." : "");
+  $("undo").disabled = earlier.length === 0;
+  $("clear").disabled = decisions.size === 0;
+  $("drop-shown").disabled = $("keep-shown").disabled = visible.length === 0;
+}
+
+function filter() {
+  const fits = (id, label) => $(id).value === "" || +$(id).value === label;
+  for (const { index, element } of cards) {
+    element.hidden =
+      !fits("given", given[index]) || !fits("predicted", predicted[index]);
+  }
+  select(shown()[0]);
+  count();
+}
+
+function sort() {
+  const by = $("sort").value;
+  // The page is in the order of its own score, ties included.
+  order = by === content.score
+    ? cards : cards.toSorted((a, b) => b.scores[by] - a.scores[by]);
+  for (const card of order) {
+    const value = card.scores[by];
+    const short = Number.isInteger(value) ? value : value.toFixed(3);
+    card.score.textContent = `#${card.index}, score ${short}`;
+  }
+  $("cards").append(...order.map((card) => card.element));
+  select(shown()[0]);
+}
+
+function options(id, labels) {
+  const counts = new Map();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  make($(id), "option", { value: "" }, "all");
+  const found = [...counts.keys()].sort((a, b) => a - b);
+  for (const label of found) {
+    const text = `${names[label]} (${counts.get(label)})`;
+    make($(id), "option", { value: label }, text);
+  }
+  $(id).addEventListener("change", filter);
+}
+
+function move(card, step) {
+  const visible = shown();
+  const next = visible[visible.indexOf(card) + step];
+  next?.element.focus();
+}
+
+function columns() {
+  const tops = shown().map((card) => card.element.offsetTop);
+  return tops.filter((top) => top === tops[0]).length;
+}
+
+function undo() {
+  if (earlier.length === 0) return;
+  decisions = earlier.pop();
+  store();
+}
+
+document.addEventListener("keydown", (event) => {
+  const elsewhere = event.target.closest("select, input");
+  if (elsewhere || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "u") return undo();
+  const element = event.target.closest(".card");
+  const card = cards.find((card) => card.element === element);
+  if (!card) {
+    if (event.key === "ArrowRight") shown()[0]?.element.focus();
+    return;
+  }
+  const steps = { ArrowLeft: -1, ArrowRight: 1 };
+  const rows = { ArrowUp: -1, ArrowDown: 1 };
+  if (event.key in steps) move(card, steps[event.key]);
+  else if (event.key in rows) move(card, rows[event.key] * columns());
+  else if (event.key === "k" || event.key === "d") {
+    change([card.index], event.key === "k" ? "keep" : "drop");
+    move(card, 1);
+  } else return;
+  event.preventDefault();
+});
+
+function download(name, isDropped) {
+  const quote = (text) =>
+    /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const lines = ["index,given_label,predicted_label,score"];
+  given.forEach((label, i) => {
+    if ((decisions.get(i) === "drop") !== isDropped) return;
+    const labels = [names[label], names[predicted[i]]].map(quote);
+    lines.push([i, ...labels, content.values[i]].join(","));
+  });
+  const blob = new Blob([lines.join("\n") + "\n"], { type: "text/csv" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+function finding({ wrong, shown, scores }) {
+  const section = $("finding");
+  section.hidden = false;
+  make(section, "h2", {}, "Finding the wrong labels");
+  if (wrong === 0) {
+    make(section, "p", {}, "Every given label is equal to its clean label.");
+    return;
+  }
+  const share = percent(wrong / given.length);
+  make(section, "p", {},
+    `${whole(wrong)} labels (${share}) differ from the clean ones. Among as ` +
+    "many suspects precision and recall are the same.");
+  const table = make(make(section, "div", { class: "wide" }), "table");
+  const head = make(make(table, "thead"), "tr");
+  for (const text of [
+    "score", `precision and recall at ${whole(wrong)}`,
+    `precision at ${whole(shown)}`, `recall at ${whole(shown)}`,
+  ]) make(head, "th", { scope: "col" }, text);
+  const body = make(table, "tbody");
+  const dashes = ["none", "7 3", "2 2", "9 3 2 3"];
+  const figure = make(section, "figure");
+  const chart = make(figure, "svg", {
+    viewBox: "0 0 260 160", width: 260, height: 160, role: "img",
+    "aria-label": "Precision over recall for each score, as in the table",
+  });
+  make(chart, "path", { class: "frame", d: "M40 5V125H250" });
+  for (const [x, y, text, anchor] of [
+    [36, 12, "1", "end"], [36, 128, "0", "end"], [40, 140, "0", "middle"],
+    [250, 140, "1", "end"], [145, 154, "recall", "middle"],
+  ]) make(chart, "text", { x, y, "text-anchor": anchor }, text);
+  const upright = { transform: "translate(14 65) rotate(-90)" };
+  make(chart, "text", { ...upright, "text-anchor": "middle" }, "precision");
+  scores.forEach((of, i) => {
+    const row = make(body, "tr");
+    const name = make(row, "th", { scope: "row" });
+    const stroke = { "stroke-dasharray": dashes[i] };
+    const sample = make(name, "svg", { width: 36, height: 8, "aria-hidden": true });
+    make(sample, "path", { d: "M0 5H30", ...stroke });
+    name.append(words(of.score));
+    for (const value of [of.at_wrong, of.precision, of.recall]) {
+      make(row, "td", {}, percent(value));
+    }
+    const points = of.curve.map(([x, y]) => `${40 + 210 * x} ${125 - 120 * y}`);
+    make(chart, "path", { d: `M${points.join("L")}`, ...stroke });
+  });
+}
+
+document.title = $("title").textContent = content.title;
+$("score").textContent = words(content.score);
+$("numbers").textContent =
+  `${whole(given.length)} samples, ${whole(names.length)} classes, ` +
+  `${whole(content.epochs)} ${content.epochs === 1 ? "epoch" : "epochs"}. ` +
+  `Below are the ${whole(cards.length)} worst by ${words(content.score)}.`;
+if (content.finding) finding(content.finding);
+$("cards").classList.toggle("crisp", content.crisp);
+$("clean-choice").hidden = content.finding === null;
+$("clean").addEventListener("change", () =>
+  $("cards").classList.toggle("show-clean", $("clean").checked));
+options("given", cards.map((card) => given[card.index]));
+options("predicted", cards.map((card) => predicted[card.index]));
+for (const name in cards[0].scores) make($("sort"), "option", { value: name }, words(name));
+$("sort").value = content.score;
+$("sort").addEventListener("change", sort);
+const allShown = () => shown().map((card) => card.index);
+$("drop-shown").addEventListener("click", () => change(allShown(), "drop"));
+$("keep-shown").addEventListener("click", () => change(allShown(), "keep"));
+$("undo").addEventListener("click", undo);
+$("clear").addEventListener("click", () => {
+  earlier.push(decisions);
+  decisions = new Map();
+  store();
+});
+$("dropped").addEventListener("click", () => download("dropped.csv", true));
+$("kept").addEventListener("click", () => download("kept.csv", false));
+load();
+sort();
+cards.forEach(paint);
+filter();

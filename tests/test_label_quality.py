@@ -1,0 +1,565 @@
+"""LabelQuality: its scores, what it takes, and whether it finds the noise."""
+
+import csv
+import functools
+import math
+import sys
+
+import keras
+import numpy as np
+import pytest
+import real_data
+
+from keras_noisy.losses import ELR, with_index
+from keras_noisy.metrics import LabelQuality
+
+SCORES = ("area_under_margin", "margin", "loss", "forgetting")
+
+#: Predictions of four samples, labelled 0, 0, 1 and 2, after four epochs.
+EPOCHS = np.array(
+    [
+        [[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]],
+        [[0.2, 0.7, 0.1], [0.2, 0.5, 0.3], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]],
+        [[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]],
+        [[0.1, 0.6, 0.3], [0.1, 0.1, 0.8], [0.6, 0.3, 0.1], [0.2, 0.1, 0.7]],
+    ]
+)
+LABELS = np.array([0, 0, 1, 2])
+
+
+def shown(epochs, labels, first_epoch=0, **arguments):
+    """A callback that saw these predictions, and the logs of each epoch."""
+    x = np.zeros(np.shape(epochs)[1:], "float32")
+    quality = LabelQuality(x, labels, **arguments)
+    quality.set_model(identity(x.shape[1:]))
+    history = []
+    for epoch, predictions in enumerate(epochs, first_epoch):
+        x[:] = predictions
+        history.append({})
+        quality.on_epoch_end(epoch, history[-1])
+    return quality, history
+
+
+@functools.cache
+def identity(shape, dtype="float32"):
+    """A model that predicts its input."""
+    layer = keras.layers.Identity(dtype=dtype)
+    return keras.Sequential([keras.Input(shape, dtype=dtype), layer])
+
+
+def blobs(count=300, wrong=0.2, seed=0):
+    """Three classes far apart, of which some labels are wrong."""
+    rng = np.random.default_rng(seed)
+    clean = rng.integers(3, size=count)
+    x = rng.normal(size=(count, 4)) / 6 + np.eye(3, 4)[clean]
+    labels = np.where(rng.random(count) < wrong, (clean + 1) % 3, clean)
+    return x.astype("float32"), labels, clean
+
+
+def classifier():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.layers.BatchNormalization(momentum=0.5),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.SGD(0.1), loss, metrics=["accuracy"])
+    return model
+
+
+def fit(model, x, y, callbacks, epochs=3, batch_size=10):
+    """The history of a training."""
+    return model.fit(
+        x,
+        y,
+        batch_size,
+        epochs,
+        verbose=0,
+        callbacks=callbacks,
+        # On PyTorch the order is drawn from a generator that `predict` uses.
+        shuffle=False,
+    ).history
+
+
+def test_scores_are_their_formulas():
+    quality, _ = shown(EPOCHS, LABELS)
+    last = [math.log(6), math.log(8), math.log(2), -math.log(7 / 2)]
+    assert quality.scores("margin") == pytest.approx(last, rel=1e-5)
+    loss = [-math.log(p) for p in (0.1, 0.1, 0.3, 0.7)]
+    assert quality.scores("loss") == pytest.approx(loss, rel=1e-5)
+    first = (math.log(7 / 2) - math.log(7 / 2) + math.log(2) - math.log(6)) / 4
+    mean = quality.scores("area_under_margin")
+    assert mean == pytest.approx(
+        [
+            -first,
+            (math.log(6) + math.log(5 / 2) + math.log(2) + math.log(8)) / 4,
+            (-math.log(7 / 2) * 2 + math.log(2) * 2) / 4,
+            (-math.log(8) * 3 - math.log(7 / 2)) / 4,
+        ],
+        rel=1e-5,
+    )
+    assert np.array_equal(quality.scores(), mean)
+    # Twice forgotten, never learned in four epochs, once, never forgotten.
+    assert quality.scores("forgetting").tolist() == [2, 4, 1, 0]
+    assert quality.suspects(4).tolist() == [1, 0, 2, 3]
+    assert quality.suspects(2, score="forgetting").tolist() == [1, 0]
+
+
+def test_logits_give_the_scores_of_their_probabilities():
+    offset = np.random.default_rng(0).normal(size=(4, 4, 1)) * 50
+    logits = np.log(EPOCHS) + offset
+    quality, _ = shown(logits, LABELS, from_logits=True)
+    expected, _ = shown(EPOCHS, LABELS)
+    for score in SCORES:
+        assert quality.scores(score) == pytest.approx(
+            expected.scores(score), rel=1e-4, abs=1e-4
+        )
+
+
+def test_scores_are_copies():
+    quality, _ = shown(EPOCHS, LABELS)
+    for score in SCORES:
+        quality.scores(score)[:] = np.nan
+        assert np.all(np.isfinite(quality.scores(score)))
+
+
+def test_ties_are_broken_by_the_area_under_the_margin():
+    # None is ever predicted as labelled: all have the same forgetting score.
+    doubts = np.array([0.55, 0.95, 0.65, 0.85, 0.75])
+    epoch = np.stack([1 - doubts, doubts], axis=1)
+    quality, _ = shown([epoch, epoch], np.zeros(5, int))
+    assert quality.scores("forgetting").tolist() == [2] * 5
+    assert quality.suspects(5, "forgetting").tolist() == [1, 3, 4, 2, 0]
+
+
+def test_probabilities_of_zero_and_one_can_be_sorted():
+    epoch = [[0, 1, 0], [1, 0, 0], [0.5, 0.5, 0], [0, 0, 1]]
+    quality, _ = shown([epoch, epoch], np.zeros(4, int))
+    for score in SCORES:
+        assert np.all(np.isfinite(quality.scores(score)))
+    assert quality.suspects(4)[-2:].tolist() == [2, 1]
+    # Logits have no such limit.
+    epoch = [[0, 400, 0], [0, 500, 0]]
+    quality, _ = shown([epoch], [0, 0], from_logits=True)
+    assert quality.scores("margin").tolist() == [400, 500]
+    assert quality.suspects(2).tolist() == [1, 0]
+
+
+def test_start_epoch_leaves_out_earlier_epochs_of_the_scores_alone():
+    quality, history = shown(EPOCHS, LABELS, start_epoch=2, clean_labels=LABELS)
+    expected, _ = shown(EPOCHS[2:], LABELS)
+    for score in SCORES:
+        assert np.array_equal(quality.scores(score), expected.scores(score))
+    assert [set(logs) for logs in history] == [
+        {"memorization_rate", "clean_accuracy"}
+    ] * 4
+    quality, _ = shown(EPOCHS, LABELS, start_epoch=2, first_epoch=2)
+    assert np.array_equal(quality.scores(), shown(EPOCHS, LABELS)[0].scores())
+
+
+def test_rates_are_those_of_the_clean_labels():
+    clean = [0, 1, 0, -1]
+    _, history = shown(EPOCHS, LABELS, clean_labels=clean)
+    rates = [logs["memorization_rate"] for logs in history]
+    # Wrong labels: 0, 1 and 2 of the samples 1, 2 and 3.
+    assert rates == pytest.approx([2 / 3, 2 / 3, 1 / 3, 1 / 3])
+    accuracy = [logs["clean_accuracy"] for logs in history]
+    assert accuracy == [2 / 4, 1 / 4, 3 / 4, 1 / 4]
+    assert all(type(v) is float for logs in history for v in logs.values())
+    _, history = shown(EPOCHS, LABELS, clean_labels=LABELS)
+    assert {logs["memorization_rate"] for logs in history} == {0.0}
+
+
+def test_precision_and_recall_are_those_of_the_suspects():
+    quality, _ = shown(EPOCHS, LABELS, clean_labels=[0, 1, 0, 2])
+    assert quality.precision_recall() == (0.5, 0.5)  # suspects 1 and 0
+    assert quality.precision_recall(1) == (1, 0.5)
+    assert quality.precision_recall(3, "loss") == (2 / 3, 1)
+
+
+def test_suspects_of_one_label():
+    quality, _ = shown(EPOCHS, LABELS)
+    assert quality.suspects(10, label=0).tolist() == [1, 0]
+    assert quality.suspects(1, label=2).tolist() == [3]
+    with pytest.raises(ValueError, match="a label that `y` has"):
+        quality.suspects(1, label=7)
+
+
+def test_finds_wrong_labels_and_leaves_the_training_as_it_is(tmp_path):
+    x, labels, clean = blobs()
+    alone = classifier()
+    fit(alone, x, labels, [], epochs=5)
+
+    quality = LabelQuality(x, labels, clean)
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    keep = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.keras",
+        "clean_accuracy",
+        mode="max",
+        save_best_only=True,
+    )
+    model = classifier()
+    history = fit(model, x, labels, [quality, logger, keep], epochs=5)
+    for ours, theirs in zip(
+        model.get_weights(), alone.get_weights(), strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+    for score in ("area_under_margin", "margin", "loss"):
+        assert quality.precision_recall(score=score)[0] > 0.85
+    assert len(history["clean_accuracy"]) == len(history["loss"]) == 5
+    assert history["clean_accuracy"][-1] > 0.9
+    assert history["memorization_rate"][-1] < 0.2
+    assert (tmp_path / "best.keras").exists()
+    with (tmp_path / "log.csv").open(newline="") as file:
+        row = list(csv.DictReader(file))[-1]
+    assert float(row["clean_accuracy"]) == history["clean_accuracy"][-1]
+
+
+def test_scores_are_those_of_evaluation_and_go_on_over_several_fits():
+    x, labels, _ = blobs()
+    quality, margins = LabelQuality(x, labels, batch_size=70), []
+    model, index = classifier(), np.arange(len(x))
+    for _ in range(2):
+        fit(model, x, labels, [quality], epochs=1)
+        p = model.predict(x, verbose=0).astype("float64")
+        given = np.log(p[index, labels])
+        p[index, labels] = 0
+        margins.append(given - np.log(p.max(axis=1)))
+    expected = -np.mean(margins, axis=0)
+    assert quality.scores() == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_works_with_the_labels_and_the_memory_of_elr():
+    x, labels, clean = blobs()
+    elr = ELR(num_samples=len(x))
+    inputs = keras.Input((4,))
+    outputs = keras.layers.Dense(3, activation="softmax")(inputs)
+    model = keras.Model(inputs, elr.memory(outputs))
+    model.compile(keras.optimizers.SGD(0.3), elr)
+    quality = LabelQuality(x, with_index(labels), clean)
+    fit(model, x, with_index(labels), [quality], epochs=5)
+    assert quality.precision_recall()[0] > 0.85
+
+
+def test_takes_several_inputs():
+    x, labels, clean = blobs()
+    sides = ("left", "right")
+    inputs = {side: keras.Input((2,), name=side) for side in sides}
+    joined = keras.layers.Concatenate()([inputs["left"], inputs["right"]])
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(joined))
+    model.compile(keras.optimizers.SGD(0.3), "sparse_categorical_crossentropy")
+    parts = {"left": x[:, :2], "right": x[:, 2:]}
+    quality = LabelQuality(parts, labels, clean)
+    fit(model, parts, labels, [quality], epochs=5)
+    assert quality.precision_recall()[0] > 0.85
+    with pytest.raises(ValueError, match="`images`"):
+        quality.plot(1)
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of 32 in order, or shuffled anew after each epoch."""
+
+    def __init__(self, x, y, shuffle=False):
+        super().__init__()
+        self.x, self.y, self.shuffle = x, y, shuffle
+        self.order = np.arange(len(x))
+
+    def __len__(self):
+        return -(-len(self.x) // 32)
+
+    def __getitem__(self, i):
+        part = self.order[32 * i : 32 * (i + 1)]
+        return self.x[part], self.y[part]
+
+    def on_epoch_end(self):
+        if self.shuffle:
+            self.order = np.random.default_rng(0).permutation(len(self.x))
+
+
+def tensorflow_batches(x, y):
+    tf = pytest.importorskip("tensorflow", reason="tf.data needs TensorFlow")
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
+
+
+def torch_batches(x, y):
+    data = pytest.importorskip("torch.utils.data", reason="needs PyTorch")
+    pairs = list(zip(x, y, strict=True))
+    return data.DataLoader(pairs, batch_size=32)
+
+
+def probabilities(count=100):
+    """Predictions of a data set, and labels that often contradict them."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(3), count).astype("float32")
+    return p, rng.integers(3, size=count)
+
+
+def seen(x, labels, epochs=1, dtype="float32"):
+    """A callback of a model that predicts what it is given."""
+    quality = LabelQuality(x, labels)
+    quality.set_model(identity((3,), dtype))
+    for epoch in range(epochs):
+        quality.on_epoch_end(epoch)
+    return quality
+
+
+@pytest.mark.parametrize("make", [Batches, tensorflow_batches, torch_batches])
+@pytest.mark.parametrize("kind", ["integers", "one-hot", "with index"])
+def test_a_data_set_gives_the_scores_of_its_arrays(make, kind):
+    p, labels = probabilities()
+    y = {
+        "integers": labels,
+        "one-hot": np.eye(3, dtype="float32")[labels],
+        "with index": with_index(labels),
+    }[kind]
+    quality, arrays = seen(make(p, y), labels, 2), seen(p, labels, 2)
+    for score in SCORES:
+        assert np.array_equal(quality.scores(score), arrays.scores(score))
+
+
+def test_a_data_set_without_labels_is_taken_in_its_order():
+    p, labels = probabilities()
+    dataset = tensorflow_batches(p, labels).map(lambda x, y: x)
+    scores = seen(dataset, labels).scores()
+    assert np.array_equal(scores, seen(p, labels).scores())
+
+
+def test_a_data_set_that_shuffles_is_an_error():
+    x, labels, _ = blobs()
+    batches = Batches(x, labels, shuffle=True)
+    quality = LabelQuality(batches, labels)
+    model = classifier()
+    # In order until `fit` calls its `on_epoch_end`.
+    with pytest.raises(ValueError, match="in the order of `y`"):
+        model.fit(batches, epochs=3, verbose=0, callbacks=[quality])
+    dataset = tensorflow_batches(x, labels).unbatch().shuffle(300).batch(32)
+    quality = LabelQuality(dataset, labels)
+    quality.set_model(model)
+    with pytest.raises(ValueError, match="does not shuffle"):
+        quality.on_epoch_end(0)
+
+
+def test_a_data_set_of_another_length_is_an_error():
+    p, labels = probabilities()
+    dataset = tensorflow_batches(p, labels)
+    with pytest.raises(ValueError, match=r"100, in every epoch.* gives 64"):
+        seen(dataset.take(2), labels)
+    with pytest.raises(ValueError, match="gives more"):
+        seen(dataset.repeat(), labels)
+
+
+X = np.zeros((4, 2, 2), "float32")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y": np.eye(3)}, r"`y`.*np\.argmax"),
+        ({"y": [[0, 1], [1, 0], [0, 1], [1, 0]]}, r"`y`.*np\.argmax"),
+        ({"y": [0.5, 1, 0, 1]}, r"`y`.*whole numbers"),
+        ({"y": [-1, 0, 0, 1]}, r"`y`.*labels of at least 0"),
+        ({"y": ["cat", "dog", "cat", "dog"]}, r"`y`.*whole numbers"),
+        ({"y": [float("nan"), 0, 0, 1]}, r"`y`.*whole numbers"),
+        ({"y": []}, r"`y`.*at least one label"),
+        ({"y": [0, 1, 2]}, r"`x`.*one entry for each label of `y`, 3, not 4"),
+        ({"x": [X, X[:3]]}, r"`x`.*not 3"),
+        ({"x": [[0.0], [1.0]]}, r"`x`.*arrays, or a data set"),
+        ({"x": iter([])}, r"`x`.*arrays, or a data set"),
+        ({"clean_labels": [0, 1, 2]}, r"`clean_labels`.*not 3"),
+        ({"clean_labels": [0, 1, 2, 0.5]}, r"`clean_labels`.*whole numbers"),
+        ({"images": X[:2]}, r"`images`.*not 2"),
+        ({"class_names": ["a", "b"]}, r"`class_names`.*a name for each class"),
+        ({"batch_size": 0}, r"`batch_size`.*>= 1"),
+        ({"from_logits": 1}, r"`from_logits`.*True or False"),
+        ({"start_epoch": -1}, r"`start_epoch`.*>= 0"),
+    ],
+)
+def test_bad_arguments_are_errors(arguments, message):
+    with pytest.raises(ValueError, match=r"Invalid value for arg.*" + message):
+        LabelQuality(**{"x": X, "y": LABELS, **arguments})
+
+
+def test_labels_of_every_form_are_the_same():
+    forms = (
+        LABELS.tolist(),
+        LABELS[:, None].astype("uint8"),
+        LABELS.astype("float32"),
+        with_index(LABELS),
+        keras.ops.convert_to_tensor(LABELS),
+    )
+    for labels in forms:
+        assert np.array_equal(LabelQuality(X, labels).labels, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "arguments", "message"),
+    [
+        (np.log(EPOCHS[0]), {}, r"`from_logits=True`.*softmax"),
+        (3 * EPOCHS[0], {}, r"`from_logits=True`"),
+        (EPOCHS[0], {"from_logits": True}, r"pass `from_logits=False`"),
+        (np.full((4, 3), np.nan), {}, "training has diverged"),
+        (EPOCHS[0][:, :2] / 0.5, {}, r"labels in \[0, 2\).*a label 2"),
+        (EPOCHS[0][:, :1], {}, r"at least two classes.*\(4, 1\)"),
+        (np.stack([EPOCHS[0]] * 2, 1), {}, r"one output.*\(4, 2, 3\)"),
+        (EPOCHS[0], {"class_names": "abcd"}, r"`class_names`.*3 names"),
+    ],
+)
+def test_predictions_that_do_not_fit_are_errors(epoch, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        shown([epoch], LABELS, **arguments)
+
+
+def test_half_precision_probabilities_are_probabilities():
+    p, labels = probabilities()
+    expected = seen(p, labels).scores()
+    for dtype in ("float16", "bfloat16"):
+        scores = seen(p, labels, dtype=dtype).scores()
+        assert scores == pytest.approx(expected, abs=0.05)
+
+
+def test_before_any_epoch_everything_says_to_pass_it_to_fit(tmp_path):
+    quality = LabelQuality(X, LABELS, LABELS[::-1], start_epoch=2)
+    for ask in (
+        quality.scores,
+        lambda: quality.suspects(3),
+        quality.precision_recall,
+        quality.plot,
+        lambda: quality.report(tmp_path / "report.html"),
+    ):
+        with pytest.raises(RuntimeError, match=r"fit\(.*callbacks=.*=2"):
+            ask()
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_questions_are_errors():
+    quality, _ = shown(EPOCHS, LABELS)
+    with pytest.raises(ValueError, match=r"`score`.*'area_under_margin'"):
+        quality.scores("confidence")
+    for n in (0, 1.5, True):
+        with pytest.raises(ValueError, match="`n`"):
+            quality.suspects(n)
+    with pytest.raises(ValueError, match="build LabelQuality with `clean"):
+        quality.precision_recall()
+    quality, _ = shown(EPOCHS, LABELS, clean_labels=LABELS)
+    with pytest.raises(ValueError, match="need a wrong label"):
+        quality.precision_recall()
+
+
+def test_plot_shows_the_worst_images_with_their_labels():
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
+    images = np.random.default_rng(0).integers(
+        0, 256, (4, 5, 6, 3), dtype="uint8"
+    )
+    names = ["a cat", "$ dollar", "<c>"]
+    quality, _ = shown(EPOCHS, LABELS, images=images, class_names=names)
+    figure = quality.plot(3)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "given a cat\npredicted <c>",
+        "given a cat\npredicted $ dollar",
+        "given $ dollar\npredicted a cat",
+    ]
+    drawn = [axes.images[0].get_array() for axes in figure.axes]
+    assert np.array_equal(drawn, images[[1, 0, 2]])
+    figure.canvas.draw()
+    assert len(quality.plot(9, label=0).axes) == 2
+
+
+def test_images_of_every_form_are_shown_as_they_are(tmp_path):
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
+    image = pytest.importorskip("PIL.Image", reason="files need Pillow")
+    colour = np.random.default_rng(0).integers(
+        0, 256, (4, 6, 5, 3), dtype="uint8"
+    )
+    colour[:, 0, 0], colour[:, 0, 1] = 0, 255
+    grey = colour[..., 0]
+    files = [tmp_path / f"{i}.png" for i in range(4)]
+    for file, pixels in zip(files, colour, strict=True):
+        image.fromarray(pixels).save(file)
+    quality, _ = shown(EPOCHS, LABELS)
+    sizes = [colour[0], colour[1, :4], colour[2], colour[3, :, :3]]
+    for images, expected in (
+        (colour, colour),
+        (colour.astype("float32"), colour),
+        ((colour / 255).astype("float32"), colour),
+        ((colour / 127.5 - 1).astype("float32"), colour),
+        (np.moveaxis(colour, -1, 1), colour),
+        (keras.ops.convert_to_tensor(colour), colour),
+        (files, colour),
+        (list(map(str, files)), colour),
+        (grey, grey),
+        (grey[..., None], grey),
+        (grey > 127, np.where(grey > 127, 255, 0)),
+        (sizes, sizes),
+    ):
+        quality.images = images
+        for i, axes in zip([1, 0, 2, 3], quality.plot(4).axes, strict=True):
+            drawn = axes.images[0].get_array()
+            assert np.array_equal(drawn, expected[i])
+    with pytest.raises(ValueError, match="build LabelQuality with `images`"):
+        shown(EPOCHS, LABELS)[0].plot(1)  # `x` is a table
+    quality.images = grey.reshape(4, 30)
+    with pytest.raises(ValueError, match=r"\(height, width\).*shape \(30,\)"):
+        quality.plot(1)
+
+
+def test_missing_packages_are_named(monkeypatch, tmp_path):
+    quality, _ = shown(EPOCHS, LABELS, images=np.zeros((4, 8, 8)))
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"keras-noisy\[plot\]"):
+        quality.plot(1)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"keras-noisy\[plot\]"):
+        quality.report(tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_finds_symmetric_noise_in_real_images():
+    images, clean = real_data.fashion_mnist("train")
+    images, clean = images[:6000] / np.float32(255), clean[:6000].astype(int)
+    rng = np.random.default_rng(0)
+    other = (clean + rng.integers(1, 10, len(clean))) % 10
+    labels = np.where(rng.random(len(clean)) < 0.4, other, clean)
+    model = keras.Sequential(
+        [
+            keras.layers.Flatten(),
+            keras.layers.Dense(64, "relu"),
+            keras.layers.Dense(10),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.002), loss)
+    quality = LabelQuality(images, labels, clean, from_logits=True)
+    fit(model, images, labels, [quality], 5, batch_size=100)
+    for score in SCORES:
+        precision, recall = quality.precision_recall(score=score)
+        assert precision == recall > 0.8
+
+
+def test_finds_human_mistakes_in_real_images():
+    count = 5000
+    human = real_data.cifar_n_labels()
+    labels = human["c100_noisy_label"][:count]
+    clean = human["c100_clean_label"][:count]
+    images = real_data.cifar100_images("train", count)
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential([layers.Rescaling(1 / 64, -2)])
+    for filters, size in ((32, 5), (64, 3)):
+        model.add(layers.Conv2D(filters, size, 2, "same", use_bias=False))
+        model.add(layers.BatchNormalization(momentum=0.8))
+        model.add(layers.ReLU())
+    model.add(layers.AveragePooling2D(2))
+    model.add(layers.Flatten())
+    model.add(layers.Dropout(0.5))
+    model.add(layers.Dense(100, "softmax"))
+    model.compile(
+        keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy"
+    )
+    quality = LabelQuality(images, labels, clean)
+    fit(model, images, labels, [quality], 5, batch_size=100)
+    # By chance it is the share of wrong labels, 40 %.
+    for score in SCORES:
+        assert quality.precision_recall(score=score)[0] > 0.47
+        assert quality.precision_recall(300, score)[0] > 0.55
