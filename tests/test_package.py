@@ -74,6 +74,7 @@ def test_examples_in_docstrings(module):
         for module in (
             keras_noisy.losses,
             keras_noisy.calibration,
+            keras_noisy.datasets,
             keras_noisy.layers,
             keras_noisy.metrics,
             keras_noisy.noise,
@@ -98,10 +99,12 @@ def test_public_docstrings_are_complete(thing):
     assert ">>>" in thing.__doc__
 
 
-def test_python_blocks_of_the_readme_run(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["README.md", "docs/data.md"])
+def test_python_blocks_of_the_pages_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    readme = (PACKAGE.parent / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    text = (PACKAGE.parent / page).read_text()
+    # What needs a download is marked `py`.
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 3
     # Later blocks go on from earlier ones, as a reader does.
-    exec("\n".join(blocks), {"__name__": "readme"})
+    exec("\n".join(blocks), {"__name__": "page"})
