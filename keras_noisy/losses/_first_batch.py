@@ -45,7 +45,7 @@ def concrete(x: Tensor) -> np.ndarray | None:
         return None
 
 
-def _is_distribution(x: np.ndarray) -> bool:
+def is_distribution(x: np.ndarray) -> bool:
     # A softmax of many classes in half precision is off by a few percent.
     tolerance = 1e-2 if x.dtype in (np.float32, np.float64) else 5e-2
     x = x.astype("float32")
@@ -58,7 +58,7 @@ def _is_distribution(x: np.ndarray) -> bool:
 def _check_predictions(y_pred: np.ndarray, from_logits: bool) -> None:
     if y_pred.size == 0:
         return
-    distribution = _is_distribution(y_pred)
+    distribution = is_distribution(y_pred)
     if from_logits and distribution:
         warnings.warn(
             "The loss was built with `from_logits=True`, but every row of "
@@ -79,7 +79,7 @@ def _check_predictions(y_pred: np.ndarray, from_logits: bool) -> None:
 
 
 def _check_targets(y_true: np.ndarray) -> None:
-    if not _is_distribution(y_true):
+    if not is_distribution(y_true):
         raise ValueError(
             "Expected each row of `y_true` to be a probability distribution "
             "over the classes: no negative entries and a sum of 1. Received "
@@ -90,7 +90,7 @@ def _check_targets(y_true: np.ndarray) -> None:
 
 def _first_bad_row(y_true: np.ndarray) -> str:
     rows = y_true.reshape(-1, y_true.shape[-1])
-    bad = next(row for row in rows if not _is_distribution(row[None]))
+    bad = next(row for row in rows if not is_distribution(row[None]))
     return f"from {bad.min():g} to {bad.max():g} that sums to {bad.sum():g}"
 
 

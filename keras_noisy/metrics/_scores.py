@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy.losses._first_batch import _is_distribution
+from keras_noisy.losses._first_batch import is_distribution
 
 #: Samples that are worked on at once, as that is done in float64.
 ROWS = 4096
@@ -50,7 +50,7 @@ def statistics(
                 "training has diverged. Lower the learning rate, or clip the "
                 "gradient with `clipnorm`"
             )
-        distribution = _is_distribution(rows)
+        distribution = is_distribution(rows)
         only_distributions &= distribution
         if not (from_logits or distribution):
             raise ValueError(
