@@ -9,6 +9,7 @@ import numpy as np
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
 from keras_noisy.datasets import _files
+from keras_noisy.datasets._cifar_n import HUMAN, human_file, human_labels
 from keras_noisy.datasets._class_names import CLASS_NAMES
 from keras_noisy.datasets._digits import digits
 from keras_noisy.datasets.noisy_dataset import NoisyDataset
@@ -29,21 +30,6 @@ DATA_SETS = (
     "cifar10n",
     "cifar100n",
 )
-#: `noise` to the column of the human labels; the first is the default.
-HUMAN = {
-    "cifar10n": {
-        "worse": "worse_label",
-        "aggre": "aggre_label",
-        "random1": "random_label1",
-        "random2": "random_label2",
-        "random3": "random_label3",
-    },
-    "cifar100n": {
-        "noisy": "noisy_label",
-        "noisy_coarse": "noisy_coarse_label",
-    },
-}
-HUMAN_SOURCE = "https://github.com/UCSC-REAL/cifar-10-100n (CC BY-NC 4.0)"
 ASYMMETRIC = {
     ("fashion_mnist", "asymmetric"): "fashion_mnist",
     ("cifar10", "asymmetric"): "cifar10",
@@ -153,7 +139,7 @@ def load(
     base = name.removesuffix("n")
     coarse = human is not None and noise == "noisy_coarse"
     if human:
-        _human_file(base, data_dir)  # An error before images are downloaded.
+        human_file(base, data_dir)  # An error before images are downloaded.
     if name == "digits":
         num_classes = 1000 if num_classes is None else num_classes
         if integer("num_classes", num_classes) not in (10, 100, 1000):
@@ -175,7 +161,7 @@ def load(
             )
     (x_train, y_clean), (x_test, y_test) = splits
     if human:
-        y_train = _human_labels(base, human[noise], y_clean, data_dir)
+        y_train = human_labels(base, human[noise], y_clean, data_dir)
         class_labels("labels", y_train, len(class_names))
     else:
         y_train = _noisy_labels(
@@ -274,45 +260,3 @@ def _images(
             images = np.moveaxis(images, 1, 3)
         result.append((images, np.reshape(labels, -1).astype("uint8")))
     return result
-
-
-def _human_labels(
-    base: str, column: str, clean: np.ndarray, data_dir: str | Path | None
-) -> np.ndarray:
-    path = _human_file(base, data_dir)
-    with _files.reading(path, HUMAN_SOURCE):
-        columns = _files.torch_dictionary(path)
-    of_clean = "clean_coarse_label" if "coarse" in column else "clean_label"
-    for needed in (column, of_clean):
-        if needed not in columns:
-            raise ValueError(
-                f"Expected {path} to have {needed!r}. Received: a file with "
-                f"{sorted(columns)}. Download it again from {HUMAN_SOURCE}"
-            )
-    found = np.reshape(columns[of_clean], -1)
-    if len(found) != len(clean) or np.any(found != clean):
-        wrong = "another number of labels"
-        if len(found) == len(clean):
-            wrong = f"{np.count_nonzero(found != clean)} labels that differ"
-        raise ValueError(
-            f"Expected the clean labels in {path} to be those of the images, "
-            f"one by one. Received: {wrong}. The human labels are in the "
-            "order of the python version of CIFAR: take the images from there"
-        )
-    labels = np.reshape(columns[column], -1)
-    if len(labels) != len(clean):
-        raise ValueError(
-            f"Expected {path} to have {len(clean)} labels in {column!r}. "
-            f"Received: {len(labels)}. Download it again from {HUMAN_SOURCE}"
-        )
-    return class_labels(column, labels).astype(clean.dtype)
-
-
-def _human_file(base: str, data_dir: str | Path | None) -> Path:
-    file = f"{base.upper().replace('R1', 'R-1')}_human.pt"
-    if data_dir is None:
-        raise ValueError(
-            f"Invalid value for argument `data_dir`. Expected the folder with "
-            f"{file}, which you download from {HUMAN_SOURCE}. Received: None"
-        )
-    return _files.find(data_dir, file, source=HUMAN_SOURCE)

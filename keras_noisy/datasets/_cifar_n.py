@@ -1,0 +1,68 @@
+"""Labels that people gave to CIFAR; they are never shipped."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_noisy._label_arrays import class_labels
+from keras_noisy.datasets import _files
+
+#: `noise` to the column of the human labels; the first is the default.
+HUMAN = {
+    "cifar10n": {
+        "worse": "worse_label",
+        "aggre": "aggre_label",
+        "random1": "random_label1",
+        "random2": "random_label2",
+        "random3": "random_label3",
+    },
+    "cifar100n": {
+        "noisy": "noisy_label",
+        "noisy_coarse": "noisy_coarse_label",
+    },
+}
+SOURCE = "https://github.com/UCSC-REAL/cifar-10-100n (CC BY-NC 4.0)"
+
+
+def human_file(base: str, data_dir: str | Path | None) -> Path:
+    """The official file, in a folder of the user's."""
+    file = f"{base.upper().replace('R1', 'R-1')}_human.pt"
+    if data_dir is None:
+        raise ValueError(
+            f"Invalid value for argument `data_dir`. Expected the folder with "
+            f"{file}, which you download from {SOURCE}. Received: None"
+        )
+    return _files.find(data_dir, file, source=SOURCE)
+
+
+def human_labels(
+    base: str, column: str, clean: np.ndarray, data_dir: str | Path | None
+) -> np.ndarray:
+    """A column of it, once its clean labels are those of the images."""
+    path = human_file(base, data_dir)
+    with _files.reading(path, SOURCE):
+        columns = _files.torch_dictionary(path)
+    of_clean = "clean_coarse_label" if "coarse" in column else "clean_label"
+    for needed in (column, of_clean):
+        if needed not in columns:
+            raise ValueError(
+                f"Expected {path} to have {needed!r}. Received: a file with "
+                f"{sorted(columns)}. Download it again from {SOURCE}"
+            )
+    found = np.reshape(columns[of_clean], -1)
+    if len(found) != len(clean) or np.any(found != clean):
+        wrong = "another number of labels"
+        if len(found) == len(clean):
+            wrong = f"{np.count_nonzero(found != clean)} labels that differ"
+        raise ValueError(
+            f"Expected the clean labels in {path} to be those of the images, "
+            f"one by one. Received: {wrong}. The human labels are in the "
+            "order of the python version of CIFAR: take the images from there"
+        )
+    labels = np.reshape(columns[column], -1)
+    if len(labels) != len(clean):
+        raise ValueError(
+            f"Expected {path} to have {len(clean)} labels in {column!r}. "
+            f"Received: {len(labels)}. Download it again from {SOURCE}"
+        )
+    return class_labels(column, labels).astype(clean.dtype)
