@@ -466,6 +466,34 @@ def test_plot_shows_the_worst_images_with_their_labels():
     assert len(quality.plot(9, label=0).axes) == 2
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.000001, 1.02])
+def test_float_pictures_a_little_above_one_are_not_black(scale):
+    from keras_noisy.metrics._pictures import pictures
+
+    images = scale * np.linspace(0, 1, 64).reshape(1, 8, 8)
+    images[0, 0, 0] = np.nan
+    (found,) = pictures(images, [0])
+    assert found.max() == 255 and 120 < found.mean() < 135
+
+
+def test_deep_pictures_are_scaled_and_not_clipped(tmp_path):
+    from PIL import Image
+
+    from keras_noisy.metrics._pictures import pictures
+
+    ramp = np.arange(256, dtype="uint16").reshape(16, 16) * 257
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    (found,) = pictures([tmp_path / "deep.png"], [0])
+    np.testing.assert_array_equal(found[..., 0].ravel(), np.arange(256))
+
+
+def test_clean_labels_are_labels_of_the_model():
+    with pytest.raises(ValueError, match=r"clean_labels.*at least -1"):
+        LabelQuality(X, LABELS, LABELS - 7)
+    with pytest.raises(ValueError, match=r"clean_labels.*below \d+"):
+        shown(EPOCHS, LABELS, clean_labels=LABELS + 99)
+
+
 def test_images_of_every_form_are_shown_as_they_are(tmp_path):
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     image = pytest.importorskip("PIL.Image", reason="files need Pillow")
@@ -510,7 +538,7 @@ def test_missing_packages_are_named(monkeypatch, tmp_path):
     with pytest.raises(ImportError, match=r"keras-noisy\[plot\]"):
         quality.plot(1)
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"keras-noisy\[plot\]"):
+    with pytest.raises(ImportError, match="pip install pillow"):
         quality.report(tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
 

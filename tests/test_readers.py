@@ -15,6 +15,7 @@ from image_readers import (
     readers,
     same,
 )
+from PIL import Image
 
 from keras_noisy import losses
 from keras_noisy.datasets import ImageDataset, pipeline
@@ -272,3 +273,21 @@ def test_bad_arguments_say_what_to_do(reader, arguments, message):
     with pytest.raises(ValueError) as error:
         reader(**arguments)
     assert message in str(error.value)
+
+
+def test_paths_may_be_path_objects_and_deep_images_are_scaled(tmp_path):
+    ramp = np.arange(256, dtype="uint16").reshape(16, 16) * 257
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    given = [tmp_path / "deep.png"], [0]
+    expected = np.arange(256).reshape(16, 16, 1).repeat(3, axis=2) / 255
+    for reader in (pipeline, ImageDataset):
+        data = reader(given, batch_size=1, image_size=16)
+        images, _ = data[0] if reader is ImageDataset else next(iter(data))
+        np.testing.assert_allclose(images[0], expected, atol=1e-6)
+
+
+def test_images_of_several_shapes_are_refused():
+    images = [np.zeros((8, 8, 3), "uint8"), np.zeros((4, 8, 3), "uint8")]
+    for reader in (pipeline, ImageDataset):
+        with pytest.raises(ValueError, match="images of one shape, or the"):
+            reader((images, [0, 1]), image_size=8)

@@ -4,23 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from keras_noisy._pillow import pillow, rgb
 from keras_noisy.datasets import _augmentation
 from keras_noisy.datasets._reader import Size
 
 #: Numbers that an image takes: a box, four changes of colour and a flip.
 DRAWS = 4 * _augmentation.ATTEMPTS + 5
-
-
-def pillow() -> Any:
-    """Pillow's module of images."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            "ImageDataset needs Pillow for files and to resize images: "
-            'pip install "keras-noisy[data]"'
-        ) from error
-    return Image
 
 
 def _image_of(given: np.ndarray | str) -> Any:
@@ -31,10 +20,10 @@ def _image_of(given: np.ndarray | str) -> Any:
         )
     try:
         with Image.open(str(given)) as file:
-            return file.convert("RGB")
+            return rgb(file)
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(
             f"Cannot decode {given}. Expected a whole image. Leave it out of "
             f"the dataset. Received: {error}"

@@ -1,5 +1,7 @@
 """Arguments of both readers: which samples, in which order and batches."""
 
+import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +36,16 @@ def samples(dataset: Any) -> Samples:
             "a pair (images, labels) of arrays, an object with `files` and "
             "`labels`, or for `pipeline` a tf.data.Dataset",
         )
-    images, labels = map(np.asarray, dataset)
+    images, labels = dataset
+    if not hasattr(images, "shape"):
+        images = [os.fspath(i) if isinstance(i, Path) else i for i in images]
+    try:
+        images, labels = np.asarray(images), np.asarray(labels)
+    except ValueError as error:
+        raise ValueError(
+            "Invalid value for argument `dataset`. Expected images of one "
+            f"shape, or the paths of files. Received: {error}"
+        ) from error
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 1:
@@ -145,7 +156,7 @@ class Reader:
                 f"Expected at least one {'whole ' * self.training}batch in "
                 f"every process. Received: {count} samples, "
                 f"batch_size={self.batch_size}, {self.count} processes. Give "
-                "a smaller batch_size"
+                "more samples or a smaller batch_size"
             )
         return batches
 

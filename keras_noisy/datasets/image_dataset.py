@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_noisy._pillow import pillow
 from keras_noisy.datasets import _arrays, _augmentation
 from keras_noisy.datasets._reader import Reader, samples
 
@@ -19,16 +20,21 @@ class ImageDataset(keras.utils.PyDataset):
 
     Decodes, resizes, augments as the papers do, standardizes and shuffles, as
     `pipeline` does and by the same recipe, but draws other random numbers.
-    Pillow (`pip install "keras-noisy[data]"`) is needed for files and to
-    resize. Files are decoded in as many threads as there are `workers`: give
-    it the number of cores.
+    Pillow (`pip install pillow`) is needed for files and to resize. Files are
+    decoded in as many threads as there are `workers`: give it the number of
+    cores. Before the first `predict` build the model: with several workers
+    Keras builds it from the first batch and then forgets that batch, of every
+    `PyDataset`.
 
     Training drops the last samples that make no whole batch, which are others
     in each epoch; evaluation has all of them, in order, in a last batch that
     may be smaller. Everything random in a batch follows from `seed`, the
     epoch and the number of the batch, whatever the workers. `fit` also mixes
     the order of the batches, by Python's random numbers: pass
-    `shuffle=False`, or call `keras.utils.set_random_seed` before.
+    `shuffle=False`, or call `keras.utils.set_random_seed` before. A run is
+    the same again with the same number of workers, and with `fit` over whole
+    epochs, not `steps_per_epoch`. After a restart of the process the epochs
+    count from the first again: give another `seed`.
 
     In several processes with JAX give each one its `shard`.
 
@@ -117,7 +123,7 @@ class ImageDataset(keras.utils.PyDataset):
         self._prepares = shape[:2] != self._size or augment == "webvision"
         self._num_batches = self._reader.num_batches(len(images))
         if self._prepares:
-            _arrays.pillow()
+            pillow()
             if shape[2] not in (1, 3):
                 raise ValueError(
                     "Expected images of 1 or 3 channels, as others cannot be "

@@ -37,6 +37,8 @@ def pipeline(
     and other crops. Everything random follows from `seed` and the number of
     the epoch, whatever the number of cores; only a `tf.data.Dataset` is
     shuffled by TensorFlow, where `keras.utils.set_random_seed` counts too.
+    After a restart of the process the epochs count from the first again: give
+    another `seed`.
 
     In several processes with JAX give each one its `shard`, and train with
     `keras.distribution.DataParallel(auto_shard_dataset=False)`, which needs

@@ -97,3 +97,15 @@ def _agree(left: tuple, right: tuple) -> bool:
     return len(left) == len(right) and all(
         None in (a, b) or a == b for a, b in zip(left, right, strict=True)
     )
+
+
+def ranked(y_true: Any, y_pred: Any) -> Any:
+    """`y_true` as a tensor whose number of axes is known.
+
+    It is not in a step that TensorFlow traced for labels with and without
+    further columns, which then are columns of an unknown number.
+    """
+    y_true = ops.convert_to_tensor(y_true)
+    if getattr(y_true.shape, "rank", 0) is None:
+        y_true = ops.reshape(y_true, (ops.shape(y_pred)[0], -1))
+    return y_true

@@ -6,10 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import class_labels, whole_labels
+from keras_noisy.losses._labels import ranked
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -67,8 +67,10 @@ class GivenLabelLoss(keras.losses.Loss):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> Any:
         """Return the loss of the given labels."""
-        y_true = ops.convert_to_tensor(y_true)
-        if len(y_true.shape) == 2 and y_true.shape[-1] in (2, 3):
+        y_true = ranked(y_true, y_pred)
+        if len(y_true.shape) == 2 and y_true.shape[-1] is None:
+            y_true = y_true[:, 0]
+        elif len(y_true.shape) == 2 and y_true.shape[-1] in (2, 3):
             y_true = y_true[:, :-1]
         return self.loss(y_true, y_pred, sample_weight)
 

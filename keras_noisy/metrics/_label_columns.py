@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_noisy.losses._labels import ranked
+
 
 def label_columns(
     y_true: Any, y_pred: Any, three: bool = True
@@ -13,10 +15,11 @@ def label_columns(
 
     `three` says whether three classes may have labels of three columns.
     """
-    y_true, y_pred = map(ops.convert_to_tensor, (y_true, y_pred))
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ranked(y_true, y_pred)
     if len(y_true.shape) == 1:
         y_true = y_true[:, None]
-    fits = len(y_true.shape) == 2 and y_true.shape[-1] in (1, 2, 3)
+    fits = len(y_true.shape) == 2 and y_true.shape[-1] in (None, 1, 2, 3)
     if fits and not three:
         fits = not y_true.shape[-1] == 3 == y_pred.shape[-1]
     if not fits or len(y_pred.shape) != 2:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_noisy._pillow import pillow, rgb
+
 #: Longest side of a thumbnail, in pixels.
 SIDE = 96
 
@@ -23,18 +25,20 @@ def pictures(images: Any, indices: Iterable[int]) -> Iterator[np.ndarray]:
         )
     indices = list(indices)
     few = [_as_array(images, i) for i in itertools.islice(indices, 32)]
-    low = float(min(image.min() for image in few))
-    high = float(max(image.max() for image in few))
+    low = float(min(np.nanmin(image) for image in few))
+    high = float(max(np.nanmax(image) for image in few))
     if low >= 0 and high <= 255:
-        low, high = 0.0, (1.0 if high <= 1 else 255.0)
+        # Rounding and interpolation lead a little above 1.
+        low, high = 0.0, (1.0 if high <= 2 else 255.0)
     for i in indices:
-        image = (_as_array(images, i) - low) / max(high - low, 1e-12)
+        image = np.nan_to_num(_as_array(images, i))
+        image = (image - low) / max(high - low, 1e-12)
         yield np.rint(255 * np.clip(image, 0, 1)).astype("uint8")
 
 
 def thumbnail(picture: np.ndarray) -> str:
     """A picture of at most `SIDE` pixels, as a data URI."""
-    image = _pillow().fromarray(picture)
+    image = pillow().fromarray(picture)
     small = max(image.size) <= SIDE
     image.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
@@ -66,8 +70,8 @@ def figure(images: Iterable[np.ndarray], titles: Sequence[str]) -> Any:
 def _as_array(images: Any, index: int) -> np.ndarray:
     image = images[index]
     if isinstance(image, str | os.PathLike):
-        with _pillow().open(image) as file:
-            image = np.asarray(file.convert("RGB"))
+        with pillow().open(image) as file:
+            image = np.asarray(rgb(file))
     array = np.asarray(ops.convert_to_numpy(image))
     shape = array.shape
     if array.ndim == 3 and shape[-1] not in (1, 3, 4):
@@ -83,13 +87,3 @@ def _as_array(images: Any, index: int) -> np.ndarray:
             "to the model and pictures of them to `images`"
         )
     return array.astype("float32")
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            'Pictures need Pillow: pip install "keras-noisy[plot]"'
-        ) from error
-    return Image

@@ -61,7 +61,8 @@ def names_of_classes(
 
 def is_arrays(x: Any) -> bool:
     """Whether `x` holds arrays, rather than gives batches."""
-    return all(hasattr(leaf, "shape") for leaf in keras.tree.flatten(x))
+    leaves = keras.tree.flatten(x)
+    return len(leaves) > 0 and all(hasattr(leaf, "shape") for leaf in leaves)
 
 
 def predict(

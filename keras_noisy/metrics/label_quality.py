@@ -71,7 +71,8 @@ class LabelQuality(keras.callbacks.Callback):
             set. Defaults to `256`.
         from_logits: Whether the model returns logits. Defaults to `False`,
             probabilities, of which those below 1e-38 count as 1e-38.
-        start_epoch: First epoch that counts, from 0. Defaults to `0`.
+        start_epoch: First epoch that counts, from 0 as `fit` numbers them;
+            pass `initial_epoch` to a second `fit`. Defaults to `0`.
         images: A picture of each sample, for the picture and the report:
             arrays of shape (height, width) or (height, width, channels), or
             paths of files. Defaults to `None`: `x`, if it is such an array.
@@ -127,6 +128,10 @@ class LabelQuality(keras.callbacks.Callback):
         check_samples(x, len(self.labels))
         if clean_labels is not None:
             clean_labels = given_labels("clean_labels", clean_labels)
+            if clean_labels.min() < -1:
+                raise invalid(
+                    "clean_labels", clean_labels, "labels of at least -1"
+                )
             check_length("clean_labels", clean_labels, len(self.labels))
         if images is not None:
             check_length("images", images, len(self.labels))
@@ -157,6 +162,15 @@ class LabelQuality(keras.callbacks.Callback):
                 "class_names",
                 self.class_names,
                 f"{num_classes} names, as the model has that many outputs",
+            )
+        if (
+            self.clean_labels is not None
+            and self.clean_labels.max() >= num_classes
+        ):
+            raise invalid(
+                "clean_labels",
+                self.clean_labels,
+                f"labels below {num_classes}, the outputs of the model",
             )
         if logs is not None and self.clean_labels is not None:
             wrong = self.labels != self.clean_labels
@@ -282,8 +296,8 @@ class LabelQuality(keras.callbacks.Callback):
         One HTML file that a browser opens without a network: the pictures
         with given and predicted label and scores, to filter and to sort, a
         decision to keep or to drop each sample, and the indices of the kept
-        and the dropped ones to download as CSV. Needs Pillow:
-        `pip install "keras-noisy[plot]"`.
+        and the dropped ones to download as CSV. Needs Pillow: `pip
+        install pillow`.
 
         Args:
             path: The file to write.
