@@ -1,0 +1,241 @@
+"""The transition matrix is found again from predictions."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+import real_data
+
+from keras_noisy import noise
+
+
+def noisy_predictions(matrix, count=6_000):
+    """What a perfect network learns from noisy labels, and the labels."""
+    rng = np.random.default_rng(0)
+    clean = rng.integers(len(matrix), size=count)
+    given = noise.corrupt(clean, matrix, seed=5).labels
+    sure = rng.uniform(0.9, 1, size=(count, 1))
+    predicted = sure * matrix[clean] + (1 - sure) / len(matrix)
+    return predicted, given
+
+
+@pytest.mark.parametrize("method", ["anchor", "cleanlab"])
+@pytest.mark.parametrize("name", ["symmetric", "asymmetric", "uneven"])
+def test_the_transition_is_found_again(method, name):
+    if method == "cleanlab":
+        pytest.importorskip("cleanlab", reason="cleanlab is not installed")
+    matrix = {
+        "symmetric": noise.symmetric(4, 0.3),
+        "asymmetric": noise.asymmetric({0: 1, 2: 3}, 0.3, num_classes=4),
+        "uneven": np.array([[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.2, 0, 0.8]]),
+    }[name]
+    predicted, given = noisy_predictions(matrix)
+    found = noise.estimate_transition(predicted, given, method)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+    # Counting takes a sample that fits a class too well for one of the class.
+    bound = 0.05 if method == "anchor" else 0.12
+    assert np.abs(found - matrix).max() < bound
+
+
+def test_the_anchor_is_the_sample_at_the_percentile():
+    first = np.linspace(0.005, 0.995, 100)
+    predicted = np.stack([first, 1 - first], axis=1)
+    for percentile, rank in ((None, 96), (97, 96), (100, 99), (60, 59)):
+        found = noise.estimate_transition(predicted, percentile=percentile)
+        assert found[0, 0] == pytest.approx(first[rank])
+
+
+@pytest.mark.parametrize("num_classes", [10, 30, 100])
+def test_anchors_are_samples_of_their_class(num_classes):
+    matrix = noise.pair_flip(num_classes, 0.3)
+    predicted, _ = noisy_predictions(matrix, 20_000)
+    found = noise.estimate_transition(predicted)
+    assert np.abs(found - matrix).max() < 0.1
+    if num_classes == 100:
+        with pytest.warns(UserWarning, match="raise `percentile`"):
+            noise.estimate_transition(predicted, percentile=97)
+
+
+def test_a_class_that_is_never_predicted_is_warned_of():
+    predicted = np.random.default_rng(0).dirichlet([1, 1], size=100)
+    predicted = np.c_[predicted, np.zeros(100)]
+    with pytest.warns(UserWarning, match="1 of 3 classes, 2 the first"):
+        noise.estimate_transition(predicted)
+
+
+def test_bad_estimates():
+    predicted = np.full((4, 2), 0.5)
+    cases = [
+        (([[2.0, 1.0]],), "sums to 3"),
+        ((predicted, [0, 1]), "4 rows"),
+        ((predicted, [0, 1, 2, 0]), r"\[0, 2\)"),
+        ((predicted, None, "median"), '"cleanlab"'),
+        ((predicted, None, "cleanlab"), "given labels"),
+        ((predicted, [0, 0, 0, 0], "cleanlab"), "none of class 1"),
+        ((predicted, None, "anchor", 0), "percentile"),
+    ]
+    pytest.importorskip("cleanlab", reason="cleanlab is not installed")
+    for arguments, message in cases:
+        with pytest.raises(ValueError, match=message):
+            noise.estimate_transition(*arguments)
+
+
+def test_without_cleanlab_the_error_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cleanlab", None)
+    with pytest.raises(ImportError, match=r"keras-noisy\[cleanlab\]"):
+        noise.estimate_transition(np.eye(2), [0, 1], "cleanlab")
+
+
+def small_model(activation="softmax"):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=activation is None
+    )
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    return model
+
+
+@pytest.fixture(scope="module")
+def fashion():
+    images, clean = real_data.fashion_mnist("t10k")
+    matrix = noise.asymmetric("fashion_mnist", 0.3)
+    given = noise.corrupt(clean[:4_000], matrix, "exact").labels
+    return images[:4_000] / np.float32(255), given, matrix
+
+
+def test_out_of_fold_predictions_estimate_the_noise_of_real_images(fashion):
+    x, given, matrix = fashion
+    predicted = noise.out_of_fold_probabilities(
+        small_model, x, given, 3, epochs=4, batch_size=128, verbose=0
+    )
+    assert predicted.shape == (4_000, 10) and predicted.dtype == "float32"
+    # Nobody has seen the label that is predicted: no better than the noise.
+    assert 0.55 < np.mean(predicted.argmax(axis=1) == given) < 0.85
+    pytest.importorskip("cleanlab", reason="cleanlab is not installed")
+    found = noise.estimate_transition(predicted, given, "cleanlab")
+    assert np.abs(found - matrix).mean() < 0.05
+    # The largest wrong entry of a class that flips is the right one.
+    for true in (9, 2, 4):
+        row = found[true].copy()
+        row[true] = 0
+        assert row.argmax() == np.argsort(matrix[true])[-2]
+
+
+def test_logits_are_turned_into_probabilities(fashion):
+    x, given, _ = fashion
+    both = [
+        noise.out_of_fold_probabilities(
+            lambda a=activation: small_model(a),
+            x[:300],
+            given[:300],
+            2,
+            from_logits=activation is None,
+            verbose=0,
+        )
+        for activation in ("softmax", None)
+    ]
+    np.testing.assert_allclose(*both, atol=1e-4)
+    with pytest.raises(ValueError, match="from_logits=True"):
+        noise.out_of_fold_probabilities(
+            lambda: small_model(None), x[:60], given[:60], 2, verbose=0
+        )
+
+
+class Frequencies:
+    """A model that predicts the frequencies of the labels it was given."""
+
+    def fit(self, x, y, epochs=1, **arguments):
+        self.seen = y
+        counts = np.bincount(y, minlength=10)[:10] + 1
+        self.frequencies = counts / counts.sum()
+
+    def predict(self, x, batch_size=None, verbose=0):
+        return np.tile(self.frequencies, (len(x), 1))
+
+
+def test_every_class_is_spread_over_the_folds(fashion):
+    x, given, _ = fashion
+    built = []
+
+    def build_model():
+        built.append(Frequencies())
+        return built[-1]
+
+    noise.out_of_fold_probabilities(build_model, x, given, 4, verbose=0)
+    assert len(built) == 4
+    counts = np.array([np.bincount(model.seen) for model in built])
+    assert np.ptp(counts, axis=0).max() <= 1
+    assert counts.sum() == 3 * len(x)
+
+
+def test_it_goes_on_after_the_last_fold(fashion, tmp_path, capsys):
+    x, given, _ = fashion
+    built = []
+
+    def run(x=x, fails_at=None, directory=tmp_path / "folds", **arguments):
+        def build_model():
+            built.append(1)
+            if len(built) == fails_at:
+                raise KeyboardInterrupt
+            return Frequencies()
+
+        return noise.out_of_fold_probabilities(
+            build_model, x, given, 3, directory=directory, **arguments
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(fails_at=3)
+    resumed = run()
+    assert len(built) == 4
+    assert "3/3" in capsys.readouterr().out
+    np.testing.assert_array_equal(resumed, run(directory=None))
+    for other in ({"epochs": 2}, {"x": x + 1}, {"seed": 1}):
+        with pytest.raises(ValueError, match="new folder"):
+            run(**other)
+    early = keras.callbacks.EarlyStopping
+    twice = [
+        run(directory=tmp_path / "callbacks", callbacks=[early()])
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*twice)
+
+
+def test_bad_folds(fashion):
+    x, given, _ = fashion
+    for arguments, message in (
+        ((x, given[:5]), r"labels, 5.*\(4000, 28, 28\)"),
+        (([x, x], given), r"one array.*\(2, 4000"),
+        (({"x": x}, given), r"one array"),
+        ((x[:5], given[:5], 6), "number of samples, 5"),
+        ((x, given, 1), "folds.*>= 2"),
+        ((x, given + 0.5), "whole"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            noise.out_of_fold_probabilities(small_model, *arguments)
+    with pytest.raises(ValueError, match="Leave it out"):
+        noise.out_of_fold_probabilities(
+            small_model, x, given, sample_weight=given
+        )
+    with pytest.raises(ValueError, match=r"more than 12.*10 outputs"):
+        noise.out_of_fold_probabilities(
+            Frequencies, x, given % 2 + 11, 2, verbose=0
+        )
+
+
+def test_half_precision_predictions_are_probabilities(fashion):
+    x, given, _ = fashion
+
+    class Rounded(Frequencies):
+        def predict(self, x, batch_size=None, verbose=0):
+            return 1.006 * super().predict(x).astype("float16")
+
+    found = noise.out_of_fold_probabilities(Rounded, x, given, 2, verbose=0)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
