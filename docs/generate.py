@@ -13,7 +13,7 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from keras_noisy import losses
-from keras_noisy.layers import SampleMemory
+from keras_noisy.layers import CalibrationFade, SampleMemory
 from keras_noisy.losses.presets import DATA_SETS, PRESETS
 from keras_noisy.metrics import LabelAccuracy
 
@@ -168,7 +168,12 @@ def others() -> list[list[str]]:
     things = [getattr(losses, name) for name in sorted(bases)]
     return [
         [f"`{thing.__module__.split('.')[1]}.{thing.__name__}`", lead]
-        for thing in [*things, SampleMemory, LabelAccuracy]
+        for thing in (
+            *things,
+            CalibrationFade,
+            SampleMemory,
+            LabelAccuracy,
+        )
         for lead in [inspect.getdoc(thing).splitlines()[0]]
     ]
 

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import pytest
 import reference
-from helpers import TESTS, number
+from helpers import number
 from keras import ops
-from test_distribution import compare_devices
 
 from keras_noisy.calibration import average_error
 from keras_noisy.losses import ELR, SOP, CrossEntropy, with_index
@@ -199,7 +198,7 @@ def test_copies_and_configs_share_the_memory(loss_class):
 def test_predictions_must_come_through_the_memory(loss_class):
     _, labels = data()
     loss = loss_class(SAMPLES, from_logits=True)
-    with pytest.raises(ValueError, match=r"loss\.memory\(outputs\)"):
+    with pytest.raises(ValueError, match=r"loss\.connect\(outputs\)"):
         loss(labels, np.zeros((SAMPLES, CLASSES), "float32"))
 
 
@@ -397,7 +396,3 @@ def test_elr_memorises_less_than_cross_entropy():
         predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
         memorised[name] = np.mean(predicted[wrong] == noisy[wrong])
     assert memorised["elr"] < 0.3 < 0.6 < memorised["ce"]
-
-
-def test_several_devices_remember_like_one():
-    compare_devices(TESTS / "memory_training.py")

@@ -1,6 +1,7 @@
 """Hyperparameters of a loss from the number of classes alone."""
 
 from keras_noisy.calibration.average_error import average_error
+from keras_noisy.calibration.margin_fade import MarginFade
 from keras_noisy.calibration.matching import (
     matched_hyperparameter,
     matched_logit_bias,
@@ -14,6 +15,7 @@ from keras_noisy.calibration.plot import plot_average_error
 
 __all__ = [
     "LogitDistribution",
+    "MarginFade",
     "average_error",
     "calibrate",
     "logit_distribution",

@@ -93,7 +93,9 @@ def rebuilt(loss: RobustLoss, **changes) -> RobustLoss:
     """A copy of `loss` with some arguments changed."""
     if not hasattr(loss, "automatic_arguments") or isinstance(loss, type):
         raise invalid("loss", loss, "a loss of keras_noisy, such as `MAE()`")
-    return type(loss).from_config({**loss.get_config(), **changes})
+    # Nothing has faded in a fresh network.
+    config = {**loss.get_config(), "fade": None, "fade_key": None}
+    return type(loss).from_config({**config, **changes})
 
 
 def is_sampled(loss: RobustLoss) -> bool:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import sys
-import uuid
-import weakref
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_noisy._arguments import integer
+from keras_noisy.layers._pass_through import PassThrough
 
 Tensor = Any
 
-# A loss finds its layer by the key of both: the one that was called last, as
-# a loaded or cloned model has a layer of its own with the same key.
-_BY_KEY: weakref.WeakValueDictionary[str, SampleMemory]
-_BY_KEY = weakref.WeakValueDictionary()
-
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class SampleMemory(keras.layers.Layer):
+class SampleMemory(PassThrough):
     """Keeps numbers for each training sample, for a loss with memory.
 
     Losses such as `ELR` make one, as their `memory`; put it behind the last
@@ -70,23 +64,13 @@ class SampleMemory(keras.layers.Layer):
         key: str | None = None,
         **kwargs: Any,
     ):
-        # What a float32 head gives under mixed precision stays float32.
-        super().__init__(autocast=False, **kwargs)
-        self.supports_masking = True
+        super().__init__(key, **kwargs)
         self.num_samples = integer("num_samples", num_samples, 1)
         self.initializers = {
             name: keras.initializers.get(initializer)
             for name, initializer in initializers.items()
         }
-        self.key = key or uuid.uuid4().hex
         self._states: dict[str, keras.Variable] = {}
-        self._last_call: str | None = None
-        _BY_KEY[self.key] = self
-
-    @classmethod
-    def of_key(cls, key: str) -> SampleMemory | None:
-        """The layer of this key that was made or called last."""
-        return _BY_KEY.get(key)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the states, for the number of classes of the inputs."""
@@ -103,24 +87,6 @@ class SampleMemory(keras.layers.Layer):
                 # Each replica writes the rows of all of them.
                 aggregation="only_first_replica",
             )
-
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Hand the inputs on, and tell the loss whether this is training."""
-        self._last_call = "training" if training else "inference"
-        _BY_KEY[self.key] = self
-        return inputs
-
-    def is_training(self) -> bool:
-        """Whether the last call was that of a training step; asked once."""
-        last = self._last_call
-        if last is None:
-            raise ValueError(
-                "Predictions did not come through the memory of the loss. "
-                "Put it behind the last layer of the model, as in "
-                "`outputs = loss.memory(outputs)`"
-            )
-        self._last_call = "inference"
-        return last == "training"
 
     def state(self, name: str) -> keras.Variable:
         """A state, of shape (num_samples + 1, num_classes or 1).
@@ -155,7 +121,6 @@ class SampleMemory(keras.layers.Layer):
                 name: keras.initializers.serialize(initializer)
                 for name, initializer in self.initializers.items()
             },
-            "key": self.key,
         }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses._transforms import cast, entry
+from keras_noisy.losses._transforms import cast, entry, first_argmax
 
 Tensor = Any
 
@@ -31,6 +31,10 @@ class Index:
         self.index = index
         self.valid = valid
         self.ignored = ignored
+
+    def label(self) -> Tensor:
+        """The class of each sample, of shape (N,)."""
+        return self.index
 
     def pick(self, x: Tensor) -> Tensor:
         """Entries of (N, K) values at the label, `sum_k t[k] * x[k]`."""
@@ -80,6 +84,14 @@ class Targets:
     def __init__(self, targets: Tensor, valid: Tensor):
         self.targets = targets
         self.valid = valid
+
+    def label(self) -> Tensor:
+        """The most probable class of each sample, of shape (N,)."""
+        return first_argmax(self.targets)
+
+    def kept(self) -> Tensor:
+        """Whether each sample counts."""
+        return self.valid
 
     def pick(self, x: Tensor) -> Tensor:
         """`sum_k t[k] * x[k]`, without the classes of target 0."""

@@ -1,5 +1,6 @@
 """From what a model predicts to log-probabilities, clipped and biased."""
 
+import math
 from typing import Any
 
 import keras
@@ -86,14 +87,17 @@ def first_argmax(x: Tensor) -> Tensor:
     return ops.argmax(x, axis=-1)
 
 
-def biased(log_p: Tensor, bias: float) -> Tensor:
+def margin(log_p: Tensor) -> Tensor:
+    """Margin `log(p / (1 - p))` of a class over all others."""
+    return log_p - ops.log(ops.maximum(-ops.expm1(log_p), TINY))
+
+
+def biased(log_p: Tensor, bias: float | Tensor) -> Tensor:
     """Log-probability of a class after a positive `bias` on its logit.
 
-    With the margin `log(p / (1 - p))` of the class over all others this is
-    `log_sigmoid(margin + bias)`, exact where p is near 0 and near 1.
+    This is exact where p is near 0 and near 1.
     """
-    others = ops.log(ops.maximum(-ops.expm1(log_p), TINY))
-    return ops.log_sigmoid(log_p - others + bias)
+    return ops.log_sigmoid(margin(log_p) + bias)
 
 
 def complement(log_p: Tensor) -> Tensor:
@@ -115,6 +119,11 @@ def expm1(x: Tensor) -> Tensor:
     JAX and PyTorch derive `expm1` as its value plus 1, which rounds to 0.
     """
     return with_derivative_of(ops.exp(x), ops.expm1(x))
+
+
+def log(x: float | Tensor) -> float | Tensor:
+    """Logarithm of a hyperparameter, which is a tensor while it fades."""
+    return math.log(x) if isinstance(x, float | int) else ops.log(x)
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:

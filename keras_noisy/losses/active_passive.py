@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import keras
+from keras import ops
 
 from keras_noisy._arguments import invalid, real, real_or_auto
 from keras_noisy.losses._given import Given
@@ -17,6 +18,7 @@ OF_THE_SUM = {
     "logit_clip": None,
     "logit_normalization": None,
     "ignore_class": None,
+    "fade": None,
 }
 
 
@@ -47,11 +49,12 @@ class ActivePassive(DistributionLoss):
         beta: Weight of the passive loss, a number of at least 0. Defaults to
             `1.0`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`. They are the sum's:
-            `from_logits`, `reduction`, `name` and `dtype` of the two losses do
-            not count, `num_classes` must agree, and a bias, clip,
-            normalisation or `ignore_class` of their own is refused.
+            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`. They are the sum's: `from_logits`,
+            `reduction`, `name` and `dtype` of the two losses do not count,
+            `num_classes` must agree, and a bias, clip, normalisation or
+            `ignore_class` of their own is refused.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
@@ -108,22 +111,30 @@ class ActivePassive(DistributionLoss):
         """Whether both are losses of the true-class probability alone."""
         return self.active.has_formula and self.passive.has_formula
 
+    def _sum(self, active: Tensor, passive: Tensor) -> Tensor:
+        alpha = self.alpha
+        if not isinstance(alpha, float):  # A column, while it fades.
+            alpha = ops.reshape(alpha, (-1,))
+        return alpha * active + self.beta * passive
+
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         active, passive = self.active.formula, self.passive.formula
-        return self.alpha * active(log_p) + self.beta * passive(log_p)
+        return self._sum(active(log_p), passive(log_p))
 
     def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
         """Loss of soft targets, both of shape (N, num_classes)."""
-        active = self.active.target_formula(targets, log_p)
-        passive = self.passive.target_formula(targets, log_p)
-        return self.alpha * active + self.beta * passive
+        return self._sum(
+            self.active.target_formula(targets, log_p),
+            self.passive.target_formula(targets, log_p),
+        )
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        active = self.active.distribution_formula(labels, log_p)
-        passive = self.passive.distribution_formula(labels, log_p)
-        return self.alpha * active + self.beta * passive
+        return self._sum(
+            self.active.distribution_formula(labels, log_p),
+            self.passive.distribution_formula(labels, log_p),
+        )
 
     def _values(self, labels: Given, logits: Tensor) -> Tensor:
         base = RobustLoss if self.has_formula else DistributionLoss

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid, real_or_auto
-from keras_noisy.losses._transforms import complement, expm1
+from keras_noisy.losses._transforms import complement, expm1, log
 from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
 
@@ -37,8 +37,9 @@ class AGCE(RobustLoss):
             `"auto"` sends back the error that 0.6 sends back at 10 classes;
             not every other value allows that.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
@@ -80,8 +81,8 @@ class AGCE(RobustLoss):
         """Loss of the log-probability of the true class, elementwise."""
         # log((a + p) / (a + 1)): the first is exact for small a and p, where
         # the second is inf, and rounds near p = 1, where that is exact.
-        log_a = math.log(self.a)
-        low = log_a + ops.softplus(log_p - log_a) - math.log1p(self.a)
+        log_a = log(self.a)
+        low = log_a + ops.softplus(log_p - log_a) - log(1 + self.a)
         rest = complement(log_p)
         high = ops.log1p(ops.minimum(rest, 0.5) / -(self.a + 1))
         log_share = ops.where(rest < 0.5, high, low)

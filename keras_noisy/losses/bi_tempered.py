@@ -44,8 +44,9 @@ class BiTempered(DistributionLoss):
         t2: Temperature of the softmax, a number in (0, 5] of at least `t1`,
             since below it the error has no bound. Defaults to `1.2`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

@@ -22,8 +22,9 @@ class DistributionLoss(RobustLoss):
 
     Args:
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
@@ -63,7 +64,7 @@ class DistributionLoss(RobustLoss):
         return ops.clip(ops.log_softmax(logits, axis=-1), LOWEST, 1.0)
 
     def _values(self, labels: Given, logits: Tensor) -> Tensor:
-        if self._bias:
+        if self._bias is not None:
             one_view = logits[:, 0] if self.sample_axes else logits
             shift = self._bias * labels.dense(one_view)
             logits = logits + (shift[:, None] if self.sample_axes else shift)

@@ -33,8 +33,9 @@ class HardBootstrapping(DistributionLoss):
         beta: Weight of the label, a number in [0, 1]; 1 is cross-entropy.
             Defaults to `0.8`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

@@ -33,8 +33,8 @@ class MAEStar(MAE):
         logit_bias: A number to replace the calibrated one, or `None` for no
             bias. Defaults to `"auto"`.
         **kwargs: `from_logits`, `logit_clip`, `logit_normalization`,
-            `ignore_class`, `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
+            `ignore_class`, `fade`, `fade_key`, `reduction`, `name` and `dtype`,
+            see `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

@@ -9,29 +9,13 @@ from keras import ops
 
 from keras_noisy._arguments import integer
 from keras_noisy._label_arrays import whole_labels
+from keras_noisy.layers._pass_through import Reference
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses import _first_batch, _labels
 from keras_noisy.losses._given import Given, Index
 from keras_noisy.losses.cross_entropy import CrossEntropy
 from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
-
-
-class _Reference:
-    """Holds a layer of the model without being taken for its owner."""
-
-    def __init__(self, layer: SampleMemory):
-        self.layer = layer
-
-    def __deepcopy__(self, memo: dict) -> _Reference:
-        return self
-
-    def __reduce__(self):
-        return _Reference.of_key, (self.layer.key, self.layer.get_config())
-
-    @classmethod
-    def of_key(cls, key: str, config: dict[str, Any]) -> _Reference:
-        return cls(SampleMemory.of_key(key) or SampleMemory.from_config(config))
 
 
 class MemoryLoss(DistributionLoss):
@@ -61,8 +45,9 @@ class MemoryLoss(DistributionLoss):
         memory_key: Text that ties the loss to its memory in a saved model.
             Defaults to `None`, a new one.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
@@ -105,7 +90,7 @@ class MemoryLoss(DistributionLoss):
                 f"Received: num_samples={num_samples}. For another number of "
                 "samples leave `memory_key` out"
             )
-        self._memory = _Reference(
+        self._memory = Reference(
             memory or SampleMemory(num_samples, self.states, memory_key)
         )
         self.set_hyperparameters(
@@ -117,10 +102,9 @@ class MemoryLoss(DistributionLoss):
         """The layer to put behind the last one of the model."""
         return self._memory.layer
 
-    @property
-    def _called(self) -> SampleMemory:
-        """The layer of the model in use: a clone has one of its own."""
-        return SampleMemory.of_key(self.memory_key) or self.memory
+    def connect(self, outputs: Tensor) -> Tensor:
+        """Hand the outputs of a model through the layers of this loss."""
+        return super().connect(self.memory(outputs))
 
     def at_start(self, num_classes: int) -> RobustLoss:
         """Cross-entropy: there is nothing to remember yet."""
@@ -153,10 +137,10 @@ class MemoryLoss(DistributionLoss):
         return y_true, None
 
     def _values(self, labels: Given, logits: Tensor) -> Tensor:
-        training = self._called.is_training()
+        training = self._memory.called.is_training()
         plain_log_p = self.log_probabilities(logits)
         log_p = plain_log_p
-        if self._bias:
+        if self._bias is not None:
             biased = logits + self._bias * labels.dense(logits)
             log_p = self.log_probabilities(biased)
         if not training:
@@ -179,11 +163,11 @@ class MemoryLoss(DistributionLoss):
         """Write the state of the samples that are not left out."""
         nobody = self.memory.num_samples
         sample = ops.where(labels.kept(), labels.sample, nobody)
-        self._called.write(name, sample, rows)
+        self._memory.called.write(name, sample, rows)
 
     def recall(self, name: str, labels: Index) -> Tensor:
         """The state of the samples of a batch."""
-        return self._called.rows(name, labels.sample)
+        return self._memory.called.rows(name, labels.sample)
 
 
 _EXPECTED = (

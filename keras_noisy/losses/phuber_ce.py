@@ -34,8 +34,9 @@ class PHuberCE(RobustLoss):
             and for a growing `tau` it approaches cross-entropy. Defaults to
             `10.0`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar, TypedDict
 
 import keras
@@ -9,7 +10,10 @@ from keras import ops
 
 from keras_noisy._arguments import boolean, integer, invalid, real
 from keras_noisy.calibration import matching
+from keras_noisy.layers._pass_through import Reference
+from keras_noisy.layers.calibration_fade import CalibrationFade
 from keras_noisy.losses import (
+    _fading,
     _first_batch,
     _labels,
     _reduction,
@@ -27,6 +31,8 @@ class SharedArguments(TypedDict, total=False):
     logit_clip: float | None
     logit_normalization: float | None
     ignore_class: int | None
+    fade: Any
+    fade_key: str | None
     reduction: str | None
     name: str | None
     dtype: Any
@@ -93,6 +99,16 @@ class RobustLoss(keras.losses.Loss):
         ignore_class: Integer label of samples to leave out, such as -1 or
             255; the mean is then over the other samples. It has no meaning
             for one-hot and soft targets. Defaults to `None`.
+        fade: How the calibration fades in training: the logit bias to 0, and
+            a hyperparameter that is `"auto"` to its value at 10 classes.
+            `"margin"`, class by class as the network learns them, see
+            `keras_noisy.calibration.MarginFade`; or a schedule of
+            `keras.optimizers.schedules` that gives the share of the
+            calibration at each step, such as `CosineDecay(1.0, steps)`. The
+            outputs of the model must go through `connect`. Defaults to
+            `None`, no fade.
+        fade_key: Text that ties the loss to its layer in a saved model.
+            Defaults to `None`, a new one.
         reduction: Any reduction of `keras.losses.Loss`. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `None`, a name made from the
@@ -170,6 +186,8 @@ class RobustLoss(keras.losses.Loss):
         logit_clip: float | None = None,
         logit_normalization: float | None = None,
         ignore_class: int | None = None,
+        fade: Any = None,
+        fade_key: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
@@ -210,6 +228,10 @@ class RobustLoss(keras.losses.Loss):
         self.ignore_class = ignore_class
         self._logit_bias = logit_bias
         self._matched_bias: float | None = None
+        self._fading: Reference | None = None
+        if fade is not None:
+            known = fade_key and CalibrationFade.of_key(fade_key)
+            self._fading = Reference(known or CalibrationFade(fade, fade_key))
         self._hyperparameters: dict[str, Any] = {}
         self._seen_concrete_batch = False
         self._for_class_count: dict[int, RobustLoss] = {}
@@ -271,10 +293,27 @@ class RobustLoss(keras.losses.Loss):
             return self._matched_bias
         return self._logit_bias
 
-    @property
-    def _bias(self) -> float:
+    @functools.cached_property
+    def _bias(self) -> float | Tensor | None:
+        """The bias to add, None for none; while it fades of shape (N, 1)."""
         bias = self.logit_bias
-        return bias if isinstance(bias, float) else 0.0
+        return bias if isinstance(bias, float) and bias else None
+
+    @property
+    def fading(self) -> CalibrationFade | None:
+        """The layer that knows how much calibration is left, with `fade`."""
+        return self._fading and self._fading.layer
+
+    def connect(self, outputs: Tensor) -> Tensor:
+        """Hand the outputs of a model through the layers of this loss.
+
+        Losses with `fade`, and those with a memory, keep their state in the
+        model; for the others the outputs stay as they are.
+        """
+        if self.fading is None:
+            return outputs
+        _fading.ends(self)  # An error now, where nothing can fade.
+        return self.fading(outputs)
 
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
@@ -371,7 +410,10 @@ class RobustLoss(keras.losses.Loss):
             given = Targets(targets, valid)
         else:
             given = Index(index, valid, ignored, sample)
-        values = loss._values(given, self._logits(y_pred, dtype))
+        logits = self._logits(y_pred, dtype)
+        if self._fading is not None:
+            loss = _fading.now(loss, given, self._one_view(logits))
+        values = loss._values(given, logits)
         values = ops.where(valid, values, float("nan"))
         if ignored is not None:
             values = ops.where(ignored, 0.0, values)
@@ -403,16 +445,19 @@ class RobustLoss(keras.losses.Loss):
     def _values(self, labels: Given, logits: Tensor) -> Tensor:
         """Values of (N, K) logits, by the formula of the true class."""
         if isinstance(labels, Targets):
-            if self._bias:
+            if self._bias is not None:
                 logits = logits + self._bias * labels.targets
             log_p = ops.log_softmax(logits, axis=-1)
             return self.target_formula(labels.targets, log_p)
-        if self._bias < 0:
+        bias = self._bias
+        if isinstance(bias, float) and bias < 0:
             # Where p is near 1 it is rounded too much to be lowered later.
-            logits = logits + self._bias * labels.dense(logits)
+            logits = logits + bias * labels.dense(logits)
+            bias = None
         log_p = _transforms.log_probability(labels.index, logits)
-        if self._bias > 0:
-            log_p = _transforms.biased(log_p, self._bias)
+        if bias is not None:
+            bias = bias if isinstance(bias, float) else bias[:, 0]
+            log_p = _transforms.biased(log_p, bias)
         return self.formula(log_p)
 
     def _logits(self, y_pred: Tensor, dtype: str) -> Tensor:
@@ -451,9 +496,16 @@ class RobustLoss(keras.losses.Loss):
             "logit_clip": self.logit_clip,
             "logit_normalization": self.logit_normalization,
             "ignore_class": self.ignore_class,
+            **self._fade_config(),
             **super().get_config(),
             "dtype": self.dtype,
         }
+
+    def _fade_config(self) -> dict[str, Any]:
+        if self.fading is None:
+            return {"fade": None, "fade_key": None}
+        fade = keras.saving.serialize_keras_object(self.fading.fade)
+        return {"fade": fade, "fade_key": self.fading.key}
 
 
 def _tensor(x: Tensor) -> Tensor:

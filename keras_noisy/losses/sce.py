@@ -33,8 +33,9 @@ class SCE(RobustLoss):
         beta: Weight of the reverse cross-entropy, a number of at least 0.
             Defaults to `1.0`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`.
+            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.

@@ -1,0 +1,153 @@
+"""A pass-through layer that tells how much of a calibration is left."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import invalid
+from keras_noisy.calibration.margin_fade import MarginFade, fresh_margin
+from keras_noisy.layers._pass_through import PassThrough
+
+Tensor = Any
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class CalibrationFade(PassThrough):
+    """Tells a loss how much of its calibration is left.
+
+    A loss with `fade=` makes one, as its `fading`; put it behind the last
+    layer of the model, by `outputs = loss.connect(outputs)`. It hands its
+    inputs on unchanged, and counts the training steps or follows the margins
+    in a non-trainable weight: so the compiled step is traced once, and a saved
+    or resumed model goes on where it was.
+
+    Args:
+        fade: `"margin"`, a `keras_noisy.calibration.MarginFade`, or a
+            `keras.optimizers.schedules.LearningRateSchedule` that gives the
+            share of the calibration, from 1 to 0, at each training step.
+        key: Text by which a loss finds the layer when a model is loaded.
+            Defaults to `None`, a new one.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Returns:
+        When called, its inputs, of shape `(..., num_classes)`.
+
+    Raises:
+        ValueError: If `fade` is none of these.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_noisy import MAEStar
+    >>> loss = MAEStar(num_classes=100, fade="margin")
+    >>> inputs = keras.Input((8,))
+    >>> outputs = keras.layers.Dense(100, activation="softmax")(inputs)
+    >>> model = keras.Model(inputs, loss.connect(outputs))
+    >>> float(keras.ops.mean(loss.fading.share()))
+    1.0
+
+    References:
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
+    """
+
+    role = "fading"
+
+    def __init__(self, fade: Any, key: str | None = None, **kwargs: Any):
+        super().__init__(key, **kwargs)
+        self.fade = as_fade(fade)
+
+    @property
+    def by_margin(self) -> bool:
+        """Whether it follows the margins, and not the steps."""
+        return isinstance(self.fade, MarginFade)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weight, for the number of classes of the inputs."""
+        shape, start = (), 0.0
+        if self.by_margin:
+            start = fresh_margin(input_shape[-1])
+            shape = (input_shape[-1],) if self.fade.per_class else ()
+            self._way = max(self.fade.margin_end - start, 1.0)
+        self._start = start
+        self.progress = self.add_weight(
+            name="progress",
+            shape=shape,
+            initializer=keras.initializers.Constant(start),
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            aggregation="mean",
+        )
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Hand the inputs on, and count the steps of training."""
+        if training and not self.by_margin:
+            self.progress.assign_add(1.0)
+        return super().call(inputs, training)
+
+    def share(self) -> Tensor:
+        """Share of the calibration that is left, of shape () or (classes,)."""
+        progress = ops.convert_to_tensor(self.progress)
+        if self.by_margin:
+            way = (progress - self._start) / self._way
+            return 1 - ops.clip(way, 0.0, 1.0)
+        # The step that runs has been counted.
+        share = self.fade(ops.maximum(progress - 1, 0.0))
+        return ops.cast(share, "float32")
+
+    def observe(self, margin: Tensor, index: Tensor, kept: Tensor) -> None:
+        """Follow the margins of a batch, all of shape (N,)."""
+        level = ops.convert_to_tensor(self.progress)
+        if self.fade.per_class:
+            level = ops.take(level, index)
+        above = ops.cast(margin > level, "float32")
+        votes = ops.where(kept, above - (1 - self.fade.quantile), 0.0)
+        # Each replica has a part of the batch, and the mean is taken.
+        batch = _replicas() * ops.cast(ops.shape(votes)[0], "float32")
+        if self.fade.per_class:
+            classes = self.progress.shape[0]
+            votes = _replicas() * ops.segment_sum(votes, index, classes)
+            votes = votes / ops.maximum(batch / classes, 1.0)
+        else:
+            votes = ops.mean(votes)
+        self.progress.assign_add(self.fade.rate * votes)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        fade = keras.saving.serialize_keras_object(self.fade)
+        return {**super().get_config(), "fade": fade}
+
+
+def as_fade(fade: Any) -> MarginFade | Schedule:
+    """A fade from what a loss or a config has for it."""
+    if isinstance(fade, dict):
+        fade = keras.saving.deserialize_keras_object(fade)
+    if fade == "margin":
+        return MarginFade()
+    if not isinstance(fade, MarginFade | Schedule):
+        raise invalid(
+            "fade",
+            fade,
+            '"margin", a keras_noisy.calibration.MarginFade, or a schedule of '
+            "keras.optimizers.schedules from 1 to 0",
+        )
+    return fade
+
+
+def _replicas() -> int:
+    """Number of processes or devices that each have a part of the batch."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        context = sys.modules["tensorflow"].distribute.get_replica_context()
+        return 1 if context is None else context.num_replicas_in_sync
+    if backend == "torch":
+        distributed = sys.modules["torch"].distributed
+        if distributed.is_available() and distributed.is_initialized():
+            return distributed.get_world_size()
+    return 1
