@@ -1,6 +1,5 @@
 """Train on one device or several; print losses and weights as JSON."""
 
-import contextlib
 import json
 import os
 import sys
@@ -12,34 +11,24 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from helpers import CATALOGUE, heads  # noqa: E402
 
-
-def devices():
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * DEVICES
-        )
-        names = [f"CPU:{i}" for i in range(DEVICES)]
-        if DEVICES == 1:
-            return contextlib.nullcontext()
-        return tf.distribute.MirroredStrategy(names).scope()
-    if DEVICES > 1:
-        distribution = keras.distribution.DataParallel()
-        assert len(keras.distribution.list_devices()) == DEVICES
-        keras.distribution.set_distribution(distribution)
-    return contextlib.nullcontext()
+from keras_noisy.distribution import (  # noqa: E402
+    data_parallel,
+    process_count,
+    process_index,
+)
 
 
-def train(soft):
-    keras.utils.set_random_seed(0)
+def train(parallel, soft):
+    # TensorFlow and PyTorch take the weights of the first process.
+    is_jax = keras.backend.backend() == "jax"
+    keras.utils.set_random_seed(0 if is_jax else process_index())
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 8)).astype("float32")
     y = rng.integers(12, size=64)
     # As many in each shard, whose mean is over its own samples.
     ignored = None if soft else -1
-    y[::4] = y[::4] if soft else ignored
+    for first in (0, 1):
+        y[first::8] = y[first::8] if soft else ignored
     if soft:
         y = np.eye(12, dtype="float32")[y]
     model, losses = heads(
@@ -51,14 +40,7 @@ def train(soft):
         ignore_class=ignored,
     )
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), losses)
-    history = model.fit(
-        x,
-        [y] * len(losses),
-        batch_size=16,
-        epochs=2,
-        shuffle=False,
-        verbose=0,
-    ).history
+    history = fit(parallel, model, x, (y,) * len(losses))
     del history["loss"]  # The sum.
     weights = [w.tolist() for w in model.get_weights()]
     return {
@@ -69,10 +51,51 @@ def train(soft):
     }
 
 
-def main():
-    with devices():
-        print(json.dumps({**train(soft=False), **train(soft=True)}))
+def fit(parallel, model, x, y):
+    """Train on the part of this process; the history."""
+    index, count = parallel.shard or (0, 1)
+    x, *y = (array[index::count] for array in (x, *y))
+    batch_size = parallel.batch_size(16)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        data = tf.data.Dataset.from_tensor_slices((x, tuple(y)))
+        data = [data.batch(batch_size)]
+    else:
+        data = [x, y, batch_size]
+    fitted = parallel.fit(model, *data, epochs=2, shuffle=False, verbose=0)
+    return fitted.history
+
+
+def refuse():
+    for batch_size in (17, 16):
+        try:
+            with data_parallel() as parallel:
+                size = parallel.batch_size(batch_size)
+                model = keras.Sequential([keras.layers.Dense(1)])
+                model.compile("sgd", "mse")
+                model.fit(np.ones((18, 1)), np.ones((18, 1)), size, verbose=0)
+        except ValueError as error:
+            print(error)
+
+
+def run(train):
+    """Print what `train` returns with the devices of this process."""
+    if keras.backend.backend() == "tensorflow" and process_count() == 1:
+        import tensorflow as tf
+
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * DEVICES
+        )
+    if sys.argv[2:]:
+        refuse()
+        return
+    with data_parallel() as parallel:
+        assert parallel.num_devices == DEVICES * process_count()
+        results = train(parallel)
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":
-    main()
+    run(lambda parallel: {**train(parallel, False), **train(parallel, True)})

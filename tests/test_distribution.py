@@ -6,21 +6,30 @@ import keras
 import numpy as np
 import pytest
 from helpers import TESTS, run_python
+from processes import Processes
 
-DEVICES = {"jax": 4, "tensorflow": 2}
+from keras_noisy.distribution import (
+    data_parallel,
+    process_count,
+    process_index,
+)
+
+BACKEND = keras.backend.backend()
+DEVICES = {"jax": 4, "tensorflow": 2, "torch": 1}[BACKEND]
+SCRIPT = TESTS / "distributed_training.py"
 
 
-def compare_devices(script):
-    """Compare the losses and weights that `script` prints as JSON."""
-    backend = keras.backend.backend()
-    if backend not in DEVICES:
-        pytest.skip(f"Keras 3.15 has no data parallelism for {backend}")
-    one, several = (
-        json.loads(
-            run_python(script, devices, backend=backend).splitlines()[-1]
-        )
-        for devices in (1, DEVICES[backend])
-    )
+def on_devices(script, devices):
+    output = run_python(script, devices, backend=BACKEND, timeout=600)
+    return json.loads(output.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def of_one_device():
+    return on_devices(SCRIPT, 1)
+
+
+def compare(several, one):
     assert one.keys() == several.keys()
     for case, (losses, weights) in one.items():
         np.testing.assert_allclose(
@@ -30,5 +39,122 @@ def compare_devices(script):
             np.testing.assert_allclose(left, right, atol=1e-5, err_msg=case)
 
 
-def test_several_devices_train_like_one():
-    compare_devices(TESTS / "distributed_training.py")
+@pytest.mark.skipif(DEVICES == 1, reason="a process of PyTorch has one device")
+def test_several_devices_train_like_one(of_one_device):
+    compare(on_devices(SCRIPT, DEVICES), of_one_device)
+
+
+def test_several_processes_train_like_one(of_one_device):
+    with Processes(SCRIPT, 1, backend=BACKEND) as processes:
+        for result in processes.results(timeout=600):
+            compare(result, of_one_device)
+
+
+@pytest.mark.skipif(DEVICES == 1, reason="a process of PyTorch has one device")
+def test_losses_with_memory_remember_the_same_on_several_devices():
+    script = TESTS / "memory_training.py"
+    compare(on_devices(script, DEVICES), on_devices(script, 1))
+
+
+def test_a_calibration_fades_the_same_on_several_devices():
+    script = TESTS / "faded_training.py"
+    one = on_devices(script, 1)
+    if DEVICES > 1:
+        compare(on_devices(script, DEVICES), one)
+    with Processes(script, 1, backend=BACKEND) as processes:
+        for result in processes.results(timeout=300):
+            compare(result, one)
+
+
+def test_a_run_that_lost_a_process_ends_and_goes_on(tmp_path):
+    script = TESTS / "parallel_training.py"
+    with Processes(script, tmp_path / "a", 1, backend=BACKEND) as processes:
+        processes.wait_for(0, "ConnectionError", timeout=240)
+        assert "Process 0 of 2 lost another" in processes.output(0)
+        assert "Run the same command again" in processes.output(0)
+        with Processes(script, tmp_path / "a", -1, backend=BACKEND) as again:
+            resumed = again.results()
+        assert resumed[0]["start"] == [1, 2]
+        with Processes(script, tmp_path / "b", -1, backend=BACKEND) as whole:
+            expected = whole.results()
+        for result in (*resumed, expected[1]):
+            assert result["scores"] == pytest.approx(expected[0]["scores"])
+            for name, values in expected[0]["history"].items():
+                assert result["history"][name] == pytest.approx(values)
+        for one in expected if BACKEND == "torch" else ():
+            assert one["scores"][0] == pytest.approx(one["loss of all"])
+        for one, other in zip(resumed, expected, strict=True):
+            for left, right in zip(
+                one["weights"], other["weights"], strict=True
+            ):
+                np.testing.assert_allclose(left, right, atol=1e-6)
+        # JAX waits 100 seconds for the heartbeat of the lost process.
+        assert processes.end(0, timeout=120) != 0
+
+
+def test_one_device_needs_no_other_code():
+    with data_parallel(devices=1) as parallel:
+        assert (parallel.num_devices, parallel.shard) == (1, None)
+        assert parallel.is_chief and parallel.batch_size(7) == 7
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        x = np.ones((4, 2))
+        assert len(parallel.fit(model, x, x[:, :1], verbose=0).history) == 1
+        assert parallel.evaluate(model, x, x[:, :1], verbose=0) > 0
+    assert (process_index(), process_count()) == (0, 1)
+
+
+def test_leaving_restores_what_was_before():
+    fit = keras.Model.fit
+    before = current()
+    with data_parallel():
+        with pytest.raises(KeyError), data_parallel():
+            raise KeyError
+        with data_parallel():
+            inside = current()
+        assert current() == inside
+    assert current() == before
+    assert keras.Model.fit is fit
+
+
+def current():
+    """What variables are made for."""
+    if BACKEND == "jax":
+        found = keras.distribution.distribution()
+        return found and str(found.device_mesh)
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.distribute.get_strategy()
+    return None
+
+
+@pytest.mark.parametrize(
+    "devices", [0, -1, 99, True, 1.5, "cpu", [], ["cpu:99"], ["x"]]
+)
+def test_devices_that_do_not_exist_are_refused(devices):
+    with (
+        pytest.raises(ValueError, match="argument `devices`"),
+        data_parallel(devices),
+    ):
+        pass
+
+
+@pytest.mark.skipif(DEVICES == 1, reason="a process of PyTorch has one device")
+def test_a_batch_that_devices_do_not_divide_is_refused():
+    output = run_python(SCRIPT, DEVICES, "indivisible", backend=BACKEND)
+    assert f"a multiple of the {DEVICES} devices" in output
+    if BACKEND == "jax":
+        assert "Expected batches, the last one too" in output
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="others are one program")
+def test_processes_that_differ_are_refused_in_all_of_them():
+    with Processes(TESTS / "parallel_mistakes.py", backend="torch") as both:
+        first, second = both.results()
+    assert first == second
+    assert "as many batches in every process" in first["batches"]
+    assert "process: [8, 4]" in first["sizes"]
+    assert "Losses with memory" in first["memory"]
+    assert "a `train_step` of its own" in first["own step"]
+    assert "the same weights in every process" in first["drift"]

@@ -1,0 +1,67 @@
+"""Several devices and hosts with PyTorch, one process for each device."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_noisy._arguments import invalid
+
+
+@contextlib.contextmanager
+def connected(devices: Any, count: int) -> Iterator[int]:
+    """Train in the processes that torchrun started; their number."""
+    if count == 1:
+        if devices not in (None, 1) or isinstance(devices, bool):
+            raise invalid(
+                "devices",
+                devices,
+                "None: on PyTorch every device has a process of its own, "
+                "started by `torchrun --nproc-per-node=<devices> <script>`",
+            )
+        yield 1
+        return
+    torch = sys.modules["torch"]
+    is_first = not torch.distributed.is_initialized()
+    if is_first:
+        on_gpu = torch.cuda.is_available()
+        if on_gpu:
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.distributed.init_process_group(
+            "nccl" if on_gpu else "gloo",
+            timeout=datetime.timedelta(minutes=10),
+        )
+    yield count
+    if is_first:
+        torch.distributed.destroy_process_group()
+
+
+@contextlib.contextmanager
+def training(model: keras.Model) -> Iterator[None]:
+    """Give the model steps of all processes."""
+    from keras_noisy.distribution._torch_steps import Steps
+
+    if "train_step" in vars(model):  # An evaluation inside of `fit`.
+        yield
+        return
+    steps = Steps(model)
+    methods = ("train_step", "test_step", "get_metrics_result")
+    for name in methods:
+        setattr(model, name, getattr(steps, name))
+    try:
+        yield
+    finally:
+        for name in methods:
+            delattr(model, name)
+    steps.finish()
+
+
+def data(given: Any) -> Any:
+    """Data for `fit`, as they are."""
+    return given

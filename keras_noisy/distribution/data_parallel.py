@@ -1,0 +1,221 @@
+"""One context manager for all backends."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy.distribution.processes import process_count, process_index
+
+METHODS = ("fit", "evaluate")
+
+# What JAX, TensorFlow and PyTorch say when another process does not answer.
+LOST = re.compile(
+    r"connection (closed|reset)|closed by peer|heartbeat|collective ops? is"
+    r"|gloo|nccl|socket closed|unhealthy|preempted|broken pipe|timed? ?out",
+    re.IGNORECASE,
+)
+
+
+class DataParallel:
+    """What a script has to know of the devices that it trains on.
+
+    Made by `data_parallel`, and valid inside of its `with` block.
+
+    Args:
+        num_devices: Number of devices of all processes.
+
+    Example:
+
+    >>> from keras_noisy.distribution import data_parallel
+    >>> with data_parallel(devices=1) as parallel:
+    ...     print(parallel.num_devices, parallel.shard, parallel.is_chief)
+    ...     print(parallel.batch_size(128))
+    1 None True
+    128
+
+    References:
+        - Goyal et al., Accurate, large minibatch SGD: training ImageNet in 1
+          hour, 2017, arXiv 1706.02677
+    """
+
+    def __init__(self, num_devices: int):
+        self.num_devices = num_devices
+        index, self._count = process_index(), process_count()
+        self.shard = (index, self._count) if self._count > 1 else None
+        self.is_chief = index == 0
+
+    def batch_size(self, global_batch_size: int) -> int:
+        """Number of samples that this process reads for a step.
+
+        Args:
+            global_batch_size: Number of samples of a step on all devices, a
+                multiple of `num_devices`.
+
+        Returns:
+            `global_batch_size` divided by the number of processes.
+
+        Raises:
+            ValueError: If `num_devices` does not divide it.
+        """
+        size = integer("global_batch_size", global_batch_size, 1)
+        if size % self.num_devices:
+            raise invalid(
+                "global_batch_size",
+                size,
+                f"a multiple of the {self.num_devices} devices",
+            )
+        return size // self._count
+
+    def fit(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        """`model.fit(*args, **kwargs)`, which does the same in the context."""
+        return model.fit(*args, **kwargs)
+
+    def evaluate(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        """`model.evaluate(*args, **kwargs)`, the same in the context."""
+        return model.evaluate(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def data_parallel(
+    devices: int | Sequence[str] | None = None,
+) -> Iterator[DataParallel]:
+    """Train on several devices and hosts, each with a part of every batch.
+
+    Build, compile and fit the model inside of the context; the code is the
+    same for one device. JAX uses `keras.distribution.DataParallel`, after
+    `keras.distribution.initialize` where `KERAS_DISTRIBUTION_NUM_PROCESSES`
+    is above 1. TensorFlow uses `tf.distribute.MirroredStrategy`, or
+    `MultiWorkerMirroredStrategy` where `TF_CONFIG` is set. PyTorch uses
+    `DistributedDataParallel` in the processes of `torchrun`.
+    `docs/distribution.md` has the commands and the limits.
+
+    In several processes `fit` and `evaluate` of all models are replaced until
+    the context is left: only the chief shows progress, and on PyTorch steps
+    are those of all processes. Give each process its part of the data, by
+    `pipeline(..., parallel.batch_size(128), shard=parallel.shard)` or the
+    same of `ImageDataset`.
+
+    Args:
+        devices: Number of devices of this machine, or a list of their names
+            such as `["gpu:0", "gpu:1"]`. Defaults to `None`, all of them.
+            Several processes use all of theirs.
+
+    Returns:
+        A context manager. It yields a `DataParallel` with `num_devices`,
+        `shard`, `batch_size(global_batch_size)`, `is_chief`,
+        `fit(model, ...)` and `evaluate(model, ...)`.
+
+    Raises:
+        ValueError: If there are no such devices, or if a batch is not divided
+            by the number of devices.
+        ConnectionError: In several processes, if one of the others is lost.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy import MAEStar
+    >>> from keras_noisy.datasets import ImageDataset
+    >>> from keras_noisy.distribution import data_parallel
+    >>> images, labels = np.zeros((64, 8, 8, 3), "uint8"), np.zeros(64, int)
+    >>> with data_parallel() as parallel:
+    ...     train = ImageDataset(
+    ...         (images, labels),
+    ...         parallel.batch_size(16),
+    ...         training=True,
+    ...         shard=parallel.shard,
+    ...     )
+    ...     layers = [keras.layers.Flatten(), keras.layers.Dense(10)]
+    ...     model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    ...     model.compile("sgd", MAEStar(10, from_logits=True))
+    ...     history = parallel.fit(model, train, shuffle=False, verbose=0)
+    >>> len(history.history["loss"])
+    1
+
+    References:
+        - Li et al., PyTorch distributed: experiences on accelerating data
+          parallel training, VLDB 2020, arXiv 2006.15704
+    """
+    count = process_count()
+    if count > 1 and devices is not None:
+        expected = f"None in {count} processes, which use all of their devices"
+        raise invalid("devices", devices, expected)
+    backend = importlib.import_module(
+        f"keras_noisy.distribution._{keras.backend.backend()}"
+    )
+    try:
+        with backend.connected(devices, count) as num_devices:
+            if count == 1:
+                yield DataParallel(num_devices)
+            else:
+                with _replaced(backend):
+                    yield DataParallel(num_devices)
+    except Exception as error:
+        explained = _explained(error, count)
+        if explained is None:
+            raise
+        raise explained from error
+
+
+@contextlib.contextmanager
+def _replaced(backend: ModuleType) -> Iterator[None]:
+    """Replace `fit` and `evaluate` of all models by those of all processes."""
+    originals = {name: getattr(keras.Model, name) for name in METHODS}
+    if any(hasattr(original, "of_all") for original in originals.values()):
+        yield  # Inside of another context.
+        return
+    for name, original in originals.items():
+        setattr(keras.Model, name, _of_all(backend, original))
+    try:
+        yield
+    finally:
+        for name in METHODS:
+            setattr(keras.Model, name, originals[name])
+
+
+def _of_all(backend: ModuleType, original: Callable) -> Callable:
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        if process_index() > 0:
+            given.arguments["verbose"] = 0
+        for name in ("x", "validation_data"):
+            if name in given.arguments:
+                given.arguments[name] = backend.data(given.arguments[name])
+        with backend.training(given.args[0]):
+            return original(*given.args, **given.kwargs)
+
+    run.of_all = True
+    return run
+
+
+def _explained(error: Exception, count: int) -> Exception | None:
+    """What an error of the backend means, if it has to do with devices."""
+    if type(error).__name__ == "IndivisibleError":
+        return ValueError(
+            "Expected batches, the last one too, that the devices divide. Use "
+            "`parallel.batch_size`, and data whose last batch is whole or has "
+            f"such a size. {error}"
+        )
+    of_backend = not isinstance(error, (ValueError, TypeError, LookupError))
+    if count > 1 and of_backend and LOST.search(str(error)):
+        return ConnectionError(
+            f"Process {process_index()} of {count} lost another process, see "
+            "its own output, and that of the launcher, for the reason. Run "
+            "the same command again on every host: with "
+            "`keras_noisy.callbacks.Resume` training goes on from the last "
+            f"save. The backend says: {error}"
+        )
+    return None

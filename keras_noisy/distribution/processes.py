@@ -1,0 +1,98 @@
+"""The place of this process among those that train together."""
+
+import json
+import os
+import sys
+
+import keras
+
+
+def process_index() -> int:
+    """Number of this process among those that train together, from 0.
+
+    Reads what the launcher has set, see `docs/distribution.md`, and starts
+    nothing; works inside and outside of `data_parallel`.
+
+    Returns:
+        An integer from 0 to `process_count() - 1`; 0 is the chief, which
+        writes logs and files.
+
+    Raises:
+        ValueError: If `TF_CONFIG` names no chief or worker of its cluster.
+
+    Example:
+
+    >>> from keras_noisy.distribution import process_index
+    >>> process_index()
+    0
+    """
+    return _place()[0]
+
+
+def process_count() -> int:
+    """Number of processes that train together.
+
+    Reads what the launcher has set, see `docs/distribution.md`, and starts
+    nothing; works inside and outside of `data_parallel`.
+
+    Returns:
+        An integer, 1 for a process that trains alone.
+
+    Raises:
+        ValueError: If `TF_CONFIG` names no chief or worker of its cluster.
+
+    Example:
+
+    >>> from keras_noisy.distribution import process_count
+    >>> process_count()
+    1
+    """
+    return _place()[1]
+
+
+def _place() -> tuple[int, int]:
+    return {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}[
+        keras.backend.backend()
+    ]()
+
+
+def _jax() -> tuple[int, int]:
+    jax = sys.modules["jax"]
+    if jax.distributed.is_initialized():
+        return jax.process_index(), jax.process_count()
+    return (
+        int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", 0)),
+        int(os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", 1)),
+    )
+
+
+def _tensorflow() -> tuple[int, int]:
+    given = os.environ.get("TF_CONFIG") or "{}"
+    try:
+        config = json.loads(given)
+        tasks = [
+            (kind, index)
+            for kind in ("chief", "worker")
+            for index in range(len(config.get("cluster", {}).get(kind, ())))
+        ]
+        if not tasks:
+            return 0, 1
+        task = config["task"]["type"], int(config["task"]["index"])
+        return tasks.index(task), len(tasks)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            "Invalid value for the environment variable `TF_CONFIG`. Expected "
+            '`{"cluster": {"worker": ["host:port", ...]}, "task": {"type": '
+            '"worker", "index": 0}}` with the index of this process. Received: '
+            f"TF_CONFIG={given}"
+        ) from error
+
+
+def _torch() -> tuple[int, int]:
+    distributed = sys.modules["torch"].distributed
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return (
+        int(os.environ.get("RANK", 0)),
+        int(os.environ.get("WORLD_SIZE", 1)),
+    )

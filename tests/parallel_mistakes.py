@@ -1,0 +1,56 @@
+"""Mistakes that processes of PyTorch make; print the errors as JSON."""
+
+import json
+
+import keras
+import numpy as np
+
+from keras_noisy import CrossEntropy
+from keras_noisy.distribution import data_parallel
+from keras_noisy.losses import ELR, with_index
+
+X, Y = np.ones((8, 3), "float32"), np.zeros(8, int)
+
+
+class OwnStep(keras.Model):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+class Drift(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.set_weights([w + 1 for w in self.model.get_weights()])
+
+
+def fit(x, y, loss=None, kind=keras.Model, batch_size=2, **arguments):
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(2, activation="softmax")(inputs)
+    if isinstance(loss, ELR):
+        outputs = loss.memory(outputs)
+    model = kind(inputs, outputs)
+    model.compile("sgd", loss or CrossEntropy())
+    model.fit(x, y, batch_size=batch_size, shuffle=False, **arguments)
+
+
+def mistakes(first):
+    more = 8 if first else 4
+    yield "batches", lambda: fit(X[:more], Y[:more], epochs=2)
+    yield "sizes", lambda: fit(X, Y, batch_size=more)
+    yield "memory", lambda: fit(X, with_index(Y), ELR(num_samples=8))
+    yield "own step", lambda: fit(X, Y, kind=OwnStep)
+    yield "drift", lambda: fit(X, Y, callbacks=[] if first else [Drift()])
+
+
+def main():
+    errors = {}
+    with data_parallel() as parallel:
+        for name, mistake in mistakes(parallel.is_chief):
+            try:
+                mistake()
+            except ValueError as error:
+                errors[name] = str(error)
+    print("\n" + json.dumps(errors))
+
+
+if __name__ == "__main__":
+    main()
