@@ -10,6 +10,7 @@ from helpers import run_python
 from PIL import Image
 
 from keras_noisy.datasets import ImageDataset
+from keras_noisy.datasets._reader import Start
 
 
 def noise(count, side=8):
@@ -164,3 +165,33 @@ def test_images_of_two_channels_are_not_resized():
     assert ImageDataset(given, 4)[0][0].shape == (4, 8, 8, 2)
     with pytest.raises(ValueError, match="images with 2"):
         ImageDataset(given, 4, image_size=4)
+
+
+@pytest.mark.parametrize("augment", [None, "cifar", "webvision"])
+def test_a_later_start_gives_the_very_same_batches(augment):
+    arguments = {"augment": augment, "training": True, "seed": 5}
+    arguments["image_size"] = 8
+    given = noise(27), np.arange(27)
+    whole = ImageDataset(given, 4, **arguments)
+    epochs = []
+    for _ in range(4):
+        epochs.append([whole[i] for i in range(len(whole))])
+        whole.on_epoch_end()
+    data = ImageDataset(given, 4, start=(2, 3), **arguments)
+    for wanted in (epochs[2][3:], epochs[3]):
+        assert len(data) == len(wanted)
+        for i, batch in enumerate(wanted):
+            for one, two in zip(data[i], batch, strict=True):
+                assert np.array_equal(one, two)
+        with pytest.raises(IndexError):
+            data[len(wanted)]
+        data.on_epoch_end()
+
+
+def test_workers_that_read_ahead_cannot_be_resumed():
+    with pytest.raises(ValueError, match=r"`workers`.*workers=2"):
+        ImageDataset(
+            (noise(8), np.arange(8)), 4, workers=2, start=Start((0, 0))
+        )
+    with pytest.raises(ValueError, match=r"a batch below 2.*\(0, 2\)"):
+        ImageDataset((noise(8), np.arange(8)), 4, start=(0, 2))

@@ -8,6 +8,7 @@ from image_readers import epoch, grey, look, same
 from PIL import Image
 
 from keras_noisy.datasets import pipeline
+from keras_noisy.datasets._reader import Start
 
 tf = pytest.importorskip("tensorflow")
 
@@ -111,3 +112,52 @@ def test_a_look_at_a_batch_counts_as_an_epoch_and_nothing_more():
     next(iter(one))
     epoch(two)
     assert same(epoch(one), epoch(two))
+
+
+def test_a_dataset_of_tensorflow_cannot_start_in_another_epoch():
+    dataset = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS))
+    for start in ((1, 0), Start((0, 0))):
+        with pytest.raises(ValueError, match=r"`start`.*Give arrays or"):
+            pipeline(dataset, 4, training=True, start=start)
+
+
+@pytest.mark.parametrize(
+    ("augment", "shard"), [("cifar", (1, 2)), ("webvision", None)]
+)
+def test_a_later_start_gives_the_very_same_batches(augment, shard):
+    arguments = {
+        "augment": augment,
+        "image_size": 16 if augment == "webvision" else None,
+        "training": True,
+        "seed": 5,
+        "shard": shard,
+    }
+    given = grey(75, 16)
+    whole = pipeline(given, 8, **arguments)
+    count = len(whole)
+    wanted = [list(whole.as_numpy_iterator()) for _ in range(4)]
+    data = pipeline(given, 8, start=(2, 3), **arguments)
+    assert len(data) == count
+    for batches in (wanted[2][3:], wanted[3]):
+        found = list(data.as_numpy_iterator())
+        assert len(found) == len(batches)
+        for one, two in zip(found, batches, strict=True):
+            assert same(one, two)
+
+
+def test_what_is_before_the_start_is_not_decoded(tmp_path):
+    files = [str(tmp_path / f"{i}.png") for i in range(12)]
+    for file in files[8:]:
+        Image.new("RGB", (4, 4)).save(file)
+    # There are no files but the last four.
+    data = pipeline((files, np.arange(12)), 4, 4, start=(0, 2))
+    ((_, labels),) = data.as_numpy_iterator()
+    assert labels.tolist() == [8, 9, 10, 11]
+
+
+@pytest.mark.parametrize(
+    "start", [(0, 2), (-1, 0), (0, 1.5), 3, None, (1, 2, 3)]
+)
+def test_a_bad_start_is_refused(start):
+    with pytest.raises(ValueError, match="argument `start`"):
+        pipeline((IMAGES, LABELS), 4, start=start)

@@ -33,12 +33,14 @@ def source(tf: Any, dataset: Any, reader: Reader) -> Source:
     if isinstance(dataset, tf.data.Dataset):
         return _of_dataset(tf, dataset, reader)
     given = samples(dataset)
-    count, epochs = len(given.images), itertools.count()
+    count, numbers = len(given.images), itertools.count()
+    end = reader.num_batches(count) * reader.batch_size
     with tf.device("CPU:0"):
         images, labels = map(tf.convert_to_tensor, given)
 
     def order() -> Iterator[np.ndarray]:
-        yield reader.order(count, next(epochs))
+        epoch, batch = reader.start.of_iteration(next(numbers))
+        yield reader.order(count, epoch)[batch * reader.batch_size : end]
 
     signature = tf.TensorSpec((None,), tf.int64)
     elements = tf.data.Dataset.from_generator(order, output_signature=signature)
@@ -52,6 +54,13 @@ def source(tf: Any, dataset: Any, reader: Reader) -> Source:
 
 
 def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
+    if reader.is_resumed or reader.start != (0, 0):
+        raise ValueError(
+            "Invalid value for argument `start`. Expected (0, 0) for a "
+            "tf.data.Dataset, whose order in a later epoch cannot be had "
+            "again. Give arrays or the paths of files to start there. "
+            f"Received: start={reader.start}"
+        )
     spec = dataset.element_spec
     if isinstance(spec, dict) and {"image", "label"} <= set(spec):
         dataset = dataset.map(lambda x: (x["image"], x["label"]))
@@ -88,10 +97,12 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
 
 def keys(tf: Any, reader: Reader) -> Any:
     """A seed for each sample, so that no draw depends on what ran before."""
-    epochs = itertools.count()
+    numbers = itertools.count()
 
     def draw() -> Iterator[np.ndarray]:
-        random = reader.random(next(epochs), 1)
+        epoch, batch = reader.start.of_iteration(next(numbers))
+        random = reader.random(epoch, 1)
+        random.uniform(2 * batch * reader.batch_size)  # Of what is skipped.
         while True:
             yield (2**31 * random.uniform(2048)).astype("int32").reshape(-1, 2)
 

@@ -77,6 +77,24 @@ def _bad_images(dtype: Any, shape: tuple[int | None, ...]) -> ValueError:
     )
 
 
+class Start(tuple):
+    """Epoch and batch to begin with, which a `Resume` moves on in training.
+
+    Without one the epochs are counted: then each look of Keras at a first
+    batch is taken for an epoch, which after a restart would be the wrong one.
+    """
+
+    #: Epoch and first batch of what is read now, as long as `fit` runs.
+    now: tuple[int, int] | None = None
+    #: Whether a reader of images has it.
+    is_used = False
+
+    def of_iteration(self, number: int) -> tuple[int, int]:
+        """Epoch and first batch of an iteration, counted from 0."""
+        epoch, batch = self
+        return self.now or (epoch + number, 0 if number else batch)
+
+
 class Reader:
     """The arguments that `pipeline` and `ImageDataset` share, checked."""
 
@@ -88,6 +106,7 @@ class Reader:
         training: bool,
         seed: int,
         shard: tuple[int, int] | None,
+        start: tuple[int, int],
     ):
         self.batch_size = integer("batch_size", batch_size, 1)
         self.training = boolean("training", training)
@@ -108,6 +127,17 @@ class Reader:
         except (TypeError, ValueError) as error:
             expected = "(index, count) with 0 <= index < count, or None"
             raise invalid("shard", shard, expected) from error
+        self.is_resumed = isinstance(start, Start)
+        self.start = start
+        if self.is_resumed:
+            start.is_used = True
+        else:
+            try:
+                epoch, batch = (integer("start", n, 0) for n in start)
+            except (TypeError, ValueError) as error:
+                expected = "(epoch, batch), two integers >= 0"
+                raise invalid("start", start, expected) from error
+            self.start = Start((epoch, batch))
         self._image_size = image_size
         if image_size is not None:
             sides = image_size
@@ -157,6 +187,12 @@ class Reader:
                 f"every process. Received: {count} samples, "
                 f"batch_size={self.batch_size}, {self.count} processes. Give "
                 "more samples or a smaller batch_size"
+            )
+        if self.start[1] >= batches:
+            raise invalid(
+                "start",
+                self.start,
+                f"a batch below {batches}, the number of them in an epoch",
             )
         return batches
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_noisy._arguments import invalid
 from keras_noisy._pillow import pillow
 from keras_noisy.datasets import _arrays, _augmentation
 from keras_noisy.datasets._reader import Reader, samples
@@ -33,8 +34,8 @@ class ImageDataset(keras.utils.PyDataset):
     the order of the batches, by Python's random numbers: pass
     `shuffle=False`, or call `keras.utils.set_random_seed` before. A run is
     the same again with the same number of workers, and with `fit` over whole
-    epochs, not `steps_per_epoch`. After a restart of the process the epochs
-    count from the first again: give another `seed`.
+    epochs, not `steps_per_epoch`. To go on after a restart of the process
+    give the `start` of a `keras_noisy.callbacks.Resume`.
 
     In several processes with JAX give each one its `shard`.
 
@@ -68,6 +69,11 @@ class ImageDataset(keras.utils.PyDataset):
             well here, and are safe with every backend. Defaults to `False`.
         max_queue_size: Number of batches to read ahead, with several workers.
             Defaults to `10`.
+        start: `(epoch, batch)`, counted from 0, to begin with: until
+            `on_epoch_end` the batches are the rest of that epoch. In `fit`
+            give the `start` of a `keras_noisy.callbacks.Resume`, as Keras
+            ends an epoch before it trains, and one worker: the first epoch
+            begins with what several have read before. Defaults to `(0, 0)`.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, images float32
@@ -111,10 +117,11 @@ class ImageDataset(keras.utils.PyDataset):
         workers: int = 1,
         use_multiprocessing: bool = False,
         max_queue_size: int = 10,
+        start: tuple[int, int] = (0, 0),
     ):
         super().__init__(workers, use_multiprocessing, max_queue_size)
         self._reader = Reader(
-            batch_size, image_size, augment, training, seed, shard
+            batch_size, image_size, augment, training, seed, shard, start
         )
         self._samples = samples(dataset)
         images = self._samples.images
@@ -129,12 +136,29 @@ class ImageDataset(keras.utils.PyDataset):
                     "Expected images of 1 or 3 channels, as others cannot be "
                     f"resized here. Received: images with {shape[2]}"
                 )
-        self._epoch = 0
-        self._order = self._reader.order(len(images), 0)
+        if self._reader.is_resumed and (workers > 1 or use_multiprocessing):
+            raise invalid(
+                "workers",
+                workers,
+                "0 or 1, and no processes, with the `start` of a `Resume`, as "
+                "Keras mixes what several have read before training into the "
+                "first epoch. "
+                "`pipeline` reads in parallel",
+            )
+        self._iteration = 0
+        self._order = None, None
+
+    def _place(self) -> tuple[int, int]:
+        """The epoch, and the batch that is the first of it."""
+        start = self._reader.start
+        if self._reader.is_resumed and start.now is None:
+            # Keras asks for the length of all epochs now.
+            return start[0] + self._iteration, 0
+        return start.of_iteration(self._iteration)
 
     def __len__(self) -> int:
-        """Number of batches of an epoch."""
-        return self._num_batches
+        """Number of batches of an epoch, or of the rest of it."""
+        return self._num_batches - self._place()[1]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The images and labels of a batch of this epoch."""
@@ -143,11 +167,17 @@ class ImageDataset(keras.utils.PyDataset):
                 f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
             )
         reader, size = self._reader, self._size
+        epoch, first = self._place()
+        order_of, order = self._order
+        if order_of != epoch:
+            order = reader.order(len(self._samples.images), epoch)
+            self._order = epoch, order
+        index += first
         start = index * reader.batch_size
-        chosen = self._order[start : start + reader.batch_size]
+        chosen = order[start : start + reader.batch_size]
         draws = None
         if reader.training:
-            random = reader.random(self._epoch, 1, index)
+            random = reader.random(epoch, 1, index)
             draws = random.uniform(len(chosen) * _arrays.DRAWS)
             draws = draws.reshape(len(chosen), _arrays.DRAWS)
         images = self._samples.images[chosen]
@@ -175,5 +205,4 @@ class ImageDataset(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Shuffle anew, and draw other crops."""
-        self._epoch += 1
-        self._order = self._reader.order(len(self._samples.images), self._epoch)
+        self._iteration += 1

@@ -21,6 +21,7 @@ def pipeline(
     training: bool = False,
     seed: int = 0,
     shard: tuple[int, int] | None = None,
+    start: tuple[int, int] = (0, 0),
 ) -> tf.data.Dataset:
     """Batches of images and labels, ready for `fit` and `evaluate`.
 
@@ -37,8 +38,8 @@ def pipeline(
     and other crops. Everything random follows from `seed` and the number of
     the epoch, whatever the number of cores; only a `tf.data.Dataset` is
     shuffled by TensorFlow, where `keras.utils.set_random_seed` counts too.
-    After a restart of the process the epochs count from the first again: give
-    another `seed`.
+    To go on after a restart of the process give the `start` of a
+    `keras_noisy.callbacks.Resume`.
 
     In several processes with JAX give each one its `shard`, and train with
     `keras.distribution.DataParallel(auto_shard_dataset=False)`, which needs
@@ -83,6 +84,13 @@ def pipeline(
             count-th sample, and in training every process has the same number
             of batches. On JAX `(jax.process_index(), jax.process_count())`.
             Defaults to `None`, all samples.
+        start: `(epoch, batch)`, counted from 0, to begin with: the first
+            iteration is the rest of that epoch, though `len` is that of a
+            whole one, and those after it are the following epochs. What is
+            before it is not decoded. In `fit` give the `start` of a
+            `keras_noisy.callbacks.Resume`, as Keras looks at a first batch
+            before it trains. Not for a `tf.data.Dataset`. Defaults to
+            `(0, 0)`.
 
     Returns:
         A `tf.data.Dataset` of batches `(images, labels)`, images float32 of
@@ -125,7 +133,9 @@ def pipeline(
             '"keras-noisy[data]". keras_noisy.datasets.ImageDataset does the '
             "same without"
         ) from error
-    reader = Reader(batch_size, image_size, augment, training, seed, shard)
+    reader = Reader(
+        batch_size, image_size, augment, training, seed, shard, start
+    )
     given = source(tf, dataset, reader)
     size = reader.size(given.shape)
     batches = reader.num_batches(given.count) if given.count >= 0 else None
@@ -147,11 +157,17 @@ def pipeline(
         num_parallel_calls=tf.data.AUTOTUNE if reader.is_preset else None,
     )
     if batches is not None:
+        result = result.take(batches)
+    if batches is not None and not reader.start[1]:
         cardinality = tf.data.experimental.assert_cardinality(batches)
-        result = result.take(batches).apply(cardinality)
+        result = result.apply(cardinality)
     if shard is not None:
         options = tf.data.Options()
         off = tf.data.experimental.AutoShardPolicy.OFF
         options.experimental_distribute.auto_shard_policy = off
         result = result.with_options(options)
-    return result.prefetch(tf.data.AUTOTUNE)
+    result = result.prefetch(tf.data.AUTOTUNE)
+    if reader.start[1]:
+        # That of the epochs to come: Keras asks once, TensorFlow would check.
+        result.cardinality = lambda: tf.constant(batches, tf.int64)
+    return result

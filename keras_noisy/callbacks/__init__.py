@@ -1,0 +1,5 @@
+"""Callbacks for training with noisy labels."""
+
+from keras_noisy.callbacks.resume import Resume
+
+__all__ = ["Resume"]

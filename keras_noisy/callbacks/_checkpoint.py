@@ -1,0 +1,94 @@
+"""Files that hold the whole state of a training run, or are not there."""
+
+import contextlib
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+#: Names of the files, which sort by epoch and batch.
+NAME = "epoch_{:06d}_batch_{:09d}.npz"
+PATTERN = "epoch_*_batch_*.npz"
+
+
+class Checkpoint(NamedTuple):
+    """Where a run stands, and all of its numbers."""
+
+    epoch: int
+    #: How many batches of this epoch are done.
+    batch: int
+    #: The logs of the epochs that are done.
+    history: dict[str, list[float]]
+    #: Name and value of each variable, by whose they are.
+    state: dict[str, list[tuple[str, np.ndarray]]]
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a file that is there as a whole or not at all."""
+    path = folder / NAME.format(checkpoint.epoch, checkpoint.batch)
+    names, arrays = {}, {}
+    for owner, variables in checkpoint.state.items():
+        names[owner] = [name for name, _ in variables]
+        for i, (_, value) in enumerate(variables):
+            # NumPy cannot read the short floats; float32 holds them exactly.
+            short = value.dtype.kind == "V"
+            arrays[f"{owner}/{i}"] = value.astype("float32") if short else value
+    about = [checkpoint.epoch, checkpoint.batch, checkpoint.history, names]
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".npz.partial")
+    with open(partial, "wb") as file:
+        np.savez(file, about=json.dumps(about), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    # So that a loss of power keeps the new name too, where systems allow it.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    return path
+
+
+def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
+    """The newest whole file, None where there is no file at all."""
+    files = sorted(folder.glob(PATTERN), reverse=True)
+    for path in files:
+        try:
+            checkpoint = _read(path)
+        except Exception as error:  # Damage shows as any of them.
+            warnings.warn(
+                f"{path} is damaged ({error!r}); the file before it is taken",
+                stacklevel=4,
+            )
+            continue
+        return path, checkpoint
+    if files:
+        raise ValueError(
+            f"Expected a whole checkpoint in {folder}. Received: "
+            f"{len(files)} files, all of them damaged. Delete the folder to "
+            "train from the beginning"
+        )
+    return None
+
+
+def delete_others(folder: Path, kept: list[Path]) -> None:
+    """Delete the older files, and what a kill left of a file."""
+    for path in [*folder.glob(PATTERN), *folder.glob(f"{PATTERN}.partial")]:
+        if path not in kept:
+            path.unlink()
+
+
+def _read(path: Path) -> Checkpoint:
+    # Each array is checked against its checksum when it is read.
+    with open(path, "rb") as stream, np.load(stream) as file:
+        epoch, batch, history, names = json.loads(str(file["about"]))
+        state = {
+            owner: [(name, file[f"{owner}/{i}"]) for i, name in enumerate(of)]
+            for owner, of in names.items()
+        }
+    return Checkpoint(epoch, batch, history, state)

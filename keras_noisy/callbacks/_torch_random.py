@@ -1,0 +1,25 @@
+"""The random numbers of PyTorch, which belong to no model."""
+
+import sys
+
+import keras
+import numpy as np
+
+
+def random_state() -> list[tuple[str, np.ndarray]]:
+    """State of each device; a `Dropout` without a seed draws from it."""
+    if keras.backend.backend() != "torch":
+        return []
+    torch = sys.modules["torch"]
+    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return [(f"device {i}", state.numpy()) for i, state in enumerate(states)]
+
+
+def set_random_state(states: list[tuple[str, np.ndarray]]) -> None:
+    """Go on with the random numbers of `random_state`."""
+    for i, (_, state) in enumerate(states):
+        torch = sys.modules["torch"]
+        if i == 0:
+            torch.set_rng_state(torch.from_numpy(state))
+        elif i <= torch.cuda.device_count():
+            torch.cuda.set_rng_state(torch.from_numpy(state), i - 1)

@@ -1,0 +1,275 @@
+"""A training run that goes on exactly where it was stopped."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy.callbacks import _checkpoint
+from keras_noisy.callbacks._checkpoint import Checkpoint
+from keras_noisy.callbacks._torch_random import random_state, set_random_state
+from keras_noisy.datasets._reader import Start
+from keras_noisy.distribution import process_count, process_index
+
+
+class Resume(keras.callbacks.Callback):
+    """Goes on with a run that was stopped, as if it had not been.
+
+    For long runs on machines that may stop at any moment: started again by
+    the same command, a run goes on from the last save and ends with the same
+    weights as one that was never stopped, to the bit on the same machine.
+    `keras.callbacks.BackupAndRestore` begins an epoch anew with the weights
+    of its middle, and with other data.
+
+    A save is one file, which is there as a whole or not at all: the weights,
+    what layers know beside them (averages of `BatchNormalization`, seeds of
+    `Dropout`, memory of `ELR`), the optimizer with its step, and the epoch
+    and batch. The last two files are kept, also when training is done: the
+    same command then returns at once, with the final weights and `history`.
+
+    Put it last among the callbacks, so that a saved epoch is one that the
+    others have seen. What other callbacks know, such as the patience of
+    `EarlyStopping`, is not saved; nor are the random numbers of an `augment`
+    of your own. In several processes they share the directory, and the first
+    one writes. On TensorFlow the metrics of an epoch that is resumed are
+    whole where they are sums and counts, as all of Keras are.
+
+    Args:
+        directory: Folder of the saves of this run, made when it is needed.
+        save_freq: `"epoch"` to save at the end of each epoch, or an integer
+            to save also after each so many batches, which needs data of
+            `pipeline` or `ImageDataset`. Defaults to `"epoch"`.
+
+    Returns:
+        A `keras.callbacks.Callback` with the attributes
+
+        - `initial_epoch`, for `fit`: number of epochs that are done.
+        - `start`, for `pipeline` or `ImageDataset`: epoch and batch to go on
+          with, `(0, 0)` in a new run.
+        - `history`: logs of the epochs that are done, a list for each name,
+          as in that of `fit`, which has those since the last start alone.
+
+    Raises:
+        ValueError: If an argument is outside its range; if no file of the
+            directory is whole; in `fit`, if the directory is that of another
+            model, or if `initial_epoch` or `start` were not handed on.
+
+    Example:
+
+    >>> import tempfile
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.callbacks import Resume
+    >>> from keras_noisy.datasets import ImageDataset
+    >>> images, labels = np.zeros((64, 8, 8, 3), "uint8"), np.zeros(64, int)
+    >>> def train(directory):
+    ...     model = keras.Sequential(
+    ...         [
+    ...             keras.Input((8, 8, 3)),
+    ...             keras.layers.Flatten(),
+    ...             keras.layers.Dense(2, activation="softmax"),
+    ...         ]
+    ...     )
+    ...     model.compile("sgd", "sparse_categorical_crossentropy")
+    ...     resume = Resume(directory, save_freq=3)
+    ...     print(resume.initial_epoch, resume.start)
+    ...     model.fit(
+    ...         ImageDataset(
+    ...             (images, labels), 8, training=True, start=resume.start
+    ...         ),
+    ...         epochs=2,
+    ...         initial_epoch=resume.initial_epoch,
+    ...         shuffle=False,
+    ...         verbose=0,
+    ...         callbacks=[resume],
+    ...     )
+    ...     return len(resume.history["loss"])
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     train(directory), train(directory)
+    0 (0, 0)
+    2 (2, 0)
+    (2, 2)
+
+    References:
+        - Mohan, Phanishayee, Chidambaram, CheckFreq: frequent, fine-grained
+          DNN checkpointing, FAST 2021
+    """
+
+    def __init__(self, directory: str | Path, save_freq: int | str = "epoch"):
+        super().__init__()
+        if save_freq != "epoch":
+            try:
+                integer("save_freq", save_freq, 1)
+            except ValueError as error:
+                expected = '"epoch" or an integer >= 1'
+                raise invalid("save_freq", save_freq, expected) from error
+        self.directory = Path(directory)
+        self.save_freq = save_freq
+        self.start = Start((0, 0))
+        self.history: dict[str, list[float]] = {}
+        self._files: list[Path] = []
+        #: Until it is loaded.
+        self._saved: Checkpoint | None = None
+        found = _checkpoint.read_newest(self.directory)
+        if found:
+            path, self._saved = found
+            self._files = [path]
+            self.start = Start((self._saved.epoch, self._saved.batch))
+            self.history = self._saved.history
+        self.initial_epoch = self.start[0]
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Load what was saved."""
+        in_the_middle = self.start[1] or self.save_freq != "epoch"
+        if in_the_middle and not self.start.is_used:
+            raise ValueError(
+                "Expected data that can be read from the middle of an epoch "
+                "on. Pass `start=resume.start` to `pipeline` or "
+                '`ImageDataset`, or save with `save_freq="epoch"` alone. '
+                f"Received: save_freq={self.save_freq!r}, start={self.start}"
+            )
+        if in_the_middle and self.params["steps"] is None:
+            raise ValueError(
+                "Expected data whose number of batches is known, to go on in "
+                "the middle of an epoch. Change images and labels before "
+                "`pipeline`, not the batches that it returns"
+            )
+        model = self.model
+        if not model.built:
+            raise ValueError(
+                "Expected a model whose weights exist. Give it a "
+                "`keras.Input`, or call it on a batch before `fit`"
+            )
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        self._is_first_epoch = True
+        self._metrics_wait = False
+        self._random_state: list[tuple[str, np.ndarray]] = []
+        if self._saved:
+            self._random_state = self._saved.state.get("random", [])
+            self._load("model")
+            self._load("optimizer")
+            if self.params.get("verbose"):
+                is_done = self.initial_epoch >= self.params["epochs"]
+                what = "all epochs are done in" if is_done else "goes on from"
+                print(f"Resume: {what} {self._files[-1]}")
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Tell the data which epoch it is."""
+        if self._is_first_epoch and epoch != self.initial_epoch:
+            raise ValueError(
+                "Expected `fit` to begin where the run stands. Pass "
+                "`initial_epoch=resume.initial_epoch`. Received: "
+                f"initial_epoch={epoch}, not {self.initial_epoch}"
+            )
+        self._is_first_epoch = False
+        self._batch = self._saved.batch if self._saved else 0
+        self.start.now = epoch, self._batch
+        if not self._batch:
+            self._saved = None
+            return
+        # Keras asks once how many batches an epoch has, and warns of fewer.
+        self._quiet = warnings.catch_warnings()
+        self._quiet.__enter__()
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        # On TensorFlow those of `compile` come with the first step.
+        made, saved = self._variables("metrics"), self._saved.state["metrics"]
+        self._metrics_wait = len(made) < len(saved)
+        if not self._metrics_wait:
+            self._load("metrics")
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict | None = None
+    ) -> None:
+        """End an epoch whose first batches were done before."""
+        if batch == 0:
+            # As it was after the last step: Keras draws in between as well,
+            # less often where an epoch was begun in its middle.
+            set_random_state(self._random_state)
+        done = self._saved.batch if self._saved else 0
+        if done and done + batch >= self.params["steps"]:
+            # Keras takes this for the end of the data. TensorFlow would find
+            # it in a step, of which it then does the half without data.
+            raise StopIteration
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Save, if it is time to."""
+        self._random_state = random_state()
+        if self._metrics_wait:
+            self._load("metrics", add=True)
+            self._metrics_wait = False
+        before, offset = self._batch, self._saved.batch if self._saved else 0
+        self._batch = offset + batch + 1
+        if self.save_freq == "epoch" or self._batch >= self.params["steps"]:
+            return
+        if self._batch // self.save_freq > before // self.save_freq:
+            self._save(self.start.now[0], self._batch, ("metrics",))
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Save."""
+        if self._saved:
+            self._quiet.__exit__(None, None, None)
+            self._saved = None
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(value))
+        self._save(epoch + 1, 0)
+        self.initial_epoch = epoch + 1
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Let the data count its epochs again."""
+        self._saved = self.start.now = None
+
+    def _variables(self, owner: str) -> list[keras.Variable]:
+        model = self.model
+        if owner == "metrics":
+            return model.metrics_variables
+        return (model if owner == "model" else model.optimizer).variables
+
+    def _save(self, epoch: int, batch: int, more: tuple[str, ...] = ()) -> None:
+        # Every process reads: some variables are shared out among them.
+        state = {
+            owner: [
+                (variable.path, np.asarray(ops.convert_to_numpy(variable)))
+                for variable in self._variables(owner)
+            ]
+            for owner in ("model", "optimizer", *more)
+        }
+        if process_index() != 0:
+            return
+        if process_count() == 1:
+            state["random"] = self._random_state
+        checkpoint = Checkpoint(epoch, batch, self.history, state)
+        self._files.append(_checkpoint.write(self.directory, checkpoint))
+        del self._files[:-2]
+        _checkpoint.delete_others(self.directory, self._files)
+
+    def _load(self, owner: str, add: bool = False) -> None:
+        """Assign what was saved, or add it to what there is."""
+        saved, variables = self._saved.state[owner], self._variables(owner)
+        there = [f"{_plain(name)} {value.shape}" for name, value in saved]
+        here = [f"{_plain(v.path)} {tuple(v.shape)}" for v in variables]
+        pairs = itertools.zip_longest(there, here, fillvalue="nothing")
+        for number, (left, right) in enumerate(pairs):
+            if left != right:
+                raise ValueError(
+                    f"{self._files[-1]} is of another model: {owner} variable "
+                    f"{number} is {left} there and {right} here "
+                    f"({len(there)} and {len(here)} in all). Build the model "
+                    "as it was, or give another directory"
+                )
+        for (_, value), variable in zip(saved, variables, strict=True):
+            if add:
+                value = value + np.asarray(ops.convert_to_numpy(variable))
+            variable.assign(value)
+
+
+def _plain(path: str) -> str:
+    """A name without the numbers that Keras counts layers by."""
+    return re.sub(r"_\d+(?=[_/]|$)", "", path)

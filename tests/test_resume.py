@@ -1,0 +1,251 @@
+"""A run that is stopped and started again ends as one that was not."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from helpers import TESTS
+from resumed_training import BATCHES, EPOCHS, train
+
+from keras_noisy.callbacks import Resume
+from keras_noisy.datasets import ImageDataset, pipeline
+
+pytest.importorskip("sklearn")
+pytest.importorskip("tensorflow")
+
+MOMENTS = [
+    "after some batches",
+    "before a file is whole",
+    "any time",
+    "before a file has its name",
+]
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(batches):
+    """A callback that ends `fit` by an error after so many batches."""
+    left = iter(range(batches - 1, -1, -1))
+
+    def count(batch, logs):
+        if next(left) == 0:
+            raise Stopped
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=count)
+
+
+def assert_same(found, wanted):
+    """Compare all values; Keras counts the layers of a process in names."""
+    assert len(found) == len(wanted) > 20
+    for (name, value), expected in zip(
+        found.items(), wanted.values(), strict=True
+    ):
+        np.testing.assert_array_equal(value, expected, err_msg=name)
+
+
+def test_a_killed_run_ends_with_the_same_weights(tmp_path):
+    def run(directory, moment, seed=0):
+        arguments = [
+            "ImageDataset",
+            directory,
+            f"{directory}.npz",
+            moment,
+            seed,
+        ]
+        done = subprocess.run(
+            [
+                sys.executable,
+                TESTS / "resumed_training.py",
+                *map(str, arguments),
+            ],
+            capture_output=True,
+            text=True,
+            # Otherwise PyTorch crawls where other programs share the processor.
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done.returncode == 0
+
+    assert run(tmp_path / "whole", "never")
+    kills = sum(
+        not run(tmp_path / "killed", moment, seed)
+        for seed, moment in enumerate(MOMENTS)
+    )
+    assert kills >= 3
+    assert run(tmp_path / "killed", "never")
+    found, wanted = (
+        dict(np.load(tmp_path / f"{name}.npz")) for name in ("killed", "whole")
+    )
+    assert_same(found, wanted)
+    assert len(found["val_loss"]) == EPOCHS
+    left = sorted(path.name for path in (tmp_path / "killed").iterdir())
+    assert len(left) == 2 and left[1] == "epoch_000003_batch_000000000.npz"
+
+
+def test_an_interrupted_fit_goes_on_in_the_same_process(tmp_path):
+    wanted = train(tmp_path / "whole")
+    # In the second epoch, and before the next save after that.
+    for batches in (BATCHES + 4, 1):
+        with pytest.raises(Stopped):
+            train(tmp_path / "stopped", callbacks=[stop_after(batches)])
+    resume = Resume(tmp_path / "stopped")
+    assert (resume.initial_epoch, resume.start) == (1, (1, 2))
+    assert len(resume.history["loss"]) == 1
+    assert_same(train(tmp_path / "stopped"), wanted)
+    # All is done: nothing is trained, deleted or written any more.
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "stopped").iterdir()}
+    again = train(tmp_path / "stopped", callbacks=[stop_after(1)])
+    assert_same(again, wanted)
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "stopped").iterdir()}
+    assert after == before
+
+
+def small(units=3, optimizer="sgd", **arguments):
+    layers = [keras.layers.Dense(units), keras.layers.Dense(1)]
+    model = keras.Sequential(
+        [keras.Input((4, 4, 3)), keras.layers.Flatten(), *layers]
+    )
+    model.compile(optimizer, "mse", metrics=["mae"], **arguments)
+    return model
+
+
+IMAGES = np.random.default_rng(0).integers(
+    256, size=(40, 4, 4, 3), dtype="uint8"
+)
+LABELS = np.arange(40.0)[:, None]
+
+
+def fit(model, resume, reader=ImageDataset, epochs=2, **arguments):
+    data = reader((IMAGES, LABELS), 8, training=True, start=resume.start)
+    return model.fit(
+        data,
+        **{
+            "epochs": epochs,
+            "initial_epoch": resume.initial_epoch,
+            "shuffle": False,
+            "verbose": 0,
+            "callbacks": [resume],
+            **arguments,
+        },
+    )
+
+
+def test_a_damaged_file_is_named_and_the_one_before_it_is_taken(tmp_path):
+    fit(small(), Resume(tmp_path))
+    older, newest = sorted(tmp_path.iterdir())
+    whole = newest.read_bytes()
+    # Cut off, and with a bit of a weight turned.
+    place = len(whole) // 2
+    turned = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+    for content in (whole[:-9], b"", turned):
+        newest.write_bytes(content)
+        with pytest.warns(UserWarning, match=re.escape(f"{newest} is damaged")):
+            resume = Resume(tmp_path)
+        assert resume.initial_epoch == 1
+    older.write_bytes(b"")
+    with (
+        pytest.warns(UserWarning, match="is damaged"),
+        pytest.raises(ValueError, match="2 files, all of them damaged"),
+    ):
+        Resume(tmp_path)
+
+
+def test_the_directory_of_another_model_is_refused_and_kept(tmp_path):
+    fit(small(), Resume(tmp_path))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for model, message in [
+        (
+            small(4),
+            r"dense/kernel \(48, 3\) there and .*dense/kernel \(48, 4\)",
+        ),
+        (small(3, "adam"), "optimizer variable .* there and adam/"),
+        (
+            small(3, keras.optimizers.SGD(momentum=0.9)),
+            r"nothing there and .*momentum \(48, 3\) here \(2 and 6 in all\)",
+        ),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit(model, Resume(tmp_path), epochs=3)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_was_not_handed_on_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"Pass `start=resume\.start`"):
+        small().fit(
+            IMAGES, LABELS, callbacks=[Resume(tmp_path / "a", save_freq=2)]
+        )
+    with pytest.raises(Stopped):
+        resume = Resume(tmp_path, save_freq=2)
+        fit(small(), resume, callbacks=[stop_after(8), resume])
+    with pytest.raises(ValueError, match="initial_epoch=0, not 1"):
+        fit(small(), Resume(tmp_path), initial_epoch=0)
+    with pytest.raises(ValueError, match=r"Pass `start=resume\.start`"):
+        small().fit(
+            IMAGES, LABELS, initial_epoch=1, callbacks=[Resume(tmp_path)]
+        )
+    with pytest.raises(ValueError, match="number of batches is known"):
+        fit(
+            small(),
+            Resume(tmp_path),
+            lambda *a, **k: pipeline(*a, **k).map(lambda x, y: (x, y)),
+        )
+    for bad in (0, 1.5, True, "batch"):
+        with pytest.raises(ValueError, match=f"save_freq={bad!r}"):
+            Resume(tmp_path, bad)
+
+
+def test_the_mean_of_a_resumed_epoch_is_that_of_all_its_batches(tmp_path):
+    # With a learning rate of 0 the loss of an epoch does not depend on order.
+    still = keras.optimizers.SGD(0.0)
+    keras.utils.set_random_seed(0)
+    wanted = fit(small(3, still), Resume(tmp_path / "whole"), epochs=1).history
+    resume = Resume(tmp_path / "stopped", save_freq=1)
+    with pytest.raises(Stopped):
+        keras.utils.set_random_seed(0)
+        model = small(3, keras.optimizers.SGD(0.0))
+        fit(model, resume, callbacks=[resume, stop_after(3)])
+    resume = Resume(tmp_path / "stopped")
+    assert resume.start == (0, 3)
+    found = fit(small(), resume, epochs=1).history
+    assert found == wanted and set(found) == {"loss", "mae"}
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+def test_precision_and_moving_averages_come_along(policy, tmp_path):
+    keras.config.set_dtype_policy(policy)
+
+    def optimizer():
+        return keras.optimizers.Adam(0.1, use_ema=True)
+
+    states = {}
+    for name, epochs in {"whole": [2], "parts": [1, 2]}.items():
+        for until in epochs:
+            keras.utils.set_random_seed(0)
+            model = small(3, optimizer())
+            fit(model, Resume(tmp_path / name), epochs=until)
+        states[name] = [
+            np.array(keras.ops.convert_to_numpy(variable), "float32")
+            for variable in (*model.variables, *model.optimizer.variables)
+        ]
+    # Weights and bias, their averages, moments, and what counts the steps.
+    assert len(states["whole"]) >= 2 * 4 + 2
+    for found, wanted in zip(*states.values(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_what_other_files_are_there_stays(tmp_path):
+    (tmp_path / "log.csv").write_text("mine")
+    (tmp_path / "epoch_000001_batch_000000000.npz.partial").write_text("half")
+    fit(small(), Resume(tmp_path), epochs=4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "epoch_000003_batch_000000000.npz",
+        "epoch_000004_batch_000000000.npz",
+        "log.csv",
+    ]
