@@ -1,0 +1,531 @@
+"""
+Title: ResNet-50 learns from WebVision's images and wrong labels
+Author: The keras-noisy authors
+Date created: 2026/11/21
+Last modified: 2026/11/21
+Description: Train on web images a fifth of which is mislabelled, on any GPUs.
+Accelerator: GPU
+"""
+
+"""
+## Introduction
+
+WebVision 1.0 has 2.4 million images that Google and Flickr found for the names
+of ImageNet's 1000 classes. Nobody looked at them: about a fifth of the labels
+is wrong. The labels of its validation images, and of those of ImageNet
+(ILSVRC12), were given by people.
+
+We train a ResNet-50 on the web images with `MAEStar()`, the mean absolute
+error matched to the number of classes, or with any other loss of
+`keras-noisy`, and measure the accuracy on both validation sets. The recipe is
+that of the papers about mini-WebVision, the first 50 classes of Google's
+images.
+
+The same script runs on a CPU, on a GPU and on several hosts with many, with
+TensorFlow, JAX or PyTorch. A run that was stopped goes on where it stood.
+`docs/webvision.md` tells how to get the data, and what memory and time it
+takes.
+"""
+
+"""
+## Setup
+
+Choose the backend with the environment variable `KERAS_BACKEND`. TensorFlow
+reads the images for every backend; for the others we hide the GPUs from it,
+as it would take their memory.
+"""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+import keras_noisy
+from keras_noisy import losses
+from keras_noisy.callbacks import Resume
+from keras_noisy.datasets import pipeline
+from keras_noisy.datasets.webvision import WebVisionFolder
+from keras_noisy.distribution import (
+    DataParallel,
+    data_parallel,
+    process_count,
+)
+from keras_noisy.metrics import LabelAccuracy
+
+if keras.backend.backend() != "tensorflow":
+    tf.config.set_visible_devices([], "GPU")
+
+print(
+    f"Keras {keras.__version__} on {keras.backend.backend()}, "
+    f"keras-noisy {keras_noisy.__version__}"
+)
+
+"""
+## Options
+
+`python webvision.py --help` lists the options of the script. In a notebook,
+write them into the empty list: `["--data-dir", "webvision"]`.
+"""
+
+parser = argparse.ArgumentParser(
+    description="Train on WebVision, whose labels are partly wrong.",
+    formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+)
+option = parser.add_argument
+option(
+    "--data-dir",
+    type=Path,
+    required=True,
+    help="folder with WebVision: the archives, for `folder` unpacked",
+)
+option(
+    "--source",
+    choices=["folder", "tfds"],
+    default="folder",
+    help="read the unpacked images, or those of TensorFlow Datasets",
+)
+option(
+    "--subset",
+    choices=["mini", "google", "flickr", "all"],
+    default="mini",
+    help="training images; `mini` has 50 classes, the others 1000",
+)
+option(
+    "--imagenet-dir",
+    type=Path,
+    help="validation images of ILSVRC12, to be measured on as well",
+)
+option(
+    "--imagenet-devkit",
+    type=Path,
+    help="unpacked ILSVRC2012_devkit_t12, if those are in no class folders",
+)
+option(
+    "--loss",
+    choices=losses.names(),
+    metavar="LOSS",
+    default="MAEStar",
+    help="any of keras_noisy.losses.names()",
+)
+option(
+    "--fade",
+    choices=["margin"],
+    help="take the calibration back, class by class as they are learnt",
+)
+option(
+    "--network",
+    choices=["resnet50", "small"],
+    default="resnet50",
+    help="`small` is for trials",
+)
+option("--image-size", type=int, default=224, help="pixels of a side")
+option("--epochs", type=int, default=250, help="passes over the training set")
+option("--batch-size", type=int, default=512, help="images of a step in all")
+option(
+    "--accumulate",
+    type=int,
+    default=1,
+    help="parts of a batch, one after the other, where it does not fit",
+)
+option("--learning-rate", type=float, default=0.4, help="that of epoch 1")
+option("--weight-decay", type=float, default=3e-5, help="as in PyTorch")
+option(
+    "--mixed-precision",
+    nargs="?",
+    choices=["bfloat16", "float16"],
+    const="bfloat16",
+    help="compute in half precision; bfloat16 if none is named",
+)
+option("--distribute", action="store_true", help="train on all GPUs and hosts")
+option("--resume", type=Path, help="folder to save in and to go on from")
+option(
+    "--save-every",
+    type=int,
+    help="batches between two saves, besides that of each epoch",
+)
+option("--evaluate-every", type=int, default=10, help="epochs between")
+option("--limit", type=int, help="images of each set to use at most")
+option("--seed", type=int, default=0, help="seed of the data and of training")
+option(
+    "--output", type=Path, default="webvision", help="folder of log and model"
+)
+option(
+    "--smoke",
+    action="store_true",
+    help="a trial in a minute, with other defaults: small network, few images",
+)
+arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]
+options = parser.parse_args(arguments)
+if options.smoke:
+    parser.set_defaults(
+        network="small",
+        image_size=32,
+        batch_size=16,
+        limit=256,
+        epochs=2,
+        learning_rate=0.1,
+        evaluate_every=1,
+    )
+    options = parser.parse_args(arguments)
+
+requirements = {
+    "--image-size must be 32 or more": options.image_size >= 32,
+    "--epochs must be 1 or more": options.epochs >= 1,
+    "--batch-size must be 1 or more": options.batch_size >= 1,
+    "--accumulate must be 1 or more, and divide --batch-size": (
+        options.accumulate >= 1 and options.batch_size % options.accumulate == 0
+    ),
+    "--learning-rate must be above 0": options.learning_rate > 0,
+    "--weight-decay must be at least 0": options.weight_decay >= 0,
+    "--save-every must be 1 or more": (
+        options.save_every is None or options.save_every >= 1
+    ),
+    "--save-every needs --resume and --source folder": (
+        options.save_every is None
+        or (options.resume is not None and options.source == "folder")
+    ),
+    "--evaluate-every must be 1 or more": options.evaluate_every >= 1,
+    "--limit must be 1 or more": options.limit is None or options.limit >= 1,
+    "--seed must be at least 0 and below 2**32": 0 <= options.seed < 2**32,
+    "several processes need --distribute": (
+        options.distribute or process_count() == 1
+    ),
+    "--accumulate with --distribute needs JAX or PyTorch": (
+        options.accumulate == 1
+        or not options.distribute
+        or keras.backend.backend() != "tensorflow"
+    ),
+    "--imagenet-devkit needs --imagenet-dir": (
+        options.imagenet_devkit is None or options.imagenet_dir is not None
+    ),
+}
+for requirement, met in requirements.items():
+    if not met:
+        parser.error(requirement)
+options.output.mkdir(parents=True, exist_ok=True)
+
+"""
+## The images
+
+`WebVisionFolder` reads the folder as it was unpacked, and `check` leaves out
+the images that are broken. `tfds` takes them from TensorFlow Datasets, which
+converts the archives at the first time.
+"""
+
+
+def limited(files, labels):
+    """The pair, or `limit` samples of it drawn at random, in their order."""
+    draw = np.random.default_rng(options.seed).permutation(len(labels))
+    chosen = np.sort(draw[: options.limit])
+    return files[chosen], labels[chosen]
+
+
+def webvision(split):
+    """Images and labels of a split, and the names of the classes."""
+    if options.source == "folder":
+        folder = WebVisionFolder(options.data_dir, options.subset, split)
+        folder = folder.check()
+        return limited(folder.files, folder.labels), folder.class_names
+
+    import tensorflow_datasets as tfds
+
+    from keras_noisy.datasets.webvision import Webvision
+
+    builder = Webvision(config=options.subset)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=options.data_dir
+        )
+    )
+    count = builder.info.splits[split].num_examples
+    images = builder.as_dataset(
+        split=f"{split}[:{min(count, options.limit or count)}]",
+        decoders={"image": tfds.decode.SkipDecoding()},
+        # Every process reads the files in the same order, another each epoch.
+        shuffle_files=split == "train",
+        read_config=tfds.ReadConfig(shuffle_seed=options.seed),
+    )
+    return images, builder.info.features["label"].names
+
+
+train, class_names = webvision("train")
+validation = {"webvision": webvision("validation")[0]}
+num_classes = len(class_names)
+
+"""
+The validation images of ILSVRC12 come in one folder, with the true classes in
+the development kit, or sorted into a folder for each class. The kit numbers
+the classes in an order of its own: what WebVision has in common with it is
+the WordNet id, such as `n01440764`, with which the names of the classes begin.
+"""
+
+
+def imagenet(folder, devkit):
+    """Images and labels of ILSVRC12's validation set, of our classes."""
+    files = sorted(folder.rglob("ILSVRC2012_val_*.JPEG"))
+    classes = [file.parent.name for file in files]
+    if devkit is not None:
+        from scipy.io import loadmat
+
+        data = devkit / "data"
+        synsets = loadmat(data / "meta.mat", squeeze_me=True)["synsets"]
+        names = dict(
+            zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
+        )
+        truth = data / "ILSVRC2012_validation_ground_truth.txt"
+        classes = [names[int(line)] for line in truth.read_text().split()]
+    if len(files) != len(classes):
+        parser.error(
+            f"--imagenet-dir has {len(files)} images ILSVRC2012_val_*.JPEG, "
+            f"--imagenet-devkit the classes of {len(classes)}"
+        )
+    label_of = {name.split()[0]: i for i, name in enumerate(class_names)}
+    found = [
+        (str(file), label_of[name])
+        for file, name in zip(files, classes, strict=True)
+        if name in label_of
+    ]
+    if not found:
+        parser.error(
+            "--imagenet-dir has no images ILSVRC2012_val_*.JPEG in folders "
+            f"such as {class_names[0].split()[0]}. If all of them are in one "
+            "folder, pass --imagenet-devkit"
+        )
+    return limited(*map(np.array, zip(*found, strict=True)))
+
+
+if options.imagenet_dir is not None:
+    validation["ilsvrc12"] = imagenet(
+        options.imagenet_dir, options.imagenet_devkit
+    )
+
+"""
+## The loss
+
+The number of classes is all that most losses need. `ELR` and `SOP` remember
+each training sample, so that its index stands beside its label.
+"""
+
+of_loss = {"num_classes": num_classes, "from_logits": True}
+if options.fade:
+    of_loss["fade"] = options.fade
+if options.loss in ("ELR", "SOP"):
+    if options.source != "folder":
+        parser.error(f"--loss {options.loss} needs --source folder")
+    of_loss["num_samples"] = len(train[1])
+    train = train[0], losses.with_index(train[1])
+try:
+    loss = losses.get(options.loss, **of_loss)
+except TypeError as error:
+    parser.error(f"--loss {error}")
+
+"""
+## The network
+
+ResNet-50 with fresh weights, as in the papers: those learnt from ImageNet
+would have seen clean labels. `small` is for trials. The last layer gives
+logits in float32, whatever the precision of the others. `loss.connect` hands
+them through the layer in which the loss keeps its state, if it has one.
+"""
+
+if options.mixed_precision:
+    keras.config.set_dtype_policy(f"mixed_{options.mixed_precision}")
+keras.utils.set_random_seed(options.seed)
+
+
+def build_model():
+    """The network, with new weights."""
+    inputs = keras.Input((options.image_size, options.image_size, 3))
+    if options.network == "resnet50":
+        network = keras.applications.ResNet50(
+            include_top=False, weights=None, input_tensor=inputs, pooling="avg"
+        )
+        x = network.output
+    else:
+        x = inputs
+        for filters in (16, 32, 64):
+            x = layers.Conv2D(filters, 3, 2, "same", activation="relu")(x)
+        x = layers.GlobalAveragePooling2D()(x)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.Model(inputs, loss.connect(logits))
+
+
+def top5(y_true, y_pred):
+    """Whether the label is among the five most probable classes."""
+    labels = keras.ops.reshape(y_true, (keras.ops.shape(y_true)[0], -1))
+    return keras.metrics.sparse_top_k_categorical_accuracy(
+        labels[:, 0], y_pred, k=5
+    )
+
+
+momentum = 0.9
+
+
+def build_optimizer():
+    """SGD with the recipe of the papers."""
+    return keras.optimizers.SGD(
+        options.learning_rate,
+        momentum=momentum,
+        nesterov=True,
+        # The papers use PyTorch, where the decay goes through the momentum,
+        # which multiplies it. Keras takes it from the weights directly.
+        weight_decay=options.weight_decay / (1 - momentum),
+        global_clipnorm=5.0,
+        gradient_accumulation_steps=(
+            options.accumulate if options.accumulate > 1 else None
+        ),
+    )
+
+
+"""
+## Training
+
+The batch is that of one step on all GPUs together. Where it does not fit into
+their memory, `--accumulate 4` computes it in four parts and makes one step of
+their mean, clipped as a whole. It is the same step, but that batch
+normalisation sees the parts, and updates its averages with each of them.
+
+A run that was stopped goes on with the batch after the last that was saved.
+TensorFlow Datasets cannot begin within an epoch, nor repeat its order: there
+it goes on with the next epoch, in another order and with other crops.
+
+After every tenth epoch, and after the last, we measure on both validation
+sets. `log.csv` has a line for each epoch. All devices take part, so that their
+number must divide the images: some are measured twice, with the weight 0.
+"""
+
+
+def evaluation_batches(images, reading):
+    """Batches of all images, and of others of weight 0 that fill the last."""
+    if isinstance(images, tf.data.Dataset):
+        missing = -int(images.cardinality()) % parallel.num_devices
+        filling = (
+            images.repeat()
+            .take(missing)
+            .map(lambda sample: {**sample, "label": tf.constant(-1, tf.int64)})
+        )
+        images = images.concatenate(filling)
+    else:
+        files, labels = images
+        missing = -len(files) % parallel.num_devices
+        files = np.concatenate([files, np.resize(files, missing)])
+        images = files, np.concatenate([labels, np.full(missing, -1)])
+    return pipeline(images, **reading).map(
+        lambda x, y: (x, tf.maximum(y, 0), tf.cast(y >= 0, tf.float32))
+    )
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds the accuracy on the validation sets to the logs."""
+
+    def measure(self):
+        """Top-1 and top-5 accuracy on each of the sets."""
+        self.accuracies = {}
+        for name, batches in validation_batches.items():
+            logs = parallel.evaluate(
+                model, batches, return_dict=True, verbose=0
+            )
+            for metric in ("top1", "top5"):
+                self.accuracies[f"val_{name}_{metric}"] = logs[metric]
+        return self.accuracies
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Measure, if it is time; the log has NaN for the other epochs."""
+        last = epoch + 1 == options.epochs
+        if last or (epoch + 1) % options.evaluate_every == 0:
+            logs.update(self.measure())
+        else:
+            for name in validation:
+                for metric in ("top1", "top5"):
+                    logs[f"val_{name}_{metric}"] = float("nan")
+
+
+devices = contextlib.nullcontext(DataParallel(num_devices=1))
+if options.distribute:
+    devices = data_parallel()
+with devices as parallel:
+    model = build_model()
+    model.compile(
+        optimizer=build_optimizer(),
+        loss=loss,
+        weighted_metrics=[LabelAccuracy("top1"), top5],
+    )
+
+    resume, first_epoch, start = None, 0, (0, 0)
+    if options.resume:
+        resume = Resume(options.resume, options.save_every or "epoch")
+        first_epoch = resume.initial_epoch
+    seed = options.seed
+    if resume and options.source == "folder":
+        start = resume.start
+    elif resume:
+        seed += first_epoch  # or the crops of the first epochs came again
+    reading = {
+        "batch_size": parallel.batch_size(
+            options.batch_size // options.accumulate
+        ),
+        "image_size": options.image_size,
+        "augment": "webvision",
+        "shard": parallel.shard,
+    }
+    train_batches = pipeline(
+        train, training=True, seed=seed, start=start, **reading
+    )
+    validation_batches = {
+        name: evaluation_batches(images, reading)
+        for name, images in validation.items()
+    }
+
+    measured = Validation()
+    callbacks = [
+        keras.callbacks.LearningRateScheduler(
+            lambda epoch: options.learning_rate * 0.97**epoch
+        ),
+        measured,
+    ]
+    if parallel.is_chief:
+        log = options.output / "log.csv"
+        if first_epoch and log.exists():
+            # An epoch that was stopped before it was saved is done again.
+            lines = log.read_text().splitlines(keepends=True)
+            log.write_text("".join(lines[: 1 + first_epoch]))
+        callbacks.append(keras.callbacks.CSVLogger(log, append=first_epoch > 0))
+    if resume:
+        callbacks.append(resume)
+    parallel.fit(
+        model,
+        train_batches,
+        epochs=options.epochs,
+        initial_epoch=first_epoch,
+        shuffle=False,  # the pipeline shuffles already
+        callbacks=callbacks,
+        verbose="auto" if parallel.is_chief else 0,
+    )
+    if first_epoch == options.epochs:
+        measured.measure()
+
+"""
+## Results
+
+Top-1 is the share of images of which the label is the most probable class,
+top-5 of which it is among the five most probable.
+"""
+
+if parallel.is_chief:
+    # Without the loss and its state, so that it loads with Keras alone.
+    trained = keras.Model(model.inputs, model.get_layer("logits").output)
+    trained.save(options.output / "model.keras")
+    print("validation set |  top-1 |  top-5")
+    print("---------------|--------|-------")
+    for name in validation:
+        first, five = (
+            measured.accuracies[f"val_{name}_{metric}"]
+            for metric in ("top1", "top5")
+        )
+        print(f"{name:14} | {first:6.2%} | {five:6.2%}")
+    print(f"The model and the accuracies by epoch are in {options.output}")
