@@ -1,0 +1,128 @@
+"""The loss of a trial, from a search space over losses."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy.losses import ActivePassive, RobustLoss, get
+from keras_noisy.losses.robust_loss import SharedArguments
+
+if TYPE_CHECKING:
+    from keras_tuner import HyperParameters
+
+LOSSES = ("CrossEntropy", "MAEStar", "GCE", "NCE+RCE")
+
+
+def loss(
+    hp: HyperParameters,
+    num_classes: int,
+    losses: Sequence[str] = LOSSES,
+    **shared: Unpack[SharedArguments],
+) -> RobustLoss:
+    """The loss of a trial, from a search space over losses.
+
+    To be called where the model is built. The name of the loss is searched,
+    and one hyperparameter of each: the logit bias of `MAEStar` and of names
+    with a star such as `"GCE*"`, else the one that may be `"auto"`, such as
+    `q` of `GCE`. Its default is the value calibrated for `num_classes`; the
+    range goes from the value for a tenth of the classes to that for ten times
+    as many. Of a published pair `alpha` is searched, from a tenth of the
+    published weight to ten times that. Losses without any of these, such as
+    `CrossEntropy`, are taken as they are.
+
+    Args:
+        hp: The `keras_tuner.HyperParameters` of the trial. It receives
+            `"loss"` and names such as `"GCE.q"`.
+        num_classes: Number of classes, an integer of at least 2.
+        losses: Names that `keras_noisy.losses.get` knows. Defaults to
+            `("CrossEntropy", "MAEStar", "GCE", "NCE+RCE")`.
+        **shared: `from_logits`, `logit_clip` and other arguments that all of
+            the losses have, see `keras_noisy.losses.RobustLoss`.
+
+    Returns:
+        A `keras_noisy.losses.RobustLoss`.
+
+    Raises:
+        ImportError: If KerasTuner is not installed.
+        ValueError: If an argument is outside its range, if there is no such
+            loss, or if it has no calibrated value.
+
+    Example:
+
+    >>> import keras_tuner
+    >>> from keras_noisy import tuning
+    >>> hp = keras_tuner.HyperParameters()
+    >>> tuning.loss(hp, num_classes=100, losses=["GCE", "MAEStar"]).q
+    0.378...
+    >>> hp.values
+    {'loss': 'GCE', 'GCE.q': 0.378...}
+
+    References:
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
+    """
+    if not isinstance(hp, imported("keras_tuner").HyperParameters):
+        raise invalid("hp", hp, "keras_tuner.HyperParameters")
+    num_classes = integer("num_classes", num_classes, 2)
+    names = [] if isinstance(losses, str) else list(losses)
+    if not names or len(set(names)) < len(names):
+        raise invalid("losses", losses, "a list of different names of losses")
+    chosen = hp.Choice("loss", names)
+    arguments = {}
+    for name in names:
+        found = _range(name, num_classes, **shared)
+        if found is None:
+            continue
+        with hp.conditional_scope("loss", [name]):
+            value = hp.Float(
+                f"{name}.{found.argument}",
+                min(found.ends),
+                max(found.ends),
+                default=found.default,
+                # A bias is a logarithm already.
+                sampling="linear" if found.argument == "logit_bias" else "log",
+            )
+        if name == chosen:
+            arguments[found.argument] = value
+    return get(chosen, num_classes=num_classes, **arguments, **shared)
+
+
+class _Range(NamedTuple):
+    argument: str
+    default: float
+    ends: tuple[float, float]
+
+
+# Every model that is built asks for it again.
+@functools.lru_cache
+def _range(name: str, num_classes: int, **shared: Any) -> _Range | None:
+    """What to search of a loss, None if there is nothing."""
+    loss = get(name, num_classes=num_classes, **shared)
+    calibrated = loss.automatic_arguments() or list(loss.references)
+    if not calibrated:
+        return None
+    argument = calibrated[0]
+    if isinstance(loss, ActivePassive) and argument == "alpha":
+        return _Range(argument, loss.alpha, (loss.alpha / 10, loss.alpha * 10))
+
+    def value(num_classes: int) -> float:
+        auto = {argument: "auto", **shared}
+        return getattr(get(name, num_classes=num_classes, **auto), argument)
+
+    ends = value(max(2, num_classes // 10)), value(10 * num_classes)
+    return _Range(argument, value(num_classes), ends)
+
+
+def imported(name: str) -> Any:
+    """A module of the extra `tuner`."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"A search over losses needs {name}. Install it with "
+            '`pip install "keras-noisy[tuner]"`'
+        ) from error

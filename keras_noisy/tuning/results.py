@@ -1,0 +1,217 @@
+"""What the trials of a search reached, as a table."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from keras_noisy.tuning.start_with_baselines import baselines, checked_oracle
+
+if TYPE_CHECKING:
+    from keras_tuner import Tuner
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a trial, one row of `Results`.
+
+    `accuracy` is the objective, on the validation labels; it and
+    `test_accuracy` are None unless the trial is `"COMPLETED"`. `reason` says
+    why a trial is `"FAILED"`.
+
+    References:
+        - O'Malley et al., KerasTuner, 2019,
+          https://github.com/keras-team/keras-tuner
+    """
+
+    trial_id: str
+    status: str
+    is_baseline: bool
+    hyperparameters: dict[str, Any]
+    accuracy: float | None = None
+    test_accuracy: float | None = None
+    reason: str | None = None
+
+
+class Results(list[Trial]):
+    """The trials of a search in their order; `print` shows a table.
+
+    Its last line says what the search gained over no tuning.
+
+    References:
+        - O'Malley et al., KerasTuner, 2019,
+          https://github.com/keras-team/keras-tuner
+    """
+
+    @property
+    def best(self) -> Trial:
+        """The completed trial of the highest accuracy, a baseline if equal."""
+        done = [trial for trial in self if trial.accuracy is not None]
+        return max(done, key=lambda trial: (trial.accuracy, trial.is_baseline))
+
+    @property
+    def best_baseline(self) -> Trial | None:
+        """The best without tuning; None if all of these failed."""
+        done = [t for t in self if t.is_baseline and t.accuracy is not None]
+        return max(done, key=lambda trial: trial.accuracy, default=None)
+
+    def gain(self, trial: Trial) -> float | None:
+        """What a trial has over `best_baseline`, None if one is missing."""
+        base = self.best_baseline
+        if base is None or trial.accuracy is None:
+            return None
+        return trial.accuracy - base.accuracy
+
+    def __str__(self) -> str:
+        lines = ["trial | status    | validation |    gain | clean test | loss"]
+        for trial in self:
+            values = dict(trial.hyperparameters)
+            text = loss = values.pop("loss")
+            for name, value in values.items():
+                number = f"{value:.4g}" if isinstance(value, float) else value
+                text += f", {name.removeprefix(f'{loss}.')}={number}"
+            text += " (no tuning)" * trial.is_baseline
+            if trial.reason is not None:
+                text += f": {trial.reason}"
+            lines.append(
+                f"{trial.trial_id:>5} | {trial.status:9} | "
+                f"{_percent(trial.accuracy):>10} | "
+                f"{_percent(self.gain(trial), '+'):>7} | "
+                f"{_percent(trial.test_accuracy):>10} | {text}"
+            )
+        return "\n".join([*lines, self._summary()])
+
+    def _summary(self) -> str:
+        best, base = self.best, self.best_baseline
+        if base is None:
+            return "No trial without tuning completed: the gain is not known."
+        if best is base:
+            return (
+                f"The search gained nothing: trial {base.trial_id}, without "
+                "tuning, is the best."
+            )
+        text = (
+            f"Trial {best.trial_id} gained {100 * self.gain(best):.1f} points "
+            "on the validation labels over the best without tuning, trial "
+            f"{base.trial_id}"
+        )
+        if best.test_accuracy is None or base.test_accuracy is None:
+            return f"{text}."
+        gain = 100 * (best.test_accuracy - base.test_accuracy)
+        return f"{text}, and {gain:+.1f} points on clean test labels."
+
+
+def results(
+    tuner: Tuner, test: Callable[[keras.Model], float] | None = None
+) -> Results:
+    """What each trial of a search reached, and what it gained over no tuning.
+
+    The validation labels may be noisy. Where every wrong class is equally
+    likely, the expected accuracy on them is a rising straight line of the
+    accuracy on clean labels, so that both find the same best; with other
+    noise they may not. The best of many trials is partly luck: the accuracy
+    on clean test labels, which chooses nothing, shows how much of the gain is
+    real.
+
+    A trial that failed, or whose loss is NaN, is `"FAILED"` and never the
+    best.
+
+    Formula:
+
+    ```
+    noisy = clean * (1 - rate) + (1 - clean) * rate / (num_classes - 1)
+    ```
+
+    Args:
+        tuner: The tuner, after its search.
+        test: Function of a model that returns its accuracy on clean test
+            labels, from 0 to 1. It is called for each completed trial, with
+            the weights of the best epoch. Defaults to `None`, no test.
+
+    Returns:
+        A `Results`, which is a list of `Trial`.
+
+    Raises:
+        ImportError: If KerasTuner is not installed.
+        RuntimeError: If no trial completed; it shows the first reason.
+        ValueError: If `tuner` cannot be one of `start_with_baselines`.
+
+    Example:
+
+    >>> from keras_noisy.tuning import Results, Trial
+    >>> values = [{"loss": "GCE", "GCE.q": q} for q in (0.38, 0.32)]
+    >>> found = Results(  # as of `results(tuner)`
+    ...     [
+    ...         Trial("0", "COMPLETED", True, values[0], 0.51),
+    ...         Trial("1", "COMPLETED", False, values[1], 0.52),
+    ...     ]
+    ... )
+    >>> print(found)
+    trial | status    | validation |    gain | clean test | loss
+        0 | COMPLETED |     51.0 % |  +0.0 % |          - | GCE, q=0.38 (no ...
+        1 | COMPLETED |     52.0 % |  +1.0 % |          - | GCE, q=0.32
+    Trial 1 gained 1.0 points on the validation labels over the best ...
+    >>> found.best.hyperparameters
+    {'loss': 'GCE', 'GCE.q': 0.32}
+
+    References:
+        - Chen et al., Robustness of accuracy metric and its inspirations in
+          learning with noisy labels, AAAI 2021, arXiv 2012.04193
+    """
+    oracle = checked_oracle(tuner)
+    without_tuning = baselines(oracle)
+    found = Results()
+    for trial_id in oracle.start_order:
+        trial = oracle.get_trial(trial_id)
+        values = trial.hyperparameters.values
+        status, reason = trial.status, _failure(trial)
+        accuracy = test_accuracy = None
+        if reason is not None:
+            status = "FAILED"
+        elif status == "COMPLETED":
+            accuracy = float(trial.score)
+            if test is not None:
+                with warnings.catch_warnings():
+                    # The optimizer is of no use in a test.
+                    message = "Skipping variable loading for optimizer"
+                    warnings.filterwarnings("ignore", message)
+                    model = tuner.load_model(trial)
+                test_accuracy = float(test(model))
+        found.append(
+            Trial(
+                trial_id,
+                status,
+                values in without_tuning,
+                values,
+                accuracy,
+                test_accuracy,
+                reason,
+            )
+        )
+    if all(trial.accuracy is None for trial in found):
+        reasons = [t.reason for t in found if t.reason is not None]
+        first = f". The first failed with {reasons[0]}" if reasons else ""
+        raise RuntimeError(f"None of {len(found)} trials completed{first}")
+    return found
+
+
+def _failure(trial: Any) -> str | None:
+    """Why a trial failed, None if it did not."""
+    if trial.status in ("FAILED", "INVALID"):
+        return (trial.message or "NaN accuracy").strip().splitlines()[-1]
+    # KerasTuner keeps the metrics of the best epoch.
+    for name in ("loss", "val_loss"):
+        if trial.metrics.exists(name):
+            values = [seen.mean() for seen in trial.metrics.get_history(name)]
+            if any(map(math.isnan, values)):
+                return f"the metric `{name}` is NaN"
+    return None
+
+
+def _percent(share: float | None, sign: str = "") -> str:
+    return "-" if share is None else f"{100 * share:{sign}.1f} %"

@@ -1,0 +1,134 @@
+"""The first trials of a search: every loss without tuning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from keras_noisy._arguments import invalid
+from keras_noisy.tuning.loss import imported
+
+if TYPE_CHECKING:
+    from keras_tuner import Oracle, Tuner
+
+
+def start_with_baselines(tuner: Tuner) -> Tuner:
+    """Let a tuner try every loss without tuning first.
+
+    The first trials, one for each loss of `keras_noisy.tuning.loss`, have the
+    calibrated values, and the default of everything else that is searched.
+    They count as trials of the tuner; what comes after them is its choice. A
+    search that goes on where it was stopped does not repeat them.
+
+    The objective must be an accuracy on validation data, whose labels may be
+    noisy too. It cannot be the loss, which has another scale for each loss,
+    nor the accuracy on training data: memorising wrong labels raises that.
+
+    Args:
+        tuner: A `keras_tuner.RandomSearch` or `BayesianOptimization` over
+            models that are compiled with `keras_noisy.tuning.loss`.
+
+    Returns:
+        The same tuner.
+
+    Raises:
+        ImportError: If KerasTuner is not installed, or on TensorFlow
+            TensorBoard, without which every trial would fail.
+        ValueError: If `tuner` is another, if its objective is no validation
+            metric of which more is better, if the loss is not searched, if
+            there are fewer trials than losses, or if the directory holds a
+            search over other losses or ranges.
+
+    Example:
+
+    >>> import tempfile
+    >>> import keras
+    >>> import keras_tuner
+    >>> from keras_noisy import tuning
+    >>> def build_model(hp):
+    ...     model = keras.Sequential([keras.layers.Dense(100, "softmax")])
+    ...     loss = tuning.loss(hp, num_classes=100)
+    ...     model.compile("adam", loss=loss, metrics=["accuracy"])
+    ...     return model
+    >>> tuner = keras_tuner.RandomSearch(
+    ...     build_model,
+    ...     objective="val_accuracy",
+    ...     max_trials=20,
+    ...     directory=tempfile.mkdtemp(),
+    ... )
+    >>> tuner = tuning.start_with_baselines(tuner)
+
+    References:
+        - O'Malley et al., KerasTuner, 2019,
+          https://github.com/keras-team/keras-tuner
+    """
+    oracle = checked_oracle(tuner)
+    if keras.backend.backend() == "tensorflow":
+        imported("tensorboard")
+    count = len(baselines(oracle))
+    if oracle.max_trials is not None and oracle.max_trials < count:
+        raise ValueError(
+            f"Expected a trial for each of the {count} losses at least. "
+            f"Received: max_trials={oracle.max_trials}"
+        )
+    now = imported("keras_tuner").HyperParameters()
+    tuner.hypermodel.build(now)
+    known = [parameter.get_config() for parameter in oracle.get_space().space]
+    for parameter in now.space:
+        names = {parameter.name, *(c.name for c in parameter.conditions)}
+        if "loss" in names and parameter.get_config() not in known:
+            raise ValueError(
+                f"The search in {tuner.project_dir} was started with other "
+                f"losses or another range of `{parameter.name}`. Give the "
+                "tuner another `directory` or `project_name`, or "
+                "`overwrite=True` to start anew"
+            )
+    search = oracle.populate_space
+
+    def populate_space(trial_id: str) -> dict[str, Any]:
+        tried = [t.hyperparameters.values for t in oracle.trials.values()]
+        for values in baselines(oracle):
+            if values not in tried:
+                return {"status": "RUNNING", "values": values}
+        return search(trial_id)
+
+    oracle.populate_space = populate_space
+    return tuner
+
+
+def baselines(oracle: Oracle) -> list[dict[str, Any]]:
+    """The default values with each of the losses."""
+    space = oracle.get_space()
+    found = []
+    for name in next(p.values for p in space.space if p.name == "loss"):
+        space.values = {"loss": name}
+        for parameter in space.space:
+            if space.is_active(parameter):
+                space.values.setdefault(parameter.name, parameter.default)
+        found.append(space.values)
+    return found
+
+
+def checked_oracle(tuner: Tuner) -> Oracle:
+    """The oracle of a tuner that can compare losses."""
+    kinds = imported("keras_tuner")
+    if not isinstance(tuner, kinds.RandomSearch | kinds.BayesianOptimization):
+        # Others count on trials of their own.
+        expected = "a keras_tuner.RandomSearch or BayesianOptimization"
+        raise invalid("tuner", tuner, expected)
+    objective = tuner.oracle.objective
+    if objective.direction != "max" or not objective.name.startswith("val_"):
+        raise invalid(
+            "objective",
+            objective.name,
+            'an accuracy on validation data such as "val_accuracy", or '
+            'keras_tuner.Objective(name, "max") with a name in `val_`. The '
+            "loss has another scale for each loss that is tried",
+        )
+    if "loss" not in [p.name for p in tuner.oracle.get_space().space]:
+        raise ValueError(
+            "The loss is not searched. Compile the model that the tuner builds "
+            "with `keras_noisy.tuning.loss(hp, num_classes)`"
+        )
+    return tuner.oracle
