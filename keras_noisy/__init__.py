@@ -1,6 +1,16 @@
 """Learning from noisy labels in Keras 3."""
 
-from keras_noisy import calibration, datasets, layers, losses, metrics, noise
+from keras_noisy import (
+    calibration,
+    callbacks,
+    datasets,
+    distribution,
+    layers,
+    losses,
+    metrics,
+    noise,
+    tuning,
+)
 from keras_noisy.losses import GCE, MAE, CrossEntropy, MAEStar, RobustLoss
 
 __version__ = "0.1.0"
@@ -13,9 +23,12 @@ __all__ = [
     "RobustLoss",
     "__version__",
     "calibration",
+    "callbacks",
     "datasets",
+    "distribution",
     "layers",
     "losses",
     "metrics",
     "noise",
+    "tuning",
 ]
