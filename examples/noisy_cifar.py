@@ -128,6 +128,12 @@ option(
     metavar="LOSS",
     help="any of keras_noisy.losses.names()",
 )
+option(
+    "--fade",
+    choices=["cosine", "margin"],
+    help="take the calibration of MAEStar, 'GCE*', ... back: over all steps, "
+    "or class by class as they are learned",
+)
 option("--network", choices=["cnn8", "resnet34"], help="that of the data set")
 option("--epochs", type=int, help="that of the data set")
 option("--batch-size", type=int, default=128, help="on all devices together")
@@ -292,6 +298,12 @@ is a layer of the model, through which `loss.connect` hands the logits.
 """
 
 
+fade = options.fade
+if fade == "cosine":
+    steps = options.epochs * (len(x_train) // options.batch_size)
+    fade = keras.optimizers.schedules.CosineDecay(1.0, steps)
+
+
 def build_loss(name):
     """The loss of a name, and the labels that it learns from."""
     of_loss = {"num_classes": num_classes, "from_logits": True}
@@ -301,6 +313,8 @@ def build_loss(name):
         labels = losses.with_index(labels)
     try:
         loss = losses.get(name, **of_loss)
+        if options.fade and loss.automatic_arguments():
+            loss = losses.get(name, fade=fade, **of_loss)
     except (TypeError, ValueError) as error:
         parser.error(f"--losses {error}")
     return loss, losses.with_clean_labels(labels, y_clean)

@@ -114,8 +114,9 @@ option(
 )
 option(
     "--fade",
-    choices=["margin"],
-    help="take the calibration back, class by class as they are learnt",
+    choices=["cosine", "margin"],
+    help="take the calibration back: over all steps, or class by class as "
+    "they are learnt",
 )
 option(
     "--network",
@@ -312,7 +313,11 @@ each training sample, so that its index stands beside its label.
 """
 
 of_loss = {"num_classes": num_classes, "from_logits": True}
-if options.fade:
+if options.fade == "cosine":
+    samples = len(train if options.source == "tfds" else train[1])
+    steps = options.epochs * options.accumulate * samples // options.batch_size
+    of_loss["fade"] = keras.optimizers.schedules.CosineDecay(1.0, steps)
+elif options.fade:
     of_loss["fade"] = options.fade
 if options.loss in ("ELR", "SOP"):
     if options.source != "folder":

@@ -291,7 +291,8 @@ def test_a_fade_goes_with_other_precisions(dtype):
 def test_calibration_looks_at_the_start_of_a_fade():
     fading = losses.MAEStar(num_classes=1000, fade="margin")
     assert fading.logit_bias == losses.MAEStar(num_classes=1000).logit_bias
-    assert average_error(fading, 1000) == average_error(losses.MAE(), 10)
+    expected = pytest.approx(average_error(losses.MAE(), 10))
+    assert average_error(fading, 1000) == expected
 
 
 def test_without_a_state_outputs_stay_as_they_are():
@@ -311,7 +312,7 @@ def test_mistakes_are_named():
         losses.MAEStar(num_classes=3, fade="margin")([0], [[0.2, 0.3, 0.5]])
     with pytest.raises(ValueError, match="Pass `fade` to ActivePassive"):
         losses.ActivePassive(
-            losses.NCE(), losses.MAE(logit_bias=1.0, fade="margin")
+            losses.NCE(), losses.GCE("auto", num_classes=50, fade="margin")
         )
     for bad in ({"quantile": 1.0}, {"rate": 0.0}, {"per_class": 1}):
         with pytest.raises(ValueError, match=f"`{next(iter(bad))}`"):

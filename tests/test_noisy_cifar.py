@@ -22,6 +22,7 @@ pytest.importorskip("tensorflow")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "noisy_cifar.py"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
 SMOKE = "--smoke --samples 320 --epochs 2 --batch-size 64 --losses MAEStar ELR"
+SMOKE += " --fade cosine"
 
 
 def run(folder, *arguments):

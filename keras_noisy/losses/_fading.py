@@ -53,7 +53,7 @@ def now(loss: RobustLoss, labels: Given, logits: Tensor) -> RobustLoss:
         value = end + share * (getattr(loss, name) - end)
         if isinstance(labels, Targets) or name == "logit_bias":
             value = ops.reshape(value, (-1, 1))  # To go with all classes.
-        values["_bias" if name == "logit_bias" else name] = value
+        values["_faded_bias" if name == "logit_bias" else name] = value
     faded = object.__new__(type(loss))
     vars(faded).update({**vars(loss), **values})
     return faded

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, ClassVar, TypedDict
 
 import keras
@@ -228,6 +227,7 @@ class RobustLoss(keras.losses.Loss):
         self.ignore_class = ignore_class
         self._logit_bias = logit_bias
         self._matched_bias: float | None = None
+        self._faded_bias: Tensor | None = None
         self._fading: Reference | None = None
         if fade is not None:
             known = fade_key and CalibrationFade.of_key(fade_key)
@@ -293,9 +293,11 @@ class RobustLoss(keras.losses.Loss):
             return self._matched_bias
         return self._logit_bias
 
-    @functools.cached_property
+    @property
     def _bias(self) -> float | Tensor | None:
         """The bias to add, None for none; while it fades of shape (N, 1)."""
+        if self._faded_bias is not None:
+            return self._faded_bias
         bias = self.logit_bias
         return bias if isinstance(bias, float) and bias else None
 
