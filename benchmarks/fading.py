@@ -45,7 +45,6 @@ FADES = {
     "cosine 1": lambda steps: decay.CosineDecay(1.0, steps),
     "median": lambda steps: MarginFade(0.5, rate=0.1, per_class=False),
     "class .75": lambda steps: MarginFade(),
-    "class .75 to 3": lambda steps: MarginFade(margin_end=3.0),
 }
 
 

@@ -107,10 +107,10 @@ option(
 )
 option(
     "--loss",
-    choices=losses.names(),
     metavar="LOSS",
     default="MAEStar",
-    help="any of keras_noisy.losses.names()",
+    help="any of keras_noisy.losses.names(), with a star for a calibrated "
+    "bias, such as GCE*",
 )
 option(
     "--fade",
@@ -219,19 +219,14 @@ converts the archives at the first time.
 """
 
 
-def limited(files, labels):
-    """The pair, or `limit` samples of it drawn at random, in their order."""
-    draw = np.random.default_rng(options.seed).permutation(len(labels))
-    chosen = np.sort(draw[: options.limit])
-    return files[chosen], labels[chosen]
-
-
 def webvision(split):
     """Images and labels of a split, and the names of the classes."""
     if options.source == "folder":
         folder = WebVisionFolder(options.data_dir, options.subset, split)
+        if options.limit is not None:
+            folder = folder.sample(options.limit, options.seed)
         folder = folder.check()
-        return limited(folder.files, folder.labels), folder.class_names
+        return (folder.files, folder.labels), folder.class_names
 
     import tensorflow_datasets as tfds
 
@@ -268,7 +263,8 @@ the WordNet id, such as `n01440764`, with which the names of the classes begin.
 
 def imagenet(folder, devkit):
     """Images and labels of ILSVRC12's validation set, of our classes."""
-    files = sorted(folder.rglob("ILSVRC2012_val_*.JPEG"))
+    files = folder.rglob("ILSVRC2012_val_*.JPEG")
+    files = sorted(files, key=lambda file: file.name)  # as the kit counts
     classes = [file.parent.name for file in files]
     if devkit is not None:
         from scipy.io import loadmat
@@ -297,7 +293,9 @@ def imagenet(folder, devkit):
             f"such as {class_names[0].split()[0]}. If all of them are in one "
             "folder, pass --imagenet-devkit"
         )
-    return limited(*map(np.array, zip(*found, strict=True)))
+    draw = np.random.default_rng(options.seed).permutation(len(found))
+    found = [found[i] for i in np.sort(draw[: options.limit])]
+    return tuple(map(np.array, zip(*found, strict=True)))
 
 
 if options.imagenet_dir is not None:
@@ -326,8 +324,10 @@ if options.loss in ("ELR", "SOP"):
     train = train[0], losses.with_index(train[1])
 try:
     loss = losses.get(options.loss, **of_loss)
-except TypeError as error:
+except (TypeError, ValueError) as error:
     parser.error(f"--loss {error}")
+if options.fade and not loss.automatic_arguments():
+    parser.error("--fade needs a calibrated --loss, such as MAEStar or GCE*")
 
 """
 ## The network
@@ -511,7 +511,7 @@ with devices as parallel:
         callbacks=callbacks,
         verbose="auto" if parallel.is_chief else 0,
     )
-    if first_epoch == options.epochs:
+    if first_epoch >= options.epochs:
         measured.measure()
 
 """

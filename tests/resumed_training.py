@@ -25,7 +25,7 @@ def network(loss, **compile_arguments):
     x = keras.layers.BatchNormalization()(x)
     x = keras.layers.Dropout(0.3)(x)
     outputs = keras.layers.Dense(10, activation="softmax")(x)
-    model = keras.Model(inputs, loss.memory(outputs))
+    model = keras.Model(inputs, loss.connect(outputs))
     optimizer = keras.optimizers.SGD(
         keras.optimizers.schedules.CosineDecay(0.1, EPOCHS * BATCHES),
         momentum=0.9,
@@ -47,7 +47,8 @@ def train(directory, reader="pipeline", save_freq=2, callbacks=(), **arguments):
     tests = np.repeat(data.x_test[:48, ..., None], 3, axis=-1)
     resume = Resume(directory, save_freq)
     read = READERS[reader]
-    model = network(ELR(samples), **arguments)
+    elr = ELR(samples, logit_bias=2.0, fade="margin")
+    model = network(elr, **arguments)
     given = images, with_index(data.y_train)
     model.fit(
         read(given, BATCH_SIZE, None, "cifar", True, 3, start=resume.start),

@@ -145,6 +145,10 @@ def test_a_loss_has_only_the_value_searched_for_it():
     assert type(found) is losses.MAE and found.num_classes == CLASSES
     assert (found.logit_bias, found.logit_clip) == (1.5, 2.0)
     assert "GCE.q" not in hp.values
+    found = tuning.loss(
+        hp, CLASSES, losses=["MAE*"], dtype=keras.DTypePolicy("float32")
+    )
+    assert found.logit_bias == 1.5
 
 
 @pytest.mark.parametrize(
@@ -155,6 +159,7 @@ def test_a_loss_has_only_the_value_searched_for_it():
         ({"losses": ["GCE", "GCE"]}, "argument `losses`"),
         ({"losses": ["Gauss"]}, "no loss 'Gauss'"),
         ({"losses": ["NCE*"]}, "No logit bias"),
+        ({"fade": "margin"}, "Remove `fade`"),
         ({"num_classes": 1}, "argument `num_classes`"),
         ({"hp": {}}, r"argument `hp`. Expected keras_tuner.HyperParameters"),
     ],

@@ -239,6 +239,22 @@ def test_the_development_kit_tells_the_classes_of_imagenet(
     assert [by_name[Path(path).name] for path in paths] == labels.tolist()
     assert len({*labels.tolist()}) > 2
 
+    # The classes in another order than the names of the files.
+    folders = tmp_path / "folders"
+    for number in range(len(truth)):
+        folder = folders / f"{len(truth) - number}"
+        folder.mkdir(parents=True)
+        image = f"ILSVRC2012_val_{number + 1:08}.JPEG"
+        shutil.copy(flat / image, folder / image)
+    folder = folders / "0"
+    folder.mkdir()
+    image = f"ILSVRC2012_val_{len(truth) + 1:08}.JPEG"
+    shutil.copy(flat / image, folder / image)
+    names = example("--imagenet-dir", folders, *kit, until=until)
+    again, same = names["validation"]["ilsvrc12"]
+    assert [Path(path).name for path in again] == [f.name for f in files]
+    assert same.tolist() == labels.tolist()
+
     capsys.readouterr()
     for arguments, message in (
         ((flat,), "pass --imagenet-devkit"),
@@ -292,7 +308,8 @@ def test_a_loss_with_memory_is_given_the_index_of_each_sample(example):
         (["--seed", -1], "--seed must be at least 0"),
         (["--save-every", 5], "--save-every needs --resume"),
         (["--imagenet-devkit", "x"], "--imagenet-devkit needs --imagenet-dir"),
-        (["--loss", "hinge"], "argument --loss: invalid choice: 'hinge'"),
+        (["--loss", "hinge"], "--loss There is no loss 'hinge'"),
+        (["--loss", "GCE", "--fade", "margin"], "--fade needs a calibrated"),
         (["--mixed-precision", "int8"], "argument --mixed-precision: invalid"),
         (
             ["--loss", "ForwardCorrection"],

@@ -15,22 +15,25 @@ class MarginFade:
     """Fades a calibration class by class, as their margins rise.
 
     `fade="margin"` of a loss is `MarginFade()`. A class that the network does
-    not know yet keeps the calibrated bias, without which it would never be
-    learned; one that it knows loses the bias, which would only help to learn
-    its wrong labels by heart. It needs no number of steps.
+    not know yet keeps the calibrated bias, without which it would hardly be
+    learned; one that it knows loses it. It needs no number of steps. Made for
+    the bias of `MAEStar`: `GCE(q="auto")` did worse with it, and `MAEStar`
+    without wrong labels not always better, see `docs/fading.md`.
 
     Formula:
 
     ```
     level[y] += rate * (quantile - 1 + (margin > level[y]))   # each sample
-    share[y] = 1 - clip((level[y] - fresh) / (margin_end - fresh), 0, 1)
+    way = max(margin_end - fresh, 1)
+    share[y] = 1 - clip((level[y] - fresh) / way, 0, 1)
     ```
 
     where the margin of a sample is `z_y - logsumexp(z_k for k != y)`, without
-    the bias, so that `level` follows the `quantile` of the margins of a class.
-    It starts at `fresh`, the mean of a fresh network, about
+    bias, clip and normalisation, so that `level` follows the `quantile` of the
+    margins of a class. It starts at `fresh`, the mean of a fresh network, about
     `-log(num_classes) - 1 / 2`. Where a batch holds several samples of every
-    class, `rate` is divided by their number.
+    class, `rate` is divided by their number. With `per_class=False` there is
+    one level for all classes, which the mean over each batch moves.
 
     Args:
         quantile: Which margin of a class is followed, a number in (0, 1).
@@ -39,8 +42,8 @@ class MarginFade:
         margin_end: Margin with which a class has no calibration any more, a
             number; at 0 the network gives the label as much as all other
             classes. Defaults to `0.0`.
-        rate: Largest change of `level` by one sample, a positive number.
-            Defaults to `0.5`.
+        rate: How fast `level` follows, in units of the margin, a positive
+            number. Defaults to `0.5`.
         per_class: Whether each class has a level of its own. Defaults to
             `True`.
 

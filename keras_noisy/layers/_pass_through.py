@@ -44,7 +44,8 @@ class PassThrough(keras.layers.Layer):
     @classmethod
     def of_key(cls, key: str) -> Self | None:
         """The layer of this key that was made or called last."""
-        return _BY_KEY.get(key)
+        layer = _BY_KEY.get(key)
+        return layer if isinstance(layer, cls) else None
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Hand the inputs on, and tell the loss whether this is training."""

@@ -22,14 +22,15 @@ class CalibrationFade(PassThrough):
 
     A loss with `fade=` makes one, as its `fading`; put it behind the last
     layer of the model, by `outputs = loss.connect(outputs)`. It hands its
-    inputs on unchanged, and counts the training steps or follows the margins
-    in a non-trainable weight: so the compiled step is traced once, and a saved
-    or resumed model goes on where it was.
+    inputs on unchanged, and counts the batches of training or follows the
+    margins in a non-trainable weight: so the compiled step is traced once, and
+    a saved or resumed model goes on where it was. To deploy a model without
+    it save `keras.Model(model.inputs, model.layers[-1].input)`.
 
     Args:
         fade: `"margin"`, a `keras_noisy.calibration.MarginFade`, or a
             `keras.optimizers.schedules.LearningRateSchedule` that gives the
-            share of the calibration, from 1 to 0, at each training step.
+            share of the calibration, from 1 to 0, at each training batch.
         key: Text by which a loss finds the layer when a model is loaded.
             Defaults to `None`, a new one.
         **kwargs: Arguments of `keras.layers.Layer`.
@@ -108,14 +109,15 @@ class CalibrationFade(PassThrough):
             level = ops.take(level, index)
         above = ops.cast(margin > level, "float32")
         votes = ops.where(kept, above - (1 - self.fade.quantile), 0.0)
-        # Each replica has a part of the batch, and the mean is taken.
-        batch = _replicas() * ops.cast(ops.shape(votes)[0], "float32")
+        rows = ops.cast(ops.shape(votes)[0], "float32")
         if self.fade.per_class:
-            classes = self.progress.shape[0]
-            votes = _replicas() * ops.segment_sum(votes, index, classes)
-            votes = votes / ops.maximum(batch / classes, 1.0)
+            # Each replica has a part of the batch, and the mean is taken.
+            classes, replicas = self.progress.shape[0], _replicas()
+            votes = replicas * ops.segment_sum(votes, index, classes)
+            votes = votes / ops.maximum(replicas * rows / classes, 1.0)
         else:
-            votes = ops.mean(votes)
+            # A replica can have no row of the last batch.
+            votes = ops.sum(votes) / ops.maximum(rows, 1.0)
         self.progress.assign_add(self.fade.rate * votes)
 
     def get_config(self) -> dict[str, Any]:

@@ -50,7 +50,10 @@ def now(loss: RobustLoss, labels: Given, logits: Tensor) -> RobustLoss:
         share = ops.take(share, label)
     values = {}
     for name, end in ends(loss).items():
-        value = end + share * (getattr(loss, name) - end)
+        start = getattr(loss, name)
+        if start == end:  # Up to 10 classes.
+            continue
+        value = end + share * (start - end)
         if isinstance(labels, Targets) or name == "logit_bias":
             value = ops.reshape(value, (-1, 1))  # To go with all classes.
         values["_faded_bias" if name == "logit_bias" else name] = value

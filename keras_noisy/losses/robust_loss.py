@@ -103,9 +103,10 @@ class RobustLoss(keras.losses.Loss):
             `"margin"`, class by class as the network learns them, see
             `keras_noisy.calibration.MarginFade`; or a schedule of
             `keras.optimizers.schedules` that gives the share of the
-            calibration at each step, such as `CosineDecay(1.0, steps)`. The
-            outputs of the model must go through `connect`. Defaults to
-            `None`, no fade.
+            calibration at each training batch (with gradient accumulation, at
+            each of its parts), such as `CosineDecay(1.0, steps)`. The outputs
+            of the model must go through `connect`, and every output needs a
+            loss of its own. Defaults to `None`, no fade.
         fade_key: Text that ties the loss to its layer in a saved model.
             Defaults to `None`, a new one.
         reduction: Any reduction of `keras.losses.Loss`. Defaults to
@@ -315,6 +316,9 @@ class RobustLoss(keras.losses.Loss):
         if self.fading is None:
             return outputs
         _fading.ends(self)  # An error now, where nothing can fade.
+        if self.fading.built:  # By a model before, which has its own state.
+            layer = CalibrationFade(self.fading.fade, self.fading.key)
+            self._fading = Reference(layer)
         return self.fading(outputs)
 
     def formula(self, log_p: Tensor) -> Tensor:
@@ -412,10 +416,10 @@ class RobustLoss(keras.losses.Loss):
             given = Targets(targets, valid)
         else:
             given = Index(index, valid, ignored, sample)
-        logits = self._logits(y_pred, dtype)
+        logits = self._plain_logits(y_pred, dtype)
         if self._fading is not None:
             loss = _fading.now(loss, given, self._one_view(logits))
-        values = loss._values(given, logits)
+        values = loss._values(given, self._transformed(logits))
         values = ops.where(valid, values, float("nan"))
         if ignored is not None:
             values = ops.where(ignored, 0.0, values)
@@ -462,10 +466,12 @@ class RobustLoss(keras.losses.Loss):
             log_p = _transforms.biased(log_p, bias)
         return self.formula(log_p)
 
-    def _logits(self, y_pred: Tensor, dtype: str) -> Tensor:
+    def _plain_logits(self, y_pred: Tensor, dtype: str) -> Tensor:
         if not self.from_logits:
             return _transforms.log_of_probabilities(y_pred, dtype)
-        logits = _transforms.cast(y_pred, dtype)
+        return _transforms.cast(y_pred, dtype)
+
+    def _transformed(self, logits: Tensor) -> Tensor:
         if self.logit_clip is not None:
             logits = _transforms.clip(logits, self.logit_clip)
         if self.logit_normalization is not None:

@@ -14,6 +14,13 @@ from keras_noisy.losses.robust_loss import SharedArguments
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
+OF_CALIBRATION = (
+    "from_logits",
+    "logit_bias",
+    "logit_clip",
+    "logit_normalization",
+    "num_samples",
+)
 LOSSES = ("CrossEntropy", "MAEStar", "GCE", "NCE+RCE")
 
 
@@ -68,13 +75,23 @@ def loss(
     if not isinstance(hp, imported("keras_tuner").HyperParameters):
         raise invalid("hp", hp, "keras_tuner.HyperParameters")
     num_classes = integer("num_classes", num_classes, 2)
+    if shared.get("fade") is not None:
+        raise ValueError(
+            "What is searched cannot fade as well. Remove `fade`, and add it "
+            "to the best loss that is found"
+        )
     names = [] if isinstance(losses, str) else list(losses)
     if not names or len(set(names)) < len(names):
         raise invalid("losses", losses, "a list of different names of losses")
     chosen = hp.Choice("loss", names)
     arguments = {}
     for name in names:
-        found = _range(name, num_classes, **shared)
+        found = _range(
+            name,
+            num_classes,
+            # Of the shared arguments those that the calibration depends on.
+            **{k: v for k, v in shared.items() if k in OF_CALIBRATION},
+        )
         if found is None:
             continue
         with hp.conditional_scope("loss", [name]):
@@ -88,7 +105,7 @@ def loss(
             )
         if name == chosen:
             arguments[found.argument] = value
-    return get(chosen, num_classes=num_classes, **arguments, **shared)
+    return get(chosen, num_classes=num_classes, **{**shared, **arguments})
 
 
 class _Range(NamedTuple):

@@ -154,6 +154,30 @@ class WebVisionFolder:
             f"images{skipped}, {self.num_classes} classes, {self.path}>"
         )
 
+    def sample(self, count: int, seed: int = 0) -> WebVisionFolder:
+        """Some of the images, drawn at random, for a trial.
+
+        Args:
+            count: Number of images, an integer of at least 1; all of them
+                where there are fewer.
+            seed: An integer of at least 0. Defaults to `0`.
+
+        Returns:
+            A `WebVisionFolder` of these images, in their order.
+
+        Raises:
+            ValueError: If an argument is outside its range.
+        """
+        count, seed = integer("count", count, 1), integer("seed", seed, 0)
+        order = np.random.default_rng(seed).permutation(len(self))
+        return self._part(np.sort(order[:count]))
+
+    def _part(self, chosen: np.ndarray) -> WebVisionFolder:
+        part = copy.copy(self)
+        for name in ("labels", "ids", "sources"):
+            setattr(part, name, getattr(self, name)[chosen])
+        return part
+
     def check(self, workers: int | None = None) -> WebVisionFolder:
         """Decode every image, to leave out those that are broken or missing.
 
@@ -199,9 +223,7 @@ class WebVisionFolder:
                 progress.update(len(faults))
         good = np.array([fault is None for fault in faults])
 
-        checked = copy.copy(self)
-        for name in ("labels", "ids", "sources"):
-            setattr(checked, name, getattr(self, name)[good])
+        checked = self._part(good)
         checked.skipped = self.skipped | {
             str(name): fault
             for name, fault in zip(self.ids, faults, strict=True)
