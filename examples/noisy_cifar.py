@@ -42,6 +42,7 @@ import contextlib
 import csv
 import importlib.util
 import itertools
+import json
 import sys
 from pathlib import Path
 
@@ -55,7 +56,12 @@ import keras_noisy
 from keras_noisy import losses
 from keras_noisy.callbacks import Resume
 from keras_noisy.datasets import load, pipeline
-from keras_noisy.distribution import DataParallel, data_parallel
+from keras_noisy.distribution import (
+    DataParallel,
+    data_parallel,
+    process_count,
+    process_index,
+)
 from keras_noisy.metrics import CleanAccuracy, LabelAccuracy, MemorizationRate
 
 if keras.backend.backend() != "tensorflow":
@@ -188,6 +194,14 @@ requirements = {
         options.save_every is None
         or (options.save_every >= 1 and options.resume is not None)
     ),
+    "several processes need --distribute": (
+        options.distribute or process_count() == 1
+    ),
+    "ELR and SOP train in one process only on PyTorch": (
+        process_count() == 1
+        or keras.backend.backend() != "torch"
+        or not {"ELR", "SOP"} & {name.upper() for name in options.losses}
+    ),
     "--tensorboard needs pip install tensorboard": (
         not options.tensorboard or importlib.util.find_spec("tensorboard")
     ),
@@ -196,6 +210,39 @@ for requirement, met in requirements.items():
     if not met:
         parser.error(requirement)
 options.output.mkdir(parents=True, exist_ok=True)
+
+# A folder goes on with the run that began in it, not with another one.
+if options.resume:
+    fixed = {
+        name: str(value)
+        for name, value in sorted(vars(options).items())
+        if name
+        not in (
+            "data_dir",
+            "losses",
+            "output",
+            "resume",
+            "save_every",
+            "tensorboard",
+        )
+    }
+    options.resume.mkdir(parents=True, exist_ok=True)
+    record = options.resume / "options.json"
+    if not record.exists() and process_index() == 0:
+        new = record.with_suffix(".new")
+        new.write_text(json.dumps(fixed, indent=1))
+        new.replace(record)
+    before = json.loads(record.read_text()) if record.exists() else fixed
+    if before != fixed:
+        changed = [
+            f"{name}={before.get(name)}"
+            for name in fixed
+            if before.get(name) != fixed[name]
+        ]
+        parser.error(
+            f"--resume {options.resume} is a run with {', '.join(changed)}; "
+            "name another folder"
+        )
 
 """
 ## Images, and wrong labels

@@ -193,7 +193,7 @@ def number(tensor):
     return float(ops.convert_to_numpy(tensor))
 
 
-def run_python(*arguments, backend, timeout=300, **environment):
+def run_python(*arguments, backend, timeout=300, fails=False, **environment):
     """Run Python in a process of its own; its output, or a failed test."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
@@ -210,5 +210,5 @@ def run_python(*arguments, backend, timeout=300, **environment):
             **environment,
         },
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stderr if fails else done.stdout

@@ -153,7 +153,8 @@ def test_both_readers_give_the_same_evaluation(tmp_path):
 def test_both_readers_change_colours_alike():
     picture = photographs(4, 24, 24)[3]
     count, size = 800, (24, 24)
-    step = _graph.finish(tf, Reader(1, None, "webvision", True, 0, None), size)
+    reader = Reader(1, None, "webvision", True, 0, None, (0, 0))
+    step = _graph.finish(tf, reader, size)
     images = np.tile(np.asarray(picture), (count, 1, 1, 1))
     key = tf.constant([1, 2])
     changed, _ = step(tf.constant(images), tf.zeros(count), key)

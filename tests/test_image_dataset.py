@@ -191,7 +191,11 @@ def test_a_later_start_gives_the_very_same_batches(augment):
 def test_workers_that_read_ahead_cannot_be_resumed():
     with pytest.raises(ValueError, match=r"`workers`.*workers=2"):
         ImageDataset(
-            (noise(8), np.arange(8)), 4, workers=2, start=Start((0, 0))
+            (noise(8), np.arange(8)),
+            4,
+            training=True,
+            workers=2,
+            start=Start((0, 0)),
         )
     with pytest.raises(ValueError, match=r"a batch below 2.*\(0, 2\)"):
         ImageDataset((noise(8), np.arange(8)), 4, start=(0, 2))

@@ -68,6 +68,14 @@ def test_a_killed_trial_ends_with_the_same_table(tmp_path):
     for name in ("table.txt", "MAEStar.csv", "ELR.csv"):
         text = (tmp_path / "killed" / name).read_text()
         assert text == (tmp_path / "whole" / name).read_text()
+    options = [*SMOKE.split(), "--seed", 5, "--resume", tmp_path / "runs"]
+    other = run_python(
+        EXAMPLE,
+        *("--output", tmp_path / "other", *options),
+        backend=keras.backend.backend(),
+        fails=True,
+    )
+    assert "is a run with seed=0; name another folder" in other
     table = rows(tmp_path / "whole" / "ELR.csv")
     assert [row["epoch"] for row in table] == ["1", "2"]
     assert {"val_accuracy", "memorization_rate", "loss"} <= table[0].keys()

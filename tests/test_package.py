@@ -96,7 +96,7 @@ def test_examples_in_docstrings(module):
             "Corruption",
             "LogitDistribution",
             "OpenSet",
-            "Parallel",
+            "DataParallel",
             "Results",
             "Trial",
         )

@@ -190,7 +190,7 @@ def test_what_was_not_handed_on_is_an_error(tmp_path):
         small().fit(
             IMAGES, LABELS, initial_epoch=1, callbacks=[Resume(tmp_path)]
         )
-    with pytest.raises(ValueError, match="number of batches is known"):
+    with pytest.raises(ValueError, match="Leave `steps_per_epoch` out"):
         fit(
             small(),
             Resume(tmp_path),
@@ -199,6 +199,49 @@ def test_what_was_not_handed_on_is_an_error(tmp_path):
     for bad in (0, 1.5, True, "batch"):
         with pytest.raises(ValueError, match=f"save_freq={bad!r}"):
             Resume(tmp_path, bad)
+
+
+def test_an_epoch_that_is_stopped_in_its_middle_is_not_done(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 2
+
+    resume = Resume(tmp_path, save_freq=1)
+    fit(small(), resume, callbacks=[Stop(), resume])
+    assert Resume(tmp_path).start == (0, 3)
+
+
+def test_a_metric_may_be_a_vector(tmp_path):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
+    model = keras.Sequential([keras.Input((4, 4, 3)), *layers])
+    model.compile("sgd", "mse", metrics=[keras.metrics.F1Score()])
+    resume = Resume(tmp_path)
+    targets = np.eye(3, dtype="float32")[np.arange(40) % 3]
+    train = ImageDataset(
+        (IMAGES, targets), 8, training=True, start=resume.start
+    )
+    model.fit(train, shuffle=False, verbose=0, callbacks=[resume])
+    assert len(Resume(tmp_path).history["f1_score"][0]) == 3
+
+
+def test_a_start_belongs_to_one_reader_of_training_data(tmp_path):
+    start = Resume(tmp_path).start
+    with pytest.raises(ValueError, match="for the training data"):
+        ImageDataset((IMAGES, LABELS), 8, start=start)
+    ImageDataset((IMAGES, LABELS), 8, training=True, start=start)
+    with pytest.raises(ValueError, match="for the training data"):
+        ImageDataset((IMAGES, LABELS), 8, training=True, start=start)
+
+
+def test_an_interrupted_fit_needs_a_new_resume(tmp_path):
+    resume = Resume(tmp_path)
+    data = ImageDataset((IMAGES, LABELS), 8, training=True, start=resume.start)
+    model = small()
+    arguments = {"shuffle": False, "verbose": 0}
+    with pytest.raises(Stopped):
+        model.fit(data, callbacks=[stop_after(2), resume], **arguments)
+    with pytest.raises(ValueError, match="was interrupted"):
+        model.fit(data, callbacks=[resume], **arguments)
 
 
 def test_the_mean_of_a_resumed_epoch_is_that_of_all_its_batches(tmp_path):

@@ -35,11 +35,11 @@ class Resume(keras.callbacks.Callback):
     same command then returns at once, with the final weights and `history`.
 
     Put it last among the callbacks, so that a saved epoch is one that the
-    others have seen. What other callbacks know, such as the patience of
-    `EarlyStopping`, is not saved; nor are the random numbers of an `augment`
-    of your own. In several processes they share the directory, and the first
-    one writes. On TensorFlow the metrics of an epoch that is resumed are
-    whole where they are sums and counts, as all of Keras are.
+    others have seen. What other callbacks know is not saved: after
+    `EarlyStopping` the same command trains on; nor are the random numbers of an
+    `augment` of your own. In several processes they share the directory, and
+    the first one writes. On TensorFlow the metrics of an epoch that is resumed
+    are whole where they are sums and counts, as all of Keras are.
 
     Args:
         directory: Folder of the saves of this run, made when it is needed.
@@ -59,7 +59,8 @@ class Resume(keras.callbacks.Callback):
     Raises:
         ValueError: If an argument is outside its range; if no file of the
             directory is whole; in `fit`, if the directory is that of another
-            model, or if `initial_epoch` or `start` were not handed on.
+            model, if `initial_epoch` or, for saves within epochs, `start` was
+            not handed on, or after a `fit` that was interrupted.
 
     Example:
 
@@ -115,6 +116,8 @@ class Resume(keras.callbacks.Callback):
         self.start = Start((0, 0))
         self.history: dict[str, list[float]] = {}
         self._files: list[Path] = []
+        #: From the begin of `fit` to its end.
+        self._runs = False
         #: Until it is loaded.
         self._saved: Checkpoint | None = None
         found = _checkpoint.read_newest(self.directory)
@@ -127,19 +130,28 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Load what was saved."""
+        if self._runs:
+            raise ValueError(
+                "The last `fit` with this `Resume` was interrupted. Make a "
+                "new one, and new data with its `start`, to go on from the "
+                "last save"
+            )
         in_the_middle = self.start[1] or self.save_freq != "epoch"
-        if in_the_middle and not self.start.is_used:
+        num_batches = self.start.num_batches
+        if in_the_middle and num_batches is None:
             raise ValueError(
                 "Expected data that can be read from the middle of an epoch "
                 "on. Pass `start=resume.start` to `pipeline` or "
                 '`ImageDataset`, or save with `save_freq="epoch"` alone. '
                 f"Received: save_freq={self.save_freq!r}, start={self.start}"
             )
-        if in_the_middle and self.params["steps"] is None:
+        if num_batches not in (None, self.params["steps"]):
             raise ValueError(
-                "Expected data whose number of batches is known, to go on in "
-                "the middle of an epoch. Change images and labels before "
-                "`pipeline`, not the batches that it returns"
+                f"Expected `fit` to run {num_batches} batches in an epoch, "
+                "which the data have, to go on with those that are left. Leave "
+                "`steps_per_epoch` out, and change images and labels before "
+                "`pipeline`, not the batches that it returns. Received: "
+                f"{self.params['steps']} batches"
             )
         model = self.model
         if not model.built:
@@ -149,7 +161,7 @@ class Resume(keras.callbacks.Callback):
             )
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        self._is_first_epoch = True
+        self._runs = self._is_first_epoch = True
         self._metrics_wait = False
         self._random_state: list[tuple[str, np.ndarray]] = []
         if self._saved:
@@ -217,14 +229,17 @@ class Resume(keras.callbacks.Callback):
         if self._saved:
             self._quiet.__exit__(None, None, None)
             self._saved = None
+        if self._batch < (self.params["steps"] or 0):
+            return  # Stopped in the middle: the last save stands.
         for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(float(value))
+            self.history.setdefault(name, []).append(np.asarray(value).tolist())
         self._save(epoch + 1, 0)
         self.initial_epoch = epoch + 1
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Let the data count its epochs again."""
         self._saved = self.start.now = None
+        self._runs = False
 
     def _variables(self, owner: str) -> list[keras.Variable]:
         model = self.model

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
@@ -86,8 +87,8 @@ class Start(tuple):
 
     #: Epoch and first batch of what is read now, as long as `fit` runs.
     now: tuple[int, int] | None = None
-    #: Whether a reader of images has it.
-    is_used = False
+    #: Batches of an epoch of the reader that has it.
+    num_batches: int | None = None
 
     def of_iteration(self, number: int) -> tuple[int, int]:
         """Epoch and first batch of an iteration, counted from 0."""
@@ -130,7 +131,12 @@ class Reader:
         self.is_resumed = isinstance(start, Start)
         self.start = start
         if self.is_resumed:
-            start.is_used = True
+            if not self.training or start.num_batches is not None:
+                raise ValueError(
+                    "Expected `start=resume.start` for the training data, of "
+                    "which there is one. Leave `start` out for others, such as "
+                    "validation data"
+                )
         else:
             try:
                 epoch, batch = (integer("start", n, 0) for n in start)
@@ -188,6 +194,16 @@ class Reader:
                 f"batch_size={self.batch_size}, {self.count} processes. Give "
                 "more samples or a smaller batch_size"
             )
+        uneven = not self.training and count % self.count
+        if uneven and keras.backend.backend() == "jax":
+            raise invalid(
+                "shard",
+                (self.index, self.count),
+                f"a number of processes that divides the {count} samples of "
+                "an evaluation, as JAX needs as many in each; leave some out",
+            )
+        if self.is_resumed:
+            self.start.num_batches = batches
         if self.start[1] >= batches:
             raise invalid(
                 "start",

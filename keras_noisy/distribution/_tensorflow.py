@@ -11,6 +11,7 @@ import keras
 
 from keras_noisy._arguments import invalid
 from keras_noisy.distribution._devices import chosen
+from keras_noisy.distribution.processes import process_count
 
 
 @contextlib.contextmanager
@@ -52,7 +53,15 @@ def _multi_worker_strategy() -> Any:
             # Logs are scalars, which have no first axis.
             return super().reduce(reduce_op, value, axis=None)
 
-    return Strategy()
+    strategy = Strategy()
+    if strategy.num_replicas_in_sync > process_count():
+        # Each would read whole batches of the process.
+        raise ValueError(
+            "In several processes TensorFlow takes one GPU in each. Start a "
+            "process for each GPU, with a CUDA_VISIBLE_DEVICES and a place in "
+            "TF_CONFIG of its own"
+        )
+    return strategy
 
 
 def _available(of_one_kind: bool) -> list[str]:

@@ -212,8 +212,9 @@ def _explained(error: Exception, count: int) -> Exception | None:
     of_backend = not isinstance(error, (ValueError, TypeError, LookupError))
     if count > 1 and of_backend and LOST.search(str(error)):
         return ConnectionError(
-            f"Process {process_index()} of {count} lost another process, see "
-            "its own output, and that of the launcher, for the reason. Run "
+            f"Process {process_index()} of {count} lost another process, or "
+            "they did different things; see their output, and that of the "
+            "launcher. Run "
             "the same command again on every host: with "
             "`keras_noisy.callbacks.Resume` training goes on from the last "
             f"save. The backend says: {error}"
