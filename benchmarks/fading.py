@@ -41,6 +41,7 @@ LOSSES = {
 decay = keras.optimizers.schedules
 FADES = {
     "constant": lambda steps: None,
+    "linear 1": lambda steps: decay.PolynomialDecay(1.0, steps, 0.0),
     "linear 1/2": lambda steps: decay.PolynomialDecay(1.0, steps // 2, 0.0),
     "cosine 1": lambda steps: decay.CosineDecay(1.0, steps),
     "median": lambda steps: MarginFade(0.5, rate=0.1, per_class=False),
@@ -188,9 +189,14 @@ def report(rows: list[dict[str, str]], picture: Path) -> None:
         layout="constrained",
         squeeze=False,
     )
-    looks = dict(
-        zip(fades, ["ko-", "C0s--", "C1^-", "C2v:", "C3D-"], strict=False)
-    )
+    looks = {
+        "constant": "ko-",
+        "linear 1": "C4x--",
+        "linear 1/2": "C0s--",
+        "cosine 1": "C1^-",
+        "median": "C2v:",
+        "class .75": "C3D-",
+    }
     for (i, name), (j, task) in itertools.product(
         enumerate(names), enumerate(tasks)
     ):

@@ -76,6 +76,8 @@ def main(directory, who_dies):
             validation_data=test,
         )
         scores = model.evaluate(test, verbose=0)
+    if parallel.is_chief:  # Inside of the context others would take part.
+        model.save(f"{directory}.keras")
     result = {
         "start": resume.start,
         "history": resume.history,

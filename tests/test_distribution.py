@@ -75,6 +75,7 @@ def test_a_run_that_lost_a_process_ends_and_goes_on(tmp_path):
         with Processes(script, tmp_path / "a", -1, backend=BACKEND) as again:
             resumed = again.results()
         assert resumed[0]["start"] == [1, 2]
+        assert (tmp_path / "a.keras").stat().st_size > 0
         with Processes(script, tmp_path / "b", -1, backend=BACKEND) as whole:
             expected = whole.results()
         for result in (*resumed, expected[1]):

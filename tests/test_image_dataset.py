@@ -188,6 +188,17 @@ def test_a_later_start_gives_the_very_same_batches(augment):
         data.on_epoch_end()
 
 
+def test_jax_evaluates_as_many_samples_in_every_process():
+    arguments = (noise(9), np.arange(9)), 4
+    if keras.backend.backend() == "jax":
+        with pytest.raises(ValueError, match="divides the 9 samples"):
+            ImageDataset(*arguments, shard=(0, 2))
+    else:
+        assert len(ImageDataset(*arguments, shard=(0, 2))) == 2
+    assert len(ImageDataset(*arguments, training=True, shard=(0, 2))) == 1
+    assert len(ImageDataset(*arguments, shard=(0, 3))) == 1
+
+
 def test_workers_that_read_ahead_cannot_be_resumed():
     with pytest.raises(ValueError, match=r"`workers`.*workers=2"):
         ImageDataset(
