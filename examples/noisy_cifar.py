@@ -42,7 +42,6 @@ import contextlib
 import csv
 import importlib.util
 import itertools
-import json
 import sys
 from pathlib import Path
 
@@ -60,7 +59,6 @@ from keras_noisy.distribution import (
     DataParallel,
     data_parallel,
     process_count,
-    process_index,
 )
 from keras_noisy.metrics import CleanAccuracy, LabelAccuracy, MemorizationRate
 
@@ -211,38 +209,17 @@ for requirement, met in requirements.items():
         parser.error(requirement)
 options.output.mkdir(parents=True, exist_ok=True)
 
-# A folder goes on with the run that began in it, not with another one.
-if options.resume:
-    fixed = {
-        name: str(value)
-        for name, value in sorted(vars(options).items())
-        if name
-        not in (
-            "data_dir",
-            "losses",
-            "output",
-            "resume",
-            "save_every",
-            "tensorboard",
-        )
-    }
-    options.resume.mkdir(parents=True, exist_ok=True)
-    record = options.resume / "options.json"
-    if not record.exists() and process_index() == 0:
-        new = record.with_suffix(".new")
-        new.write_text(json.dumps(fixed, indent=1))
-        new.replace(record)
-    before = json.loads(record.read_text()) if record.exists() else fixed
-    if before != fixed:
-        changed = [
-            f"{name}={before.get(name)}"
-            for name in fixed
-            if before.get(name) != fixed[name]
-        ]
-        parser.error(
-            f"--resume {options.resume} is a run with {', '.join(changed)}; "
-            "name another folder"
-        )
+# A folder goes on with the run that began in it, and not with another one.
+free = (
+    "data_dir",
+    "distribute",
+    "losses",
+    "output",
+    "resume",
+    "save_every",
+    "tensorboard",
+)
+settings = {k: v for k, v in vars(options).items() if k not in free}
 
 """
 ## Images, and wrong labels
@@ -392,7 +369,7 @@ def train_with(name, parallel):
     resume = None
     if options.resume:
         folder = options.resume / file_name
-        resume = Resume(folder, options.save_every or "epoch")
+        resume = Resume(folder, options.save_every or "epoch", settings)
     reading = {
         "batch_size": parallel.batch_size(options.batch_size),
         "augment": recipes[dataset]["augment"],

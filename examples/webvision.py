@@ -37,7 +37,6 @@ as it would take their memory.
 
 import argparse
 import contextlib
-import json
 import sys
 from pathlib import Path
 
@@ -55,7 +54,6 @@ from keras_noisy.distribution import (
     DataParallel,
     data_parallel,
     process_count,
-    process_index,
 )
 from keras_noisy.metrics import LabelAccuracy
 
@@ -212,42 +210,20 @@ for requirement, met in requirements.items():
         parser.error(requirement)
 options.output.mkdir(parents=True, exist_ok=True)
 
-# A folder goes on with the run that began in it, not with another one.
-if options.resume:
-    fixed = {
-        name: str(value)
-        for name, value in sorted(vars(options).items())
-        if name
-        not in (
-            "data_dir",
-            "evaluate_every",
-            "distribute",
-            "epochs",
-            "imagenet_devkit",
-            "imagenet_dir",
-            "source",
-            "output",
-            "resume",
-            "save_every",
-        )
-    }
-    options.resume.mkdir(parents=True, exist_ok=True)
-    record = options.resume / "options.json"
-    if not record.exists() and process_index() == 0:
-        new = record.with_suffix(".new")
-        new.write_text(json.dumps(fixed, indent=1))
-        new.replace(record)
-    before = json.loads(record.read_text()) if record.exists() else fixed
-    if before != fixed:
-        changed = [
-            f"{name}={before.get(name)}"
-            for name in fixed
-            if before.get(name) != fixed[name]
-        ]
-        parser.error(
-            f"--resume {options.resume} is a run with {', '.join(changed)}; "
-            "name another folder"
-        )
+# A folder goes on with the run that began in it, and not with another one.
+free = (
+    "data_dir",
+    "distribute",
+    "epochs",
+    "evaluate_every",
+    "imagenet_devkit",
+    "imagenet_dir",
+    "output",
+    "resume",
+    "save_every",
+    "source",
+)
+settings = {k: v for k, v in vars(options).items() if k not in free}
 
 """
 ## The images
@@ -502,7 +478,7 @@ with devices as parallel:
 
     resume, first_epoch, start = None, 0, (0, 0)
     if options.resume:
-        resume = Resume(options.resume, options.save_every or "epoch")
+        resume = Resume(options.resume, options.save_every or "epoch", settings)
         first_epoch = resume.initial_epoch
     seed = options.seed
     if resume and options.source == "folder":

@@ -75,7 +75,10 @@ def test_a_killed_trial_ends_with_the_same_table(tmp_path):
         backend=keras.backend.backend(),
         fails=True,
     )
-    assert "is a run with seed=0; name another folder" in other
+    assert (
+        "is a run with seed=0. Give another directory. Received: seed=5"
+        in other
+    )
     table = rows(tmp_path / "whole" / "ELR.csv")
     assert [row["epoch"] for row in table] == ["1", "2"]
     assert {"val_accuracy", "memorization_rate", "loss"} <= table[0].keys()

@@ -201,6 +201,15 @@ def test_what_was_not_handed_on_is_an_error(tmp_path):
             Resume(tmp_path, bad)
 
 
+def test_a_run_does_not_go_on_with_other_settings(tmp_path):
+    settings = {"seed": 0, "rate": 0.2, "path": tmp_path}
+    fit(small(), Resume(tmp_path, settings=settings), epochs=1)
+    assert Resume(tmp_path, settings=settings).initial_epoch == 1
+    message = "is a run with seed=0, rate=0.2. .* Received: seed=5, rate=None"
+    with pytest.raises(ValueError, match=message):
+        Resume(tmp_path, settings={"seed": 5, "path": tmp_path})
+
+
 def test_an_epoch_that_is_stopped_in_its_middle_is_not_done(tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):

@@ -5,7 +5,7 @@ import json
 import os
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class Checkpoint(NamedTuple):
     history: dict[str, list[float]]
     #: Name and value of each variable, by whose they are.
     state: dict[str, list[tuple[str, np.ndarray]]]
+    #: What else the run was made with, as JSON has it.
+    settings: dict[str, Any]
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -36,7 +38,13 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
             # NumPy cannot read the short floats; float32 holds them exactly.
             short = value.dtype.kind == "V"
             arrays[f"{owner}/{i}"] = value.astype("float32") if short else value
-    about = [checkpoint.epoch, checkpoint.batch, checkpoint.history, names]
+    about = [
+        checkpoint.epoch,
+        checkpoint.batch,
+        checkpoint.history,
+        names,
+        checkpoint.settings,
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".npz.partial")
     with open(partial, "wb") as file:
@@ -86,9 +94,10 @@ def delete_others(folder: Path, kept: list[Path]) -> None:
 def _read(path: Path) -> Checkpoint:
     # Each array is checked against its checksum when it is read.
     with open(path, "rb") as stream, np.load(stream) as file:
-        epoch, batch, history, names = json.loads(str(file["about"]))
+        about = json.loads(str(file["about"]))
+        epoch, batch, history, names, settings = about
         state = {
             owner: [(name, file[f"{owner}/{i}"]) for i, name in enumerate(of)]
             for owner, of in names.items()
         }
-    return Checkpoint(epoch, batch, history, state)
+    return Checkpoint(epoch, batch, history, state, settings)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -46,6 +49,9 @@ class Resume(keras.callbacks.Callback):
         save_freq: `"epoch"` to save at the end of each epoch, or an integer
             to save also after each so many batches, which needs data of
             `pipeline` or `ImageDataset`. Defaults to `"epoch"`.
+        settings: What the run is made with, such as seed, rate of the noise
+            and learning rate, by name; to go on with others is an error.
+            Defaults to `None`, nothing to compare.
 
     Returns:
         A `keras.callbacks.Callback` with the attributes
@@ -58,9 +64,10 @@ class Resume(keras.callbacks.Callback):
 
     Raises:
         ValueError: If an argument is outside its range; if no file of the
-            directory is whole; in `fit`, if the directory is that of another
-            model, if `initial_epoch` or, for saves within epochs, `start` was
-            not handed on, or after a `fit` that was interrupted.
+            directory is whole; if it is a run with other settings; in `fit`, if
+            the directory is that of another model, if `initial_epoch` or, for
+            saves within epochs, `start` was not handed on, or after a `fit`
+            that was interrupted.
 
     Example:
 
@@ -103,7 +110,12 @@ class Resume(keras.callbacks.Callback):
           DNN checkpointing, FAST 2021
     """
 
-    def __init__(self, directory: str | Path, save_freq: int | str = "epoch"):
+    def __init__(
+        self,
+        directory: str | Path,
+        save_freq: int | str = "epoch",
+        settings: Mapping[str, Any] | None = None,
+    ):
         super().__init__()
         if save_freq != "epoch":
             try:
@@ -113,6 +125,9 @@ class Resume(keras.callbacks.Callback):
                 raise invalid("save_freq", save_freq, expected) from error
         self.directory = Path(directory)
         self.save_freq = save_freq
+        self.settings = json.loads(
+            json.dumps(dict(settings or {}), default=str)
+        )
         self.start = Start((0, 0))
         self.history: dict[str, list[float]] = {}
         self._files: list[Path] = []
@@ -124,6 +139,7 @@ class Resume(keras.callbacks.Callback):
         if found:
             path, self._saved = found
             self._files = [path]
+            self._compare(self._saved.settings)
             self.start = Start((self._saved.epoch, self._saved.batch))
             self.history = self._saved.history
         self.initial_epoch = self.start[0]
@@ -241,6 +257,17 @@ class Resume(keras.callbacks.Callback):
         self._saved = self.start.now = None
         self._runs = False
 
+    def _compare(self, saved: dict[str, Any]) -> None:
+        mine = self.settings
+        names = [n for n in {**saved, **mine} if saved.get(n) != mine.get(n)]
+        if names:
+            raise ValueError(
+                f"{self.directory} is a run with "
+                + ", ".join(f"{name}={saved.get(name)!r}" for name in names)
+                + ". Give another directory. Received: "
+                + ", ".join(f"{name}={mine.get(name)!r}" for name in names)
+            )
+
     def _variables(self, owner: str) -> list[keras.Variable]:
         model = self.model
         if owner == "metrics":
@@ -260,7 +287,9 @@ class Resume(keras.callbacks.Callback):
             return
         if process_count() == 1:
             state["random"] = self._random_state
-        checkpoint = Checkpoint(epoch, batch, self.history, state)
+        checkpoint = Checkpoint(
+            epoch, batch, self.history, state, self.settings
+        )
         self._files.append(_checkpoint.write(self.directory, checkpoint))
         del self._files[:-2]
         _checkpoint.delete_others(self.directory, self._files)
