@@ -41,7 +41,6 @@ LOSSES = {
 decay = keras.optimizers.schedules
 FADES = {
     "constant": lambda steps: None,
-    "linear 1": lambda steps: decay.PolynomialDecay(1.0, steps, 0.0),
     "linear 1/2": lambda steps: decay.PolynomialDecay(1.0, steps // 2, 0.0),
     "cosine 1": lambda steps: decay.CosineDecay(1.0, steps),
     "median": lambda steps: MarginFade(0.5, rate=0.1, per_class=False),
@@ -191,7 +190,6 @@ def report(rows: list[dict[str, str]], picture: Path) -> None:
     )
     looks = {
         "constant": "ko-",
-        "linear 1": "C4x--",
         "linear 1/2": "C0s--",
         "cosine 1": "C1^-",
         "median": "C2v:",
