@@ -53,9 +53,9 @@ def test_a_dataset_of_tensorflow_is_the_same_as_arrays(kind, augment):
 
 
 def test_shards_of_a_dataset_of_tensorflow_are_disjoint():
-    images, labels = grey(40)
+    images, labels = grey(42)
     given = as_dataset("pair", images, labels)
-    for training, count in ((True, 36), (False, 40)):
+    for training, count in ((True, 36), (False, 42)):
         parts = [
             pipeline(given, 3, training=training, shard=(index, 3))
             for index in range(3)
