@@ -159,3 +159,15 @@ def test_processes_that_differ_are_refused_in_all_of_them():
     assert "Losses with memory" in first["memory"]
     assert "a `train_step` of its own" in first["own step"]
     assert "the same weights in every process" in first["drift"]
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow alone")
+def test_a_process_of_several_on_tensorflow_has_one_device():
+    # On a CPU it never has more: so as if there were no process at all.
+    code = """
+from keras_noisy.distribution import _tensorflow
+_tensorflow.process_count = lambda: 0
+_tensorflow._multi_worker_strategy()
+"""
+    error = run_python("-c", code, backend="tensorflow", fails=True)
+    assert "ValueError: In several processes TensorFlow takes one GPU" in error
