@@ -1,20 +1,21 @@
 """Checks of arrays of integer labels."""
 
+import numbers
 from typing import Any
 
 import numpy as np
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import as_array
 
 WHOLE = "whole numbers of shape (N,) or (N, 1)"
+#: JAX keeps 32 bits of an integer and wraps what is outside of them.
+LOWEST, HIGHEST = -(2**31), 2**31 - 1
 
 
 def whole_labels(name: str, value: Any) -> np.ndarray:
-    """`value` as a flat array of integers; whole floats become int64."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # of rows that differ in length
-        raise invalid(name, value, WHOLE) from error
+    """`value` as a flat array of integers; booleans and floats become int64."""
+    array = as_array(name, value)
     if array.ndim != 1 and not (array.ndim == 2 and array.shape[1] == 1):
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {WHOLE}. Received: "
@@ -23,15 +24,24 @@ def whole_labels(name: str, value: Any) -> np.ndarray:
             * (array.ndim == 2)
         )
     array = array.reshape(-1)
+    if array.dtype.kind == "O":
+        array = _from_objects(name, array)
+    if array.dtype.kind == "b":
+        return array.astype("int64")
     if array.dtype.kind == "f":
         whole = (array == np.floor(array)) & (np.abs(array) < 2**53)
         _refuse(name, array, ~whole, WHOLE)
-        return array.astype("int64")
+        array = array.astype("int64")
     if array.dtype.kind not in "iu":
+        advice = (
+            ". Number the names of classes: `names, labels = np.unique(labels, "
+            "return_inverse=True)`"
+        )
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {WHOLE}. Received: "
-            f"{name}.dtype={array.dtype}"
+            f"{name}.dtype={array.dtype}" + advice * (array.dtype.kind in "UST")
         )
+    refuse_wide(name, array)
     return array
 
 
@@ -48,6 +58,31 @@ def class_labels(
     return array
 
 
+def refuse_wide(name: str, array: np.ndarray) -> None:
+    """An error for integers that 32 bits do not hold, in any shape."""
+    if array.dtype.kind not in "iu" or array.dtype.itemsize < 4:
+        return
+    flat = array.reshape(-1)
+    _refuse(
+        name,
+        flat,
+        (flat < LOWEST) | (flat > HIGHEST),
+        "integers of 32 bits, as a missing label that was cast to an integer "
+        "is not; give such samples a label such as -1 and the loss "
+        "`ignore_class=-1`",
+    )
+
+
+def _from_objects(name: str, array: np.ndarray) -> np.ndarray:
+    """Numbers or text of an array of Python objects."""
+    values = array.tolist()
+    if all(isinstance(value, str) for value in values):
+        return array.astype(str)
+    bad = [not isinstance(value, numbers.Real) for value in values]
+    _refuse(name, array, np.array(bad, bool), WHOLE)
+    return np.array(values)
+
+
 def _refuse(
     name: str, array: np.ndarray, bad: np.ndarray, expected: str
 ) -> None:
@@ -55,6 +90,6 @@ def _refuse(
         first = int(np.argmax(bad))
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}. "
-            f"Received: {name}[{first}]={array[first]}, the first of "
-            f"{np.count_nonzero(bad)} that are not"
+            f"Received: {name}[{first}]={array[first]} "
+            f"({np.count_nonzero(bad)} of {len(array)})"
         )

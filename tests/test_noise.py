@@ -408,7 +408,7 @@ BAD = {
     "label K": (
         noise.corrupt,
         ([0, 3, 7], SYMMETRIC),
-        r"\[0, 3\).*labels\[1\]=3, the first of 2",
+        r"\[0, 3\).*labels\[1\]=3 \(2 of",
     ),
     "label -1": (noise.corrupt, ([0, -1], SYMMETRIC), r"labels\[1\]=-1"),
     "fraction": (noise.corrupt, ([0, 1.5], SYMMETRIC), r"whole.*=1\.5"),
