@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 
 WHOLE = "whole numbers of shape (N,) or (N, 1)"
