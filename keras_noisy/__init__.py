@@ -11,7 +11,14 @@ from keras_noisy import (
     noise,
     tuning,
 )
-from keras_noisy.losses import GCE, MAE, CrossEntropy, MAEStar, RobustLoss
+from keras_noisy.losses import (
+    GCE,
+    MAE,
+    CrossEntropy,
+    MAEStar,
+    RobustLoss,
+    check,
+)
 
 __version__ = "0.1.0"
 
@@ -24,6 +31,7 @@ __all__ = [
     "__version__",
     "calibration",
     "callbacks",
+    "check",
     "datasets",
     "distribution",
     "layers",

@@ -18,6 +18,7 @@ from keras_noisy.calibration import (
     plot_average_error,
 )
 from keras_noisy.losses import (
+    AUL,
     NCE,
     TruncatedGCE,
 )
@@ -282,6 +283,9 @@ def test_rule_on_the_rising_side():
 def test_no_solution_is_an_error_with_the_range():
     with pytest.raises(ValueError, match=r"No `q` in \[0.001, 1000\].*bounds"):
         matched_hyperparameter(GCE(), "q", 14, reference_classes=100)
+    message = r'NCE has no "auto" bias.*No logit bias.*add a passive loss'
+    with pytest.raises(ValueError, match=message):
+        _ = NCE(num_classes=1000, logit_bias="auto").logit_bias
     with pytest.raises(ValueError, match=r"No logit bias in \[0, 1[0-9.]+\]"):
         matched_logit_bias(NCE(), 100)
     for call in (
@@ -385,3 +389,30 @@ def test_picture(tmp_path):
     assert len(histogram.patches) > 10
     figure.savefig(tmp_path / "errors.png")
     assert (tmp_path / "errors.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("loss", [MAE(), GCE(q=0.4), AUL()])
+@pytest.mark.parametrize("logit_std", [0.0, 9.3, 9.9, 10.0])
+def test_a_bias_for_every_deviation_that_is_allowed(loss, logit_std):
+    for num_classes in (11, 5000):
+        bias = matched_logit_bias(loss, num_classes, logit_std=logit_std)
+        errors = [
+            average_error(loss, 10, logit_std=logit_std),
+            average_error(
+                type(loss).from_config(
+                    {**loss.get_config(), "logit_bias": bias}
+                ),
+                num_classes,
+                logit_std=logit_std,
+            ),
+        ]
+        assert errors[1] == pytest.approx(errors[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1, 10.1, "1"])
+def test_a_deviation_outside_its_range_is_named_for_few_classes_too(bad):
+    for num_classes in (2, 10, 400):
+        with pytest.raises(ValueError, match="`logit_std`"):
+            matched_logit_bias(MAE(), num_classes, logit_std=bad)
+        with pytest.raises(ValueError, match="`logit_std`"):
+            matched_hyperparameter(GCE(), "q", num_classes, logit_std=bad)

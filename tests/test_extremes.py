@@ -16,6 +16,7 @@ from helpers import (
 )
 from keras import ops
 
+from keras_noisy import CrossEntropy, losses
 from keras_noisy.calibration._gradient import gradient
 
 EPSILON = {"float32": 2e-4, "bfloat16": 2e-2, "float16": 4e-3}
@@ -181,10 +182,10 @@ def test_mixed_precision_fit(policy, ends_in):
         return keras.layers.Softmax()(outputs) if softmax else outputs
 
     names = OF_PROBABILITIES if softmax else list(CATALOGUE)
-    model, losses = heads(
+    model, found = heads(
         names, 10, layer, from_logits=not softmax, logit_bias=2.0
     )
-    model.compile(keras.optimizers.SGD(0.01), losses)
+    model.compile(keras.optimizers.SGD(0.01), found)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 8)).astype("float32")
     before = model.get_weights()
@@ -212,6 +213,86 @@ def test_a_common_offset_of_the_logits_changes_nothing(name, offset):
     np.testing.assert_allclose(
         values(loss, [0], z), expected(name, targets, z), rtol=1e-3, atol=3e-7
     )
+
+
+@catalogue
+@pytest.mark.parametrize("depth", [-91.0, -300.0, -1e4])
+def test_logits_that_are_all_far_below_zero(name, depth):
+    z = depth + np.array([[0.0, -1.0, 2.0], [3.0, 0.5, 0.0]], "float32")
+    targets = reference.one_hot([0, 2], 3)
+    loss = build(name, 3, from_logits=True)
+    exact = expected(name, targets, z.astype("float64"))
+    truth = true_gradient(name, targets, z.astype("float64"))
+    for y in ([0, 2], targets):
+        np.testing.assert_allclose(
+            values(loss, y, z), exact, rtol=1e-3, atol=1e-5
+        )
+        slopes = gradient(lambda x, y=y: loss.call(y, x), z)
+        np.testing.assert_allclose(slopes, truth, rtol=2e-3, atol=1e-4)
+
+
+#: Rows without their own label, and labels that few classes have.
+SPARSE = {
+    "stays or goes on": [[0.6, 0.4, 0], [0, 0.7, 0.3], [0.2, 0, 0.8]],
+    "never stays": [[0, 1, 0], [0, 0, 1], [1, 0, 0]],
+    "two of three": [[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0.25, 0.75]],
+}
+
+
+@pytest.mark.parametrize("matrix", SPARSE)
+@pytest.mark.parametrize("gap", [50.0, 90.0, 150.0, 1e4])
+def test_forward_correction_by_a_matrix_with_zeros(matrix, gap):
+    T = np.array(SPARSE[matrix])
+    z = np.array([[gap, 0, -1], [0, gap, 1], [-gap, 1, 0]], "float32")
+    loss = losses.ForwardCorrection(T, from_logits=True)
+    for labels in ([0, 1, 2], [1, 2, 0], [2, 0, 1]):
+        targets = reference.one_hot(labels, 3)
+
+        def formula(z, targets=targets):
+            return reference.forward_correction(targets, z, T)
+
+        exact, truth = formula(z.astype("float64")), np.zeros((3, 3))
+        for k in range(3):
+            step = 1e-6 * gap * reference.one_hot(k, 3)
+            truth[:, k] = formula(z + step) - formula(z - step)
+        truth /= 2e-6 * gap
+        for y in (labels, targets):
+            np.testing.assert_allclose(values(loss, y, z), exact, rtol=1e-5)
+            slopes = gradient(lambda x, y=y: loss.call(y, x), z)
+            np.testing.assert_allclose(slopes, truth, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("clip", [1e-25, 1e-12, 3e9, 1e19, 2e25, 1e37])
+def test_a_clip_of_any_size(clip):
+    z = np.array([[1.0, -2.0, 3.0], [0.0, 0.0, 0.0]], "float32")
+    plain = CrossEntropy(from_logits=True)
+    clipped = CrossEntropy(from_logits=True, logit_clip=clip)
+    if clip < 1:
+        exact, slope = np.log(3), np.zeros_like(z)
+    else:
+        exact = values(plain, [2, 0], z)
+        slope = gradient(lambda x: plain.call([2, 0], x), z)
+    np.testing.assert_allclose(values(clipped, [2, 0], z), exact, rtol=1e-5)
+    found = gradient(lambda x: clipped.call([2, 0], x), z)
+    tolerance = 1e-5 if clip > 1 else 2 * clip
+    if clip < 1:  # The zero vector is not clipped.
+        found, slope = found[:1], slope[:1]
+    np.testing.assert_allclose(found, slope, atol=tolerance)
+
+
+@pytest.mark.parametrize("size", [1e15, 1e22, 1e27])
+@pytest.mark.parametrize("transform", ["logit_clip", "logit_normalization"])
+def test_logits_of_a_diverged_network_are_clipped_and_normalized(
+    transform, size
+):
+    z = size * np.array([[0.6, 0.0, -0.8]], "float32")
+    loss = CrossEntropy(from_logits=True, **{transform: 2.0})
+    norm = 2.0 if transform == "logit_clip" else 0.5
+    exact = CrossEntropy(from_logits=True)([2], norm * z / size)
+    np.testing.assert_allclose(
+        values(loss, [2], z), ops.convert_to_numpy(exact), rtol=1e-5
+    )
+    assert np.all(np.isfinite(gradient(lambda x: loss.call([2], x), z)))
 
 
 @catalogue

@@ -253,7 +253,24 @@ def test_copies_and_configs_keep_the_fade(copied):
         again = losses.GCE.from_config(loss.get_config())
     assert again.get_config() == loss.get_config()
     assert again.fading.fade.rate == 0.25
-    assert again.fading is loss.fading
+    assert again.fading is not loss.fading
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_margins_that_are_not_finite_move_nothing(broken):
+    labels, logits = batch()
+    loss = losses.MAE(
+        logit_bias=3.0, fade="margin", from_logits=True, reduction=None
+    )
+    logits[2] = broken
+    loss(labels, loss.connect(ops.convert_to_tensor(logits)))
+    start = np.full(CLASSES, fresh_margin(CLASSES), "float32")
+    y_pred = loss.fading(ops.convert_to_tensor(logits), training=True)
+    loss(labels, y_pred)
+    found = ops.convert_to_numpy(loss.fading.progress)
+    assert np.all(np.isfinite(found))
+    assert found[labels[2]] == start[0] or np.sum(labels == labels[2]) > 1
+    assert np.any(found != start)
 
 
 def test_a_second_model_begins_anew():

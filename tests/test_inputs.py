@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import (
+    OF_PROBABILITIES,
     build,
     catalogue_of_probabilities,
     number,
@@ -126,9 +127,80 @@ def test_float_labels_must_be_whole():
         assert np.isnan(values(loss, labels, UNIFORM)).tolist() == [0, 1, 0, 0]
 
 
-def test_labels_too_large_for_32_bits_are_not_wrapped_into_the_range():
-    with pytest.raises(ValueError, match="y_true=4294967297"):
-        MAE()(np.array([0, 2**32 + 1, 1, 2]), UNIFORM)
+@pytest.mark.parametrize("bad", [2**32 + 1, -(2**32), 2**62, -(2**63) + 2])
+def test_labels_too_large_for_32_bits_are_not_wrapped_into_the_range(bad):
+    labels = np.array([0, bad, 1, 2])
+    with pytest.raises(ValueError, match=f"cast to an integer.*y_true={bad}"):
+        MAE()(labels, UNIFORM)
+    # Nor where the batch is not the first one.
+    loss = MAE(reduction=None)
+    loss([0, 1, 2, 1], UNIFORM)
+    result = ops.convert_to_numpy(loss(labels, UNIFORM))
+    assert np.isnan(result).tolist() == [False, True, False, False]
+
+
+def test_labels_of_objects_and_text():
+    labels = np.array([2, 0, 1], object)
+    np.testing.assert_array_equal(
+        values(MAE(), labels, UNIFORM[:3]),
+        values(MAE(), [2, 0, 1], UNIFORM[:3]),
+    )
+    with pytest.raises(ValueError, match=r"text, such as 'cat'.*np\.unique"):
+        MAE()(["cat", "dog", "cat"], UNIFORM[:3])
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 3])
+def test_rounded_soft_labels_are_renormalized(decimals):
+    rng = np.random.default_rng(0)
+    soft = rng.dirichlet(np.ones(6), 200)
+    rounded = np.round(soft, decimals).astype("float32")
+    sums = rounded.sum(axis=1)
+    near = np.abs(sums - 1) < 0.1005
+    assert np.any(sums[near] < 0.995) or decimals == 3
+    p = random_probabilities(200, 6, seed=1).astype("float32")
+    loss = build("CrossEntropy", 6)
+    result = values(loss, rounded, p)
+    np.testing.assert_array_equal(np.isnan(result), ~near)
+    exact = -(rounded[near] * np.log(p[near])).sum(axis=1) / sums[near]
+    np.testing.assert_allclose(result[near], exact, rtol=1e-5)
+    number(loss(rounded[near], p[near]))
+    if not np.all(near):
+        with pytest.raises(ValueError, match="a sum of 1"):
+            build("CrossEntropy", 6)(rounded, p)
+
+
+def test_outputs_of_other_activations_give_nan_and_a_reason():
+    z = np.array([[2.0, -1.0, 0.5], [1.0, 1.5, -0.2]], "float32")
+    for outputs, reason in (
+        (1 / (1 + np.exp(-z)), "outputs of a sigmoid"),
+        (np.maximum(z, 0), "outputs of a ReLU"),
+        (z, "returns logits"),
+    ):
+        assert np.all(np.isnan(values(MAE(), [0, 1], outputs)))
+        with pytest.raises(ValueError, match=reason):
+            MAE()([0, 1], outputs)
+
+
+def test_labels_that_count_from_1_and_several_labels_are_named():
+    with pytest.raises(ValueError, match="need `labels - 1`"):
+        MAE()([1, 2, 3, 1], UNIFORM)
+    several = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 0]])
+    with pytest.raises(ValueError, match="multi-label targets"):
+        MAE()(several, UNIFORM[:3])
+
+
+def test_classes_in_the_first_axis_are_named():
+    with pytest.raises(ValueError, match=r"to be in axis 1.*Permute"):
+        MAE()(np.zeros((2, 4, 5), int), np.ones((2, 3, 4, 5), "float32"))
+
+
+def test_an_empty_batch_has_no_loss():
+    for name in OF_PROBABILITIES:
+        loss = build(name, 4, reduction=None)
+        empty = np.zeros((0, 4), "float32")
+        for y in (np.zeros(0, int), empty):
+            assert values(loss, y, empty).shape == (0,), name
+            assert ops.convert_to_numpy(loss(y, empty)).shape == (0,), name
 
 
 @pytest.mark.parametrize(
@@ -178,6 +250,8 @@ def test_logits_taken_for_probabilities_are_an_error():
         MAE()([0], logits)
     with pytest.raises(ValueError, match="rows that sum to 3"):
         MAE()([0], np.ones((1, 3), "float32"))
+    with pytest.raises(ValueError, match=r"keras_noisy\.check\(model, loss,"):
+        MAE()([0], logits)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
@@ -210,7 +284,7 @@ def test_probabilities_count_down_to_the_smallest_normal_float():
 def test_probabilities_are_renormalised():
     p = random_probabilities(4, 3).astype("float32")
     np.testing.assert_allclose(
-        values(GCE(), [0, 1, 2, 0], 0.7 * p),
+        values(GCE(), [0, 1, 2, 0], 0.95 * p),
         values(GCE(), [0, 1, 2, 0], p),
         rtol=1e-5,
     )
@@ -328,6 +402,24 @@ def test_sample_weights_of_every_shape_that_broadcasts(shape):
     result = number(MAE()(labels, p, sample_weight=weights))
     per_sample = values(MAE(), labels, p)
     assert result == pytest.approx((full * per_sample).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (1,), (3,), (3, 1), (3, 2, 1), (1, 2, 4)]
+)
+def test_a_mean_by_weights_divides_by_the_weight_of_every_value(shape):
+    p = random_probabilities(3, 2, 4, 5).astype("float32")
+    labels = np.random.default_rng(0).integers(5, size=(3, 2, 4))
+    weights = np.random.default_rng(1).uniform(size=shape).astype("float32")
+    full = weights[..., None] if shape == (3, 1) else weights
+    full = weights[:, None, None] if shape == (3,) else full
+    loss = MAE(reduction="mean_with_sample_weight")
+    assert number(loss(labels, p, weights)) == pytest.approx(
+        np.average(
+            values(MAE(), labels, p), weights=np.broadcast_to(full, (3, 2, 4))
+        ),
+        rel=1e-5,
+    )
 
 
 def test_weights_of_samples_when_there_are_as_many_steps():

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 import reference
-from helpers import number
+from helpers import number, values
 from keras import ops
 
 from keras_noisy.calibration import average_error
+from keras_noisy.layers import SampleMemory, without_state
 from keras_noisy.losses import ELR, SOP, CrossEntropy, with_index
 from keras_noisy.metrics import LabelAccuracy
 
@@ -29,7 +30,7 @@ def network(loss, learning_rate=0.0, **compile_arguments):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8,))
     outputs = keras.layers.Dense(CLASSES)(inputs)
-    model = keras.Model(inputs, loss.memory(outputs))
+    model = keras.Model(inputs, loss.connect(outputs))
     model.compile(
         keras.optimizers.SGD(learning_rate), loss, **compile_arguments
     )
@@ -182,16 +183,150 @@ def test_state_survives_saving_and_training_goes_on(loss_class, tmp_path):
 
 
 @both
-def test_copies_and_configs_share_the_memory(loss_class):
+def test_copies_have_a_memory_of_their_own(loss_class):
+    """Folds and trials that copy a loss must not begin with its beliefs."""
+    x, labels = data()
     loss = loss_class(SAMPLES, num_classes=CLASSES, from_logits=True)
+    y = with_index(labels)
+    first = network(loss)
+    first.fit(x, y, verbose=0)
+    name = next(iter(loss.states))
+    learned = state(loss, name)
     for again in (
         loss_class.from_config(loss.get_config()),
         keras.losses.deserialize(keras.losses.serialize(loss)),
         copy.deepcopy(loss),
+        copy.copy(loss),
         pickle.loads(pickle.dumps(loss)),
     ):
-        assert again.memory is loss.memory
         assert again.get_config() == loss.get_config()
+        model = network(again)
+        fresh = state(again, name)
+        assert np.abs(fresh).max() < 1e-6
+        model.fit(x, y, verbose=0)
+        assert np.any(state(again, name) != fresh)
+        np.testing.assert_array_equal(state(loss, name), learned)
+    # The first model goes on with its own.
+    first.fit(x, y, verbose=0)
+    assert np.any(state(loss, name) != learned)
+
+
+@both
+def test_a_second_model_of_one_loss_begins_anew(loss_class):
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True)
+    models = [network(loss), network(loss)]
+    for model in models:
+        model.fit(x, with_index(labels), verbose=0)
+    weights = [model.get_weights() for model in models]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-9)
+
+
+@both
+def test_a_batch_that_is_not_finite_is_not_remembered(loss_class):
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True)
+    model = network(loss)
+    y = with_index(labels)
+    model.fit(x, y, verbose=0)
+    before = {name: state(loss, name) for name in loss.states}
+    head, weights = model.layers[1], model.layers[1].get_weights()
+    broken = x.copy()
+    broken[:3] = np.inf
+    history = model.fit(broken[:8], y[:8], batch_size=8, verbose=0)
+    assert np.isnan(history.history["loss"][0])
+    for name, old in before.items():
+        new = state(loss, name)
+        assert np.all(np.isfinite(new))
+        np.testing.assert_array_equal(new[:3], old[:3])
+    assert all(np.all(np.isfinite(w)) for w in model.get_weights()[2:])
+    head.set_weights(weights)  # An optimizer with loss scaling keeps them.
+    history = model.fit(x, y, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+
+
+@both
+def test_a_second_loss_of_one_forward_pass_is_the_same_loss(loss_class):
+    """Mixup adds the losses of two labels of one prediction."""
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True, reduction=None)
+    model = network(loss)
+    order = np.random.default_rng(0).permutation(SAMPLES)
+    first, other = with_index(labels), with_index(labels)[order]
+    z = model(x, training=True)
+    before = ops.convert_to_numpy(loss(first, z))
+    written = {name: state(loss, name) for name in loss.states}
+    second = ops.convert_to_numpy(loss(other, z))
+    plain = values(CrossEntropy(from_logits=True), labels[order], z)
+    assert np.mean(np.abs(second - plain)) > 1e-3
+    assert not np.allclose(second, before)
+    for name, old in written.items():
+        np.testing.assert_array_equal(state(loss, name), old)
+    # Without indices it is a metric.
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(loss(labels, z)),
+        values(CrossEntropy(from_logits=True), labels, z),
+        rtol=1e-5,
+    )
+
+
+def test_one_loss_for_two_outputs_is_refused():
+    x, labels = data()
+    elr = ELR(SAMPLES)
+    inputs = keras.Input((8,))
+    outputs = [
+        elr.connect(keras.layers.Dense(CLASSES, "softmax", name=name)(inputs))
+        for name in ("left", "right")
+    ]
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", [elr, elr])
+    y = with_index(labels)
+    with pytest.raises(ValueError, match="a `ELR` of its own for each"):
+        model.fit(x, [y, y], verbose=0)
+
+
+@both
+def test_a_named_output_keeps_its_name(loss_class, tmp_path):
+    x, labels = data()
+    loss = loss_class(SAMPLES, logit_bias=1.0, fade="margin")
+    inputs = keras.Input((8,))
+    head = keras.layers.Dense(CLASSES, activation="softmax", name="species")
+    other = keras.layers.Dense(2, activation="softmax", name="sex")
+    model = keras.Model(inputs, [loss.connect(head(inputs)), other(inputs)])
+    assert model.output_names == ["species", "sex"]
+    assert model.get_layer("species") is head
+    model.compile("sgd", {"species": loss, "sex": CrossEntropy()})
+    y = {"species": with_index(labels), "sex": labels % 2}
+    logs = model.fit(x, y, verbose=0).history
+    assert {"species_loss", "sex_loss"} < set(logs)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.output_names == ["species", "sex"]
+    memory = again.loss["species"].memory
+    assert any(layer is memory for layer in again.layers)
+    for ours, theirs in zip(
+        model.get_weights(), again.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    plain = without_state(again)
+    for ours, theirs in zip(
+        model.predict(x, verbose=0), plain.predict(x, verbose=0), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    assert len(plain.get_weights()) == 4
+
+
+def test_without_state_loads_without_this_package(tmp_path):
+    x, _ = data()
+    model = network(ELR(SAMPLES, from_logits=True))
+    plain = without_state(model)
+    plain.save(tmp_path / "plain.keras")
+    assert "keras_noisy" not in str(plain.get_config())
+    again = keras.models.load_model(tmp_path / "plain.keras")
+    np.testing.assert_allclose(
+        again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-6
+    )
 
 
 @both
@@ -222,6 +357,34 @@ def test_one_hot_labels_are_refused_also_of_two_classes(loss_class):
     one_hot = np.eye(2, dtype="float32")[[0, 1, 1, 0]]
     with pytest.raises(ValueError, match="takes no one-hot labels"):
         loss(one_hot, np.zeros((4, 2), "float32"))
+    with pytest.raises(ValueError, match="takes no one-hot labels"):
+        loss(one_hot.astype(int), np.zeros((4, 2), "float32"))
+
+
+@both
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_fit_does_not_read_one_hot_labels_as_label_and_index(loss_class, dtype):
+    x = data()[0]
+    one_hot = np.eye(2, dtype=dtype)[np.arange(SAMPLES) % 2]
+    loss = loss_class(SAMPLES)
+    inputs = keras.Input((8,))
+    outputs = keras.layers.Dense(2, activation="softmax")(inputs)
+    model = keras.Model(inputs, loss.connect(outputs))
+    model.compile("sgd", loss)
+    before = model.get_weights()
+    try:
+        history = model.fit(x, one_hot, verbose=0)
+    except ValueError as error:
+        assert "takes no one-hot labels" in str(error)
+    else:  # A compiled step sees no integers.
+        assert dtype == "int64"
+        assert np.isnan(history.history["loss"][0])
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old[:SAMPLES], new[:SAMPLES])
+    # Pairs of two classes are read as before.
+    pairs = with_index(np.arange(SAMPLES) % 2)
+    history = model.fit(x, pairs, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
 
 
 @both
@@ -250,9 +413,12 @@ def test_the_loss_of_predictions_is_cross_entropy_each_time(loss_class):
 
 def test_a_key_belongs_to_one_number_of_samples():
     elr = ELR(SAMPLES)
+    loaded = SampleMemory.from_config(elr.memory.get_config())
     config = {**elr.get_config(), "num_samples": 64}
     with pytest.raises(ValueError, match=r"Expected 32.*num_samples=64"):
         ELR.from_config(config)
+    del loaded
+    assert ELR.from_config(config).memory.num_samples == 64
 
 
 def test_a_float32_head_stays_float32_in_mixed_precision():
@@ -296,6 +462,10 @@ def test_an_index_outside_the_memory_gives_nan_and_writes_nothing(
     loss = loss_class(SAMPLES, from_logits=True)
     model = network(loss, learning_rate=0.1)
     y = with_index(labels)
+    with pytest.raises(ValueError, match=r"in \[0, 32\), the `num_samples`"):
+        loss([[0, bad]], model(x[:1]))
+    model.evaluate(x, labels, verbose=0)  # A first batch, where one is seen.
+    loss._seen_concrete_batch = True
     y[3, 1] = bad
     name = "targets" if loss_class is ELR else "v"
     before = state(loss, name)
@@ -389,7 +559,7 @@ def test_elr_memorises_less_than_cross_entropy():
         hidden = keras.layers.Dense(256, activation="relu")(inputs)
         outputs = keras.layers.Dense(10, activation="softmax")(hidden)
         if name == "elr":
-            outputs = loss.memory(outputs)
+            outputs = loss.connect(outputs)
         model = keras.Model(inputs, outputs)
         model.compile(keras.optimizers.Adam(0.003), loss)
         model.fit(x, y, epochs=40, batch_size=64, verbose=0)

@@ -77,16 +77,27 @@ def average_error(
           large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
     num_classes = integer("num_classes", num_classes, 2)
-    logit_std = real("logit_std", logit_std, 0, 10, closed="low high")
+    logit_std = checked_std(logit_std)
     points = np.asarray(z, "float64")
     if not np.all(np.abs(points) <= 100):
         raise invalid("z", z, "numbers in [-100, 100]")
-    loss = rebuilt(loss, num_classes=num_classes).at_start(num_classes)
-    error = _method(loss)
-    errors = error(loss, num_classes, points.ravel(), logit_std)
+    errors = errors_at(loss, num_classes, points.ravel(), logit_std)
     return (
         float(errors[0]) if points.ndim == 0 else errors.reshape(points.shape)
     )
+
+
+def checked_std(logit_std: float) -> float:
+    """The standard deviation of logits, if errors can be computed for it."""
+    return real("logit_std", logit_std, 0, 10, closed="low high")
+
+
+def errors_at(
+    loss: RobustLoss, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
+    """Average errors at true logits of shape (N,)."""
+    loss = rebuilt(loss, num_classes=num_classes).at_start(num_classes)
+    return _method(loss)(loss, num_classes, z, logit_std)
 
 
 def rebuilt(loss: RobustLoss, **changes) -> RobustLoss:

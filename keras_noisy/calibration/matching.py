@@ -11,6 +11,8 @@ import numpy as np
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration.average_error import (
     average_error,
+    checked_std,
+    errors_at,
     is_sampled,
     rebuilt,
 )
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 #: Robust losses are known to train with this many classes.
 REFERENCE_CLASSES = 10
 NO_TRANSFORM = {"logit_clip": None, "logit_normalization": None}
+
+
+class NoMatch(ValueError):
+    """No value gives the error asked for: the finding, and what to do."""
+
+    def __init__(self, finding: str, advice: str):
+        super().__init__(f"{finding}. {advice}")
+        self.finding = finding
 
 
 def matched_logit_bias(
@@ -72,6 +82,7 @@ def matched_logit_bias(
     """
     num_classes = integer("num_classes", num_classes, 2)
     reference_classes = integer("reference_classes", reference_classes, 2)
+    logit_std = checked_std(logit_std)
     if num_classes <= reference_classes:
         return 0.0
     loss = rebuilt(loss, logit_bias=None, **NO_TRANSFORM)
@@ -83,16 +94,16 @@ def matched_logit_bias(
     points, finer, tolerance = (25, 9, 1e-4) if sampled else (129, 33, 1e-10)
 
     def excess(bias: np.ndarray) -> np.ndarray:
-        errors = average_error(loss, num_classes, bias, logit_std)
+        errors = errors_at(loss, num_classes, bias, logit_std)
         return np.abs(errors) - abs(target)
 
     bracket = _first_bracket(np.linspace(0.0, high, points), excess)
     if bracket is None:
-        raise ValueError(
+        raise NoMatch(
             f"No logit bias in [0, {high:.1f}] gives {type(loss).__name__} the "
             f"average error {target:.4g} with {num_classes} classes, which it "
-            f"has with {reference_classes}. Try other `reference_classes`, or "
-            "set `logit_bias` to a number"
+            f"has with {reference_classes}",
+            "Try other `reference_classes`, or set `logit_bias` to a number",
         )
     while bracket[1] - bracket[0] > tolerance:
         grid = np.linspace(*bracket, finer)
@@ -198,8 +209,15 @@ def automatic(
     loss: RobustLoss, name: str, num_classes: int, logit_std: float = 1.0
 ) -> float:
     """The value of an argument that is `"auto"`, `logit_bias` or another."""
+    logit_std = checked_std(logit_std)
     if name == "logit_bias":
-        return matched_logit_bias(loss, num_classes, logit_std=logit_std)
+        try:
+            return matched_logit_bias(loss, num_classes, logit_std=logit_std)
+        except NoMatch as error:
+            raise ValueError(
+                f'{type(loss).__name__} has no "auto" bias. {error.finding}. '
+                "Pass a number, or add a passive loss by `ActivePassive`"
+            ) from error
     reference = loss.references[name]
     if num_classes <= REFERENCE_CLASSES:
         # Few classes start by themselves.

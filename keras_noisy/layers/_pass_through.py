@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 import weakref
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
 
 import keras
 
 Tensor = Any
 
-# A loss finds its layer by the key of both: the one that was called last, as
-# a loaded or cloned model has a layer of its own with the same key.
-_BY_KEY: weakref.WeakValueDictionary[str, PassThrough]
-_BY_KEY = weakref.WeakValueDictionary()
+#: Layers of loaded and cloned models, by key, until a loss takes them.
+_WITHOUT_LOSS: weakref.WeakValueDictionary[str, PassThrough]
+_WITHOUT_LOSS = weakref.WeakValueDictionary()
 
 
 class PassThrough(keras.layers.Layer):
@@ -26,48 +27,96 @@ class PassThrough(keras.layers.Layer):
     Args:
         key: Text by which the loss finds the layer when a model is loaded.
             Defaults to `None`, a new one.
+        num_classes: Number of classes, where the inputs do not tell it.
+            Defaults to `None`, the size of their last axis.
         **kwargs: Arguments of `keras.layers.Layer`.
     """
 
-    #: The property of the loss that holds the layer, for messages.
-    role = "memory"
+    #: What the loss has, for messages.
+    role = "a memory"
 
-    def __init__(self, key: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        key: str | None = None,
+        num_classes: int | None = None,
+        **kwargs: Any,
+    ):
         # What a float32 head gives under mixed precision stays float32.
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.key = key or uuid.uuid4().hex
-        # Replicas of TensorFlow are threads, which take turns.
-        self._last = threading.local()
-        _BY_KEY[self.key] = self
+        self.num_classes = num_classes
 
     @classmethod
-    def of_key(cls, key: str) -> Self | None:
-        """The layer of this key that was made or called last."""
-        layer = _BY_KEY.get(key)
-        return layer if isinstance(layer, cls) else None
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Build the layer; the loss of its key may take it."""
+        layer = super().from_config(config)
+        _WITHOUT_LOSS[layer.key] = layer
+        return layer
+
+    @classmethod
+    def without_loss(cls, key: str | None) -> Self | None:
+        """The layer of a loaded model for the loss of this key, once."""
+        layer = _WITHOUT_LOSS.get(key)
+        if not isinstance(layer, cls):
+            return None
+        return _WITHOUT_LOSS.pop(key)
+
+    def fresh(self) -> Self:
+        """A layer of the same arguments that has no state yet."""
+        config = self.get_config()
+        for name in ("name", "num_classes"):
+            del config[name]
+        layer = type(self).from_config(config)
+        _WITHOUT_LOSS.pop(self.key, None)
+        return layer
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Hand the inputs on, and tell the loss whether this is training."""
-        self._last.call = "training" if training else "inference"
-        _BY_KEY[self.key] = self
+        last = _CALLS.of_key.get(self.key)
+        unused = last is not None and last.training and not last.used
+        clash = bool(training and unused and last.layer() not in (self, None))
+        _CALLS.of_key[self.key] = _Call(self, bool(training), clash)
         return inputs
-
-    def is_training(self) -> bool:
-        """Whether the last call was that of a training step; asked once."""
-        last = getattr(self._last, "call", None)
-        if last is None:
-            raise ValueError(
-                f"Predictions did not come through the {self.role} of the "
-                "loss. Build the model with "
-                "`outputs = loss.connect(outputs)` behind its last layer"
-            )
-        self._last.call = "inference"
-        return last == "training"
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
-        return {**super().get_config(), "key": self.key}
+        return {
+            **super().get_config(),
+            "key": self.key,
+            "num_classes": self.num_classes,
+        }
+
+
+class _Call:
+    """A call of a layer, and whether the loss has asked for it."""
+
+    def __init__(self, layer: PassThrough, training: bool, clash: bool):
+        self.layer = weakref.ref(layer)
+        self.training = training
+        self.clash = clash
+        self.used = False
+        self.labels: Any = lambda: None
+
+
+class _Calls(threading.local):
+    # Replicas of TensorFlow are threads, which take turns.
+    def __init__(self):
+        self.of_key: dict[str, _Call] = {}
+
+
+_CALLS = _Calls()
+
+
+class Use(NamedTuple):
+    """What a loss learns of the forward pass of its predictions."""
+
+    layer: Any
+    training: bool
+    #: Whether the loss is asked for the first time in this pass.
+    first: bool
+    #: Whether these are the labels of the first time, as a metric has them.
+    repeated: bool = False
 
 
 class Reference:
@@ -76,18 +125,74 @@ class Reference:
     def __init__(self, layer: PassThrough):
         self.layer = layer
 
-    @property
-    def called(self) -> PassThrough:
-        """The layer of the model in use: a clone has one of its own."""
-        return PassThrough.of_key(self.layer.key) or self.layer
+    def peek(self) -> Use | None:
+        """The last forward pass; a clone of the model has a layer of its own.
 
-    def __deepcopy__(self, memo: dict) -> Reference:
-        return self
+        None if the model has not called the layer.
+        """
+        call = _CALLS.of_key.get(self.layer.key)
+        if call is None:
+            return None
+        return Use(call.layer() or self.layer, call.training, not call.used)
 
-    def __reduce__(self):
-        layer = self.layer
-        return _reference, (type(layer), layer.key, layer.get_config())
+    def called(self, loss: str) -> Use:
+        """The last forward pass; an error if there was none."""
+        found = self.peek()
+        if found is None:
+            raise ValueError(
+                f"`{loss}` has {self.layer.role}, but the model does not call "
+                "its layer. Expected `outputs = loss.connect(outputs)` before "
+                "`keras.Model(inputs, outputs)`"
+            )
+        return found
+
+    def use(self, loss: str, labels: Tensor = None) -> Use:
+        """The last forward pass, which is then used for these labels."""
+        found = self.called(loss)
+        call = _CALLS.of_key[self.layer.key]
+        if call.clash:
+            raise ValueError(
+                f"Expected a `{loss}` of its own for each output. Received "
+                "one that is connected to several outputs of a model, whose "
+                "states it cannot tell apart"
+            )
+        repeated = labels is not None and call.labels() is labels
+        if not call.used and labels is not None:
+            call.labels = weakref.ref(labels)
+        call.used = True
+        return found._replace(repeated=repeated)
 
 
-def _reference(kind: type, key: str, config: dict[str, Any]) -> Reference:
-    return Reference(PassThrough.of_key(key) or kind.from_config(config))
+def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:
+    """The outputs of a model, handed through layers.
+
+    Losses and logs go by the name of the last layer. One that the user has
+    named stays the last, and these are put in front of it.
+    """
+    last = _named_layer(outputs)
+    inputs = outputs if last is None else last.input
+    for layer in layers:
+        layer.num_classes = outputs.shape[-1]
+        inputs = layer(inputs)
+    return inputs if last is None else last(inputs)
+
+
+def _named_layer(outputs: Tensor) -> keras.layers.Layer | None:
+    """The layer that gave the outputs, if its name is the user's."""
+    if not isinstance(outputs, keras.KerasTensor):
+        return None
+    model = keras.Model(keras.utils.get_source_inputs(outputs), outputs)
+    (name,) = model.output_names
+    for layer in model.layers:
+        if layer.name != name or isinstance(layer, keras.layers.InputLayer):
+            continue
+        words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
+        words = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+        if re.fullmatch(rf"{words}(_\d+)?", name):
+            return None
+        try:
+            given = layer.input
+        except (AttributeError, ValueError):  # It is called several times.
+            return None
+        return layer if isinstance(given, keras.KerasTensor) else None
+    return None

@@ -20,12 +20,12 @@ Schedule = keras.optimizers.schedules.LearningRateSchedule
 class CalibrationFade(PassThrough):
     """Tells a loss how much of its calibration is left.
 
-    A loss with `fade=` makes one, as its `fading`; put it behind the last
-    layer of the model, by `outputs = loss.connect(outputs)`. It hands its
-    inputs on unchanged, and counts the batches of training or follows the
-    margins in a non-trainable weight: so the compiled step is traced once, and
-    a saved or resumed model goes on where it was. To deploy a model without
-    it save `keras.Model(model.inputs, model.layers[-1].input)`.
+    A loss with `fade=` makes one, as its `fading`, and puts it into the model
+    by `outputs = loss.connect(outputs)`. It hands its inputs on unchanged, and
+    counts the batches of training or follows the margins in a non-trainable
+    weight: so the compiled step is traced once, and a saved or resumed model
+    goes on where it was. To deploy a model without it save
+    `keras_noisy.layers.without_state(model)`.
 
     Args:
         fade: `"margin"`, a `keras_noisy.calibration.MarginFade`, or a
@@ -33,10 +33,11 @@ class CalibrationFade(PassThrough):
             share of the calibration, from 1 to 0, at each training batch.
         key: Text by which a loss finds the layer when a model is loaded.
             Defaults to `None`, a new one.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: `num_classes`, where the inputs do not tell it, and the
+            arguments of `keras.layers.Layer`.
 
     Returns:
-        When called, its inputs, of shape `(..., num_classes)`.
+        When called, its inputs.
 
     Raises:
         ValueError: If `fade` is none of these.
@@ -57,7 +58,7 @@ class CalibrationFade(PassThrough):
           large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
 
-    role = "fading"
+    role = "`fade=`"
 
     def __init__(self, fade: Any, key: str | None = None, **kwargs: Any):
         super().__init__(key, **kwargs)
@@ -72,8 +73,9 @@ class CalibrationFade(PassThrough):
         """Make the weight, for the number of classes of the inputs."""
         shape, start = (), 0.0
         if self.by_margin:
-            start = fresh_margin(input_shape[-1])
-            shape = (input_shape[-1],) if self.fade.per_class else ()
+            num_classes = self.num_classes or input_shape[-1]
+            start = fresh_margin(num_classes)
+            shape = (num_classes,) if self.fade.per_class else ()
             self._way = max(self.fade.margin_end - start, 1.0)
         self._start = start
         self.progress = self.add_weight(
@@ -103,7 +105,8 @@ class CalibrationFade(PassThrough):
         return ops.cast(share, "float32")
 
     def observe(self, margin: Tensor, index: Tensor, kept: Tensor) -> None:
-        """Follow the margins of a batch, all of shape (N,)."""
+        """Follow the margins of a batch that are finite, all of shape (N,)."""
+        kept = ops.logical_and(kept, ops.isfinite(margin))
         level = ops.convert_to_tensor(self.progress)
         if self.fade.per_class:
             level = ops.take(level, index)

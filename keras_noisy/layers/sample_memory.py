@@ -18,13 +18,14 @@ Tensor = Any
 class SampleMemory(PassThrough):
     """Keeps numbers for each training sample, for a loss with memory.
 
-    Losses such as `ELR` make one, as their `memory`; put it behind the last
-    layer of the model. It hands its inputs on unchanged and owns the state of
-    the loss as non-trainable weights: a training step of Keras only carries
-    on, and a saved model only holds, what belongs to the model. They take
-    `num_samples * num_classes` float32 numbers each, and a step of TensorFlow
-    or PyTorch copies them once. To deploy a model without them save
-    `keras.Model(model.inputs, model.layers[-1].input)`.
+    Losses such as `ELR` make one, as their `memory`, and put it into the model
+    by `outputs = loss.connect(outputs)`. It hands its inputs on unchanged and
+    owns the state of the loss as non-trainable weights: a training step of
+    Keras only carries on, and a saved model only holds, what belongs to the
+    model. They take `num_samples * num_classes` float32 numbers each, and a
+    step of TensorFlow or PyTorch copies them once. Only finite numbers are
+    remembered. To deploy a model without them save
+    `keras_noisy.layers.without_state(model)`.
 
     Args:
         num_samples: Number of training samples, an integer of at least 1.
@@ -33,10 +34,11 @@ class SampleMemory(PassThrough):
             `"_per_sample"`.
         key: Text by which a loss finds its memory when a model is loaded.
             Defaults to `None`, a new one.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: `num_classes`, where the inputs do not tell it, and the
+            arguments of `keras.layers.Layer`.
 
     Returns:
-        When called, its inputs, of shape `(..., num_classes)`.
+        When called, its inputs.
 
     Raises:
         ValueError: If `num_samples` is no positive integer.
@@ -48,7 +50,7 @@ class SampleMemory(PassThrough):
     >>> elr = ELR(num_samples=1000)
     >>> inputs = keras.Input((8,))
     >>> outputs = keras.layers.Dense(10, activation="softmax")(inputs)
-    >>> model = keras.Model(inputs, elr.memory(outputs))
+    >>> model = keras.Model(inputs, elr.connect(outputs))
     >>> tuple(elr.memory.state("targets").shape)
     (1001, 10)
 
@@ -74,11 +76,12 @@ class SampleMemory(PassThrough):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the states, for the number of classes of the inputs."""
+        num_classes = self.num_classes or input_shape[-1]
         for name, initializer in self.initializers.items():
-            width = 1 if name.endswith("_per_sample") else input_shape[-1]
+            width = 1 if name.endswith("_per_sample") else num_classes
             self._states[name] = self.add_weight(
                 name=name,
-                # One more, for the samples that are left out.
+                # One scratch row, for the samples that are left out.
                 shape=(self.num_samples + 1, width),
                 initializer=initializer,
                 dtype="float32",
@@ -100,9 +103,15 @@ class SampleMemory(PassThrough):
         return ops.take(ops.convert_to_tensor(self._states[name]), index, 0)
 
     def write(self, name: str, index: Tensor, rows: Tensor) -> None:
-        """Replace the state of the samples of a batch, on every device."""
+        """Replace the state of the samples of a batch, on every device.
+
+        Rows that are not finite are left out: they would stay for ever.
+        """
         index, rows = _of_all_replicas(index), _of_all_replicas(rows)
         rows = ops.stop_gradient(ops.cast(rows, "float32"))
+        finite = ops.all(ops.isfinite(rows), axis=-1)
+        index = ops.where(finite, index, self.num_samples)
+        rows = ops.where(finite[:, None], rows, 0.0)
         state = self._states[name]
         state.assign(ops.scatter_update(state, index[:, None], rows))
 

@@ -8,6 +8,7 @@ from keras_noisy.losses.amse import AMSE
 from keras_noisy.losses.aul import AUL
 from keras_noisy.losses.backward_correction import BackwardCorrection
 from keras_noisy.losses.bi_tempered import BiTempered
+from keras_noisy.losses.check import check
 from keras_noisy.losses.cores import CORES
 from keras_noisy.losses.cross_entropy import CrossEntropy
 from keras_noisy.losses.distribution_loss import DistributionLoss
@@ -93,6 +94,7 @@ __all__ = [
     "SoftBootstrapping",
     "TaylorCE",
     "TruncatedGCE",
+    "check",
     "get",
     "names",
     "tempered_softmax",

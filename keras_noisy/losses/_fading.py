@@ -37,12 +37,11 @@ def ends(loss: RobustLoss) -> dict[str, float]:
 
 def now(loss: RobustLoss, labels: Given, logits: Tensor) -> RobustLoss:
     """The loss with as much of its calibration as is left now."""
-    layer = loss._fading.called
-    training = layer.is_training()
+    layer, training, first, _ = loss._fading.use(type(loss).__name__)
     label = labels.label()
-    # Before this batch moves it: devices only see their own part of that.
+    # Read the share before `observe`: each device sees only its shard.
     share = _transforms.cast(layer.share(), logits.dtype)
-    if training and layer.by_margin:
+    if training and first and layer.by_margin:
         logits = ops.stop_gradient(logits)
         log_p = _transforms.log_probability(label, logits)
         layer.observe(_transforms.margin(log_p), label, labels.kept())
@@ -55,7 +54,7 @@ def now(loss: RobustLoss, labels: Given, logits: Tensor) -> RobustLoss:
             continue
         value = end + share * (start - end)
         if isinstance(labels, Targets) or name == "logit_bias":
-            value = ops.reshape(value, (-1, 1))  # To go with all classes.
+            value = ops.reshape(value, (-1, 1))  # Broadcast over classes.
         values["_faded_bias" if name == "logit_bias" else name] = value
     faded = object.__new__(type(loss))
     vars(faded).update({**vars(loss), **values})

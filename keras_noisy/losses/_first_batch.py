@@ -1,4 +1,4 @@
-"""What the first concrete batch reveals and a compiled step cannot raise."""
+"""What a concrete batch reveals and a compiled step cannot raise."""
 
 import warnings
 from typing import Any
@@ -7,8 +7,11 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy.losses._transforms import SUM_TOLERANCE
 
 Tensor = Any
+
+SEE = " `keras_noisy.check(model, loss, batch)` looks at any batch like this."
 
 
 def check(
@@ -18,13 +21,17 @@ def check(
     targets: bool,
     from_logits: bool,
     ignore_class: int | None,
+    strict: bool = False,
 ) -> bool:
-    """Raise on a batch that cannot be meant; False while values are traced."""
+    """Raise on a batch that cannot be meant; False while values are traced.
+
+    `strict` raises also on what is likely a mistake.
+    """
     predictions = concrete(y_pred)
     given = concrete(y_true)
     if predictions is None or given is None:
         return False
-    _check_predictions(predictions, from_logits)
+    _check_predictions(predictions, from_logits, strict)
     if targets:
         _check_targets(given)
     else:
@@ -46,52 +53,87 @@ def concrete(x: Tensor) -> np.ndarray | None:
 
 
 def is_distribution(x: np.ndarray) -> bool:
-    # A softmax of many classes in half precision is off by a few percent.
-    tolerance = 1e-2 if x.dtype in (np.float32, np.float64) else 5e-2
+    """Whether all rows are probabilities that sum to 1, roughly."""
     x = x.astype("float32")
     # Not a number is no reason to complain: it shows in the loss anyway.
-    return not (
-        np.any(x < 0) or np.any(np.abs(np.sum(x, axis=-1) - 1) > tolerance)
-    )
+    return not (np.any(x < 0) or np.any(_off(x)))
 
 
-def _check_predictions(y_pred: np.ndarray, from_logits: bool) -> None:
+def _off(x: np.ndarray) -> np.ndarray:
+    return np.abs(np.sum(x, axis=-1, dtype="float32") - 1) > SUM_TOLERANCE
+
+
+def _first_bad_row(x: np.ndarray) -> np.ndarray:
+    rows = x.reshape(-1, x.shape[-1]).astype("float32")
+    return rows[np.argmax(np.any(rows < 0, axis=-1) | _off(rows))]
+
+
+def _check_predictions(
+    y_pred: np.ndarray, from_logits: bool, strict: bool
+) -> None:
     if y_pred.size == 0:
         return
+    if strict and not np.all(np.isfinite(y_pred.astype("float32"))):
+        raise ValueError(
+            "Expected finite outputs of the model. Received: "
+            f"{np.sum(~np.isfinite(y_pred.astype('float32')))} of "
+            f"{y_pred.size} are NaN or infinite. Look for them in the inputs, "
+            "or build the model anew with a smaller learning rate"
+        )
     distribution = is_distribution(y_pred)
     if from_logits and distribution:
-        warnings.warn(
+        text = (
             "The loss was built with `from_logits=True`, but every row of "
             "`y_pred` is a probability distribution. If the model ends in a "
-            "softmax, remove it or pass `from_logits=False`.",
-            stacklevel=4,
+            "softmax, remove it or pass `from_logits=False`."
         )
+        if strict:
+            raise ValueError(text)
+        warnings.warn(text + SEE, stacklevel=5)
     if not from_logits and not distribution:
-        low, high = float(np.min(y_pred)), float(np.max(y_pred))
+        row, low, high = _first_bad_row(y_pred), y_pred.min(), y_pred.max()
+        if low < 0:
+            advice = (
+                "If the model returns logits, build the loss with "
+                "`from_logits=True`; otherwise end the model in a softmax."
+            )
+        elif high <= 1:
+            advice = (
+                "Such are the outputs of a sigmoid, which is for several "
+                "labels per sample: these losses expect one. End the model in "
+                "a softmax, or remove the sigmoid and build the loss with "
+                "`from_logits=True`."
+            )
+        else:
+            advice = (
+                "Such are the outputs of a ReLU. End the model in a softmax, "
+                "or remove the activation and build the loss with "
+                "`from_logits=True`."
+            )
         raise ValueError(
             "Expected `y_pred` to hold probabilities: no negative entries and "
-            f"rows that sum to 1. Received entries from {low:g} to {high:g} "
-            "and rows that sum to "
-            f"{float(np.sum(y_pred, axis=-1).flat[0]):g} (the first). "
-            "If the model returns logits, build the loss with "
-            "`from_logits=True`; otherwise end the model in a softmax."
+            f"rows that sum to 1. Received entries from {float(low):g} to "
+            f"{float(high):g} and rows that sum to {float(row.sum()):g} (the "
+            f"first of them). {advice}{SEE}"
         )
 
 
 def _check_targets(y_true: np.ndarray) -> None:
-    if not is_distribution(y_true):
-        raise ValueError(
-            "Expected each row of `y_true` to be a probability distribution "
-            "over the classes: no negative entries and a sum of 1. Received "
-            f"a row {_first_bad_row(y_true)}. Divide each row by its sum, or "
-            "pass integer labels."
+    if is_distribution(y_true):
+        return
+    row = _first_bad_row(y_true)
+    advice = "Divide each row by its sum, or pass integer labels."
+    if np.all((y_true == 0) | (y_true == 1)):
+        advice = (
+            "Rows of several ones or none are multi-label targets, and these "
+            "losses expect one label per sample: pass integer labels."
         )
-
-
-def _first_bad_row(y_true: np.ndarray) -> str:
-    rows = y_true.reshape(-1, y_true.shape[-1])
-    bad = next(row for row in rows if not is_distribution(row[None]))
-    return f"from {bad.min():g} to {bad.max():g} that sums to {bad.sum():g}"
+    raise ValueError(
+        "Expected each row of `y_true` to be a probability distribution "
+        "over the classes: no negative entries and a sum of 1. Received a row "
+        f"from {row.min():g} to {row.max():g} that sums to {row.sum():g}. "
+        f"{advice}{SEE}"
+    )
 
 
 def _check_labels(
@@ -103,13 +145,21 @@ def _check_labels(
         valid &= labels == np.floor(labels)
     if ignore_class is not None:
         valid |= labels == ignore_class
-    if not np.all(valid):
-        label = labels[~valid].flat[0]
-        raise invalid(
-            "y_true",
-            label.item(),
-            f"integer labels in [0, {num_classes}), as `y_pred` has "
-            f"{num_classes} classes, and {np.sum(~valid)} of {labels.size} "
-            "are not. To leave out samples with a certain label, pass "
-            "`ignore_class`",
+    if np.all(valid):
+        return
+    label = labels[~valid].flat[0]
+    advice = "To leave out samples with a certain label, pass `ignore_class`"
+    if labels.min() == 1 and labels.max() == num_classes:
+        advice = "Labels that count from 1 need `labels - 1`"
+    elif abs(float(label)) > 2**31:
+        advice = (
+            "A missing label that was cast to an integer looks like that: give "
+            "such samples a label such as -1, and pass `ignore_class=-1`"
         )
+    raise invalid(
+        "y_true",
+        label.item(),
+        f"integer labels in [0, {num_classes}), as `y_pred` has "
+        f"{num_classes} classes, and {np.sum(~valid)} of {labels.size} "
+        f"are not. {advice}.{SEE[:-1]}",
+    )

@@ -20,6 +20,11 @@ class Index:
         sample: Index of each sample in the training data, or None.
     """
 
+    #: Whether a loss with memory may write down what it learns of them.
+    remembered = True
+    #: The labels as the loss received them.
+    given: Tensor = None
+
     def __init__(
         self,
         index: Tensor,
@@ -80,6 +85,8 @@ class Index:
 
 class Targets:
     """One-hot or soft targets of shape (N, K)."""
+
+    given: Tensor = None
 
     def __init__(self, targets: Tensor, valid: Tensor):
         self.targets = targets

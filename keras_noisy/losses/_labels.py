@@ -3,11 +3,35 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._label_arrays import HIGHEST, LOWEST
 
 Tensor = Any
+
+
+def as_tensor(y_true: Any) -> Tensor:
+    """Labels as a tensor in their own dtype.
+
+    JAX wraps integers of 64 bits, so that a missing label could become class
+    0. Here they come as near as 32 bits can, and stay invalid.
+    """
+    if ops.is_tensor(y_true):
+        return y_true
+    array = np.asarray(y_true)
+    if array.dtype.kind == "O":
+        array = np.array(array.tolist())
+    if array.dtype.kind in "UST":
+        raise ValueError(
+            "Expected `y_true` to hold integer labels. Received text, such as "
+            f"{str(array.flat[0])!r}. Number the names of classes: `names, "
+            "labels = np.unique(labels, return_inverse=True)`"
+        )
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        array = np.clip(array, LOWEST, HIGHEST).astype("int64")
+    return ops.convert_to_tensor(array)
 
 
 def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
@@ -24,6 +48,12 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
             return widened(ops.squeeze(y_true, -1))
         if shape[-1] is not None and _agree(shape[-1:], outputs[-1:]):
             return None
+    if len(shape) > 1 and shape == (outputs[0], *outputs[2:]):
+        raise ValueError(
+            "Expected the classes in the last axis of `y_pred`, and they seem "
+            f"to be in axis 1. Received: y_pred.shape={outputs} for "
+            f"y_true.shape={shape}. Move them by `keras.layers.Permute`"
+        )
     raise ValueError(
         "Expected `y_true` to hold integer labels of shape "
         f"{outputs[:-1]} or {(*outputs[:-1], 1)}, or targets of shape "
@@ -37,9 +67,12 @@ def static_shape(x: Tensor) -> tuple[int | None, ...]:
     """The shape as far as it is known."""
     if getattr(x.shape, "rank", 0) is None:
         raise ValueError(
-            "The rank of the labels or predictions is not known. TensorFlow "
-            "forgets it when one model is given labels of several shapes, such "
-            "as (N,) and (N, 1): keep to one, or compile the model again"
+            "Expected labels and predictions whose number of axes is known. "
+            "TensorFlow forgets it in `tf.numpy_function` and "
+            "`tf.py_function`: call `labels.set_shape((None,))` or "
+            "`tf.ensure_shape(labels, (None,))` after them. It does so too "
+            "when one model is given labels of several shapes, such as (N,) "
+            "and (N, 1): keep to one, or compile the model again"
         )
     return tuple(x.shape)
 
@@ -78,7 +111,9 @@ def class_count(y_pred: Tensor, num_classes: int | None) -> Any:
             "Expected `y_pred` to have one output per class in its last axis, "
             "and at least two classes. Received: "
             f"y_pred.shape={tuple(y_pred.shape)}. A binary classifier needs "
-            "two outputs, one per class."
+            "two outputs, one per class: end the model in `Dense(2, "
+            'activation="softmax")` in place of `Dense(1, '
+            'activation="sigmoid")`; labels 0 and 1 stay as they are.'
         )
     found = y_pred.shape[-1]
     if found is None:
@@ -105,7 +140,7 @@ def ranked(y_true: Any, y_pred: Any) -> Any:
     It is not in a step that TensorFlow traced for labels with and without
     further columns, which then are columns of an unknown number.
     """
-    y_true = ops.convert_to_tensor(y_true)
+    y_true = as_tensor(y_true)
     if getattr(y_true.shape, "rank", 0) is None:
         y_true = ops.reshape(y_true, (ops.shape(y_pred)[0], -1))
     return y_true

@@ -33,8 +33,11 @@ class _Mask(keras.layers.Layer):
         return ops.cast(keep, "bool")
 
 
-def per_sample(weights: Tensor, values: Tensor) -> Tensor:
-    """Weights of the leading axes, given trailing axes of size 1."""
+def per_value(weights: Tensor, values: Tensor) -> Tensor:
+    """A weight for each value, as Keras divides by the sum of those given.
+
+    Weights of the leading axes belong to all values behind them.
+    """
     missing = len(values.shape) - len(weights.shape)
     leading = tuple(values.shape)[: len(weights.shape)]
     if missing > 0 and len(weights.shape) > 0:
@@ -44,5 +47,7 @@ def per_sample(weights: Tensor, values: Tensor) -> Tensor:
         )
         if fits:
             shape = (*ops.shape(weights), *(1,) * missing)
-            return ops.reshape(weights, shape)
-    return weights
+            weights = ops.reshape(weights, shape)
+    if len(weights.shape) > len(values.shape):  # Keras takes (N, 1) for (N,).
+        return weights
+    return ops.broadcast_to(weights, ops.shape(values))

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import real
-from keras_noisy.losses._transforms import TINY, cast
+from keras_noisy.losses._transforms import TINY, cast, compute_dtype, largest
 
 Tensor = Any
 
@@ -33,7 +33,7 @@ class TemperedSoftmax:
         if t == 1:
             self._log_p = ops.log_softmax(logits, axis=-1)
             return
-        logits = logits - ops.max(logits, axis=-1, keepdims=True)
+        logits = logits - largest(logits)
         shift = ops.zeros_like(logits[:, :1])
         for _ in range(_steps(t)):
             # Newton's method on sum ** (1 - t): from the left it does not
@@ -122,6 +122,6 @@ def tempered_softmax(logits: Tensor, t: float) -> Tensor:
     t = real("t", t, 0, HOTTEST, closed="high")
     logits = ops.convert_to_tensor(logits)
     shape = ops.shape(logits)
-    dtype = keras.backend.result_type(logits.dtype, "float32")
+    dtype = compute_dtype(keras.backend.standardize_dtype(logits.dtype))
     rows = ops.reshape(cast(logits, dtype), (-1, shape[-1]))
     return ops.reshape(TemperedSoftmax(rows, t).power(1.0), shape)

@@ -1,6 +1,7 @@
 """From what a model predicts to log-probabilities, clipped and biased."""
 
 import math
+import sys
 from typing import Any
 
 import keras
@@ -13,6 +14,25 @@ TINY = float(np.finfo("float32").tiny)
 #: Stands for the log-probability -inf of a class that is ruled out, where a
 #: sum or a product would be NaN. No network gets down to it.
 LOWEST = -1e6
+#: How far the sum of probabilities may be from 1, by rounding to a few
+#: decimals or to half precision. No sum of such decimals is at this limit.
+SUM_TOLERANCE = 0.1005
+
+
+def compute_dtype(dtype: str) -> str:
+    """float32 at least, and float64 where the backend has it."""
+    if dtype != "float64":
+        return "float32"
+    if keras.backend.backend() == "jax":
+        has_it = sys.modules["jax"].config.jax_enable_x64
+        return "float64" if has_it else "float32"
+    return dtype
+
+
+def is_distribution(sums: Tensor, x: Tensor) -> Tensor:
+    """Whether rows are probabilities, given their sums; False for NaN."""
+    near = ops.abs(sums - 1) < SUM_TOLERANCE
+    return ops.logical_and(near, ops.all(x >= 0, axis=-1))
 
 
 def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
@@ -33,17 +53,23 @@ def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
     return ops.where(probabilities * steepest < 1, straight, logits)
 
 
+#: Logits are squared in units of the norm that matters over this one, so
+#: that those of any diverged network do not overflow.
+SMALL = 2.0**-30
+
+
 def clip(logits: Tensor, norm: float) -> Tensor:
     """`norm * logits / ||logits||` where the norm of the logits is larger."""
-    squares = ops.sum(ops.square(logits), axis=-1, keepdims=True)
-    return logits * (norm / ops.sqrt(ops.maximum(squares, norm**2)))
+    scaled = logits * (SMALL / norm)
+    squares = ops.sum(ops.square(scaled), axis=-1, keepdims=True)
+    return logits * (SMALL / ops.sqrt(ops.maximum(squares, SMALL**2)))
 
 
 def normalize(logits: Tensor, temperature: float) -> Tensor:
     """`logits / ((||logits|| + 1e-7) * temperature)`."""
-    squares = ops.sum(ops.square(logits), axis=-1, keepdims=True)
+    squares = ops.sum(ops.square(logits * SMALL), axis=-1, keepdims=True)
     # The root has no derivative at 0, where this one is as good.
-    norm = ops.sqrt(ops.maximum(squares, TINY))
+    norm = ops.sqrt(ops.maximum(squares, TINY)) / SMALL
     return logits / ((norm + 1e-7) * temperature)
 
 
@@ -75,6 +101,12 @@ def entry(x: Tensor, index: Tensor) -> Tensor:
         here = classes == index[:, None]
         return ops.sum(ops.where(here, x, 0.0), axis=-1)
     return ops.take_along_axis(x, index[:, None], axis=-1)[:, 0]
+
+
+def largest(x: Tensor) -> Tensor:
+    """Largest entry of each row, of shape (N, 1)."""
+    # Without an initial value PyTorch refuses an empty batch.
+    return ops.max(x, axis=-1, keepdims=True, initial=-math.inf)
 
 
 def first_argmax(x: Tensor) -> Tensor:

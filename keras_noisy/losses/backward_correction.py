@@ -61,9 +61,10 @@ class BackwardCorrection(DistributionLoss):
         matrix = transition_matrix(T, kwargs, regular=True)
         super().__init__(**kwargs)
         self.set_hyperparameters(T=matrix.tolist())
-        self._inverse = np.linalg.inv(matrix).astype("float32")
+        self._inverse = np.linalg.inv(matrix)
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        weights = labels.rows(ops.cast(self._inverse, log_p.dtype))
+        inverse = ops.convert_to_tensor(self._inverse, log_p.dtype)
+        weights = labels.rows(inverse)
         return -ops.sum(weights * log_p, axis=-1)

@@ -7,15 +7,28 @@ import numpy as np
 from keras import ops
 
 from keras_noisy.losses._given import Given, Targets
-from keras_noisy.losses._transforms import TINY
+from keras_noisy.losses._transforms import LOWEST, TINY, largest
 from keras_noisy.losses._transition import transition_matrix
 from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
+#: Gaps between the predicted classes of soft targets, of up to 80 each, that
+#: are resolved.
+LEVELS = 4
 
-def _log(q: Tensor, log_stay: Tensor) -> Tensor:
-    """`log(q)`, and where q underflows the term of the label's own class."""
-    return ops.where(q > TINY, ops.log(ops.maximum(q, TINY)), log_stay)
+
+def _log_mixture(log_p: Tensor, T: Tensor) -> Tensor:
+    """`log(exp(log_p) @ T)`, also where all that `T` leaves underflows."""
+    result = found = None
+    for _ in range(LEVELS):
+        top = ops.stop_gradient(largest(log_p))
+        q = ops.matmul(ops.exp(log_p - top), T)
+        level = ops.log(ops.maximum(q, TINY)) + top
+        result = level if found is None else ops.where(found, result, level)
+        found = q > TINY if found is None else ops.logical_or(found, q > TINY)
+        # What is left matters where the classes above cannot have the label.
+        log_p = ops.where(log_p > top - 80, LOWEST, log_p)
+    return result
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -67,17 +80,16 @@ class ForwardCorrection(DistributionLoss):
         matrix = transition_matrix(T, kwargs)
         super().__init__(**kwargs)
         self.set_hyperparameters(T=matrix.tolist())
-        self._columns = np.ascontiguousarray(matrix.T, "float32")
-        self._log_diagonal = np.log(np.maximum(matrix.diagonal(), TINY))
+        self._matrix = matrix
+        with np.errstate(divide="ignore"):
+            columns = np.maximum(np.log(matrix.T), LOWEST)
+        self._log_columns = np.ascontiguousarray(columns)
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        p, columns = ops.exp(log_p), ops.cast(self._columns, log_p.dtype)
-        log_diagonal = ops.cast(self._log_diagonal, log_p.dtype)
         if isinstance(labels, Targets):
-            log_stay = log_p + log_diagonal
-            log_q = _log(ops.matmul(p, ops.transpose(columns)), log_stay)
-            return -labels.pick(log_q)
-        q = ops.sum(p * labels.rows(columns), axis=-1)
-        log_stay = labels.pick(log_p) + ops.take(log_diagonal, labels.index)
-        return -_log(q, log_stay)
+            T = ops.convert_to_tensor(self._matrix, log_p.dtype)
+            return -labels.pick(_log_mixture(log_p, T))
+        log_columns = ops.convert_to_tensor(self._log_columns, log_p.dtype)
+        log_terms = log_p + labels.rows(log_columns)
+        return -ops.logsumexp(log_terms, axis=-1)

@@ -67,12 +67,16 @@ class GivenLabelLoss(keras.losses.Loss):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> Any:
         """Return the loss of the given labels."""
+        return self.loss(self.given(y_true, y_pred), y_pred, sample_weight)
+
+    def given(self, y_true: Any, y_pred: Any) -> Any:
+        """The labels without the clean ones."""
         y_true = ranked(y_true, y_pred)
         if len(y_true.shape) == 2 and y_true.shape[-1] is None:
-            y_true = y_true[:, 0]
-        elif len(y_true.shape) == 2 and y_true.shape[-1] in (2, 3):
-            y_true = y_true[:, :-1]
-        return self.loss(y_true, y_pred, sample_weight)
+            return y_true[:, 0]
+        if len(y_true.shape) == 2 and y_true.shape[-1] in (2, 3):
+            return y_true[:, :-1]
+        return y_true
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

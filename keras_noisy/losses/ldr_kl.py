@@ -8,9 +8,12 @@ from keras import ops
 
 from keras_noisy._arguments import real
 from keras_noisy.losses._given import Given
-from keras_noisy.losses._transforms import LOWEST, TINY
+from keras_noisy.losses._transforms import LOWEST
 from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.robust_loss import LossArguments, Tensor
+
+#: Below, `log(softplus(z))` is `z` to every digit.
+SHALLOW = -36.0
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -80,10 +83,12 @@ class LDRKL(DistributionLoss):
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
         """`log_softmax(s / lambda_)`."""
-        # All of them can only be 0 where they underflow, and count alike then.
-        positive = ops.softplus(ops.maximum(logits, LOWEST)) + TINY
-        mean = ops.mean(positive, axis=-1, keepdims=True)
-        return ops.log_softmax(positive / (mean * self.lambda_), axis=-1)
+        logits = ops.maximum(logits, LOWEST)
+        # Far below 0 softplus underflows, and its logarithm is the logit.
+        shallow = ops.log(ops.softplus(ops.maximum(logits, SHALLOW)))
+        share = ops.softmax(ops.where(logits > SHALLOW, shallow, logits))
+        num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
+        return ops.log_softmax(share * (num_classes / self.lambda_), axis=-1)
 
     def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Unpack
 
+import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import integer
+from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import whole_labels
-from keras_noisy.layers._pass_through import Reference
+from keras_noisy.layers._pass_through import PassThrough, Reference
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses import _first_batch, _labels
 from keras_noisy.losses._given import Given, Index
@@ -82,13 +84,13 @@ class MemoryLoss(DistributionLoss):
     ):
         super().__init__(**kwargs)
         num_samples = integer("num_samples", num_samples, 1)
-        memory = memory_key and SampleMemory.of_key(memory_key)
+        memory = SampleMemory.without_loss(memory_key)
         if memory and memory.num_samples != num_samples:
             raise ValueError(
                 "Invalid value for argument `num_samples`. Expected "
-                f"{memory.num_samples}, as the memory of this key has. "
-                f"Received: num_samples={num_samples}. For another number of "
-                "samples leave `memory_key` out"
+                f"{memory.num_samples}, as the memory of the loaded model "
+                f"has. Received: num_samples={num_samples}. For another number "
+                "of samples leave `memory_key` out"
             )
         self._memory = Reference(
             memory or SampleMemory(num_samples, self.states, memory_key)
@@ -102,9 +104,14 @@ class MemoryLoss(DistributionLoss):
         """The layer to put behind the last one of the model."""
         return self._memory.layer
 
-    def connect(self, outputs: Tensor) -> Tensor:
-        """Hand the outputs of a model through the layers of this loss."""
-        return super().connect(self.memory(outputs))
+    def _new_layers(self) -> list[PassThrough]:
+        if self.memory.built:
+            self._memory = Reference(self.memory.fresh())
+        return [self.memory, *super()._new_layers()]
+
+    def _share_state(self, copy: RobustLoss) -> None:
+        super()._share_state(copy)
+        copy._memory = self._memory
 
     def at_start(self, num_classes: int) -> RobustLoss:
         """Cross-entropy: there is nothing to remember yet."""
@@ -122,6 +129,37 @@ class MemoryLoss(DistributionLoss):
             "log_p, plain_log_p)`: a subclass of MemoryLoss must define it"
         )
 
+    def check(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        self._memory.called(type(self).__name__)
+        super().check(y_true, y_pred)
+        if self.split_labels(_labels.as_tensor(y_true), y_pred)[1] is None:
+            raise ValueError(_NEEDS_INDEX.format(type(self).__name__))
+
+    def check_values(
+        self,
+        y_true: Tensor,
+        y_pred: Tensor,
+        targets: bool,
+        strict: bool = False,
+    ) -> bool:
+        """Raise on values that cannot be meant; False while they are traced."""
+        pairs = _first_batch.concrete(y_true)
+        if pairs is not None and pairs.ndim == 2 and pairs.shape[1] == 2:
+            y_true, index = pairs.T
+            bad = ~((index >= 0) & (index < self.memory.num_samples))
+            if np.any(bad):
+                raise invalid(
+                    "y_true",
+                    index[bad][0].item(),
+                    "an index of each sample beside its label, in [0, "
+                    f"{self.memory.num_samples}), the `num_samples` of "
+                    f"{type(self).__name__}, and {bad.sum()} of {len(bad)} are "
+                    "not. Fit to `keras_noisy.losses.with_index(labels)` of "
+                    "all training samples",
+                )
+        return super().check_values(y_true, y_pred, targets, strict)
+
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
         """Labels and the indices beside them, or None where there are none."""
         shape = _labels.static_shape(y_true)
@@ -129,47 +167,66 @@ class MemoryLoss(DistributionLoss):
         if len(outputs) != 2 or len(shape) not in (1, 2):
             raise ValueError(_EXPECTED.format(shape, outputs))
         if len(shape) == 2 and shape[1] == 2:
-            if outputs[-1] == 2:
+            if outputs[-1] != 2:
+                return y_true[:, 0], y_true[:, 1]
+            # Metrics of Keras turn labels into floats, the loss sees integers.
+            pass_ = self._memory.peek()
+            if pass_ is None or pass_.first:
                 _refuse_one_hot(y_true, type(self).__name__)
-            return y_true[:, 0], y_true[:, 1]
+            index = ops.where(_are_one_hot(y_true), -1, y_true[:, 1])
+            return y_true[:, 0], index
         if len(shape) == 2 and shape[1] != 1:
             raise ValueError(_EXPECTED.format(shape, outputs))
         return y_true, None
 
     def _values(self, labels: Given, logits: Tensor) -> Tensor:
-        training = self._memory.called.is_training()
+        name = type(self).__name__
+        pass_ = self._memory.use(name, labels.given)
+        training, first = pass_.training, pass_.first
         plain_log_p = self.log_probabilities(logits)
         log_p = plain_log_p
         if self._bias is not None:
             biased = logits + self._bias * labels.dense(logits)
             log_p = self.log_probabilities(biased)
-        if not training:
+        has_index = getattr(labels, "sample", None) is not None
+        # Asked again for the same labels, or for some without an index, it is
+        # a metric. On JAX a metric cannot read the state.
+        is_metric = not first and (pass_.repeated or not has_index)
+        if not training or is_metric:
             return -labels.pick(log_p)
-        if labels.sample is None:
-            raise ValueError(
-                f"{type(self).__name__} needs the index of each training "
-                "sample beside its label: fit to "
-                "`keras_noisy.losses.with_index(labels)`, of shape (N, 2)"
-            )
+        if not has_index:
+            raise ValueError(_NEEDS_INDEX.format(name))
         sample, known = _labels.safe_index(
             _labels.widened(labels.sample), self.memory.num_samples
         )
-        labels.sample = sample
-        labels.valid = ops.logical_and(labels.valid, known)
+        labels.sample, labels.remembered = sample, first
+        # Of -inf, which rules a class out, there is something to remember.
+        finite = ops.all(logits < math.inf, axis=-1)
+        labels.valid = ops.logical_and(
+            labels.valid, ops.logical_and(known, finite)
+        )
         values = self.memory_formula(labels, log_p, plain_log_p)
         return ops.where(known, values, float("nan"))
 
     def remember(self, name: str, labels: Index, rows: Tensor) -> None:
-        """Write the state of the samples that are not left out."""
-        nobody = self.memory.num_samples
-        sample = ops.where(labels.kept(), labels.sample, nobody)
-        self._memory.called.write(name, sample, rows)
+        """Write the state of the samples that are not left out.
+
+        A forward pass writes it once, however often its loss is asked for.
+        """
+        if labels.remembered:
+            scratch = self.memory.num_samples
+            sample = ops.where(labels.kept(), labels.sample, scratch)
+            self._memory.peek().layer.write(name, sample, rows)
 
     def recall(self, name: str, labels: Index) -> Tensor:
         """The state of the samples of a batch."""
-        return self._memory.called.rows(name, labels.sample)
+        return self._memory.peek().layer.rows(name, labels.sample)
 
 
+_NEEDS_INDEX = (
+    "{} needs the index of each training sample beside its label: fit to "
+    "`keras_noisy.losses.with_index(labels)`, of shape (N, 2)"
+)
 _EXPECTED = (
     "Expected `y_true` of shape (N, 2), a label and a sample index in each "
     "row, or outside training (N,) or (N, 1), and `y_pred` of shape (N, "
@@ -177,14 +234,31 @@ _EXPECTED = (
 )
 
 
+def _are_one_hot(y_true: Tensor) -> Tensor:
+    """Whether all of three or more pairs are (0, 1) or (1, 0).
+
+    Indices are different, so that two pairs of label and index at most are.
+    """
+    all_sum_to_1 = ops.all(ops.sum(y_true, axis=1) == 1)
+    return ops.logical_and(all_sum_to_1, ops.shape(y_true)[0] > 2)
+
+
 def _refuse_one_hot(y_true: Tensor, name: str) -> None:
-    """Of two classes they have the shape of pairs; only values tell."""
+    """One-hot labels of two classes have the shape of label and index.
+
+    A compiled step sees no values, but of integers and floats only the latter
+    are what `keras.utils.to_categorical` returns.
+    """
+    dtype = keras.backend.standardize_dtype(y_true.dtype)
     pairs = _first_batch.concrete(y_true)
-    if pairs is not None and len(pairs) > 2 and np.all(pairs.sum(axis=1) == 1):
+    if keras.backend.is_float_dtype(dtype) or (
+        pairs is not None and len(pairs) > 2 and np.all(pairs.sum(axis=1) == 1)
+    ):
         raise ValueError(
             "Expected integer labels, with or without the index of each "
-            "sample. Received: `y_true` of shape (N, 2) whose rows all sum to "
-            f"1. {name} takes no one-hot labels: pass their argmax"
+            "sample. Received: `y_true` of shape (N, 2) and dtype "
+            f"{dtype} for two classes. {name} takes no one-hot labels: pass "
+            "`with_index(np.argmax(labels, axis=-1))`"
         )
 
 

@@ -9,7 +9,11 @@ from keras import ops
 
 from keras_noisy._arguments import boolean, integer, invalid, real
 from keras_noisy.calibration import matching
-from keras_noisy.layers._pass_through import Reference
+from keras_noisy.layers._pass_through import (
+    PassThrough,
+    Reference,
+    connected,
+)
 from keras_noisy.layers.calibration_fade import CalibrationFade
 from keras_noisy.losses import (
     _fading,
@@ -231,15 +235,15 @@ class RobustLoss(keras.losses.Loss):
         self._faded_bias: Tensor | None = None
         self._fading: Reference | None = None
         if fade is not None:
-            known = fade_key and CalibrationFade.of_key(fade_key)
-            self._fading = Reference(known or CalibrationFade(fade, fade_key))
+            loaded = CalibrationFade.without_loss(fade_key)
+            self._fading = Reference(loaded or CalibrationFade(fade, fade_key))
         self._hyperparameters: dict[str, Any] = {}
         self._seen_concrete_batch = False
         self._for_class_count: dict[int, RobustLoss] = {}
         # Under a name of its own: TensorFlow takes no "NCE+RCE" for a scope.
         self._reduce = _reduction.Reduction(
             reduction=reduction,
-            dtype=keras.backend.result_type(self.dtype, "float32"),
+            dtype=_transforms.compute_dtype(self.dtype),
         )
 
     def _refuse_probabilities(self, **transforms: float | None) -> None:
@@ -311,15 +315,21 @@ class RobustLoss(keras.losses.Loss):
         """Hand the outputs of a model through the layers of this loss.
 
         Losses with `fade`, and those with a memory, keep their state in the
-        model; for the others the outputs stay as they are.
+        model; for the others the outputs stay as they are. Each model gets a
+        state of its own. The layers come behind the outputs, or in front of
+        their layer if that has a name of its own, which they keep.
         """
-        if self.fading is None:
-            return outputs
-        _fading.ends(self)  # An error now, where nothing can fade.
-        if self.fading.built:  # By a model before, which has its own state.
-            layer = CalibrationFade(self.fading.fade, self.fading.key)
-            self._fading = Reference(layer)
-        return self.fading(outputs)
+        layers = self._new_layers()
+        return connected(outputs, layers) if layers else outputs
+
+    def _new_layers(self) -> list[PassThrough]:
+        """The layers to put into a model, without the state of another."""
+        if self._fading is None:
+            return []
+        _fading.ends(self)  # Raise here rather than in training.
+        if self.fading.built:
+            self._fading = Reference(self.fading.fresh())
+        return [self.fading]
 
     def formula(self, log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
@@ -362,35 +372,59 @@ class RobustLoss(keras.losses.Loss):
         # labels. The values are computed first; Keras then reduces them, in
         # float32 at least, as half precision overflows in sums.
         given = y_true
-        y_true, y_pred = _tensor(y_true), _floating(y_pred)
-        _labels.class_count(y_pred, self.num_classes)
-        only_labels, sample = self.split_labels(y_true, y_pred)
-        labels = _labels.as_labels(only_labels, self._one_view(y_pred))
+        y_true, y_pred, labels = self._read(y_true, y_pred)
         if not self._seen_concrete_batch:
-            self._seen_concrete_batch = _first_batch.check(
-                given if sample is None else only_labels,
-                y_pred,
-                targets=labels is None,
-                from_logits=self.from_logits,
-                ignore_class=self.ignore_class,
+            self._seen_concrete_batch = self.check_values(
+                given, y_pred, targets=labels is None
             )
         values = self.call(y_true, y_pred)
         if sample_weight is not None:
-            sample_weight = _reduction.per_sample(
-                _tensor(sample_weight), values
-            )
+            sample_weight = _reduction.per_value(_tensor(sample_weight), values)
         if labels is not None and self.ignore_class is not None:
             values = (values, labels != self.ignore_class)
         loss = self._reduce(values, y_pred, sample_weight)
         return _transforms.cast(loss, self.dtype)
 
+    def _read(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+        """Both as tensors, and the integer labels, None for targets."""
+        y_true, y_pred = _labels.as_tensor(y_true), _floating(y_pred)
+        _labels.class_count(y_pred, self.num_classes)
+        only_labels, _ = self.split_labels(y_true, y_pred)
+        labels = _labels.as_labels(only_labels, self._one_view(y_pred))
+        return y_true, y_pred, labels
+
+    def check(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        _, _, labels = self._read(y_true, y_pred)
+        if self._fading is not None:
+            self._fading.called(type(self).__name__)
+        self.check_values(y_true, y_pred, targets=labels is None, strict=True)
+
+    def check_values(
+        self,
+        y_true: Tensor,
+        y_pred: Tensor,
+        targets: bool,
+        strict: bool = False,
+    ) -> bool:
+        """Raise on values that cannot be meant; False while they are traced."""
+        return _first_batch.check(
+            y_true,
+            y_pred,
+            targets=targets,
+            from_logits=self.from_logits,
+            ignore_class=self.ignore_class,
+            strict=strict,
+        )
+
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample, in the leading shape of `y_pred`."""
-        y_true, y_pred = _tensor(y_true), _floating(y_pred)
-        y_true, sample = self.split_labels(y_true, y_pred)
+        given_labels = _labels.as_tensor(y_true)
+        y_pred = _floating(y_pred)
+        y_true, sample = self.split_labels(given_labels, y_pred)
         num_classes = _labels.class_count(y_pred, self.num_classes)
         loss = self._resolved(num_classes)
-        dtype = keras.backend.result_type(self.dtype, "float32")
+        dtype = _transforms.compute_dtype(self.dtype)
         one_view = self._one_view(y_pred)
         labels = _labels.as_labels(y_true, one_view)
         shape = None
@@ -404,18 +438,24 @@ class RobustLoss(keras.losses.Loss):
 
         if labels is None:
             targets = _transforms.cast(y_true, dtype)
-            valid, ignored = _is_distribution(targets), None
+            sums = ops.sum(targets, axis=-1)
+            valid, ignored = _transforms.is_distribution(sums, targets), None
+            targets = targets / ops.where(valid, sums, 1.0)[:, None]
         else:
             index, valid = _labels.safe_index(labels, num_classes)
             ignored = self._ignored(labels)
         if not self.from_logits:
-            # Written so that NaN is not valid either.
-            axes = tuple(range(1, len(y_pred.shape)))
-            valid = ops.logical_and(valid, ops.all(y_pred >= 0, axis=axes))
+            sums = ops.sum(_transforms.cast(y_pred, dtype), axis=-1)
+            known = _transforms.is_distribution(sums, y_pred)
+            if self.sample_axes:
+                axes = tuple(range(1, len(known.shape)))
+                known = ops.all(known, axis=axes)
+            valid = ops.logical_and(valid, known)
         if labels is None:
             given = Targets(targets, valid)
         else:
             given = Index(index, valid, ignored, sample)
+        given.given = given_labels
         logits = self._plain_logits(y_pred, dtype)
         if self._fading is not None:
             loss = _fading.now(loss, given, self._one_view(logits))
@@ -491,8 +531,14 @@ class RobustLoss(keras.losses.Loss):
             )
         if num_classes not in self._for_class_count:
             config = {**self.get_config(), "num_classes": num_classes}
-            self._for_class_count[num_classes] = self.from_config(config)
+            resolved = self.from_config(config)
+            self._share_state(resolved)
+            self._for_class_count[num_classes] = resolved
         return self._for_class_count[num_classes]
+
+    def _share_state(self, copy: RobustLoss) -> None:
+        """Give a copy that stands for this loss the same layers."""
+        copy._fading = self._fading
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, `"auto"` kept as `"auto"`."""
@@ -509,11 +555,19 @@ class RobustLoss(keras.losses.Loss):
             "dtype": self.dtype,
         }
 
+    def __reduce__(self):
+        # Keras would copy the state of the layers too.
+        return _from_config, (type(self), self.get_config())
+
     def _fade_config(self) -> dict[str, Any]:
         if self.fading is None:
             return {"fade": None, "fade_key": None}
         fade = keras.saving.serialize_keras_object(self.fading.fade)
         return {"fade": fade, "fade_key": self.fading.key}
+
+
+def _from_config(kind: type[RobustLoss], config: dict) -> RobustLoss:
+    return kind.from_config(config)
 
 
 def _tensor(x: Tensor) -> Tensor:
@@ -532,8 +586,3 @@ def _floating(x: Tensor) -> Tensor:
 
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
-
-
-def _is_distribution(targets: Tensor) -> Tensor:
-    sums_to_one = ops.abs(ops.sum(targets, axis=-1) - 1) < 1e-2
-    return ops.logical_and(sums_to_one, ops.all(targets >= 0, axis=-1))

@@ -1,0 +1,49 @@
+"""A trained model without the state of its loss."""
+
+import keras
+
+from keras_noisy.layers._pass_through import PassThrough
+
+
+def without_state(model: keras.Model) -> keras.Model:
+    """The same model without the layers that hold the state of a loss.
+
+    To deploy a model that was trained with `ELR`, `SOP` or a `fade`: it
+    predicts the same, is smaller, and loads without this package.
+
+    Args:
+        model: A functional or sequential model.
+
+    Returns:
+        A `keras.Model` that shares the other layers and their weights.
+
+    Raises:
+        ValueError: If the model is neither functional nor sequential.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_noisy.layers import without_state
+    >>> from keras_noisy.losses import ELR
+    >>> inputs = keras.Input((8,))
+    >>> outputs = keras.layers.Dense(10, activation="softmax")(inputs)
+    >>> model = keras.Model(inputs, ELR(num_samples=1000).connect(outputs))
+    >>> model.count_params(), without_state(model).count_params()
+    (10100, 90)
+
+    References:
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
+    """
+
+    def call(layer, *args, **kwargs):
+        if isinstance(layer, PassThrough):
+            return args[0]
+        return layer(*args, **kwargs)
+
+    if isinstance(model, keras.Sequential):
+        kept = [x for x in model.layers if not isinstance(x, PassThrough)]
+        return keras.Sequential([keras.Input(model.input_shape[1:]), *kept])
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: layer, call_function=call
+    )
