@@ -273,6 +273,20 @@ def test_margins_that_are_not_finite_move_nothing(broken):
     assert np.any(found != start)
 
 
+def test_a_fade_as_a_metric():
+    loss = losses.MAEStar(num_classes=100, fade="margin")
+    model = network(loss, 100)
+    model.compile("sgd", loss, metrics=[loss])
+    x, y = np.ones((16, 8)), np.arange(16)
+    if keras.backend.backend() == "jax":
+        with pytest.raises(ValueError, match="out of `metrics`"):
+            model.fit(x, y, verbose=0)
+    else:
+        model.fit(x, y, verbose=0)
+        value, metric = model.evaluate(x, y, verbose=0)
+        assert metric == pytest.approx(value, rel=1e-5)
+
+
 def test_a_second_model_begins_anew():
     fade = schedules.PolynomialDecay(1.0, 4, 0.0)
     loss = losses.MAEStar(num_classes=100, fade=fade)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import keras
+from keras import ops
 
 Tensor = Any
 
@@ -86,6 +87,18 @@ class PassThrough(keras.layers.Layer):
             "key": self.key,
             "num_classes": self.num_classes,
         }
+
+
+def value(variable: keras.Variable) -> Tensor:
+    """The value of a state, where there is one."""
+    try:
+        return ops.convert_to_tensor(variable)
+    except TypeError as error:  # Keras has taken it into its step.
+        raise ValueError(
+            "On JAX a metric cannot read the state of a loss. Expected a loss "
+            "with `fade=` or a memory in `loss` of `compile` alone. Take it "
+            "out of `metrics`; the logs have it as `loss`"
+        ) from error
 
 
 class _Call:

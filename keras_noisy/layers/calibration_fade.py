@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.calibration.margin_fade import MarginFade, fresh_margin
-from keras_noisy.layers._pass_through import PassThrough
+from keras_noisy.layers._pass_through import PassThrough, value
 
 Tensor = Any
 Schedule = keras.optimizers.schedules.LearningRateSchedule
@@ -96,7 +96,7 @@ class CalibrationFade(PassThrough):
 
     def share(self) -> Tensor:
         """Share of the calibration that is left, of shape () or (classes,)."""
-        progress = ops.convert_to_tensor(self.progress)
+        progress = value(self.progress)
         if self.by_margin:
             way = (progress - self._start) / self._way
             return 1 - ops.clip(way, 0.0, 1.0)
@@ -107,7 +107,7 @@ class CalibrationFade(PassThrough):
     def observe(self, margin: Tensor, index: Tensor, kept: Tensor) -> None:
         """Follow the margins of a batch that are finite, all of shape (N,)."""
         kept = ops.logical_and(kept, ops.isfinite(margin))
-        level = ops.convert_to_tensor(self.progress)
+        level = value(self.progress)
         if self.fade.per_class:
             level = ops.take(level, index)
         above = ops.cast(margin > level, "float32")

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy.layers._pass_through import PassThrough
+from keras_noisy.layers._pass_through import PassThrough, value
 
 Tensor = Any
 
@@ -100,7 +100,7 @@ class SampleMemory(PassThrough):
 
     def rows(self, name: str, index: Tensor) -> Tensor:
         """The state of the samples of a batch."""
-        return ops.take(ops.convert_to_tensor(self._states[name]), index, 0)
+        return ops.take(value(self._states[name]), index, 0)
 
     def write(self, name: str, index: Tensor, rows: Tensor) -> None:
         """Replace the state of the samples of a batch, on every device.
