@@ -85,7 +85,7 @@ LABELS = np.zeros(8, "int64")
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (lambda d: d.batch(4), "shape (None, 4, 4, 3)"),
+        (lambda d: d.batch(4), "`.unbatch()`"),
         (lambda d: d.map(lambda x, y: x), "elements (image, label)"),
         (lambda d: d.map(lambda x, y: {"image": x}), "elements (image, label)"),
         (lambda d: d.map(lambda x, y: (x / 255, y)), "dtype float32"),

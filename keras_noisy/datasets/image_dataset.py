@@ -10,7 +10,8 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._pillow import pillow
 from keras_noisy.datasets import _arrays, _augmentation
-from keras_noisy.datasets._reader import Reader, samples
+from keras_noisy.datasets._reader import Reader
+from keras_noisy.datasets._samples import samples
 
 # A layer of the user's has a state, which threads must not change at once.
 _ONE_AT_A_TIME = threading.Lock()
