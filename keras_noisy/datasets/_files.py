@@ -177,7 +177,7 @@ def cifar(name: str, data_dir: str | Path, coarse: bool) -> tuple[Split, Split]:
 
     def at(place: Path) -> Path | None:
         has_all = all(file_in(place, file) for file in (*train, *test))
-        if has_all or place.name == folder:
+        if has_all or (place.name == folder and place.is_dir()):
             return place
         if (place / folder).is_dir():
             return place / folder

@@ -149,7 +149,8 @@ def _labels(value: Any) -> np.ndarray:
     if labels.dtype.kind not in "iuf":
         flat = whole_labels("labels", labels.reshape(-1))
         return flat.reshape(labels.shape)
-    bad = ~np.isfinite(labels.reshape(len(labels), -1)).all(axis=1)
+    bad = ~np.isfinite(labels)
+    bad = bad.any(axis=1) if labels.ndim == 2 else bad
     if bad.any():
         first = int(np.argmax(bad))
         raise ValueError(

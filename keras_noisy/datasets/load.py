@@ -83,8 +83,8 @@ def load(
             idx files of Fashion-MNIST; `cifar-10-batches-py`, its files or
             `cifar-10-python.tar.gz`; `cifar-100-python`, its files or its
             archive; `CIFAR-10_human.pt`, `CIFAR-100_human.pt`, beside which
-            the images may be missing. Defaults to `None`, a download by `keras.datasets`
-            into the folder that Keras uses.
+            the images may be missing. Defaults to `None`, a download by
+            `keras.datasets` into the folder that Keras uses.
         mode: `"bernoulli"` or, for noise of a matrix, `"exact"`, see
             `keras_noisy.noise.corrupt`. Defaults to `"bernoulli"`.
         num_classes: Of `"digits"` only: 10, 100 or 1000, for numbers of one,
