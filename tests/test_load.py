@@ -500,6 +500,135 @@ def test_a_broken_idx_file_is_an_error(tmp_path):
             load("fashion_mnist", data_dir=tmp_path)
 
 
+# Places of the files
+
+
+def tiny_cifar(folder, kind, by_file=False, labels=None):
+    """The files of the python version, with five images each."""
+    files = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+    keys = [b"labels"]
+    if kind == "100":
+        files, keys = ["train", "test"], [b"fine_labels", b"coarse_labels"]
+    for number, name in enumerate(files):
+        content = {b"data": np.full((5, 3072), number, "uint8")}
+        for key in keys:
+            content[key] = [*range(5)] if labels is None else labels
+        path = folder / name / name if by_file else folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(content, protocol=2))
+
+
+def tiny_fashion(folder, by_file=False, mark="-", packed=False, level=1):
+    for kind in ("train", "t10k"):
+        for name, shape in (("images", (5, 2, 2)), ("labels", (5,))):
+            content = bytes([0, 0, 8, len(shape)])
+            content += b"".join(n.to_bytes(4, "big") for n in shape)
+            content += np.full(shape, level, "uint8").tobytes()
+            file = f"{kind}-{name}{mark}idx{len(shape)}-ubyte"
+            file += ".gz" * packed
+            path = folder / file / file if by_file else folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gzip.compress(content) if packed else content)
+
+
+PLACES = {
+    "the folder itself": ("cifar-{}-python", "cifar-{}-python"),
+    "a folder of another name": ("data", "data"),
+    "a folder in it": ("data/cifar", "data"),
+    "three folders below": ("a/owner/name/cifar-{}-python", "a"),
+}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("by_file", [False, True])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", ["10", "100"])
+def test_cifar_is_found_where_people_have_it(tmp_path, kind, place, by_file):
+    folder, data_dir = (tmp_path / p.format(kind) for p in PLACES[place])
+    tiny_cifar(folder, kind, by_file)
+    # A folder of images, which is no file of CIFAR-100.
+    (tmp_path / data_dir / "images" / "train").mkdir(parents=True)
+    data = load(f"cifar{kind}", data_dir=data_dir)
+    assert data.x_test[:, 0, 0, 0].tolist() == [len(data.x_train) // 5] * 5
+    assert data.y_train[:5].tolist() == [*range(5)]
+
+
+@pytest.mark.once
+def test_an_archive_is_a_place_too(tmp_path):
+    tiny_cifar(tmp_path / "cifar-100-python", "100")
+    archive = tmp_path / "below" / "cifar-100-python.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(tmp_path / "cifar-100-python", "cifar-100-python")
+    for place in (archive, archive.parent):
+        assert len(load("cifar100", data_dir=place).x_train) == 5
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("folder", "data_dir", "by_file", "mark"),
+    [
+        ("root/FashionMNIST/raw", "root", False, "-"),
+        ("root/FashionMNIST/raw", "root/FashionMNIST", False, "-"),
+        ("root/FashionMNIST/raw", "root/FashionMNIST/raw", False, "-"),
+        ("files", "files", True, "-"),
+        ("input/files", "input", True, "-"),
+        ("input/owner/files", "input", False, "."),
+    ],
+)
+def test_fashion_mnist_is_found_where_people_have_it(
+    tmp_path, folder, data_dir, by_file, mark, packed
+):
+    tiny_fashion(tmp_path / folder, by_file, mark, packed)
+    data = load("fashion_mnist", data_dir=tmp_path / data_dir)
+    assert data.x_train.shape == (5, 2, 2)
+    assert data.y_test.tolist() == [1] * 5
+
+
+@pytest.mark.once
+def test_digits_are_not_taken_for_fashion(tmp_path):
+    tiny_fashion(tmp_path / "MNIST/raw", level=2)
+    with pytest.raises(ValueError, match=r"MNIST.*another data set"):
+        load("fashion_mnist", data_dir=tmp_path)
+    tiny_fashion(tmp_path / "FashionMNIST/raw", level=3)
+    data = load("fashion_mnist", data_dir=tmp_path)
+    assert data.y_train.tolist() == [3] * 5
+    (tmp_path / "FashionMNIST/raw/t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(FileNotFoundError, match=r"t10k-labels.* too"):
+        load("fashion_mnist", data_dir=tmp_path)
+
+
+@pytest.mark.once
+def test_human_labels_are_found_beside_the_images(tmp_path):
+    tiny_cifar(tmp_path / "images/cifar-10-batches-py", "10")
+    labels = np.tile(np.arange(5), 5)
+    content = {"clean_label": labels, "worse_label": labels[::-1].copy()}
+    place = tmp_path / "labels/data/CIFAR-10_human.pt"
+    place.parent.mkdir(parents=True)
+    with zipfile.ZipFile(place, "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps(content, 2))
+    data = load("cifar10n", data_dir=tmp_path)
+    assert data.y_train.tolist() == labels[::-1].tolist()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("label", [256, 257, -1, 2**32, 10])
+def test_no_label_is_wrapped_to_a_class(tmp_path, label):
+    labels = np.array([0, 1, 2, 3, label])
+    for given in (labels, labels.tolist()):
+        tiny_cifar(tmp_path, "10", labels=given)
+        with pytest.raises(ValueError, match=str(label)):
+            load("cifar10", data_dir=tmp_path)
+    tiny_cifar(tmp_path, "10")
+    clean = np.tile(np.arange(5), 5)
+    content = {"clean_label": clean, "worse_label": np.full(25, label)}
+    with zipfile.ZipFile(tmp_path / "CIFAR-10_human.pt", "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps(content, 2))
+    with pytest.raises(ValueError, match=str(label)):
+        load("cifar10n", data_dir=tmp_path)
+
+
 # Training
 
 
