@@ -24,6 +24,9 @@ def as_array(name: str, value: Any) -> np.ndarray:
             rows = list(value)
             array = np.empty(len(rows), object)
             array[:] = rows
+        mixed = array.dtype.kind in "US" and isinstance(value, list | tuple)
+        if mixed and not all(isinstance(v, str | bytes) for v in value):
+            array = np.array(value, object)  # not a number or NaN as text
     if array.ndim == 0:
         expected = "an array, a list or a column of a table"
         raise invalid(name, type(value), f"{expected}, one entry per sample")

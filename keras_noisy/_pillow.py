@@ -1,8 +1,11 @@
-"""Pillow, for files of images and their sizes."""
+"""Pillow, which decides what a readable picture is."""
 
+import io
 from typing import Any
 
 import numpy as np
+
+Source = str | bytes
 
 
 def pillow() -> Any:
@@ -16,11 +19,88 @@ def pillow() -> Any:
 
 def rgb(image: Any) -> Any:
     """An image of Pillow in 8 bits a channel; deep ones are not clipped."""
-    if image.mode.startswith("I;16"):
+    deep = image.mode == "I" and image.format in ("PNG", "PPM")  # 16 bits too
+    if deep or image.mode.startswith("I;16"):
         levels = (np.asarray(image) >> 8).astype("uint8")
         image = pillow().fromarray(levels)
     elif image.mode in ("I", "F"):
         raise ValueError(
             f"an image of mode {image.mode}, whose white is not known"
         )
+    elif "transparency" in image.info:
+        # Only the colors count; Pillow warns about some transparent ones.
+        image = image.copy()
+        del image.info["transparency"]
     return image.convert("RGB")
+
+
+def picture(source: Source, name: str | None = None) -> Any:
+    """The first picture of a file or of its content, in RGB.
+
+    Errors have the name, that of the file by default.
+    """
+    pillow()
+    name = source if name is None else name
+    try:
+        return _decoded(source)
+    except OSError as error:
+        if error.filename is None:  # the content is wrong, not the path
+            raise _undecodable(name, error) from error
+        raise type(error)(
+            f"Cannot read {name}: {error.strerror}. Correct the path, or leave "
+            "it out of the dataset"
+        ) from error
+    except Exception as error:  # decoders raise errors of every kind
+        raise _undecodable(name, error) from error
+
+
+def fault(source: Source) -> str | None:
+    """Why `picture` would fail, or None where it would not."""
+    pillow()
+    try:
+        _decoded(source, scaled=True)
+    except FileNotFoundError:
+        return "missing"
+    except Exception as error:
+        return _reason(error)
+    return None
+
+
+def _decoded(source: Source, scaled: bool = False) -> Any:
+    """The picture of a file; with `scaled` a JPEG is decoded at 1/8."""
+    Image = pillow()
+    is_path = isinstance(source, str)
+    with open(source, "rb") if is_path else io.BytesIO(source) as file:
+        try:
+            image = Image.open(file)
+        except Image.UnidentifiedImageError:
+            size = file.seek(0, io.SEEK_END)
+            raise ValueError(f"no image ({size} bytes)") from None
+        _refuse(image, Image.MAX_IMAGE_PIXELS)
+        if scaled:
+            image.draft("L", (1, 1))  # every byte is read, in less time
+        return rgb(image)
+
+
+def _refuse(image: Any, max_pixels: int | None) -> None:
+    """An error for what is too large, or would run another program."""
+    width, height = image.size
+    if max_pixels is not None and width * height > max_pixels:
+        raise ValueError(
+            f"{width} x {height} pixels, more than the {max_pixels} of "
+            "PIL.Image.MAX_IMAGE_PIXELS, which you can raise"
+        )
+    if image.format == "EPS":
+        raise ValueError("PostScript, which is a program and no picture")
+
+
+def _undecodable(name: str, error: Exception) -> ValueError:
+    return ValueError(
+        f"Cannot decode {name}. Expected a whole image. Leave it out of the "
+        f"dataset; `check` finds all such files. Received: {_reason(error)}"
+    )
+
+
+def _reason(error: Exception) -> str:
+    strerror = getattr(error, "strerror", None)
+    return strerror or str(error) or type(error).__name__

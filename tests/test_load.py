@@ -69,6 +69,7 @@ def cifar10(tmp_path_factory):
 # Digits
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("num_classes", [10, 100, 1000])
 def test_digits_are_numbers_of_every_class(num_classes):
     data = load("digits", num_classes=num_classes, num_samples=20_000)
@@ -83,6 +84,7 @@ def test_digits_are_numbers_of_every_class(num_classes):
     assert not data.changed.any() and data.rate == 0
 
 
+@pytest.mark.once
 def test_digits_of_the_test_set_are_not_in_the_training_set():
     data = load("digits", num_classes=1000)
     seen = [
@@ -94,6 +96,7 @@ def test_digits_of_the_test_set_are_not_in_the_training_set():
     assert len(seen[0] & seen[1]) <= 2
 
 
+@pytest.mark.once
 def test_labels_read_from_left_to_right():
     one = load("digits", num_classes=10, num_samples=3_000)
     known = {
@@ -106,6 +109,7 @@ def test_labels_read_from_left_to_right():
         assert parts[0] * 100 + parts[1] * 10 + parts[2] == label
 
 
+@pytest.mark.once
 def test_seeds_repeat_and_differ():
     first, again, other = (
         load("digits", "symmetric", 0.4, seed, num_samples=500)
@@ -116,6 +120,7 @@ def test_seeds_repeat_and_differ():
         assert not np.array_equal(getattr(first, name), getattr(other, name))
 
 
+@pytest.mark.once
 def test_noise_does_not_change_the_images():
     clean = load("digits", num_samples=500)
     noisy = load("digits", "pair_flip", 0.45, num_samples=500)
@@ -128,6 +133,7 @@ def test_noise_does_not_change_the_images():
 # Noise by name
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("noise", "expected"),
     [
@@ -147,6 +153,7 @@ def test_measured_rates_match_the_protocol(noise, expected):
     assert data.rate == data.changed.mean()
 
 
+@pytest.mark.once
 def test_exact_mode_reaches_the_rate():
     data = load("digits", "symmetric", 0.4, num_classes=10, mode="exact")
     for label in range(10):
@@ -157,6 +164,7 @@ def test_exact_mode_reaches_the_rate():
 # Local files
 
 
+@pytest.mark.once
 def test_fashion_mnist_from_its_official_files():
     data = load(
         "fashion_mnist",
@@ -174,6 +182,7 @@ def test_fashion_mnist_from_its_official_files():
     assert {data.class_names[i] for i in boots} == {"Ankle boot", "Sneaker"}
 
 
+@pytest.mark.once
 def test_unpacked_idx_files_are_read_too(tmp_path):
     source = real_data.folder("fashion_mnist")
     for file in source.glob("*.gz"):
@@ -182,6 +191,7 @@ def test_unpacked_idx_files_are_read_too(tmp_path):
     assert np.array_equal(data.x_test, real_data.fashion_mnist("t10k")[0])
 
 
+@pytest.mark.once
 def test_cifar100_from_its_python_version(cifar100):
     labels = real_data.cifar100_labels()
     data = load("cifar100", data_dir=str(cifar100))
@@ -192,6 +202,7 @@ def test_cifar100_from_its_python_version(cifar100):
     assert data.class_names == tuple(labels["names"])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("noise", "changes"),
     [("asymmetric", "block"), ("asymmetric_superclass", "superclass")],
@@ -208,8 +219,11 @@ def test_asymmetric_noise_of_cifar100(cifar100, noise, changes):
         assert stays == (name == changes)
 
 
+@pytest.mark.once
 def test_cifar10_from_its_archive(cifar10, tmp_path):
-    with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as file:
+    with tarfile.open(
+        tmp_path / "cifar-10-python.tar.gz", "w:gz", compresslevel=1
+    ) as file:
         file.add(cifar10 / "cifar-10-batches-py", "cifar-10-batches-py")
     packed = load("cifar10", data_dir=tmp_path)
     unpacked = load("cifar10", data_dir=cifar10)
@@ -224,6 +238,7 @@ def test_cifar10_from_its_archive(cifar10, tmp_path):
 # Human labels
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("noise", "percent"),
     [
@@ -242,6 +257,7 @@ def test_human_labels_of_cifar10_have_their_published_rates(
     assert np.array_equal(data.x_train[:, 0, 0, 0], data.y_clean)
 
 
+@pytest.mark.once
 def test_human_labels_of_cifar100(cifar100):
     fine = load("cifar100n", data_dir=cifar100)
     assert 100 * fine.rate == pytest.approx(40.20, abs=0.006)
@@ -257,6 +273,7 @@ def test_human_labels_of_cifar100(cifar100):
     assert coarse.class_names[14] == "people"
 
 
+@pytest.mark.once
 def test_the_default_of_cifar10n_is_the_worst_label(cifar10):
     default = load("cifar10n", data_dir=cifar10)
     worse = load("cifar10n", "worse", data_dir=cifar10)
@@ -288,6 +305,7 @@ def test_files_that_torch_wrote_are_read_without_it(cifar10, tmp_path, zipped):
     assert 100 * data.rate == pytest.approx(9.01, abs=0.006)
 
 
+@pytest.mark.once
 def test_images_in_another_order_are_an_error(cifar10, tmp_path):
     root = tmp_path / "other"
     root.mkdir()
@@ -302,6 +320,7 @@ def test_images_in_another_order_are_an_error(cifar10, tmp_path):
             load("cifar10n", data_dir=root)
 
 
+@pytest.mark.once
 def test_a_file_without_the_column_is_an_error(cifar10, tmp_path):
     (tmp_path / "cifar-10-batches-py").symlink_to(
         cifar10 / "cifar-10-batches-py"
@@ -312,6 +331,7 @@ def test_a_file_without_the_column_is_an_error(cifar10, tmp_path):
         load("cifar10n", data_dir=tmp_path)
 
 
+@pytest.mark.once
 def test_a_pickle_that_runs_programs_is_refused(cifar10, tmp_path):
     class Harm:
         def __reduce__(self):
@@ -329,6 +349,7 @@ def test_a_pickle_that_runs_programs_is_refused(cifar10, tmp_path):
 # Downloads
 
 
+@pytest.mark.once
 def test_keras_downloads_without_a_folder(monkeypatch, cifar100):
     data = load("cifar100", data_dir=cifar100)
 
@@ -348,6 +369,7 @@ def test_keras_downloads_without_a_folder(monkeypatch, cifar100):
         assert np.array_equal(getattr(found, name), getattr(data, name))
 
 
+@pytest.mark.once
 def test_images_are_channels_last_whatever_keras_prefers(monkeypatch):
     images = np.arange(2 * 3 * 32 * 32).reshape(2, 3, 32, 32).astype("uint8")
 
@@ -362,6 +384,7 @@ def test_images_are_channels_last_whatever_keras_prefers(monkeypatch):
     assert np.array_equal(found, np.moveaxis(images, 1, 3))
 
 
+@pytest.mark.once
 def test_a_failed_download_says_what_to_do(monkeypatch):
     def load_data():
         raise OSError("no route to host")
@@ -401,6 +424,7 @@ BAD = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", BAD)
 def test_bad_arguments_are_named(case):
     arguments, keywords, message = BAD[case]
@@ -408,6 +432,7 @@ def test_bad_arguments_are_named(case):
         load(*arguments, **keywords)
 
 
+@pytest.mark.once
 def test_missing_files_say_where_to_get_them(tmp_path, cifar10):
     for name, message in (
         ("cifar10n", r"CIFAR-10_human\.pt.*BY-NC"),
@@ -419,6 +444,7 @@ def test_missing_files_say_where_to_get_them(tmp_path, cifar10):
             load(name, data_dir=tmp_path)
 
 
+@pytest.mark.once
 def test_images_come_from_keras_where_only_human_labels_are(
     cifar10, tmp_path, monkeypatch
 ):
@@ -431,6 +457,7 @@ def test_images_come_from_keras_where_only_human_labels_are(
     assert 100 * found.rate == pytest.approx(9.01, abs=0.006)
 
 
+@pytest.mark.once
 def test_files_of_two_data_sets_are_not_mixed(tmp_path):
     source = real_data.folder("fashion_mnist")
     for name in ("fashion", "kmnist"):
@@ -442,6 +469,7 @@ def test_files_of_two_data_sets_are_not_mixed(tmp_path):
     assert load("fashion_mnist", data_dir=tmp_path / "kmnist").rate == 0
 
 
+@pytest.mark.once
 def test_images_and_labels_of_other_lengths_are_an_error(tmp_path):
     source = real_data.folder("fashion_mnist")
     for file in source.glob("*.gz"):
@@ -453,6 +481,7 @@ def test_images_and_labels_of_other_lengths_are_an_error(tmp_path):
         load("fashion_mnist", data_dir=tmp_path)
 
 
+@pytest.mark.once
 def test_broken_files_are_named(cifar10, tmp_path):
     (tmp_path / "cifar-10-batches-py").symlink_to(
         cifar10 / "cifar-10-batches-py"
@@ -472,6 +501,7 @@ def test_broken_files_are_named(cifar10, tmp_path):
         load("cifar100", data_dir=other)
 
 
+@pytest.mark.once
 def test_a_label_outside_the_classes_is_an_error(tmp_path):
     image = np.zeros((2, 32, 32, 3), "uint8")
     names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
@@ -483,6 +513,7 @@ def test_a_label_outside_the_classes_is_an_error(tmp_path):
         load("cifar10", data_dir=tmp_path)
 
 
+@pytest.mark.once
 def test_human_labels_are_never_downloaded(monkeypatch):
     blank = np.zeros((1, 32, 32, 3), "uint8"), np.zeros((1, 1))
     monkeypatch.setattr(
@@ -492,12 +523,142 @@ def test_human_labels_are_never_downloaded(monkeypatch):
         load("cifar10n")
 
 
+@pytest.mark.once
 def test_a_broken_idx_file_is_an_error(tmp_path):
     images = b"\0\0\x08\x03" + 3 * b"\0\0\0\x02"
     for content in (b"<html>not found", images + 7 * b"x", images[:9], b""):
         (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
         with pytest.raises(ValueError, match=r"ubyte.*Download it again"):
             load("fashion_mnist", data_dir=tmp_path)
+
+
+# Places of the files
+
+
+def tiny_cifar(folder, kind, by_file=False, labels=None):
+    """The files of the python version, with five images each."""
+    files = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+    keys = [b"labels"]
+    if kind == "100":
+        files, keys = ["train", "test"], [b"fine_labels", b"coarse_labels"]
+    for number, name in enumerate(files):
+        content = {b"data": np.full((5, 3072), number, "uint8")}
+        for key in keys:
+            content[key] = [*range(5)] if labels is None else labels
+        path = folder / name / name if by_file else folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(content, protocol=2))
+
+
+def tiny_fashion(folder, by_file=False, mark="-", packed=False, level=1):
+    for kind in ("train", "t10k"):
+        for name, shape in (("images", (5, 2, 2)), ("labels", (5,))):
+            content = bytes([0, 0, 8, len(shape)])
+            content += b"".join(n.to_bytes(4, "big") for n in shape)
+            content += np.full(shape, level, "uint8").tobytes()
+            file = f"{kind}-{name}{mark}idx{len(shape)}-ubyte"
+            file += ".gz" * packed
+            path = folder / file / file if by_file else folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gzip.compress(content) if packed else content)
+
+
+PLACES = {
+    "the folder itself": ("cifar-{}-python", "cifar-{}-python"),
+    "a folder of another name": ("data", "data"),
+    "a folder in it": ("data/cifar", "data"),
+    "three folders below": ("a/owner/name/cifar-{}-python", "a"),
+}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("by_file", [False, True])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", ["10", "100"])
+def test_cifar_is_found_where_people_have_it(tmp_path, kind, place, by_file):
+    folder, data_dir = (tmp_path / p.format(kind) for p in PLACES[place])
+    tiny_cifar(folder, kind, by_file)
+    # A folder of images, which is no file of CIFAR-100.
+    (tmp_path / data_dir / "images" / "train").mkdir(parents=True)
+    data = load(f"cifar{kind}", data_dir=data_dir)
+    assert data.x_test[:, 0, 0, 0].tolist() == [len(data.x_train) // 5] * 5
+    assert data.y_train[:5].tolist() == [*range(5)]
+
+
+@pytest.mark.once
+def test_an_archive_is_a_place_too(tmp_path):
+    tiny_cifar(tmp_path / "cifar-100-python", "100")
+    archive = tmp_path / "below" / "cifar-100-python.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(tmp_path / "cifar-100-python", "cifar-100-python")
+    for place in (archive, archive.parent):
+        assert len(load("cifar100", data_dir=place).x_train) == 5
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("folder", "data_dir", "by_file", "mark"),
+    [
+        ("root/FashionMNIST/raw", "root", False, "-"),
+        ("root/FashionMNIST/raw", "root/FashionMNIST", False, "-"),
+        ("root/FashionMNIST/raw", "root/FashionMNIST/raw", False, "-"),
+        ("files", "files", True, "-"),
+        ("input/files", "input", True, "-"),
+        ("input/owner/files", "input", False, "."),
+    ],
+)
+def test_fashion_mnist_is_found_where_people_have_it(
+    tmp_path, folder, data_dir, by_file, mark, packed
+):
+    tiny_fashion(tmp_path / folder, by_file, mark, packed)
+    data = load("fashion_mnist", data_dir=tmp_path / data_dir)
+    assert data.x_train.shape == (5, 2, 2)
+    assert data.y_test.tolist() == [1] * 5
+
+
+@pytest.mark.once
+def test_digits_are_not_taken_for_fashion(tmp_path):
+    tiny_fashion(tmp_path / "MNIST/raw", level=2)
+    with pytest.raises(ValueError, match=r"MNIST.*another data set"):
+        load("fashion_mnist", data_dir=tmp_path)
+    tiny_fashion(tmp_path / "FashionMNIST/raw", level=3)
+    data = load("fashion_mnist", data_dir=tmp_path)
+    assert data.y_train.tolist() == [3] * 5
+    (tmp_path / "FashionMNIST/raw/t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(FileNotFoundError, match=r"t10k-labels.* too"):
+        load("fashion_mnist", data_dir=tmp_path)
+
+
+@pytest.mark.once
+def test_human_labels_are_found_beside_the_images(tmp_path):
+    tiny_cifar(tmp_path / "images/cifar-10-batches-py", "10")
+    labels = np.tile(np.arange(5), 5)
+    content = {"clean_label": labels, "worse_label": labels[::-1].copy()}
+    place = tmp_path / "labels/data/CIFAR-10_human.pt"
+    place.parent.mkdir(parents=True)
+    with zipfile.ZipFile(place, "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps(content, 2))
+    data = load("cifar10n", data_dir=tmp_path)
+    assert data.y_train.tolist() == labels[::-1].tolist()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("label", [256, 257, -1, 2**32, 10])
+def test_no_label_is_wrapped_to_a_class(tmp_path, label):
+    labels = np.array([0, 1, 2, 3, label])
+    for given in (labels, labels.tolist()):
+        tiny_cifar(tmp_path, "10", labels=given)
+        with pytest.raises(ValueError, match=str(label)):
+            load("cifar10", data_dir=tmp_path)
+    tiny_cifar(tmp_path, "10")
+    clean = np.tile(np.arange(5), 5)
+    content = {"clean_label": clean, "worse_label": np.full(25, label)}
+    with zipfile.ZipFile(tmp_path / "CIFAR-10_human.pt", "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps(content, 2))
+    with pytest.raises(ValueError, match=str(label)):
+        load("cifar10n", data_dir=tmp_path)
 
 
 # Training
@@ -530,5 +691,6 @@ def test_real_images_are_loaded_corrupted_and_trained_on():
     assert accuracy > 0.7
 
 
+@pytest.mark.once
 def test_what_is_public():
     assert {"load", "NoisyDataset"} <= set(datasets.__all__)

@@ -110,6 +110,7 @@ def test_evaluation_is_always_the_same_and_has_every_sample(reader, tmp_path):
         assert np.array_equal(first[1], folder.labels)
 
 
+@pytest.mark.once
 @readers
 def test_training_has_whole_batches_that_leave_out_others_each_time(reader):
     images, labels = grey(70)
@@ -143,6 +144,7 @@ def test_shards_are_disjoint_and_together_everything(reader):
                 assert [len(part) for part in parts] == [6, 6]
 
 
+@pytest.mark.once
 @readers
 def test_files_of_other_forms_are_read(reader, tmp_path):
     picture = photographs(1, 80, 100)[0]
@@ -166,6 +168,7 @@ def test_files_of_other_forms_are_read(reader, tmp_path):
         assert np.all(np.isfinite(found))
 
 
+@pytest.mark.once
 @readers
 @pytest.mark.parametrize(
     ("damage", "training"),
@@ -231,6 +234,7 @@ IMAGES = np.zeros((8, 4, 4, 3), "uint8")
 LABELS = np.zeros(8, "int64")
 
 
+@pytest.mark.once
 @readers
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -275,6 +279,7 @@ def test_bad_arguments_say_what_to_do(reader, arguments, message):
     assert message in str(error.value)
 
 
+@pytest.mark.once
 def test_paths_may_be_path_objects_and_deep_images_are_scaled(tmp_path):
     ramp = np.arange(256, dtype="uint16").reshape(16, 16) * 257
     Image.fromarray(ramp).save(tmp_path / "deep.png")
@@ -286,6 +291,7 @@ def test_paths_may_be_path_objects_and_deep_images_are_scaled(tmp_path):
         np.testing.assert_allclose(images[0], expected, atol=1e-6)
 
 
+@pytest.mark.once
 def test_images_of_several_shapes_are_refused():
     images = [np.zeros((8, 8, 3), "uint8"), np.zeros((4, 8, 3), "uint8")]
     for reader in (pipeline, ImageDataset):

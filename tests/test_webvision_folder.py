@@ -55,17 +55,20 @@ def test_every_line_of_the_lists_is_there_in_order(unpacked, config, split):
     assert folder.labels.dtype == "int64"
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "WEBP"])
-def test_check_leaves_out_what_tensorflow_cannot_decode(broken, kind):
-    Image.new("RGB", (40, 30)).save(broken / "google/a.jpg", kind)
-    Image.new("RGB", (40, 30)).save(broken / "google/b.jpg", "JPEG")
-    (broken / "info/train_filelist_google.txt").write_text(
-        "google/a.jpg 0\ngoogle/b.jpg 1\n"
-    )
+def test_check_keeps_what_the_readers_read(broken):
+    names = []
+    for kind in ("TIFF", "WEBP", "JPEG"):
+        names.append(f"google/{kind}.jpg")
+        Image.new("RGB", (40, 30)).save(broken / names[-1], kind)
+    whole = (broken / names[-1]).read_bytes()
+    (broken / "google/cut.jpg").write_bytes(whole[:-2])
+    lines = [f"{name} 1\n" for name in [*names, "google/cut.jpg"]]
+    (broken / "info/train_filelist_google.txt").write_text("".join(lines))
     checked = WebVisionFolder(broken).check()
-    assert checked.ids.tolist() == ["google/b.jpg"]
-    assert checked.labels.tolist() == [1]
-    assert list(checked.skipped) == ["google/a.jpg"]
+    assert checked.ids.tolist() == names
+    assert "truncated" in checked.skipped["google/cut.jpg"]
+    ((images, _),) = checked.to_py_dataset(image_size=8)
+    assert images.shape == (3, 8, 8, 3)
 
 
 def test_files_and_queries_belong_to_the_ids(unpacked):
@@ -274,7 +277,6 @@ batches = folder.to_py_dataset(batch_size=8, image_size=32)
 told["labels"] = [int(label) for _, labels in batches for label in labels]
 
 sys.modules["PIL"] = None
-del sys.modules["keras_noisy.datasets.webvision._images"]
 for use in (
     lambda: webvision.Webvision, lambda: webvision.Webvisions, folder.check
 ):
@@ -302,7 +304,7 @@ def test_without_extra_packages_errors_say_how_to_install(bare):
     assert bare["all"] == ["WebVisionFolder"]
     builder, misspelt, check = bare["errors"]
     assert builder.startswith("ImportError('Webvision needs")
-    assert check.startswith("ImportError('check needs Pillow")
+    assert check.startswith("ImportError('Images need Pillow")
     assert 'pip install "keras-noisy[data]"' in builder
     assert "pip install pillow" in check
     assert misspelt.startswith("AttributeError") and "'Webvisions'" in misspelt

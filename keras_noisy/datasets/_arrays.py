@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._pillow import pillow, rgb
+from keras_noisy._pillow import picture, pillow
 from keras_noisy.datasets import _augmentation
 from keras_noisy.datasets._reader import Size
 
@@ -13,21 +13,11 @@ DRAWS = 4 * _augmentation.ATTEMPTS + 5
 
 
 def _image_of(given: np.ndarray | str) -> Any:
-    Image = pillow()
     if isinstance(given, np.ndarray):
-        return Image.fromarray(
+        return pillow().fromarray(
             given.squeeze(-1) if given.shape[-1] == 1 else given
         )
-    try:
-        with Image.open(str(given)) as file:
-            return rgb(file)
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(
-            f"Cannot decode {given}. Expected a whole image. Leave it out of "
-            f"the dataset. Received: {error}"
-        ) from error
+    return picture(str(given))
 
 
 def prepared(

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_noisy._label_arrays import class_labels
 from keras_noisy.datasets import _files
 
 #: `noise` to the column of the human labels; the first is the default.
@@ -65,4 +64,4 @@ def human_labels(
             f"Expected {path} to have {len(clean)} labels in {column!r}. "
             f"Received: {len(labels)}. Download it again from {SOURCE}"
         )
-    return class_labels(column, labels).astype(clean.dtype)
+    return labels

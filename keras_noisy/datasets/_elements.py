@@ -7,12 +7,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy.datasets._reader import Reader, check_images, samples
+from keras_noisy._label_arrays import HIGHEST, LOWEST
+from keras_noisy.datasets._reader import Reader
+from keras_noisy.datasets._samples import (
+    check_images,
+    samples,
+    weights_advice,
+)
 
 #: Of images that wait to be shuffled, where all of them cannot.
 BUFFER_BYTES = 2**28
 #: An encoded image, and a side of an image, whose size is not known.
 TYPICAL_BYTES, TYPICAL_SIDE = 20_000, 256
+
+
+_ADVICE = (
+    "Images of floats become uint8 by `tf.cast(tf.round(image), tf.uint8)` in "
+    "`dataset.map` where they are from 0 to 255, and by `tf.cast(tf.round(255 "
+    "* image), tf.uint8)` where they are from 0 to 1"
+)
 
 
 class Source(NamedTuple):
@@ -36,7 +49,10 @@ def source(tf: Any, dataset: Any, reader: Reader) -> Source:
     count, numbers = len(given.images), itertools.count()
     end = reader.num_batches(count) * reader.batch_size
     with tf.device("CPU:0"):
-        images, labels = map(tf.convert_to_tensor, given)
+        images, labels = given
+        if given.are_files:  # a name need not be UTF-8
+            images = np.char.encode(images, "utf-8", "surrogateescape")
+        images, labels = map(tf.convert_to_tensor, (images, labels))
 
     def order() -> Iterator[np.ndarray]:
         epoch, batch = reader.start.of_iteration(next(numbers))
@@ -68,17 +84,19 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
         raise invalid(
             "dataset",
             spec,
-            'elements (image, label), or dictionaries with "image" and "label"',
+            'elements (image, label), or dictionaries with "image" and "label"'
+            + weights_advice(spec),
         )
-    image = dataset.element_spec[0]
+    image, label = dataset.element_spec
+    _check_elements(tf, image, label)
+    dataset = dataset.map(lambda x, y: (x, _safe_label(tf, y)))
     shape, size = (None, None, 3), TYPICAL_BYTES
-    if image.dtype != tf.string or image.shape.rank != 0:
+    if image.dtype != tf.string:
         if image.dtype == tf.uint8 and image.shape.rank == 2:
             dataset = dataset.map(lambda x, y: (x[..., None], y))
             image = dataset.element_spec[0]
-        rank = image.shape.rank
-        shape = () if rank is None else tuple(image.shape)
-        check_images(image.dtype.as_numpy_dtype, shape, rank)
+        shape = tuple(image.shape)
+        check_images(np.dtype(image.dtype.as_numpy_dtype), shape, _ADVICE)
         size = np.prod([n or TYPICAL_SIDE for n in shape[:2]]) * 3
     count = int(dataset.cardinality())
     if reader.count > 1 and reader.training and count < 0:
@@ -93,6 +111,55 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
         buffer = max(int(BUFFER_BYTES // size), 1)
         elements = elements.shuffle(buffer, seed=reader.seed)
     return Source(elements, tuple, shape, count)
+
+
+def _check_elements(tf: Any, image: Any, label: Any) -> None:
+    """Refuse batches of images, and labels that are no numbers."""
+    if not all(isinstance(spec, tf.TensorSpec) for spec in (image, label)):
+        raise invalid(
+            "dataset",
+            (image, label),
+            "one image and one label, both dense tensors, in each element",
+        )
+    rank, of_label = image.shape.rank, label.shape.rank
+    many = (1, 2) if image.dtype == tf.string else (4, 5)
+    # A batch of gray images has no axis of channels.
+    gray = rank == 3 and of_label == 1 and (image.shape[-1] or 0) > 4
+    if rank in many or gray:
+        raise ValueError(
+            "Invalid value for argument `dataset`. Expected single images, "
+            "encoded or uint8. Received: batches, of images of dtype "
+            f"{image.dtype.name} and shape {tuple(image.shape)}. Apply "
+            "`.unbatch()` to the dataset"
+            + f". {_ADVICE}"
+            * image.dtype.is_floating
+        )
+    if rank is None:
+        raise ValueError(
+            "Invalid value for argument `dataset`. Expected images of shape "
+            "(height, width, channels). Received: images of unknown rank. Set "
+            "it by `tf.ensure_shape(image, (None, None, 3))` in `dataset.map`, "
+            "or `()` for encoded images"
+        )
+    if image.dtype == tf.string and rank != 0:
+        raise invalid("dataset", image, "one encoded image in each element")
+    if label.dtype == tf.string:
+        raise ValueError(
+            "Invalid value for argument `dataset`. Expected numbers as labels. "
+            "Received: labels that are text. Number the names of classes by a "
+            "`keras.layers.StringLookup(num_oov_indices=0)` in `dataset.map`"
+        )
+
+
+def _safe_label(tf: Any, label: Any) -> Any:
+    """Booleans as integers, and none that JAX would wrap to another class."""
+    if label.dtype == tf.bool:
+        return tf.cast(label, tf.int64)
+    if label.dtype in (tf.int64, tf.uint32, tf.uint64):
+        label = tf.minimum(label, tf.constant(HIGHEST, label.dtype))
+    if label.dtype == tf.int64:
+        label = tf.maximum(label, tf.constant(LOWEST, label.dtype))
+    return label
 
 
 def keys(tf: Any, reader: Reader) -> Any:

@@ -7,7 +7,7 @@ import pickle
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,27 +31,68 @@ CIFAR = {
 }
 
 
-def find(data_dir: str | Path, *names: str, source: str) -> Path:
-    """The one place of files or folders of the first name that is there.
+#: Folders below `data_dir` that are looked into, one in another.
+_DEPTH = 3
 
-    It is `data_dir`, or a folder in it.
+
+#: Data sets whose files have the names of those of Fashion-MNIST.
+_OTHERS = {"mnist", "emnist", "kmnist", "qmnist"}
+
+
+def find(
+    data_dir: str | Path,
+    *names: str,
+    source: str,
+    at: Callable[[Path], Path | None] | None = None,
+    likely: str = "",
+) -> Path:
+    """The nearest place of a file with one of these names.
+
+    It is `data_dir` itself, or is in it or in a folder below it. `at` says
+    where in a folder it is, by default `file_in`; of several places the one
+    whose folders have the name `likely` is taken.
     """
     root = Path(data_dir).expanduser()
-    for name in names:
-        places = sorted((*root.glob(name), *root.glob(f"*/{name}")))
+    if root.is_file() and root.name in names:
+        return root
+    at = at or (lambda folder: file_in(folder, *names))
+    folders = [root]
+    for _ in range(_DEPTH + 1):
+        places = [place for place in map(at, folders) if place is not None]
+        named = [place for place in places if likely and likely in str(place)]
+        if len(named) == 1:
+            return named[0]
         if len(places) > 1:
             raise ValueError(
-                f"Expected one {name} in `data_dir` or a folder in it. "
+                f"Expected one {names[0]} in `data_dir` or a folder in it. "
                 f"Received: {', '.join(map(str, places))}. Pass the folder of "
                 "the right one"
             )
         if places:
             return places[0]
+        folders = [below for folder in folders for below in _folders(folder)]
     raise FileNotFoundError(
         f"Expected `data_dir`, or a folder in it, to have {' or '.join(names)}."
-        f" Received: data_dir={str(data_dir)!r}, which has none. Download it "
-        f"from {source}"
+        f" Received: data_dir={str(data_dir)!r}, which has none"
+        + (", as it is no folder" * (not root.is_dir()))
+        + f". Download it from {source}"
     )
+
+
+def file_in(folder: Path, *names: str) -> Path | None:
+    """The first of these files in a folder, or in a folder of its own name."""
+    for name in names:
+        for path in (folder / name, folder / name / name):
+            if path.is_file():
+                return path
+    return None
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError:  # no folder, or one that may not be read
+        return []
 
 
 @contextlib.contextmanager
@@ -87,26 +128,62 @@ def _broken(path: Path, source: str) -> ValueError:
 def fashion_mnist(data_dir: str | Path) -> tuple[Split, Split]:
     """Both splits from the four idx files."""
     source = "https://github.com/zalandoresearch/fashion-mnist"
-    first = "train-images-idx3-ubyte"
+    root = Path(data_dir).expanduser()
+    root = root.parent if root.is_file() else root
     # Other data sets have files of these names: all four are of one folder.
-    folder = find(data_dir, f"{first}.gz", first, source=source).parent
+    folder = find(
+        root,
+        *_idx_names("train", "images"),
+        source=source,
+        at=lambda folder: (
+            folder if file_in(folder, *_idx_names("train", "images")) else None
+        ),
+        likely="FashionMNIST",
+    )
+    below = folder.relative_to(root).parts
+    if _OTHERS & {part.lower() for part in below}:
+        raise ValueError(
+            "Expected `data_dir` to have Fashion-MNIST. Received: "
+            f"{folder}, which has the name of another data set with the same "
+            "files. Pass that very folder if it is right"
+        )
     splits = []
     for kind in ("train", "t10k"):
         arrays = []
-        for name in ("images-idx3-ubyte", "labels-idx1-ubyte"):
-            names = f"{kind}-{name}.gz", f"{kind}-{name}"
-            path = find(folder, *names, source=source)
+        for content in ("images", "labels"):
+            names = _idx_names(kind, content)
+            path = file_in(folder, *names)
+            if path is None:
+                raise FileNotFoundError(
+                    f"Expected {folder} to have {' or '.join(names)} too. "
+                    f"Received: a folder without. Download it from {source}"
+                )
             with reading(path, source):
                 arrays.append(_idx(path))
         splits.append(tuple(arrays))
     return splits[0], splits[1]
 
 
+def _idx_names(kind: str, content: str) -> list[str]:
+    axes = {"images": 3, "labels": 1}[content]
+    names = [f"{kind}-{content}{mark}idx{axes}-ubyte" for mark in "-."]
+    return [name + end for name in names for end in (".gz", "")]
+
+
 def cifar(name: str, data_dir: str | Path, coarse: bool) -> tuple[Split, Split]:
     """Both splits from the python version, unpacked or not."""
     folder, train, test, archive = CIFAR[name]
     source = "https://www.cs.toronto.edu/~kriz/cifar.html"
-    path = find(data_dir, folder, archive, source=source)
+
+    def at(place: Path) -> Path | None:
+        has_all = all(file_in(place, file) for file in (*train, *test))
+        if has_all or (place.name == folder and place.is_dir()):
+            return place
+        if (place / folder).is_dir():
+            return place / folder
+        return file_in(place, archive)
+
+    path = find(data_dir, folder, archive, source=source, at=at)
     key = "labels" if name == "cifar10" else "fine_labels"
     key = "coarse_labels" if coarse else key
     splits = []
@@ -117,8 +194,10 @@ def cifar(name: str, data_dir: str | Path, coarse: bool) -> tuple[Split, Split]:
         for file in files:
             with reading(path, source):
                 content = loads(data[file])
-                images = np.asarray(content["data"], "uint8")
-                labels = np.asarray(content[key], "uint8")
+                images = np.asarray(content["data"])
+                if images.dtype != np.uint8:
+                    raise ValueError("images that are no bytes")
+                labels = np.asarray(content[key])
                 batches.append((images.reshape(-1, 3, 32, 32), labels))
         images, labels = map(np.concatenate, zip(*batches, strict=True))
         splits.append((np.ascontiguousarray(np.moveaxis(images, 1, 3)), labels))
@@ -173,7 +252,8 @@ def _decoded(content: dict) -> dict[str, Any]:
 
 def _members(path: Path, folder: str, files: list[str]) -> dict[str, bytes]:
     if path.is_dir():
-        return {file: (path / file).read_bytes() for file in files}
+        found = {file: file_in(path, file) or path / file for file in files}
+        return {file: place.read_bytes() for file, place in found.items()}
     with tarfile.open(path) as archive:
         return {
             file: archive.extractfile(f"{folder}/{file}").read()

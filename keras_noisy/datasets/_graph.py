@@ -4,9 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
+from keras_noisy._pillow import picture
 from keras_noisy.datasets import _augmentation
 from keras_noisy.datasets._reader import Reader, Size
+
+#: Larger images may be a few bytes that claim to be that large.
+PLAIN_PIXELS = 2**25
 
 
 class _Seeds(keras.random.SeedGenerator):
@@ -43,35 +48,36 @@ def preparation(
         return image[top : top + height, left : left + width]
 
     def decoded(given: Any, key: Any) -> Any:
-        contents = tf.io.read_file(given) if are_files else given
+        content = tf.io.read_file(given) if are_files else given
         name = given if are_files else "an image of the dataset"
 
-        def jpeg() -> Any:
-            kept = box(tf.io.extract_jpeg_shape(contents), key)
+        def is_plain(content: Any) -> Any:
+            # TensorFlow and Pillow see the same in these alone.
+            start = tf.maximum(tf.strings.length(content) - 2, 0)
+            ends = tf.strings.substr(content, start, 2) == b"\xff\xd9"
+            if not tf.io.is_jpeg(content) & ends:
+                return False
+            shape = tf.cast(tf.io.extract_jpeg_shape(content), tf.int64)
+            return (shape[2] != 4) & (shape[0] * shape[1] <= PLAIN_PIXELS)
+
+        def jpeg(content: Any) -> Any:
+            kept = box(tf.io.extract_jpeg_shape(content), key)
             return tf.io.decode_and_crop_jpeg(
-                contents, kept, channels=3, dct_method="INTEGER_ACCURATE"
+                content, kept, channels=3, dct_method="INTEGER_ACCURATE"
             )
 
-        def other() -> Any:
-            image = tf.py_function(decode, (contents, name), tf.uint8)
+        def other(content: Any) -> Any:
+            image = tf.numpy_function(by_pillow, (content, name), tf.uint8)
             return cropped(tf.ensure_shape(image, (None, None, 3)), key)
 
-        # Python tells the name of a broken file, but does one at a time.
-        start = tf.maximum(tf.strings.length(contents) - 2, 0)
-        ends = tf.strings.substr(contents, start, 2) == b"\xff\xd9"
-        return tf.cond(tf.io.is_jpeg(contents) & ends, jpeg, other)
+        # Where TensorFlow fails, Pillow decodes it or tells its name.
+        one = tf.data.Dataset.from_tensors(content)
+        plain = one.filter(is_plain).map(jpeg).ignore_errors()
+        return plain.concatenate(one.map(other)).take(1).get_single_element()
 
-    def decode(contents: Any, name: Any) -> Any:
-        try:
-            return tf.io.decode_image(
-                contents, channels=3, expand_animations=False
-            )
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError(
-                f"Cannot decode {name.numpy().decode()}. Expected a whole "
-                "JPEG, PNG, GIF or BMP. Leave it out of the dataset. "
-                f"Received: {len(contents.numpy())} bytes, {error.message}"
-            ) from None
+    def by_pillow(content: bytes, name: bytes) -> np.ndarray:
+        name = name.decode(errors="backslashreplace")
+        return np.asarray(picture(content, name))
 
     def resized(image: Any) -> Any:
         # The same where an image grows, but slower.

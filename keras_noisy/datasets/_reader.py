@@ -1,8 +1,6 @@
-"""Arguments of both readers: which samples, in which order and batches."""
+"""Arguments of both readers: sizes, and which samples in which order."""
 
-import os
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,70 +10,6 @@ from keras_noisy._random import Random
 from keras_noisy.datasets._augmentation import PRESETS
 
 Size = tuple[int, int]
-
-
-class Samples(NamedTuple):
-    """Images (N, H, W, C), uint8, or paths (N,), and labels (N, ...)."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    @property
-    def are_files(self) -> bool:
-        """Whether the images are paths."""
-        return self.images.ndim == 1
-
-
-def samples(dataset: Any) -> Samples:
-    """The arrays of `dataset`, checked."""
-    if hasattr(dataset, "files") and hasattr(dataset, "labels"):
-        dataset = dataset.files, dataset.labels
-    if not isinstance(dataset, (tuple, list)) or len(dataset) != 2:
-        raise invalid(
-            "dataset",
-            type(dataset),
-            "a pair (images, labels) of arrays, an object with `files` and "
-            "`labels`, or for `pipeline` a tf.data.Dataset",
-        )
-    images, labels = dataset
-    if not hasattr(images, "shape"):
-        images = [os.fspath(i) if isinstance(i, Path) else i for i in images]
-    try:
-        images, labels = np.asarray(images), np.asarray(labels)
-    except ValueError as error:
-        raise ValueError(
-            "Invalid value for argument `dataset`. Expected images of one "
-            f"shape, or the paths of files. Received: {error}"
-        ) from error
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 1:
-        check_images(images.dtype, images.shape[1:], images.ndim - 1)
-    elif images.dtype.kind != "U":
-        raise _bad_images(images.dtype, images.shape)
-    if labels.ndim == 0 or len(images) != len(labels) or len(images) == 0:
-        raise ValueError(
-            "Invalid value for argument `dataset`. Expected as many labels as "
-            "images, and at least one. Received: images of shape "
-            f"{images.shape} and labels of shape {labels.shape}"
-        )
-    return Samples(images, labels)
-
-
-def check_images(dtype: Any, shape: Any, rank: int | None) -> None:
-    """Refuse images other than uint8 of three axes."""
-    if dtype != np.uint8 or rank != 3 or 0 in shape:
-        raise _bad_images(np.dtype(dtype), tuple(shape or ()))
-
-
-def _bad_images(dtype: Any, shape: tuple[int | None, ...]) -> ValueError:
-    return ValueError(
-        "Invalid value for argument `dataset`. Expected images from 0 to 255 "
-        "of dtype uint8 and shape (height, width) or (height, width, "
-        "channels), or the paths of files. Convert images from 0 to 1 by "
-        '`(255 * images).round().astype("uint8")`. Received: images of dtype '
-        f"{dtype} and shape {shape}"
-    )
 
 
 class Start(tuple):

@@ -10,7 +10,8 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._pillow import pillow
 from keras_noisy.datasets import _arrays, _augmentation
-from keras_noisy.datasets._reader import Reader, samples
+from keras_noisy.datasets._reader import Reader
+from keras_noisy.datasets._samples import samples
 
 # A layer of the user's has a state, which threads must not change at once.
 _ONE_AT_A_TIME = threading.Lock()
@@ -42,10 +43,15 @@ class ImageDataset(keras.utils.PyDataset):
     Args:
         dataset: One of
 
-            - arrays `(images, labels)`: images uint8 of shape `(N, H, W)` or
-              `(N, H, W, C)`, or paths of files; labels `(N,)`, `(N, 1)` or
-              `(N, k)`, which pass unchanged.
-            - an object with `files` and `labels`, such as a `WebVisionFolder`.
+            - arrays, lists or columns of tables `(images, labels)`: images
+              uint8 of shape `(N, H, W)` or `(N, H, W, C)`, or paths of files;
+              labels `(N,)`, `(N, 1)` or `(N, k)`, which pass unchanged, but
+              that booleans become integers.
+            - a folder of one folder for each class, a CSV file or a table of
+              paths and labels, see `ImageFiles.from_directory` and
+              `ImageFiles.from_table`.
+            - an object with `files` and `labels`, such as an `ImageFiles` or
+              a `WebVisionFolder`. Its `check` finds files that cannot be read.
 
         batch_size: Number of images in a batch. Defaults to `128`.
         image_size: Height and width of the images that come out, an integer
@@ -80,8 +86,10 @@ class ImageDataset(keras.utils.PyDataset):
         of shape `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: If an argument is outside its range, or there are no
-            samples for a batch; when a file is read that is broken.
+        ValueError: If an argument is outside its range, there are no samples
+            for a batch, or an integer label is outside 32 bits; when a file
+            is read that is broken, with its name.
+        OSError: When a file is read that is missing, with its name.
         ImportError: If Pillow is needed and not installed.
 
     Example:

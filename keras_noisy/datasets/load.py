@@ -78,12 +78,13 @@ def load(
             matrix. Defaults to `0.0`.
         seed: Seed of the noise, and of the composition of the digits.
             Defaults to `0`.
-        data_dir: Folder with the official files, or with a folder that has
-            them: the four idx files of Fashion-MNIST; `cifar-10-batches-py` or
-            `cifar-10-python.tar.gz`; `cifar-100-python` or its archive;
-            `CIFAR-10_human.pt`, `CIFAR-100_human.pt`, beside which the images
-            may be missing. Defaults to `None`, a download by `keras.datasets`
-            into the folder that Keras uses.
+        data_dir: Folder with the official files, or that has them up to three
+            folders below, each maybe in a folder of its own name: the four
+            idx files of Fashion-MNIST; `cifar-10-batches-py`, its files or
+            `cifar-10-python.tar.gz`; `cifar-100-python`, its files or its
+            archive; `CIFAR-10_human.pt`, `CIFAR-100_human.pt`, beside which
+            the images may be missing. Defaults to `None`, a download by
+            `keras.datasets` into the folder that Keras uses.
         mode: `"bernoulli"` or, for noise of a matrix, `"exact"`, see
             `keras_noisy.noise.corrupt`. Defaults to `"bernoulli"`.
         num_classes: Of `"digits"` only: 10, 100 or 1000, for numbers of one,
@@ -151,18 +152,22 @@ def load(
     else:
         splits = _images(base, data_dir, coarse, bool(human))
         class_names = CLASS_NAMES[base + "_coarse" * coarse]
+    checked = []
     for images, labels in splits:
-        class_labels("labels", labels, len(class_names))
+        labels = class_labels("labels", labels, len(class_names))
+        dtype = "int32" if name == "digits" else "uint8"
+        checked.append((images, labels.astype(dtype)))
         if len(images) != len(labels) or images.ndim not in (3, 4):
             raise ValueError(
                 f"Expected a label for each image of {name!r}. Received: "
                 f"images of shape {images.shape} and labels of shape "
                 f"{labels.shape}. Download it again"
             )
-    (x_train, y_clean), (x_test, y_test) = splits
+    (x_train, y_clean), (x_test, y_test) = checked
     if human:
         y_train = human_labels(base, human[noise], y_clean, data_dir)
-        class_labels("labels", y_train, len(class_names))
+        y_train = class_labels("labels", y_train, len(class_names))
+        y_train = y_train.astype(y_clean.dtype)
     else:
         y_train = _noisy_labels(
             name, noise, rate, seed, mode, x_train, y_clean, len(class_names)
@@ -258,5 +263,5 @@ def _images(
             "channels_last"
         ):
             images = np.moveaxis(images, 1, 3)
-        result.append((images, np.reshape(labels, -1).astype("uint8")))
+        result.append((images, np.reshape(labels, -1)))
     return result

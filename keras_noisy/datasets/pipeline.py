@@ -27,7 +27,9 @@ def pipeline(
 
     Decodes, resizes, augments as the papers do, standardizes, shuffles and
     reads ahead, in TensorFlow, for a model on any backend. `ImageDataset` does
-    the same without TensorFlow. Needs `pip install "keras-noisy[data]"`. Under
+    the same without TensorFlow. Needs `pip install "keras-noisy[data]"`.
+    TensorFlow decodes JPEGs and Pillow all other files, so that both readers
+    see the same pictures: the first frame or page, without transparency. Under
     JAX or PyTorch on a GPU call `tf.config.set_visible_devices([], "GPU")`
     first, or TensorFlow takes its memory. Pass `shuffle=False` to `fit`: the
     samples are shuffled here, and Keras warns otherwise.
@@ -49,14 +51,21 @@ def pipeline(
     Args:
         dataset: One of
 
-            - arrays `(images, labels)`: images uint8 of shape `(N, H, W)` or
-              `(N, H, W, C)`, or paths of files; labels `(N,)`, `(N, 1)` or
-              `(N, k)`, which pass unchanged.
-            - an object with `files` and `labels`, such as a `WebVisionFolder`.
+            - arrays, lists or columns of tables `(images, labels)`: images
+              uint8 of shape `(N, H, W)` or `(N, H, W, C)`, or paths of files;
+              labels `(N,)`, `(N, 1)` or `(N, k)`, which pass unchanged, but
+              that booleans become integers.
+            - a folder of one folder for each class, a CSV file or a table of
+              paths and labels, see `ImageFiles.from_directory` and
+              `ImageFiles.from_table`.
+            - an object with `files` and `labels`, such as an `ImageFiles` or
+              a `WebVisionFolder`. Its `check` finds files that cannot be read.
             - a `tf.data.Dataset` of single pairs, or of dictionaries with
               `"image"` and `"label"` as TFDS gives them, the image uint8 or
               an encoded string. It is shuffled in a buffer of 256 MB: all of
-              CIFAR, 1,300 photographs or 13,000 encoded ones.
+              CIFAR, 1,300 photographs or 13,000 encoded ones. Labels that 32
+              bits do not hold, such as a missing one that was cast, become
+              the nearest that they do hold, which is no class either.
 
         batch_size: Number of images in a batch. Defaults to `128`.
         image_size: Height and width of the images that come out, an integer
@@ -97,12 +106,11 @@ def pipeline(
         shape `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: If an argument is outside its range, or there are no
-            samples for a batch.
+        ValueError: If an argument is outside its range, there are no samples
+            for a batch, or an integer label is outside 32 bits.
         ImportError: If TensorFlow is not installed.
-        tf.errors.InvalidArgumentError: When a file is read that is broken. It
-            names the file, but where the damage is inside of a JPEG that is
-            complete.
+        tf.errors.OpError: When a file is read that is broken or missing. It
+            names the file.
 
     Example:
 

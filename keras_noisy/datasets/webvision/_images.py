@@ -8,17 +8,8 @@ from collections.abc import Iterator
 
 from PIL import Image, UnidentifiedImageError
 
-#: What TensorFlow can decode too.
-_COMMON = ("JPEG", "PNG", "GIF", "BMP")
 # Pillow runs other programs for some formats; web images have no need of them.
-_FORMATS = (*_COMMON, "WEBP", "TIFF")
-
-
-def decode(content: bytes) -> None:
-    """Raise a ValueError if Pillow cannot decode the image."""
-    with _opened(content, _COMMON) as image:
-        image.draft("L", (1, 1))  # reads all of a JPEG in less time
-        image.load()
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 
 def as_jpeg(content: bytes) -> bytes:
@@ -28,7 +19,7 @@ def as_jpeg(content: bytes) -> bytes:
     """
     import tensorflow as tf
 
-    with _opened(content, _FORMATS) as image:
+    with _opened(content) as image:
         if image.mode.startswith(("I", "F")):
             raise ValueError("more than 8 bits a channel")
         if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
@@ -44,9 +35,9 @@ def as_jpeg(content: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _opened(content: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+def _opened(content: bytes) -> Iterator[Image.Image]:
     try:
-        with Image.open(io.BytesIO(content), formats=formats) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             yield image
     except UnidentifiedImageError:
         raise ValueError(f"no image ({len(content)} bytes)") from None

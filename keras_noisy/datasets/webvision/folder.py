@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy.datasets._check import faults
 from keras_noisy.datasets.image_dataset import ImageDataset
 from keras_noisy.datasets.pipeline import pipeline
 from keras_noisy.datasets.webvision import _layout
@@ -195,38 +194,13 @@ class WebVisionFolder:
             ValueError: If `workers` is no positive integer.
             ImportError: If Pillow is not installed.
         """
-        if workers is not None:
-            integer("workers", workers, 1)
-        try:
-            from keras_noisy.datasets.webvision._images import decode
-        except ImportError as error:
-            raise ImportError(
-                "check needs Pillow: pip install pillow"
-            ) from error
-
-        def fault(file: str) -> str | None:
-            try:
-                decode(Path(file).read_bytes())
-            except FileNotFoundError:
-                return "missing"
-            except ValueError as error:
-                return str(error)
-            return None
-
-        faults: list[str | None] = []
-        files = self.files
-        progress = keras.utils.Progbar(len(self), unit_name="image")
-        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-            # In parts, as every file that waits takes memory.
-            for start in range(0, len(self), 1000):
-                faults += pool.map(fault, files[start : start + 1000])
-                progress.update(len(faults))
-        good = np.array([fault is None for fault in faults])
+        found = faults(self.files, workers)
+        good = np.array([fault is None for fault in found], bool)
 
         checked = self._part(good)
         checked.skipped = self.skipped | {
             str(name): fault
-            for name, fault in zip(self.ids, faults, strict=True)
+            for name, fault in zip(self.ids, found, strict=True)
             if fault is not None
         }
         return checked

@@ -1,0 +1,32 @@
+"""Which files the readers cannot read, found before training."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+
+from keras_noisy._arguments import integer
+from keras_noisy._pillow import fault, pillow
+
+
+def faults(
+    files: Sequence[str], workers: int | None = None
+) -> list[str | None]:
+    """Why each file cannot be read as a picture, or None where it can.
+
+    Decodes every file with what the readers use, in `workers` threads, by
+    default one per processor, and shows the progress.
+    """
+    if workers is not None:
+        integer("workers", workers, 1)
+    pillow()
+    found: list[str | None] = []
+    progress = keras.utils.Progbar(len(files), unit_name="image")
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        # In parts, as every file that waits takes memory.
+        for start in range(0, len(files), 1000):
+            part = [str(file) for file in files[start : start + 1000]]
+            found += pool.map(fault, part)
+            progress.update(len(found))
+    return found

@@ -1,0 +1,121 @@
+"""Columns of tables and of CSV files, by position."""
+
+import csv
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import invalid
+from keras_noisy._containers import as_array
+
+#: What separates columns; the first that occurs in the header does.
+_DELIMITERS = ",;\t"
+
+
+def is_table(value: Any) -> bool:
+    """Whether it has columns by name, as a DataFrame or a dictionary has."""
+    return isinstance(value, Mapping) or _names(value) is not None
+
+
+def column(
+    table: Any, argument: str, name: str | None, guesses: tuple[str, ...]
+) -> np.ndarray:
+    """The column `name`, or else the only one whose name is a guess."""
+    names = [*table] if isinstance(table, Mapping) else _names(table)
+    if name is None:
+        found = [n for n in names if str(n).lower() in guesses]
+        name = found[0] if len(found) == 1 else None
+    if names.count(name) != 1:
+        raise invalid(argument, name, f"the name of one of the columns {names}")
+    array = as_array(argument, table[name])
+    missing = [_is_missing(entry) for entry in array.tolist()]
+    if any(missing):
+        row = missing.index(True)
+        where = f"row {row}, counted from 0"
+        if isinstance(table, CSV):
+            where = f"line {table.lines[row]} of {table.path}"
+        raise ValueError(
+            f"Expected an entry in every row of the column {name!r}. Received: "
+            f"none in {where} ({sum(missing)} of {len(missing)} are missing). "
+            "Leave such rows out"
+        )
+    return array
+
+
+class CSV(dict[str, list[str]]):
+    """The columns of a CSV file in UTF-8 whose first line names them."""
+
+    def __init__(self, path: str):
+        self.path = path
+        try:
+            rows = _rows(path)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(
+                f"Expected {path} to be a CSV file in UTF-8. Received: {error}"
+            ) from error
+        if len(rows) < 2:
+            raise ValueError(
+                f"Expected {path} to have a line with the names of the "
+                "columns, and more lines after it. Received: "
+                f"{len(rows)} lines"
+            )
+        (_, names), *rows = rows
+        for line, row in rows:
+            if len(row) != len(names):
+                raise ValueError(
+                    f"Expected {len(names)} entries in every line of {path}, "
+                    f"as in the first. Received: {len(row)} in line {line}. "
+                    "Put an entry that has a comma in double quotes"
+                )
+        self.lines = [line for line, _ in rows]
+        columns = zip(*(row for _, row in rows), strict=True)
+        for name, entries in zip(names, columns, strict=True):
+            if name in self:
+                raise ValueError(
+                    f"Expected columns of different names in {path}. Received: "
+                    f"{name!r} twice"
+                )
+            self[name] = list(entries)
+
+
+def numbers(entries: np.ndarray) -> np.ndarray:
+    """Text of whole numbers as these, other text as it is."""
+    try:
+        found = np.array([float(entry) for entry in entries])
+    except ValueError:
+        return entries
+    return found if np.all(found == np.floor(found)) else entries
+
+
+def _rows(path: str) -> list[tuple[int, list[str]]]:
+    """The lines that are not empty, with their numbers, without spaces."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        header = file.readline()
+        file.seek(0)
+        lines = csv.reader(
+            file,
+            delimiter=next((d for d in _DELIMITERS if d in header), ","),
+            skipinitialspace=True,
+            strict=True,
+        )
+        rows = [(lines.line_num, [c.strip() for c in row]) for row in lines]
+    return [(line, row) for line, row in rows if any(row)]
+
+
+def _names(table: Any) -> list[Any] | None:
+    """The names of the columns of a DataFrame of any library."""
+    for attribute in ("column_names", "columns"):
+        names = getattr(table, attribute, None)
+        if names is not None and hasattr(table, "__getitem__"):
+            return list(names)
+    return None
+
+
+def _is_missing(entry: Any) -> bool:
+    """Whether it is None, NaN, empty text or how pandas marks a gap."""
+    if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(entry, str):
+        return not entry
+    return isinstance(entry, float) and entry != entry

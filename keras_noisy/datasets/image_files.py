@@ -1,0 +1,327 @@
+"""Files of images and their labels, from a folder or a table."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import invalid
+from keras_noisy._containers import as_array, as_paths
+from keras_noisy._label_arrays import class_labels, whole_labels
+from keras_noisy.datasets import _table
+from keras_noisy.datasets._check import faults
+
+#: Endings that `keras.utils.image_dataset_from_directory` takes.
+_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+#: Endings of images that it leaves out.
+_OTHER_ENDINGS = (".avif", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
+#: Names of columns, where the user gives none.
+_PATHS = (
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "image",
+    "image_path",
+    "image_id",
+)
+_LABELS = ("label", "class", "class_name", "category", "target")
+
+
+def no_path(given: np.ndarray) -> str:
+    """The first entry that is no path, for an error."""
+    for i, entry in enumerate(given):
+        if as_paths(given[i : i + 1]) is None:
+            return f"{entry!r} at position {i}, counted from 0"
+    return "none"
+
+
+class ImageFiles:
+    """Files of images with a label for each, of your own.
+
+    To train on a folder of class folders, on a table or on lists of paths;
+    `pipeline` and `ImageDataset` take it, and take a folder, a table or a CSV
+    file directly too. `check` finds the files that cannot be read.
+
+    The attributes `files` and `labels` are arrays of shape `(N,)`, of paths
+    and of integers. `class_names` is the list of the names of the classes, or
+    `None` where only numbers are known. `skipped` says why files were left
+    out, by path.
+
+    Args:
+        files: Paths of `N` images, `str` or `pathlib.Path`: a list, an array
+            or a column of a table.
+        labels: Labels of these, `N` integers, or names of classes, which are
+            numbered.
+        class_names: Names of the classes, in the order of their numbers.
+            Defaults to `None`: those of the labels, sorted, if they are text.
+
+    Returns:
+        An object that `pipeline` and `ImageDataset` take.
+
+    Raises:
+        ValueError: If the files are no paths, or a label is no class.
+
+    Example:
+
+    >>> from keras_noisy.datasets import ImageFiles
+    >>> files = ImageFiles(["1.jpg", "2.jpg", "3.jpg"], ["dog", "cat", "dog"])
+    >>> files.labels, files.class_names
+    (array([1, 0, 1]), ['cat', 'dog'])
+    >>> table = {"file": ["1.jpg", "2.jpg"], "kind": [0, 5]}
+    >>> files = ImageFiles.from_table(table, "file", "kind", root="photos")
+    >>> files.num_classes, files.class_names is None
+    (6, True)
+
+    References:
+        - Northcutt, Athalye, Mueller, Pervasive label errors in test sets
+          destabilize machine learning benchmarks, NeurIPS 2021 Datasets and
+          Benchmarks, arXiv 2103.14749
+    """
+
+    def __init__(
+        self,
+        files: Any,
+        labels: Any,
+        class_names: Sequence[str] | None = None,
+    ):
+        given = as_array("files", files)
+        paths = as_paths(given)
+        if paths is None:
+            raise ValueError(
+                "Invalid value for argument `files`. Expected paths of images, "
+                f"at least one. Received: {no_path(given)}"
+            )
+        self.files = paths
+        self.labels, self.class_names = _numbered(labels, class_names)
+        if len(self.files) != len(self.labels):
+            raise ValueError(
+                "Expected as many labels as files. Received: "
+                f"{len(self.files)} files and {len(self.labels)} labels"
+            )
+        self.skipped: dict[str, str] = {}
+
+    @classmethod
+    def from_directory(
+        cls,
+        path: str | os.PathLike,
+        class_names: Sequence[str] | None = None,
+    ) -> ImageFiles:
+        """The images in a folder of one folder for each class.
+
+        Takes the files, and numbers the classes, as
+        `keras.utils.image_dataset_from_directory` does: all files that end in
+        bmp, gif, jpeg, jpg or png, in the order of their paths. `skipped`
+        lists those that end as other images do.
+
+        Args:
+            path: The folder. Folders of a class may have others in them.
+            class_names: Folders to take, in the order of their numbers.
+                Defaults to `None`, all but hidden ones, sorted.
+
+        Returns:
+            An `ImageFiles`.
+
+        Raises:
+            FileNotFoundError: If there is no such folder.
+            ValueError: If one of `class_names` is no folder, or there are no
+                images in the folders.
+        """
+        folder = os.path.expanduser(os.fspath(path))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(
+                "Expected `path` to be a folder that has a folder for each "
+                f"class. Received: path={folder!r}"
+            )
+        found = [
+            name
+            for name in sorted(os.listdir(folder))
+            if os.path.isdir(os.path.join(folder, name)) and name[0] != "."
+        ]
+        names = found if class_names is None else list(class_names)
+        if not set(names) <= set(found) or len(set(names)) != len(names):
+            raise invalid(
+                "class_names", class_names, f"different folders of {found}"
+            )
+        files, labels, skipped = [], [], {}
+        for label, name in enumerate(names):
+            for file in _walk(os.path.join(folder, name)):
+                if file.lower().endswith(_ENDINGS):
+                    files.append(file)
+                    labels.append(label)
+                elif file.lower().endswith(_OTHER_ENDINGS):
+                    skipped[file] = f"does not end in {', '.join(_ENDINGS)}"
+        if not files:
+            raise ValueError(
+                f"Expected images ({', '.join(_ENDINGS)}) in a folder for each "
+                f"class in {folder}. Received: the folders {names} without "
+                f"one, {len(skipped)} images of other endings"
+            )
+        result = cls(files, labels, names)
+        result.skipped = skipped
+        return result
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Any,
+        path: str | None = None,
+        label: str | None = None,
+        root: str | os.PathLike | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> ImageFiles:
+        """The images that a table lists, one a row, with their labels.
+
+        Args:
+            table: A DataFrame, a dictionary of columns, or the path of a CSV
+                file in UTF-8 whose first line names the columns. Rows count
+                by position.
+            path: Name of the column of paths. Defaults to `None`: the only
+                column named `"path"`, `"file"`, `"filename"`, `"file_name"`,
+                `"filepath"`, `"file_path"`, `"image"`, `"image_path"` or
+                `"image_id"`.
+            label: Name of the column of labels, integers or names of classes.
+                Defaults to `None`: the only column named `"label"`,
+                `"class"`, `"class_name"`, `"category"` or `"target"`.
+            root: Folder to which relative paths are relative. Defaults to
+                `None`: the folder of the CSV file, or else the working
+                directory.
+            class_names: Names of the classes, in the order of their numbers.
+                Defaults to `None`: those of the labels, sorted, if they are
+                text; in a CSV file whole numbers are numbers.
+
+        Returns:
+            An `ImageFiles`.
+
+        Raises:
+            FileNotFoundError: If there is no such CSV file.
+            ValueError: If there is no such column, an entry is missing, or a
+                label is no class.
+        """
+        if isinstance(table, str | os.PathLike):
+            table = _table.CSV(os.path.expanduser(os.fspath(table)))
+            root = os.path.dirname(table.path) if root is None else root
+        files = _table.column(table, "path", path, _PATHS)
+        labels = _table.column(table, "label", label, _LABELS)
+        if isinstance(table, _table.CSV) and class_names is None:
+            labels = _table.numbers(labels)
+        result = cls(files, labels, class_names)
+        if root is not None:
+            root = os.path.expanduser(os.fspath(root))
+            paths = [os.path.join(root, file) for file in result.files.tolist()]
+            result.files = np.array(paths)
+        return result
+
+    @property
+    def num_classes(self) -> int:
+        """Number of `class_names`, or the largest label plus one."""
+        if self.class_names is None:
+            return int(self.labels.max()) + 1
+        return len(self.class_names)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __repr__(self) -> str:
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return (
+            f"<ImageFiles: {len(self)} images{skipped}, "
+            f"{self.num_classes} classes>"
+        )
+
+    def check(self, workers: int | None = None) -> ImageFiles:
+        """Decode every image, to leave out those that cannot be read.
+
+        Training would stop on such an image. Takes about a millisecond for
+        a small one. Needs Pillow: `pip install pillow`.
+
+        Args:
+            workers: Number of threads. Defaults to `None`, one per processor.
+
+        Returns:
+            An `ImageFiles` of the images that can be read. Its `skipped` has
+            the paths of the others and what is wrong with each.
+
+        Raises:
+            ValueError: If `workers` is no positive integer, or no image can
+                be read.
+            ImportError: If Pillow is not installed.
+        """
+        found = faults(self.files, workers)
+        good = np.array([fault is None for fault in found], bool)
+        if not good.any():
+            raise ValueError(
+                "Expected images that can be read. Received: "
+                f"{len(self)} files and none is, such as {self.files[0]}: "
+                f"{found[0]}. Are the paths relative to another folder?"
+            )
+        checked = copy.copy(self)
+        checked.files, checked.labels = self.files[good], self.labels[good]
+        checked.skipped = self.skipped | {
+            str(file): fault
+            for file, fault in zip(self.files, found, strict=True)
+            if fault is not None
+        }
+        return checked
+
+
+def opened(dataset: Any) -> Any:
+    """A folder, a CSV file or a table as `ImageFiles`, or what was given."""
+    if isinstance(dataset, str | os.PathLike):
+        path = os.path.expanduser(os.fspath(dataset))
+        if os.path.isdir(path):
+            return ImageFiles.from_directory(path)
+        if os.path.isfile(path):
+            return ImageFiles.from_table(path)
+        raise FileNotFoundError(
+            "Expected a folder that has a folder for each class, or a CSV "
+            f"file. Received: dataset={path!r}, which is not there"
+        )
+    if _table.is_table(dataset):
+        return ImageFiles.from_table(dataset)
+    return dataset
+
+
+def _walk(folder: str) -> list[str]:
+    """All files in a folder, in the order of Keras."""
+
+    def stop(error: OSError) -> None:
+        raise error  # or the images of a folder would be lost
+
+    return [
+        os.path.join(root, name)
+        for root, _, names in sorted(os.walk(folder, onerror=stop))
+        for name in sorted(names)
+    ]
+
+
+def _numbered(
+    labels: Any, class_names: Sequence[str] | None
+) -> tuple[np.ndarray, list[str] | None]:
+    """Labels as integers, and the names of their classes."""
+    array = as_array("labels", labels)
+    names = None if class_names is None else [str(n) for n in class_names]
+    if names is not None and len(set(names)) != len(names):
+        raise invalid("class_names", class_names, "different names")
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8")
+    entries = array.tolist()
+    if array.ndim != 1 or not all(isinstance(e, str) for e in entries):
+        if names is None:
+            return whole_labels("labels", array).astype("int64"), None
+        return class_labels("labels", array, len(names)).astype("int64"), names
+    names = sorted(set(entries)) if names is None else names
+    numbers = {name: number for number, name in enumerate(names)}
+    for row, entry in enumerate(entries):
+        if entry not in numbers:
+            raise ValueError(
+                "Invalid value for argument `labels`. Expected the names of "
+                f"classes, {names}. Received: labels[{row}]={entry!r}"
+            )
+    return np.array([numbers[entry] for entry in entries], "int64"), names
