@@ -54,12 +54,23 @@ def training(model: keras.Model) -> Iterator[None]:
     methods = ("train_step", "test_step", "get_metrics_result")
     for name in methods:
         setattr(model, name, getattr(steps, name))
+    _forget_steps(model)
     try:
         yield
     finally:
         for name in methods:
             delattr(model, name)
+        _forget_steps(model)
     steps.finish()
+
+
+def _forget_steps(model: keras.Model) -> None:
+    """Let `fit` and `evaluate` take the steps that the model has now.
+
+    Keras 3.16 keeps those that it took first.
+    """
+    model.make_train_function(force=True)
+    model.make_test_function(force=True)
 
 
 def data(given: Any) -> Any:

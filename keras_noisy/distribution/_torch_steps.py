@@ -77,7 +77,7 @@ class Steps:
             with torch.no_grad():
                 model.optimizer.apply(gradients, weights)
             model.compute_metrics(x, y, y_pred, sample_weight)
-        return type(model).get_metrics_result(model)
+        return _results(model)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluate the batch of this process."""
@@ -100,7 +100,7 @@ class Steps:
             self._compare(ended)
             if ended == EVALUATION_END:
                 _reduce(self.model.metrics_variables, [])
-        return type(self.model).get_metrics_result(self.model)
+        return _results(self.model)
 
     def finish(self) -> None:
         """Check that every process has the same weights."""
@@ -175,6 +175,24 @@ class Steps:
             f"{DIFFERENCES[doing if same else EPOCH_END]} Received, by "
             f"process: {[int(other[1 if same else 0]) for other in every]}"
         )
+
+
+def _results(model: keras.Model) -> dict[str, Any]:
+    """Results of the metrics in this process.
+
+    Keras 3.16 adds up those of all processes whenever it is asked for them,
+    and would wait for ever where one process has fewer batches.
+    """
+    if type(model).get_metrics_result is not keras.Model.get_metrics_result:
+        return type(model).get_metrics_result(model)
+    results: dict[str, Any] = {}
+    for metric in model.metrics:
+        result = metric.result()
+        of_metric = (
+            result if isinstance(result, dict) else {metric.name: result}
+        )
+        results.update(of_metric)
+    return results
 
 
 def _size(x: Any) -> int:
