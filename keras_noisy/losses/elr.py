@@ -17,10 +17,10 @@ class ELR(MemoryLoss):
 
     Networks learn right labels before they memorise wrong ones. ELR remembers
     a running mean of the predictions of each sample and keeps the network
-    close to it. Fit to pairs of label and index, and put the memory behind the
-    last layer; outside training the loss is cross-entropy. Every model needs a
-    loss of its own. The accuracy of Keras and its `class_weight` take such a
-    pair for a one-hot label: use `LabelAccuracy` and `sample_weight`. Published
+    close to it. Fit to pairs of label and index, and `connect` the outputs;
+    outside training the loss is cross-entropy. Every output needs a loss of its
+    own. The accuracy of Keras and its `class_weight` take such a pair for a
+    one-hot label: use `LabelAccuracy` and `sample_weight`. Published
     `(beta, lambda_)`: CIFAR-10 (0.7, 3), CIFAR-100 (0.9, 7).
 
     Formula:
@@ -63,7 +63,7 @@ class ELR(MemoryLoss):
     >>> elr = ELR(num_samples=6)
     >>> inputs = keras.Input((4,))
     >>> outputs = keras.layers.Dense(3, activation="softmax")(inputs)
-    >>> model = keras.Model(inputs, elr.memory(outputs))
+    >>> model = keras.Model(inputs, elr.connect(outputs))
     >>> model.compile("sgd", elr, metrics=[LabelAccuracy()])
     >>> history = model.fit(x, with_index(labels), verbose=0)
     >>> elr.memory.state("targets").numpy()[0]  # 0.3 times a third

@@ -25,7 +25,8 @@ class MemoryLoss(DistributionLoss):
 
     Use a subclass: `ELR` or `SOP`. The labels of training are pairs of label
     and sample index, see `with_index`, and the outputs of the model go
-    through `loss.memory`, a layer that owns the state. A plain loss cannot:
+    through `loss.connect`, which adds a layer that owns the state. A plain
+    loss cannot:
     a training step on JAX drops every change to a variable that is not the
     model's, and a saved model would not hold it.
 
@@ -37,8 +38,10 @@ class MemoryLoss(DistributionLoss):
     ```
 
     Outside training, in `evaluate` and in the validation of `fit`, the loss is
-    cross-entropy and nothing is remembered; labels need no index there. Every
-    model needs a loss of its own, or it starts from the beliefs of the last.
+    cross-entropy and nothing is remembered; labels need no index there. Each
+    `connect` and each copy of the loss begins with an empty memory. Within a
+    training step the loss may be called again for other labels, as mixup does,
+    and remembers the first; for the same labels it is a metric, cross-entropy.
     The accuracy of Keras and its `class_weight` take a pair for a one-hot
     label: use `keras_noisy.metrics.LabelAccuracy` and `sample_weight`.
 
@@ -101,7 +104,7 @@ class MemoryLoss(DistributionLoss):
 
     @property
     def memory(self) -> SampleMemory:
-        """The layer to put behind the last one of the model."""
+        """The layer that owns the state, see `connect`."""
         return self._memory.layer
 
     def _new_layers(self) -> list[PassThrough]:

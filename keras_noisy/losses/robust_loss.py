@@ -72,11 +72,12 @@ class RobustLoss(keras.losses.Loss):
 
     Arithmetic is done in float32 at least. Labels are never rounded, whatever
     the dtype of the loss. A sample with a label outside `[0, num_classes)`,
-    with a negative probability, or with targets that are no distribution has
-    the loss NaN and gradient zero; where the first batch that the loss sees
-    outside a compiled step shows one, a ValueError names it. This holds for
-    masked samples and samples of weight 0 too: give padding an
-    `ignore_class`.
+    with predictions that are no probabilities, or with targets that are no
+    distribution has the loss NaN and gradient zero; where the first batch that
+    the loss sees outside a compiled step shows one, a ValueError names it, and
+    `keras_noisy.check` does so for any batch. This holds for masked samples
+    and samples of weight 0 too: give padding an `ignore_class`. Soft targets
+    that sum to 0.9 to 1.1 are divided by their sum.
 
     Args:
         num_classes: Number of classes, an integer of at least 2. Optional:
@@ -84,8 +85,8 @@ class RobustLoss(keras.losses.Loss):
             see the value of an `"auto"` hyperparameter before training.
             Defaults to `None`.
         from_logits: Whether predictions are logits. By default they are the
-            probabilities of a model that ends in a softmax, and are
-            renormalised. Defaults to `False`.
+            probabilities of a model that ends in a softmax; rows that sum to
+            0.9 to 1.1 are renormalized. Defaults to `False`.
         logit_bias: Number added to the logit of the true class; `"auto"`
             computes it from the number of classes, see
             `keras_noisy.calibration.matched_logit_bias`. Defaults to `None`,
@@ -110,7 +111,8 @@ class RobustLoss(keras.losses.Loss):
             calibration at each training batch (with gradient accumulation, at
             each of its parts), such as `CosineDecay(1.0, steps)`. The outputs
             of the model must go through `connect`, and every output needs a
-            loss of its own. Defaults to `None`, no fade.
+            loss of its own. On JAX such a loss is no metric. Defaults to
+            `None`, no fade.
         fade_key: Text that ties the loss to its layer in a saved model.
             Defaults to `None`, a new one.
         reduction: Any reduction of `keras.losses.Loss`. Defaults to

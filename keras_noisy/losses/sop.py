@@ -21,9 +21,9 @@ class SOP(MemoryLoss):
     the label has too much, `v` what other classes have too little. They start
     near zero, are found by gradient descent of their own, and grow only where
     the network disagrees with the label. Fit to pairs of label and index, and
-    put the memory behind the last layer; outside training the loss is
-    cross-entropy. Every model needs a loss of its own. The accuracy of Keras
-    and its `class_weight` take such a pair for a one-hot label: use
+    `connect` the outputs; outside training the loss is cross-entropy. Every
+    output needs a loss of its own. The accuracy of Keras and its
+    `class_weight` take such a pair for a one-hot label: use
     `LabelAccuracy` and `sample_weight`. Published for symmetric noise on
     CIFAR-100: `lr_u` 1, `lr_v` 10.
 
@@ -68,7 +68,7 @@ class SOP(MemoryLoss):
     >>> sop = SOP(num_samples=6)
     >>> inputs = keras.Input((4,))
     >>> outputs = keras.layers.Dense(3, activation="softmax")(inputs)
-    >>> model = keras.Model(inputs, sop.memory(outputs))
+    >>> model = keras.Model(inputs, sop.connect(outputs))
     >>> model.compile("sgd", sop, metrics=[LabelAccuracy()])
     >>> history = model.fit(x, with_index(labels), verbose=0)
 
