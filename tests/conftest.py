@@ -1,9 +1,19 @@
 import atexit
+import importlib.metadata
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+# Each process has one of the cores, and keeps to it: threads of small tensors
+# only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # Tests and the processes that they start compile many programs anew that
@@ -14,26 +24,41 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
-import keras
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-BACKEND = keras.backend.backend()
+#: The files that take longest begin, so that no core has nothing to do while
+#: another ends with one of them.
+LONGEST_FIRST = (
+    "test_distribution.py",
+    "test_label_quality.py",
+    "test_calibration_of_losses.py",
+    "test_values.py",
+    "test_training.py",
+    "test_resume.py",
+    "test_webvision_example.py",
+    "test_parity.py",
+    "test_package.py",
+    "test_extremes.py",
+    "test_tuning.py",
+    "test_noisy_cifar.py",
+)
 LEFT_OUT = pytest.StashKey[int]()
 
-if BACKEND == "torch":
-    import torch
 
-    # Small tensors on one thread, as several only wait for each other.
-    torch.set_num_threads(1)
+def backend():
+    """That of the tests; Keras is only imported where it alone knows.
+
+    The process that hands tests out to others needs no Keras.
+    """
+    if "KERAS_BACKEND" not in os.environ:
+        import keras
+
+        os.environ["KERAS_BACKEND"] = keras.backend.backend()
+    return os.environ["KERAS_BACKEND"]
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--once-on",
         metavar="BACKEND",
-        default=BACKEND,
         help="leave tests marked `once` to the run on this backend",
     )
     parser.addoption(
@@ -42,7 +67,7 @@ def pytest_addoption(parser):
 
 
 def pytest_report_header():
-    return f"keras {keras.__version__}, backend {BACKEND}"
+    return f"keras {importlib.metadata.version('keras')}, backend {backend()}"
 
 
 def pytest_collection_modifyitems(config, items):
@@ -51,11 +76,22 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.get_closest_marker("slow"):
                 item.add_marker(slow)
-    if config.getoption("--once-on") != BACKEND:
+    if config.getoption("--once-on") not in (None, backend()):
         once = {item for item in items if item.get_closest_marker("once")}
         config.hook.pytest_deselected(items=list(once))
         items[:] = [item for item in items if item not in once]
         config.stash[LEFT_OUT] = len(once)
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out whole files, in the order above."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 def pytest_sessionfinish(session):
@@ -73,14 +109,16 @@ def pytest_testnodedown(node):
 
 def pytest_terminal_summary(terminalreporter, config):
     if count := config.stash.get(LEFT_OUT, 0):
-        backend = config.getoption("--once-on")
         terminalreporter.write_line(
-            f"{count} tests marked `once` run on {backend} only"
+            f"{count} tests marked `once` run on "
+            f"{config.getoption('--once-on')} only"
         )
 
 
 @pytest.fixture(autouse=True)
 def fresh_state():
+    import keras
+
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")
