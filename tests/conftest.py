@@ -1,24 +1,124 @@
+import atexit
+import importlib.metadata
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
-import keras
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-if keras.backend.backend() == "torch":
-    import torch
+# Each process has one of the cores, and keeps to it: threads of small tensors
+# only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-    # Small tensors on one thread, as several only wait for each other.
-    torch.set_num_threads(1)
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # Tests and the processes that they start compile many programs anew that
+    # are the same. All of these processes share what JAX has compiled.
+    cache = tempfile.mkdtemp(prefix="jax-cache-")
+    atexit.register(shutil.rmtree, cache, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+#: The files that take longest begin, so that no core has nothing to do while
+#: another ends with one of them.
+LONGEST_FIRST = (
+    "test_distribution.py",
+    "test_label_quality.py",
+    "test_calibration_of_losses.py",
+    "test_values.py",
+    "test_training.py",
+    "test_resume.py",
+    "test_webvision_example.py",
+    "test_parity.py",
+    "test_package.py",
+    "test_extremes.py",
+    "test_tuning.py",
+    "test_noisy_cifar.py",
+)
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def backend():
+    """That of the tests; Keras is only imported where it alone knows.
+
+    The process that hands tests out to others needs no Keras.
+    """
+    if "KERAS_BACKEND" not in os.environ:
+        import keras
+
+        os.environ["KERAS_BACKEND"] = keras.backend.backend()
+    return os.environ["KERAS_BACKEND"]
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--once-on",
+        metavar="BACKEND",
+        help="leave tests marked `once` to the run on this backend",
+    )
+    parser.addoption(
+        "--run-slow", action="store_true", help="run tests marked `slow` too"
+    )
 
 
 def pytest_report_header():
-    return f"keras {keras.__version__}, backend {keras.backend.backend()}"
+    return f"keras {importlib.metadata.version('keras')}, backend {backend()}"
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--run-slow"):
+        slow = pytest.mark.skip(reason="slow: runs with --run-slow")
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(slow)
+    if config.getoption("--once-on") not in (None, backend()):
+        once = {item for item in items if item.get_closest_marker("once")}
+        config.hook.pytest_deselected(items=list(once))
+        items[:] = [item for item in items if item not in once]
+        config.stash[LEFT_OUT] = len(once)
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out whole files, in the order above."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
+def pytest_sessionfinish(session):
+    """Tell the process that reports what this one left out."""
+    if hasattr(session.config, "workeroutput"):
+        left_out = session.config.stash.get(LEFT_OUT, 0)
+        session.config.workeroutput["left out"] = left_out
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    if hasattr(node, "workeroutput"):
+        node.config.stash[LEFT_OUT] = node.workeroutput["left out"]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if count := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f"{count} tests marked `once` run on "
+            f"{config.getoption('--once-on')} only"
+        )
 
 
 @pytest.fixture(autouse=True)
 def fresh_state():
+    import keras
+
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")

@@ -1,4 +1,7 @@
-"""Train on one device or several; print losses and weights as JSON."""
+"""Train on one device or several; print losses and weights as JSON.
+
+All heads are in one model, whose step is compiled once.
+"""
 
 import json
 import os
@@ -9,44 +12,68 @@ os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={DEVICES}"
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from helpers import CATALOGUE, heads  # noqa: E402
+import parallel_mistakes  # noqa: E402
+from helpers import CATALOGUE, build  # noqa: E402
 
+from keras_noisy import losses  # noqa: E402
+from keras_noisy.calibration import MarginFade  # noqa: E402
 from keras_noisy.distribution import (  # noqa: E402
     data_parallel,
     process_count,
     process_index,
 )
 
+BACKEND = keras.backend.backend()
+SHARED = {"num_classes": 12, "from_logits": True}
+FADES = {
+    "steps": keras.optimizers.schedules.CosineDecay(1.0, 6),
+    "classes": MarginFade(rate=0.8),
+    "all": MarginFade(per_class=False),
+}
 
-def train(parallel, soft):
-    # TensorFlow and PyTorch take the weights of the first process.
-    is_jax = keras.backend.backend() == "jax"
-    keras.utils.set_random_seed(0 if is_jax else process_index())
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(64, 8)).astype("float32")
-    y = rng.integers(12, size=64)
+
+def heads(names):
+    """Of each head its name, loss and labels."""
+    labels = np.random.default_rng(0).integers(12, size=64)
+    ignored = labels.copy()
     # As many in each shard, whose mean is over its own samples.
-    ignored = None if soft else -1
-    for first in (0, 1):
-        y[first::8] = y[first::8] if soft else ignored
-    if soft:
-        y = np.eye(12, dtype="float32")[y]
-    model, losses = heads(
-        CATALOGUE,
-        12,
-        lambda inputs: keras.layers.Dense(12)(inputs),
-        from_logits=True,
-        logit_bias=2.0,
-        ignore_class=ignored,
-    )
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), losses)
-    history = fit(parallel, model, x, (y,) * len(losses))
-    del history["loss"]  # The sum.
-    weights = [w.tolist() for w in model.get_weights()]
+    ignored[::8] = ignored[1::8] = -1
+    soft = np.eye(12, dtype="float32")[labels]
+    for name in names:
+        shared = {"from_logits": True, "logit_bias": 2.0}
+        yield name, build(name, 12, ignore_class=-1, **shared), ignored
+        yield f"{name}, soft", build(name, 12, **shared), soft
+    for name, fade in FADES.items():
+        for loss in (
+            losses.NCE(logit_bias=3.0, fade=fade, **SHARED),
+            # An automatic value of 12 classes would hardly differ from that
+            # of 10.
+            losses.GCE("auto", fade=fade, **SHARED),
+        ):
+            yield f"{type(loss).__name__} fades by {name}", loss, labels
+    if process_count() == 1:  # Memories are for one process.
+        for kind in (losses.ELR, losses.SOP):
+            loss = kind(num_samples=64, from_logits=True)
+            yield kind.__name__, loss, losses.with_index(labels)
+
+
+def train(parallel, names):
+    # TensorFlow and PyTorch take the weights of the first process.
+    keras.utils.set_random_seed(0 if BACKEND == "jax" else process_index())
+    x = np.random.default_rng(1).normal(size=(64, 8)).astype("float32")
+    names, found, y = zip(*heads(names), strict=True)
+    inputs = keras.Input((8,))
+    outputs = [loss.connect(keras.layers.Dense(12)(inputs)) for loss in found]
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), list(found))
+    history = fit(parallel, model, x, y)
     return {
-        f"{name}, soft={soft}": [losses_of, weights[2 * i : 2 * i + 2]]
-        for i, (name, losses_of) in enumerate(
-            zip(CATALOGUE, history.values(), strict=True)
+        name: [
+            history[f"{of_output}_loss"],
+            [w.tolist() for w in keras.Model(inputs, output).get_weights()],
+        ]
+        for name, of_output, output in zip(
+            names, model.output_names, outputs, strict=True
         )
     }
 
@@ -56,7 +83,7 @@ def fit(parallel, model, x, y):
     index, count = parallel.shard or (0, 1)
     x, *y = (array[index::count] for array in (x, *y))
     batch_size = parallel.batch_size(16)
-    if keras.backend.backend() == "tensorflow":
+    if BACKEND == "tensorflow":
         import tensorflow as tf
 
         data = tf.data.Dataset.from_tensor_slices((x, tuple(y)))
@@ -67,7 +94,9 @@ def fit(parallel, model, x, y):
     return fitted.history
 
 
-def refuse():
+def refused():
+    """What is said of batches that the devices do not divide."""
+    errors = []
     for batch_size in (17, 16):
         try:
             with data_parallel() as parallel:
@@ -76,26 +105,28 @@ def refuse():
                 model.compile("sgd", "mse")
                 model.fit(np.ones((18, 1)), np.ones((18, 1)), size, verbose=0)
         except ValueError as error:
-            print(error)
+            errors.append(str(error))
+    return errors
 
 
-def run(train):
-    """Print what `train` returns with the devices of this process."""
-    if keras.backend.backend() == "tensorflow" and process_count() == 1:
+def main():
+    if BACKEND == "tensorflow" and process_count() == 1:
         import tensorflow as tf
 
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * DEVICES
         )
-    if sys.argv[2:]:
-        refuse()
-        return
+    results = {}
     with data_parallel() as parallel:
         assert parallel.num_devices == DEVICES * process_count()
-        results = train(parallel)
-    print(json.dumps(results))
+        results["heads"] = train(parallel, sys.argv[2:] or CATALOGUE)
+        if BACKEND == "torch" and process_count() > 1:
+            results["mistakes"] = parallel_mistakes.errors(parallel)
+    if DEVICES > 1:
+        results["refused"] = refused()
+    print("\n" + json.dumps(results))
 
 
 if __name__ == "__main__":
-    run(lambda parallel: {**train(parallel, False), **train(parallel, True)})
+    main()

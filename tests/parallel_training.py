@@ -1,4 +1,7 @@
-"""Train in several processes, of which one may die; print what came out."""
+"""Train in several processes, of which one may die; print what came out.
+
+Each folder that is given is a run of its own.
+"""
 
 import json
 import os
@@ -33,62 +36,93 @@ is_tensorflow = keras.backend.backend() == "tensorflow"
 read = pipeline if is_tensorflow else ImageDataset
 
 
-def main(directory, who_dies):
-    keras.utils.set_random_seed(0)
+def network():
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(8, activation="relu"),
+            # On TensorFlow each host has its own averages otherwise.
+            keras.layers.BatchNormalization(synchronized=is_tensorflow),
+            # Without a seed PyTorch draws from a state of each process.
+            keras.layers.Dropout(0.2, seed=0),
+            keras.layers.Dense(5, activation="softmax"),
+        ]
+    )
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    model.compile(optimizer, GCE(), metrics=["accuracy"])
+    return model
+
+
+def images():
     rng = np.random.default_rng(0)
     # The second process of PyTorch has a batch less to evaluate.
     count = 71 if is_torch else 70
     x = rng.integers(256, size=(count, 4, 4, 1)).astype("uint8")
-    y = rng.integers(5, size=count)
-    with data_parallel() as parallel:
-        model = keras.Sequential(
-            [
-                keras.Input((4, 4, 1)),
-                keras.layers.Flatten(),
-                keras.layers.Dense(8, activation="relu"),
-                # On TensorFlow each host has its own averages otherwise.
-                keras.layers.BatchNormalization(synchronized=is_tensorflow),
-                # Without a seed PyTorch draws from a state of each process.
-                keras.layers.Dropout(0.2, seed=0),
-                keras.layers.Dense(5, activation="softmax"),
-            ]
-        )
-        optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
-        model.compile(optimizer, GCE(), metrics=["accuracy"])
-        resume = Resume(directory, save_freq=2)
-        callbacks = [resume]
-        if parallel.shard[0] == who_dies:
-            callbacks.append(Die())
-        train = read(
-            (x, y),
-            parallel.batch_size(16),
-            training=True,
-            shard=parallel.shard,
-            start=resume.start,
-        )
-        test = read((x, y), parallel.batch_size(14), shard=parallel.shard)
-        model.fit(
-            train,
-            epochs=EPOCHS,
-            initial_epoch=resume.initial_epoch,
-            shuffle=False,
-            callbacks=callbacks,
-            validation_data=test,
-        )
-        scores = model.evaluate(test, verbose=0)
-    if parallel.is_chief:  # Inside of the context others would take part.
-        model.save(f"{directory}.keras")
-    result = {
+    return x, rng.integers(5, size=count)
+
+
+def run(parallel, directory, who_dies):
+    keras.utils.set_random_seed(0)
+    model = network()
+    resume = Resume(directory, save_freq=2)
+    callbacks = [resume]
+    if parallel.shard[0] == who_dies:
+        callbacks.append(Die())
+    train = read(
+        images(),
+        parallel.batch_size(16),
+        training=True,
+        shard=parallel.shard,
+        start=resume.start,
+    )
+    test = read(images(), parallel.batch_size(14), shard=parallel.shard)
+    model.fit(
+        train,
+        epochs=EPOCHS,
+        initial_epoch=resume.initial_epoch,
+        shuffle=False,
+        callbacks=callbacks,
+        validation_data=test,
+    )
+    return model, {
         "start": resume.start,
         "history": resume.history,
-        "scores": scores,
+        "scores": model.evaluate(test, verbose=0),
         "weights": [w.tolist() for w in model.get_weights()],
     }
-    if is_torch:  # The others compute together.
-        outputs = model(x / np.float32(255), training=False)
-        result["loss of all"] = float(GCE()(y, outputs))
-    print("\n" + json.dumps(result))
+
+
+def connect_to_jax():
+    """As Keras does it, but with less than 100 seconds for a lost process."""
+    import jax
+
+    given = {
+        name: os.environ[f"KERAS_DISTRIBUTION_{name}"]
+        for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID")
+    }
+    jax.distributed.initialize(
+        given["JOB_ADDRESSES"],
+        int(given["NUM_PROCESSES"]),
+        int(given["PROCESS_ID"]),
+        heartbeat_timeout_seconds=20,
+    )
+
+
+def main(*directories, who_dies):
+    if keras.backend.backend() == "jax":
+        connect_to_jax()
+    with data_parallel() as parallel:
+        runs = [run(parallel, each, who_dies) for each in directories]
+    for directory, (model, result) in zip(directories, runs, strict=True):
+        if parallel.is_chief:  # In the context others would take part.
+            model.save(f"{directory}.keras")
+        if is_torch:  # The others compute together.
+            x, y = images()
+            outputs = model(x / np.float32(255), training=False)
+            result["loss of all"] = float(GCE()(y, outputs))
+    print("\n" + json.dumps([result for _, result in runs]))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(*sys.argv[2:], who_dies=int(sys.argv[1]))

@@ -1,4 +1,7 @@
-"""Print values and gradients of seeded inputs as JSON, for test_parity.py."""
+"""Values and gradients of seeded inputs, for test_parity.py.
+
+As a script it prints them as JSON.
+"""
 
 import json
 
@@ -18,7 +21,7 @@ TRANSFORMS = {
 }
 
 
-def main():
+def computed():
     rng = np.random.default_rng(0)
     logits = (2 * rng.normal(size=(8, 50))).astype("float32")
     exponentials = np.exp(logits.astype("float64"))
@@ -42,8 +45,8 @@ def main():
                     np.asarray(value).tolist(),
                     slope.tolist(),
                 ]
-    print(json.dumps(results))
+    return results
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(computed()))

@@ -10,6 +10,8 @@ import pytest
 from keras_noisy import losses
 from keras_noisy.losses.presets import PRESETS
 
+pytestmark = pytest.mark.once
+
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "losses.md").read_text(encoding="utf-8")
 CLASSES = [name for name in losses.names() if name not in PRESETS]

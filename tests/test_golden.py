@@ -21,6 +21,8 @@ from keras import ops
 from keras_noisy import losses
 from keras_noisy.calibration._gradient import gradient
 
+pytestmark = pytest.mark.once
+
 GOLDEN = json.loads((helpers.TESTS / "golden.json").read_text())
 LOGITS = np.array(GOLDEN["logits"], "float32")
 LABELS = np.array(GOLDEN["labels"])

@@ -5,6 +5,8 @@ import pytest
 
 from keras_noisy import losses
 
+pytestmark = pytest.mark.once
+
 NAN = float("nan")
 
 BAD = {

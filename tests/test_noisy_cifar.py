@@ -40,6 +40,7 @@ def rows(file):
         return list(csv.DictReader(text))
 
 
+@pytest.mark.once
 def test_a_killed_trial_ends_with_the_same_table(tmp_path):
     whole = [*SMOKE.split(), "--resume", tmp_path / "whole"]
     printed = run(tmp_path / "whole", *whole)
@@ -114,6 +115,7 @@ def prepare(monkeypatch, tmp_path):
     return start
 
 
+@pytest.mark.once
 def test_the_networks_are_those_of_the_papers(prepare):
     names = prepare("--samples", 10)
     counts = {}
@@ -131,6 +133,7 @@ def test_the_networks_are_those_of_the_papers(prepare):
     assert counts["resnet34"] == 21_328_292
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -21,10 +21,22 @@ MODULES = [
 ]
 
 
-def test_import_loads_only_the_chosen_backend():
-    chosen = keras.backend.backend()
-    code = "import sys, keras_noisy; print(*sorted(sys.modules))"
-    loaded = set(run_python("-c", code, backend=chosen).split())
+IMPORT = """
+import sys, time, keras
+before, start = set(sys.modules), time.process_time()
+import keras_noisy
+print(time.process_time() - start, *sorted(set(sys.modules) - before))
+"""
+
+
+def test_import_loads_only_the_chosen_backend_and_is_quick():
+    """The package adds less than a fifth of a second to Keras."""
+    backend = keras.backend.backend()
+    for _ in range(3):
+        seconds, *loaded = run_python("-c", IMPORT, backend=backend).split()
+        if float(seconds) < 0.2:
+            break
+    assert float(seconds) < 0.2
     assert "keras_noisy.losses.mae" in loaded
     heavy = {
         *BACKENDS,
@@ -34,21 +46,10 @@ def test_import_loads_only_the_chosen_backend():
         "tensorboard",
         "tensorflow_datasets",
     }
-    before = "import sys, keras; print(*sorted(sys.modules))"
-    keras_alone = set(run_python("-c", before, backend=chosen).split())
-    assert not (loaded - keras_alone) & heavy
+    assert not heavy & set(loaded)
 
 
-def test_import_adds_less_than_a_fifth_of_a_second():
-    code = (
-        "import time, keras; start = time.perf_counter(); import keras_noisy; "
-        "print(time.perf_counter() - start)"
-    )
-    backend = keras.backend.backend()
-    times = [float(run_python("-c", code, backend=backend)) for _ in range(3)]
-    assert min(times) < 0.2
-
-
+@pytest.mark.once
 def test_run_time_needs_are_keras_and_numpy():
     needs = importlib.metadata.requires("keras-noisy")
     required = [need for need in needs if "extra ==" not in need]
@@ -56,16 +57,19 @@ def test_run_time_needs_are_keras_and_numpy():
     assert names == {"keras", "numpy"}
 
 
+@pytest.mark.once
 def test_only_public_keras_is_used():
     private = "keras" + ".src"
     for file in PACKAGE.rglob("*.py"):
         assert private not in file.read_text(), file
 
 
+@pytest.mark.once
 def test_typed():
     assert (PACKAGE / "py.typed").exists()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_in_docstrings(module):
     results = doctest.testmod(
@@ -74,6 +78,7 @@ def test_examples_in_docstrings(module):
     assert results.failed == 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "thing",
     [
@@ -119,7 +124,13 @@ def test_public_docstrings_are_complete(thing):
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/data.md", "docs/fading.md", "docs/resume.md"],
+    [
+        "README.md",
+        *(
+            pytest.param(f"docs/{name}.md", marks=pytest.mark.once)
+            for name in ("data", "fading", "resume")
+        ),
+    ],
 )
 def test_python_blocks_of_the_pages_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -8,22 +8,20 @@ import parity_values
 import pytest
 from helpers import BACKENDS, TESTS, run_python
 
+pytestmark = pytest.mark.once
+
 OTHERS = [name for name in BACKENDS if name != keras.backend.backend()]
 
 
 @pytest.fixture(scope="module")
 def own():
-    return results_of(keras.backend.backend())
-
-
-def results_of(backend):
-    output = run_python(TESTS / "parity_values.py", backend=backend)
-    return json.loads(output.splitlines()[-1])
+    return parity_values.computed()
 
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_values_and_gradients(own, other):
-    theirs = results_of(other)
+    output = run_python(TESTS / "parity_values.py", backend=other)
+    theirs = json.loads(output.splitlines()[-1])
     assert own.keys() == theirs.keys()
     assert len(own) > 30 * 2 * len(parity_values.TRANSFORMS)
     for case, (value, slope) in own.items():

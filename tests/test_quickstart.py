@@ -51,6 +51,7 @@ def test_prints_a_table_and_saves_a_picture(tmp_path):
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -75,6 +76,7 @@ def test_bad_arguments_get_a_clear_error(prepare, capsys, arguments, message):
     assert f"quickstart.py: error: {message}" in capsys.readouterr().err
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("classes", [10, 100, 1000])
 def test_images_read_as_their_labels(prepare, classes):
     data = prepare("--classes", classes, "--samples", 2000)
@@ -99,6 +101,7 @@ def test_images_read_as_their_labels(prepare, classes):
     assert len(data["y_test"]) == 5000 and len(data["y_clean"]) == 2000
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("classes", [10, 1000])
 @pytest.mark.parametrize("noise", [0.0, 0.4, 0.9])
 def test_noise_has_the_rate_and_leaves_out_the_true_class(
@@ -116,6 +119,7 @@ def test_noise_has_the_rate_and_leaves_out_the_true_class(
         assert np.all(np.abs(share - 1 / 9) < 4 / np.sqrt(9 * changed.sum()))
 
 
+@pytest.mark.once
 def test_a_seed_is_the_same_data_everywhere(prepare):
     def checksums(*arguments):
         data = prepare("--samples", 1000, *arguments)
@@ -127,12 +131,14 @@ def test_a_seed_is_the_same_data_everywhere(prepare):
     assert not set(checksums("--seed", 1)) & set(checksums())
 
 
+@pytest.mark.once
 def test_the_notebook_is_in_step_with_the_example():
     pytest.importorskip("nbformat")
     generate = ROOT / "notebooks" / "generate.py"
     run_python(generate, "--check", backend=keras.backend.backend())
 
 
+@pytest.mark.once
 def test_the_notebook_shows_outputs_and_no_path_of_a_machine():
     nbformat = pytest.importorskip("nbformat")
     file = ROOT / "notebooks" / "quickstart.ipynb"

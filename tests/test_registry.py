@@ -9,6 +9,8 @@ from helpers import values
 from keras_noisy import GCE, MAEStar, losses
 from keras_noisy.losses.presets import DATA_SETS, PRESETS
 
+pytestmark = pytest.mark.once
+
 #: The table of the papers, once more: (alpha, beta, hyperparameters).
 PUBLISHED = {
     "NCE+RCE": {

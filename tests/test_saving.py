@@ -7,7 +7,8 @@ import pickle
 import keras
 import numpy as np
 import pytest
-from helpers import CATALOGUE, build, catalogue, heads, values
+from helpers import CATALOGUE, build, catalogue, heads, number, values
+from keras import ops
 
 import keras_noisy
 from keras_noisy import GCE, MAEStar
@@ -22,6 +23,17 @@ ARGUMENTS = {
     "name": "my_loss",
     "dtype": "bfloat16",
 }
+
+#: Losses with arguments that those of the catalogue do not have.
+OTHERS = [
+    MAEStar(from_logits=True),
+    GCE(
+        q="auto",
+        from_logits=True,
+        dtype="float16",
+        reduction="mean_with_sample_weight",
+    ),
+]
 
 
 @catalogue
@@ -83,32 +95,58 @@ def test_model_round_trip(tmp_path):
         logit_clip=3.0,
         ignore_class=-1,
     )
-    outputs = model.outputs[-2:]
-    model = keras.Model(model.inputs, [*model.outputs, *outputs])
-    losses += [
-        MAEStar(from_logits=True),
-        GCE(
-            q="auto",
-            from_logits=True,
-            dtype="float16",
-            reduction="mean_with_sample_weight",
-        ),
-    ]
+    outputs = [*model.outputs, *model.outputs[-2:]]
+    model = keras.Model(model.inputs[0], outputs)
+    losses += OTHERS
     model.compile("sgd", losses)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    x = np.random.default_rng(0).normal(size=(32, 8)).astype("float32")
+    y = np.arange(32) % 20
+    for ours, theirs, z, z_again in zip(
+        losses, again.loss, model(x), again(x), strict=True
+    ):
+        assert type(ours) is type(theirs)
+        assert ours.get_config() == theirs.get_config()
+        np.testing.assert_allclose(
+            number(theirs(y, z_again)), number(ours(y, z)), rtol=1e-6
+        )
+
+
+def test_a_trained_model_comes_back_with_its_optimizer(tmp_path):
+    """Training, which is compiled, goes on from where it was."""
+    model, losses = heads(
+        ["MAEStar", "PeerLoss", "ActivePassive"],
+        20,
+        lambda inputs: keras.layers.Dense(20)(inputs),
+        from_logits=True,
+        ignore_class=-1,
+    )
+    outputs = [*model.outputs, *model.outputs[-2:]]
+    model = keras.Model(model.inputs[0], outputs)
+    losses += OTHERS
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), losses)
     x = np.random.default_rng(0).normal(size=(32, 8)).astype("float32")
     y = [np.arange(32) % 20] * len(losses)
     model.fit(x, y, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    for ours, theirs in zip(losses, again.loss, strict=True):
-        assert type(ours) is type(theirs)
-        assert ours.get_config() == theirs.get_config()
     np.testing.assert_allclose(
         again.evaluate(x, y, verbose=0),
         model.evaluate(x, y, verbose=0),
         rtol=1e-6,
     )
-    again.fit(x, y, verbose=0)  # The optimizer's state came with it.
+    for each in (model, again):
+        each.fit(x, y, shuffle=False, verbose=0)
+    for ours, theirs in zip(
+        model.optimizer.variables, again.optimizer.variables, strict=True
+    ):
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(theirs),
+            ops.convert_to_numpy(ours),
+            rtol=1e-5,
+            atol=1e-6,
+        )
 
 
 @catalogue

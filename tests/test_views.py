@@ -117,6 +117,7 @@ def test_a_model_of_views_is_trained_saved_and_loaded(tmp_path):
     )
 
 
+@pytest.mark.once
 def test_average_error_of_one_and_more_views():
     """The error of one view is had exactly, that of two by sampling."""
     one = average_error(build("JensenShannon", 10), 10)
