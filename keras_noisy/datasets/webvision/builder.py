@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -250,7 +250,7 @@ Terms of use: {_layout.HOMEPAGE}
         for image_id in tuple(wanted):
             try:
                 with (folder / image_id).open("rb") as file:
-                    size = file.seek(0, os.SEEK_END)
+                    size = file.seek(0, io.SEEK_END)
                     if size <= _layout.MOST_BYTES:
                         file.seek(0)
                         yield image_id, file.read()
