@@ -37,6 +37,7 @@ write them into the empty list: `["--data-dir", "webvision"]`.
 import argparse
 import colorsys
 import contextlib
+import hashlib
 import random
 import sys
 from pathlib import Path
@@ -298,6 +299,9 @@ requirements = {
         or not options.distribute
         or keras.backend.backend() != "tensorflow"
     ),
+    f"--loss {options.loss} needs --source folder": (
+        options.loss not in ("ELR", "SOP") or options.source == "folder"
+    ),
     "--imagenet-devkit needs --imagenet-dir": (
         options.imagenet_devkit is None or options.imagenet_dir is not None
     ),
@@ -394,6 +398,17 @@ def webvision(split):
         )
     )
     count = builder.info.splits[split].num_examples
+    for name, told in builder.info.metadata["checksums"].items():
+        file = options.data_dir / name
+        if file.exists() and name.startswith("info"):
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            if digest != told["sha256"]:
+                raise ValueError(
+                    f"Expected {file} as it was when TensorFlow Datasets "
+                    f"converted WebVision into {builder.data_dir}. Received: "
+                    "another one. Delete that folder, or set TFDS_DATA_DIR to "
+                    "a new one"
+                )
     skipped = builder.info.metadata["skipped"][split]
     tell_left_out(split, skipped, count + len(skipped))
     images = builder.as_dataset(
@@ -478,8 +493,6 @@ if options.fade == "cosine":
 elif options.fade:
     of_loss["fade"] = options.fade
 if options.loss in ("ELR", "SOP"):
-    if options.source != "folder":
-        parser.error(f"--loss {options.loss} needs --source folder")
     of_loss["num_samples"] = len(train[1])
     train = train[0], losses.with_index(train[1])
 with reported("--loss"):

@@ -60,6 +60,13 @@ def run(root, output, *arguments, until="\0"):
     return {**names, "printed": printed.getvalue()}
 
 
+@pytest.fixture(autouse=True)
+def tfds_folder(tmp_path, monkeypatch):
+    """Not the home of whoever runs the tests."""
+    constants = pytest.importorskip("tensorflow_datasets.core.constants")
+    monkeypatch.setattr(constants, "DATA_DIR", str(tmp_path / "tfds"))
+
+
 @pytest.fixture
 def example(root, tmp_path):
     return functools.partial(run, root, tmp_path / "output")
@@ -104,11 +111,9 @@ def test_the_table_and_the_log_have_both_validation_sets(finished):
 
 
 def test_a_finished_run_is_measured_alike_from_tfds_and_not_trained(
-    root, finished, tmp_path, monkeypatch
+    root, finished, tmp_path, capsys
 ):
-    pytest.importorskip("tensorflow_datasets")
     folder, table = finished
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     shutil.copytree(folder, tmp_path / "copy")
     names = run(
         root,
@@ -127,6 +132,15 @@ def test_a_finished_run_is_measured_alike_from_tfds_and_not_trained(
         found = model.predict(images, verbose=0)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
         assert np.all(weights == 1) and set(labels.numpy()) <= {0, 7, 23, 49}
+    # What was converted is not taken for another WebVision.
+    shutil.copytree(root / "info", tmp_path / "other" / "info")
+    with open(tmp_path / "other/info/train_filelist_google.txt", "a") as file:
+        file.write("google/q0001/more.jpg 0\n")
+    message = failed(
+        capsys, tmp_path / "other", tmp_path, "--smoke", "--source", "tfds"
+    )
+    assert "--data-dir: Expected" in message and "TFDS_DATA_DIR" in message
+    assert "train_filelist_google.txt" in message
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_numbers(
@@ -388,7 +402,7 @@ def failed(capsys, *arguments, **environment):
         run(*arguments, **environment)
     assert raised.value.code == 2
     told = capsys.readouterr().err
-    assert told.startswith("usage: webvision.py")
+    assert "usage: webvision.py" in told
     return told.split("webvision.py: error: ")[1]
 
 
