@@ -112,6 +112,7 @@ LIES = {
     "global header": (
         pax(b"g", GNU_sparse_realsize=HUGE, size=HUGE) + EMPTY, None
     ),
+    "many records": (pax(**{f"k{i}": i for i in range(60_000)}) + EMPTY, None),
     "records that are none": (member("x", b"7 a=\n0 =", b"x") + EMPTY, None),
     "link": (header(BAD, HUGE, b"1"), "link"),
     "symbolic link": (header(BAD, 0, b"2"), "link"),

@@ -186,6 +186,7 @@ def written(folder, lines, synsets=None):
         "google/q0001/a.jpg 1000",
         "google/q0001/a.jpg -1",
         "google/q0001/a.jpg 1.0",
+        f"google/q0001/a.jpg {'9' * 5000}",
         "google/q0001/a.jpg",
         "google/q0001/a.jpg,3",
         "path label",

@@ -92,7 +92,8 @@ def labels(content: bytes, source: str, config: str) -> dict[str, int]:
         # A name may have spaces in it.
         *name, digits = line.rsplit(None, 1)
         image_id = _unquoted("".join(name))
-        label = int(digits) if digits.isdecimal() else NUM_CLASSES
+        is_label = re.fullmatch(r"\d{1,9}", digits)
+        label = int(digits) if is_label else NUM_CLASSES
         if not image_id or label >= NUM_CLASSES:
             raise ValueError(
                 f"Expected a path, a space or a tab, and a label in "

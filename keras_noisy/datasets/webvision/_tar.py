@@ -12,9 +12,11 @@ _PIECE = 1 << 20
 #: Most bytes of what describes a member: a long name, or records of pax.
 _MOST_DESCRIPTION = 1 << 20
 
-_FILES = (b"0", b"\0", b"7")
-_LONG_NAME, _LONG_LINK, _SPARSE = b"L", b"K", b"S"
-_PAX, _DESCRIPTIONS = (b"x", b"X"), (b"L", b"K", b"x", b"X", b"g")
+_FILES, _SPARSE = (b"0", b"\0", b"7"), b"S"
+_LONG_NAME, _PAX = b"L", (b"x", b"X")
+# Long targets of links and global records tell nothing about a member.
+_DESCRIPTIONS = (_LONG_NAME, *_PAX, b"K", b"g")
+_RECORD = re.compile(rb"(\d{1,9}) ([^=\n]+)=")
 
 
 class Member(NamedTuple):
@@ -81,14 +83,11 @@ def members(file: HashedFile) -> Iterator[Member]:
             elif kind in _PAX:
                 described |= _records(content)
             continue
-        name = described.get("path", name)
-        name = described.get("GNU.sparse.name", name)
+        name = described.get("GNU.sparse.name", described.get("path", name))
         claimed = described.get("size", "")
         if re.fullmatch(r"\d{1,19}", claimed):
             size = int(claimed)
-        sparse = kind == _SPARSE or any(
-            key.startswith("GNU.sparse.") for key in described
-        )
+        sparse = kind == _SPARSE or "sparse" in described
         described = {}
         fault = ""
         if kind not in (*_FILES, _SPARSE):
@@ -140,12 +139,16 @@ def _text(content: bytes) -> str:
 
 
 def _records(content: bytes) -> dict[str, str]:
-    """The records of pax: `length key=value`, each with a line end."""
-    found = {}
-    while match := re.match(rb"(\d{1,9}) ([^=\n]+)=", content):
-        length = int(match[1])
-        if length < match.end():
+    """What the records of pax, `length key=value`, say of name and size."""
+    found, start = {}, 0
+    while match := _RECORD.match(content, start):
+        end = start + int(match[1])
+        if end <= match.end():
             break
-        found[_text(match[2])] = _text(content[match.end() : length - 1])
-        content = content[length:]
+        key = _text(match[2])
+        if key in ("path", "size", "GNU.sparse.name"):
+            found[key] = _text(content[match.end() : end - 1])
+        if key.startswith("GNU.sparse."):
+            found["sparse"] = "yes"
+        start = end
     return found
