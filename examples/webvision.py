@@ -359,8 +359,8 @@ def tell_left_out(split, skipped, count, empty=()):
         )
     if empty:
         print(
-            f"Warning: {len(empty)} classes have no {split} image, such as "
-            f"{empty[0]!r}. Get the archives again and unpack them anew"
+            f"Warning: classes without any {split} image: {len(empty)}, such "
+            f"as {empty[0]!r}. Get the archives again and unpack them anew"
         )
 
 

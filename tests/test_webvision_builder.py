@@ -390,6 +390,22 @@ def test_claims_of_many_pixels_are_refused_at_once(kind, size, filter):
     assert not leaked
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_has_a_bit_for_each_block_that_it_claims(progressive):
+    def content(size):
+        image = Image.new("L", size)
+        return encoded(image, progressive=progressive, optimize=True)
+
+    whole = content((4000, 3000))
+    assert as_jpeg(whole) is whole
+    marker = b"\xff\xc2" if progressive else b"\xff\xc0"
+    small = content((16, 16))
+    place = small.index(marker) + 5
+    claim = small[:place] + struct.pack(">HH", 3000, 4000) + small[place + 4 :]
+    with pytest.raises(ValueError, match="truncated or damaged JPEG"):
+        as_jpeg(claim)
+
+
 @pytest.mark.parametrize("filter", ["error", "always"])
 def test_what_pillow_warns_about_does_not_depend_on_filters(filter):
     image = Image.new("RGB", (30, 20), "red").quantize(2)

@@ -464,17 +464,17 @@ def test_what_check_leaves_out_is_told(root, tmp_path, capsys):
     assert "  google/q0004/8google.jpg: missing" in printed
     assert "Warning: 7.1% of the train images are missing or broken" in printed
     assert "validation: 1 of 24 images are left out:" in printed
-    assert "Warning: 46 classes have no train image" in printed
+    assert "Warning: classes without any train image: 46" in printed
     assert "'n01440765 class 1'" in printed
     # Only what was drawn is expected to be there.
     printed = run(root, tmp_path, "--limit", 56, until=until)["printed"]
-    assert "4 of 56" in printed and "have no" not in printed
+    assert "4 of 56" in printed and "without any" not in printed
     copy = tmp_path / "copy"
     shutil.copytree(root, copy)
     shutil.rmtree(copy / "google" / "q0002")
     printed = run(copy, tmp_path, "--limit", 56, until=until)["printed"]
     assert "train: 17 of 56 images" in printed and "and 12 more" in printed
-    assert "1 classes have no train image, such as 'n01440771" in printed
+    assert "without any train image: 1, such as 'n01440771" in printed
     shutil.rmtree(copy / "google")
     (copy / "google").mkdir()
     message = failed(capsys, copy, tmp_path, until=until)

@@ -41,7 +41,11 @@ def as_jpeg(content: bytes) -> bytes:
             raise ValueError(f"{width} x {height} pixels, more than {most}")
         if image.mode.startswith(("I", "F")):
             raise ValueError("more than 8 bits a channel")
-        if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
+        is_jpeg = image.format in ("JPEG", "MPO")
+        # A block of 8 x 8 pixels takes a bit at least.
+        if is_jpeg and width * height > 8 * 64 * len(content):
+            raise ValueError("truncated or damaged JPEG")
+        if is_jpeg and image.mode in ("L", "RGB"):
             # TensorFlow refuses some JPEGs that Pillow takes.
             try:
                 tf.io.decode_jpeg(content, ratio=8)
