@@ -28,60 +28,36 @@ takes.
 """
 
 """
-## Setup
-
-Choose the backend with the environment variable `KERAS_BACKEND`. TensorFlow
-reads the images for every backend; for the others we hide the GPUs from it,
-as it would take their memory.
-"""
-
-import argparse
-import contextlib
-import sys
-from pathlib import Path
-
-import keras
-import numpy as np
-import tensorflow as tf
-from keras import layers
-
-import keras_noisy
-from keras_noisy import losses
-from keras_noisy.callbacks import Resume
-from keras_noisy.datasets import pipeline
-from keras_noisy.datasets.webvision import WebVisionFolder
-from keras_noisy.distribution import (
-    DataParallel,
-    data_parallel,
-    process_count,
-)
-from keras_noisy.metrics import LabelAccuracy
-
-if keras.backend.backend() != "tensorflow":
-    tf.config.set_visible_devices([], "GPU")
-
-print(
-    f"Keras {keras.__version__} on {keras.backend.backend()}, "
-    f"keras-noisy {keras_noisy.__version__}"
-)
-
-"""
 ## Options
 
 `python webvision.py --help` lists the options of the script. In a notebook,
 write them into the empty list: `["--data-dir", "webvision"]`.
 """
 
+import argparse
+import colorsys
+import contextlib
+import hashlib
+import random
+import sys
+from pathlib import Path
+
 parser = argparse.ArgumentParser(
     description="Train on WebVision, whose labels are partly wrong.",
     formatter_class=argparse.ArgumentDefaultsHelpFormatter,
 )
 option = parser.add_argument
-option(
+data = parser.add_mutually_exclusive_group(required=True)
+data.add_argument(
     "--data-dir",
     type=Path,
-    required=True,
     help="folder with WebVision: the archives, for `folder` unpacked",
+)
+data.add_argument(
+    "--make-sample",
+    type=Path,
+    metavar="FOLDER",
+    help="write a small WebVision of drawings into a new folder, to try on",
 )
 option(
     "--source",
@@ -174,6 +150,128 @@ if options.smoke:
     )
     options = parser.parse_args(arguments)
 
+
+@contextlib.contextmanager
+def reported(what):
+    """An error in what was given ends the script with its message."""
+    try:
+        yield
+    except ImportError as error:
+        parser.error(
+            f"{what}: {error}. Install what is missing, such as by "
+            'pip install "keras-noisy[jax,data]"'
+        )
+    except (AssertionError, OSError, TypeError, ValueError) as error:
+        parser.error(f"{what}: {error}")
+
+
+"""
+## A sample
+
+WebVision has to be downloaded first. To try the script before,
+`--make-sample` draws a small one in the official layout: the 50 classes of
+`mini`, each a color and a shape, where a fifth of the training images show
+another class than their label says.
+"""
+
+
+def drawing(draw, label):
+    """A picture of a class, at another place and size each time."""
+    from PIL import Image, ImageDraw
+
+    color = colorsys.hsv_to_rgb(label // 5 / 10, 0.9, 0.9)
+    gray = draw.randrange(60, 200)
+    image = Image.new("RGB", (80, 64), (gray, gray, gray))
+    middle = draw.uniform(32, 48), draw.uniform(28, 36)
+    ImageDraw.Draw(image).regular_polygon(
+        (middle, draw.uniform(16, 26)),
+        3 + label % 5,
+        draw.randrange(360),
+        tuple(int(255 * part) for part in color),
+    )
+    return image
+
+
+def make_sample(folder):
+    """Write lists and images as the official archives unpack to."""
+    folder = folder.resolve()
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise FileExistsError(
+            "Expected a new or an empty folder, as nothing is overwritten. "
+            f"Received: {folder}, where there are files"
+        )
+    draw = random.Random(0)
+    (folder / "info").mkdir(parents=True)
+    lists = {
+        "train_filelist_google.txt": ("google/q{:04}/{}.jpg", 12),
+        "train_filelist_flickr.txt": ("flickr/q{:04}/{}.jpg", 4),
+        "val_filelist.txt": ("val{:04}{:02}.jpg", 2),
+    }
+    for name, (path, count) in lists.items():
+        lines, root = [], folder
+        if name.startswith("val"):
+            root = folder / "val_images_256"
+        for label in range(50):
+            for number in range(count):
+                image = path.format(label + 1, number + 1)
+                lines.append(f"{image} {label}\n")
+                shown = label
+                if name.startswith("train") and draw.random() < 0.2:
+                    shown = draw.randrange(50)
+                file = root / image
+                file.parent.mkdir(parents=True, exist_ok=True)
+                drawing(draw, shown).save(file)
+        (folder / "info" / name).write_text("".join(lines))
+    (folder / "info" / "synsets.txt").write_text(
+        "".join(f"n{number:08} drawing {number}\n" for number in range(1000))
+    )
+
+
+if options.make_sample:
+    with reported("--make-sample"):
+        make_sample(options.make_sample)
+    print(
+        f"A small WebVision of drawings is in {options.make_sample}. Train on "
+        f"it by\n  python {sys.argv[0]} --data-dir {options.make_sample} "
+        "--smoke --limit 600 --epochs 20"
+    )
+    sys.exit()
+
+"""
+## Setup
+
+Choose the backend with the environment variable `KERAS_BACKEND`. TensorFlow
+reads the images for every backend; for the others we hide the GPUs from it,
+as it would take their memory.
+"""
+
+with reported("KERAS_BACKEND and packages"):
+    import keras
+    import numpy as np
+    import tensorflow as tf
+    from keras import layers
+
+    import keras_noisy
+    from keras_noisy import losses
+    from keras_noisy.callbacks import Resume
+    from keras_noisy.datasets import pipeline
+    from keras_noisy.datasets.webvision import WebVisionFolder
+    from keras_noisy.distribution import (
+        DataParallel,
+        data_parallel,
+        process_count,
+        process_index,
+    )
+    from keras_noisy.metrics import LabelAccuracy
+
+if keras.backend.backend() != "tensorflow":
+    tf.config.set_visible_devices([], "GPU")
+
+print(
+    f"Keras {keras.__version__} on {keras.backend.backend()}, "
+    f"keras-noisy {keras_noisy.__version__}"
+)
+
 requirements = {
     "--image-size must be 32 or more": options.image_size >= 32,
     "--epochs must be 1 or more": options.epochs >= 1,
@@ -201,6 +299,9 @@ requirements = {
         or not options.distribute
         or keras.backend.backend() != "tensorflow"
     ),
+    f"--loss {options.loss} needs --source folder": (
+        options.loss not in ("ELR", "SOP") or options.source == "folder"
+    ),
     "--imagenet-devkit needs --imagenet-dir": (
         options.imagenet_devkit is None or options.imagenet_dir is not None
     ),
@@ -208,7 +309,11 @@ requirements = {
 for requirement, met in requirements.items():
     if not met:
         parser.error(requirement)
-options.output.mkdir(parents=True, exist_ok=True)
+with reported("--output"):
+    options.output.mkdir(parents=True, exist_ok=True)
+if options.resume:
+    with reported("--resume"):
+        options.resume.mkdir(parents=True, exist_ok=True)
 
 # A folder goes on with the run that began in it, and not with another one.
 free = (
@@ -218,6 +323,7 @@ free = (
     "evaluate_every",
     "imagenet_devkit",
     "imagenet_dir",
+    "make_sample",
     "output",
     "resume",
     "save_every",
@@ -230,8 +336,32 @@ settings = {k: v for k, v in vars(options).items() if k not in free}
 
 `WebVisionFolder` reads the folder as it was unpacked, and `check` leaves out
 the images that are broken. `tfds` takes them from TensorFlow Datasets, which
-converts the archives at the first time.
+converts the archives at the first time. What is left out is listed: a few are
+in every download, many or a whole class of them mean that it is incomplete.
 """
+
+
+def tell_left_out(split, skipped, count, empty=()):
+    """List what is left out of `count` images; `empty` are class names."""
+    if process_index() > 0:
+        return
+    if skipped:
+        print(f"{split}: {len(skipped)} of {count} images are left out:")
+        for name, fault in [*skipped.items()][:5]:
+            print(f"  {name}: {fault}")
+        if len(skipped) > 5:
+            print(f"  and {len(skipped) - 5} more")
+    if len(skipped) > 0.01 * count:
+        print(
+            f"Warning: {len(skipped) / count:.1%} of the {split} images are "
+            "missing or broken, which is more than in the official download. "
+            "Get the archives again and unpack them anew"
+        )
+    if empty:
+        print(
+            f"Warning: classes without any {split} image: {len(empty)}, such "
+            f"as {empty[0]!r}. Get the archives again and unpack them anew"
+        )
 
 
 def webvision(split):
@@ -240,8 +370,22 @@ def webvision(split):
         folder = WebVisionFolder(options.data_dir, options.subset, split)
         if options.limit is not None:
             folder = folder.sample(options.limit, options.seed)
-        folder = folder.check()
-        return (folder.files, folder.labels), folder.class_names
+        images = folder.check()
+        listed = range(folder.num_classes)
+        if options.limit is not None:
+            listed = np.unique(folder.labels)
+        empty = [
+            folder.class_names[label]
+            for label in np.setdiff1d(listed, images.labels)
+        ]
+        tell_left_out(split, images.skipped, len(folder), empty)
+        if len(images) == 0:
+            raise ValueError(
+                f"Expected an image that can be read among the {len(folder)} "
+                f"of {split} in {folder.path}. Received: none. Get the "
+                "archives again and unpack them anew"
+            )
+        return (images.files, images.labels), images.class_names
 
     import tensorflow_datasets as tfds
 
@@ -254,6 +398,19 @@ def webvision(split):
         )
     )
     count = builder.info.splits[split].num_examples
+    for name, told in builder.info.metadata["checksums"].items():
+        file = options.data_dir / name
+        if file.exists() and name.startswith("info"):
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            if digest != told["sha256"]:
+                raise ValueError(
+                    f"Expected {file} as it was when TensorFlow Datasets "
+                    f"converted WebVision into {builder.data_dir}. Received: "
+                    "another one. Delete that folder, or set TFDS_DATA_DIR to "
+                    "a new one"
+                )
+    skipped = builder.info.metadata["skipped"][split]
+    tell_left_out(split, skipped, count + len(skipped))
     images = builder.as_dataset(
         split=f"{split}[:{min(count, options.limit or count)}]",
         decoders={"image": tfds.decode.SkipDecoding()},
@@ -264,8 +421,9 @@ def webvision(split):
     return images, builder.info.features["label"].names
 
 
-train, class_names = webvision("train")
-validation = {"webvision": webvision("validation")[0]}
+with reported("--data-dir"):
+    train, class_names = webvision("train")
+    validation = {"webvision": webvision("validation")[0]}
 num_classes = len(class_names)
 
 """
@@ -285,7 +443,8 @@ def imagenet(folder, devkit):
         from scipy.io import loadmat
 
         data = devkit / "data"
-        synsets = loadmat(data / "meta.mat", squeeze_me=True)["synsets"]
+        with open(data / "meta.mat", "rb") as file:
+            synsets = loadmat(file, squeeze_me=True)["synsets"]
         names = dict(
             zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)
         )
@@ -314,9 +473,10 @@ def imagenet(folder, devkit):
 
 
 if options.imagenet_dir is not None:
-    validation["ilsvrc12"] = imagenet(
-        options.imagenet_dir, options.imagenet_devkit
-    )
+    with reported("--imagenet-dir"):
+        validation["ilsvrc12"] = imagenet(
+            options.imagenet_dir, options.imagenet_devkit
+        )
 
 """
 ## The loss
@@ -333,14 +493,10 @@ if options.fade == "cosine":
 elif options.fade:
     of_loss["fade"] = options.fade
 if options.loss in ("ELR", "SOP"):
-    if options.source != "folder":
-        parser.error(f"--loss {options.loss} needs --source folder")
     of_loss["num_samples"] = len(train[1])
     train = train[0], losses.with_index(train[1])
-try:
+with reported("--loss"):
     loss = losses.get(options.loss, **of_loss)
-except (TypeError, ValueError) as error:
-    parser.error(f"--loss {error}")
 if options.fade and not loss.automatic_arguments():
     parser.error("--fade needs a calibrated --loss, such as MAEStar or GCE*")
 
@@ -478,28 +634,31 @@ with devices as parallel:
 
     resume, first_epoch, start = None, 0, (0, 0)
     if options.resume:
-        resume = Resume(options.resume, options.save_every or "epoch", settings)
+        save_freq = options.save_every or "epoch"
+        with reported("--resume"):
+            resume = Resume(options.resume, save_freq, settings)
         first_epoch = resume.initial_epoch
     seed = options.seed
     if resume and options.source == "folder":
         start = resume.start
     elif resume:
         seed += first_epoch  # or the crops of the first epochs came again
-    reading = {
-        "batch_size": parallel.batch_size(
-            options.batch_size // options.accumulate
-        ),
-        "image_size": options.image_size,
-        "augment": "webvision",
-        "shard": parallel.shard,
-    }
-    train_batches = pipeline(
-        train, training=True, seed=seed, start=start, **reading
-    )
-    validation_batches = {
-        name: evaluation_batches(images, reading)
-        for name, images in validation.items()
-    }
+    with reported("--batch-size"):
+        reading = {
+            "batch_size": parallel.batch_size(
+                options.batch_size // options.accumulate
+            ),
+            "image_size": options.image_size,
+            "augment": "webvision",
+            "shard": parallel.shard,
+        }
+        train_batches = pipeline(
+            train, training=True, seed=seed, start=start, **reading
+        )
+        validation_batches = {
+            name: evaluation_batches(images, reading)
+            for name, images in validation.items()
+        }
 
     measured = Validation()
     callbacks = [

@@ -20,13 +20,14 @@ import webvision_tree
 from helpers import TESTS, run_python
 from PIL import Image
 
-from keras_noisy import datasets, distribution
-from keras_noisy.datasets import pipeline
+from keras_noisy import distribution
+from keras_noisy.datasets.webvision import WebVisionFolder
 
 pytest.importorskip("tensorflow")
 
 ROOT = TESTS.parent
 EXAMPLE = ROOT / "examples" / "webvision.py"
+once = pytest.mark.once
 TEXT = EXAMPLE.read_text(encoding="utf-8")
 BACKEND = keras.backend.backend()
 
@@ -59,6 +60,13 @@ def run(root, output, *arguments, until="\0"):
     return {**names, "printed": printed.getvalue()}
 
 
+@pytest.fixture(autouse=True)
+def tfds_folder(tmp_path, monkeypatch):
+    """Not the home of whoever runs the tests."""
+    constants = pytest.importorskip("tensorflow_datasets.core.constants")
+    monkeypatch.setattr(constants, "DATA_DIR", str(tmp_path / "tfds"))
+
+
 @pytest.fixture
 def example(root, tmp_path):
     return functools.partial(run, root, tmp_path / "output")
@@ -69,7 +77,7 @@ def finished(root, tmp_path_factory):
     """The folder of a finished run, and its table."""
     folder = tmp_path_factory.mktemp("finished")
     options = ("--imagenet-dir", root / "imagenet")
-    options += ("--resume", folder / "saves")
+    options += ("--resume", folder / "saves", "--save-every", 1)
     names = run(root, folder / "output", "--smoke", *options)
     return folder, accuracies(names["printed"])
 
@@ -103,11 +111,9 @@ def test_the_table_and_the_log_have_both_validation_sets(finished):
 
 
 def test_a_finished_run_is_measured_alike_from_tfds_and_not_trained(
-    root, finished, tmp_path, monkeypatch
+    root, finished, tmp_path, capsys
 ):
-    pytest.importorskip("tensorflow_datasets")
     folder, table = finished
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     shutil.copytree(folder, tmp_path / "copy")
     names = run(
         root,
@@ -126,8 +132,39 @@ def test_a_finished_run_is_measured_alike_from_tfds_and_not_trained(
         found = model.predict(images, verbose=0)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
         assert np.all(weights == 1) and set(labels.numpy()) <= {0, 7, 23, 49}
+    # What was converted is not taken for another WebVision.
+    shutil.copytree(root / "info", tmp_path / "other" / "info")
+    with open(tmp_path / "other/info/train_filelist_google.txt", "a") as file:
+        file.write("google/q0001/more.jpg 0\n")
+    message = failed(
+        capsys, tmp_path / "other", tmp_path, "--smoke", "--source", "tfds"
+    )
+    assert "--data-dir: Expected" in message and "TFDS_DATA_DIR" in message
+    assert "train_filelist_google.txt" in message
 
 
+def test_a_run_that_was_stopped_ends_with_the_same_numbers(
+    root, finished, example, tmp_path
+):
+    folder, table = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    # As it was before the last batch, but for the log, which is cut.
+    *_, last = sorted((tmp_path / "saves").glob("*.npz"))
+    last.unlink()
+    (tmp_path / "output" / "model.keras").unlink()
+    names = example(
+        *("--smoke", "--save-every", 1, "--resume", tmp_path / "saves"),
+        *("--imagenet-dir", root / "imagenet"),
+    )
+    assert tuple(names["start"]) == (1, 2)
+    assert accuracies(names["printed"]) == table
+    whole = log(folder / "output")
+    for row, expected in zip(log(tmp_path / "output"), whole, strict=True):
+        assert row == pytest.approx(expected, rel=1e-4)
+    assert (tmp_path / "output" / "model.keras").exists()
+
+
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_same_numbers(
     root, finished, example, tmp_path
 ):
@@ -159,23 +196,28 @@ def test_a_run_that_was_killed_ends_with_the_same_numbers(
         assert row == pytest.approx(expected, rel=1e-4)
 
 
-def test_parts_of_a_batch_make_the_step_of_the_whole(example, monkeypatch):
-    def plain(images, **arguments):
-        return pipeline(images, **{**arguments, "augment": None})
-
-    # Colours are drawn for a batch at a time, so others for its parts.
-    monkeypatch.setattr(datasets, "pipeline", plain)
-    # Of 52 images 48 make whole batches, and whole parts.
-    weights = [
-        example("--smoke", *parts)["model"].get_weights()
-        for parts in ((), ("--accumulate", 2))
-    ]
-    fresh = example("--smoke", until="class Validation")["build_model"]()
+def test_parts_of_a_batch_make_the_step_of_the_whole(example):
+    draws = np.random.default_rng(0)
+    images = draws.normal(size=(16, 32, 32, 3)).astype("float32")
+    labels = draws.integers(50, size=16)
+    weights = []
+    for count in (1, 2):
+        names = example(
+            *("--smoke", "--accumulate", count),
+            until="        train_batches = pipeline(",
+        )
+        # The script reads parts of the batch.
+        assert names["reading"]["batch_size"] == 16 // count
+        model = names["build_model"]()
+        start = model.get_weights()
+        model.compile(names["build_optimizer"](), names["loss"])
+        for part in np.split(np.arange(32) % 16, 2 * count):
+            model.train_on_batch(images[part], labels[part])
+        weights.append(model.get_weights())
     moved = 0
-    pairs = zip(*weights, fresh.get_weights(), strict=True)
-    for one, two, start in pairs:
+    for one, two, fresh in zip(*weights, start, strict=True):
         np.testing.assert_allclose(two, one, atol=1e-5)
-        moved = max(moved, np.abs(one - start).max())
+        moved = max(moved, np.abs(one - fresh).max())
     assert moved > 1e-2
 
 
@@ -196,6 +238,7 @@ def test_weight_decay_is_that_of_pytorch(example):
     np.testing.assert_allclose(found, weight, rtol=0.02)
 
 
+@once
 def test_the_development_kit_tells_the_classes_of_imagenet(
     root, example, tmp_path, capsys
 ):
@@ -264,24 +307,35 @@ def test_the_development_kit_tells_the_classes_of_imagenet(
         assert message in capsys.readouterr().err
 
 
-def test_resnet_50_takes_a_step_in_mixed_precision(example):
-    names = example(
-        *("--image-size", 32, "--mixed-precision", "--limit", 4),
-        *("--fade", "margin"),
-        until="\n\n\ndef evaluation_batches",
-    )
+def step(names, size):
+    """How much a training step moves the logits."""
     model = names["build_model"]()
-    assert 23.6e6 < model.count_params() < 23.8e6
     assert model.outputs[0].dtype == "float32"
-    assert model.get_layer("conv1_conv").compute_dtype == "bfloat16"
-    # What makes the first step fastest.
-    eager = BACKEND != "jax"
-    model.compile(names["build_optimizer"](), names["loss"], run_eagerly=eager)
-    images = np.random.default_rng(0).normal(size=(4, 32, 32, 3))
+    model.compile(names["build_optimizer"](), names["loss"])
+    images = np.random.default_rng(0).normal(size=(4, size, size, 3))
     before = model.get_layer("logits").get_weights()[0]
     assert np.isfinite(model.train_on_batch(images, np.arange(4)))
     after = model.get_layer("logits").get_weights()[0]
     assert 0 < np.abs(after - before).max() < 1
+    return model
+
+
+MIXED = ("--image-size", 32, "--mixed-precision", "--limit", 4)
+MIXED += ("--fade", "margin")
+UNTIL_TRAINING = "\n\n\ndef evaluation_batches"
+
+
+def test_a_step_in_mixed_precision(example):
+    small = ("--network", "small")
+    model = step(example(*MIXED, *small, until=UNTIL_TRAINING), 32)
+    assert model.layers[1].compute_dtype == "bfloat16"
+
+
+@pytest.mark.slow
+def test_resnet_50_takes_a_step_in_mixed_precision(example):
+    model = step(example(*MIXED, until=UNTIL_TRAINING), 32)
+    assert 23.6e6 < model.count_params() < 23.8e6
+    assert model.get_layer("conv1_conv").compute_dtype == "bfloat16"
 
 
 def test_a_loss_with_memory_is_given_the_index_of_each_sample(example):
@@ -293,6 +347,7 @@ def test_a_loss_with_memory_is_given_the_index_of_each_sample(example):
     assert list(accuracies(names["printed"])) == ["webvision"]
 
 
+@once
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -307,12 +362,12 @@ def test_a_loss_with_memory_is_given_the_index_of_each_sample(example):
         (["--seed", -1], "--seed must be at least 0"),
         (["--save-every", 5], "--save-every needs --resume"),
         (["--imagenet-devkit", "x"], "--imagenet-devkit needs --imagenet-dir"),
-        (["--loss", "hinge"], "--loss There is no loss 'hinge'"),
+        (["--loss", "hinge"], "--loss: There is no loss 'hinge'"),
         (["--loss", "GCE", "--fade", "margin"], "--fade needs a calibrated"),
         (["--mixed-precision", "int8"], "argument --mixed-precision: invalid"),
         (
             ["--loss", "ForwardCorrection"],
-            "--loss ForwardCorrection cannot be built",
+            "--loss: ForwardCorrection cannot be built",
         ),
         (["--loss", "SOP", "--source", "tfds"], "--loss SOP needs --source"),
     ],
@@ -341,9 +396,135 @@ def test_what_tensorflow_cannot_do_and_lone_processes_are_refused(
     assert "several processes need --distribute" in capsys.readouterr().err
 
 
-def test_data_that_is_not_there_is_named(tmp_path, example, capsys):
-    with pytest.raises(FileNotFoundError, match="google_resized_256"):
-        example("--data-dir", tmp_path / "nowhere")
+def failed(capsys, *arguments, **environment):
+    """The message with which the script ends, which is an argparse error."""
+    with pytest.raises(SystemExit) as raised:
+        run(*arguments, **environment)
+    assert raised.value.code == 2
+    told = capsys.readouterr().err
+    assert "usage: webvision.py" in told
+    return told.split("webvision.py: error: ")[1]
+
+
+@once
+def test_what_is_wrong_with_the_data_is_an_error_of_its_option(
+    root, tmp_path, capsys
+):
+    nowhere = tmp_path / "nowhere"
+    message = failed(capsys, nowhere, tmp_path)
+    assert message.startswith("--data-dir: WebVision is incomplete in")
+    assert "google_resized_256.tar" in message
+    kit = ("--imagenet-dir", root / "imagenet", "--imagenet-devkit", nowhere)
+    message = failed(capsys, root, tmp_path, "--smoke", *kit)
+    assert message.startswith("--imagenet-dir: ") and str(nowhere) in message
+    saves = tmp_path / "saves"
+    saves.write_text("a file")
+    message = failed(capsys, root, saves / "output")
+    assert message.startswith("--output: ") and str(saves) in message
+    message = failed(capsys, root, tmp_path, "--smoke", "--resume", saves)
+    assert message.startswith("--resume: ") and str(saves) in message
+    few = ("--smoke", "--batch-size", 100)
+    message = failed(capsys, root, tmp_path, *few)
+    assert message.startswith("--batch-size: Expected at least one whole batch")
+    assert "batch_size=100" in message
+    (tmp_path / "empty").mkdir()
+    message = failed(capsys, tmp_path / "empty", tmp_path, "--source", "tfds")
+    assert message.startswith("--data-dir: ")
+    assert "google_resized_256.tar" in message
+
+
+@once
+def test_missing_packages_are_named_with_how_to_get_them(
+    root, tmp_path, capsys, monkeypatch
+):
+    for module, options in (
+        ("tensorflow", ()),
+        ("PIL", ()),
+        ("tensorflow_datasets", ("--source", "tfds")),
+        (
+            "scipy.io",
+            ("--imagenet-dir", root, "--imagenet-devkit", tmp_path),
+        ),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, module, None)
+            checking = "keras_noisy.datasets.webvision._images"
+            patch.delitem(sys.modules, checking, raising=False)
+            message = failed(capsys, root, tmp_path, *options)
+        assert module.split(".")[0].lower() in message.lower()
+        assert "pip install" in message
+
+
+@once
+def test_what_check_leaves_out_is_told(root, tmp_path, capsys):
+    until = '\n"""\nThe validation images of'
+    printed = run(root, tmp_path, until=until)["printed"]
+    assert "train: 4 of 56 images are left out:" in printed
+    assert "  google/q0002/1google.jpg: no image (0 bytes)" in printed
+    assert "  google/q0004/8google.jpg: missing" in printed
+    assert "Warning: 7.1% of the train images are missing or broken" in printed
+    assert "validation: 1 of 24 images are left out:" in printed
+    assert "Warning: classes without any train image: 46" in printed
+    assert "'n01440765 class 1'" in printed
+    # Only what was drawn is expected to be there.
+    printed = run(root, tmp_path, "--limit", 56, until=until)["printed"]
+    assert "4 of 56" in printed and "without any" not in printed
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    shutil.rmtree(copy / "google" / "q0002")
+    printed = run(copy, tmp_path, "--limit", 56, until=until)["printed"]
+    assert "train: 17 of 56 images" in printed and "and 12 more" in printed
+    assert "without any train image: 1, such as 'n01440771" in printed
+    shutil.rmtree(copy / "google")
+    (copy / "google").mkdir()
+    message = failed(capsys, copy, tmp_path, until=until)
+    assert message.startswith("--data-dir: Expected an image that can be read")
+
+
+def make_sample(folder):
+    """What the script prints when it makes a sample."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+        pytest.raises(SystemExit) as raised,
+    ):
+        patch.setattr(sys, "argv", [EXAMPLE.name, "--make-sample", str(folder)])
+        exec(compile(TEXT, EXAMPLE, "exec"), {"__name__": "__main__"})
+    return raised.value.code, printed.getvalue()
+
+
+@once
+def test_a_sample_is_a_tree_in_the_official_layout(tmp_path, capsys):
+    folder = tmp_path / "new" / "sample"
+    code, printed = make_sample(folder)
+    assert code is None
+    assert f"python webvision.py --data-dir {folder} --smoke" in printed
+    means = {}
+    for config, split, count in (
+        ("mini", "train", 600),
+        ("all", "train", 800),
+        ("mini", "validation", 100),
+    ):
+        found = WebVisionFolder(folder, config, split).check()
+        assert len(found) == count and found.skipped == {}
+        assert np.bincount(found.labels).tolist() == [count // 50] * 50
+        pixels = [np.asarray(Image.open(file)) for file in found.files]
+        means[split] = found.labels, np.max(pixels, (1, 2))
+    # The colors alone tell more than chance, 2 %, and not all is told.
+    labels, colors = means["train"]
+    centers = np.stack([np.median(colors[labels == k], 0) for k in range(50)])
+    labels, colors = means["validation"]
+    distance = np.abs(colors[:, None].astype(int) - centers).sum(-1)
+    assert 0.1 < np.mean(np.argmin(distance, 1) == labels) < 0.9
+
+    before = sorted(folder.rglob("*"))
+    for taken in (folder, folder / "info", folder / "info" / "synsets.txt"):
+        code, printed = make_sample(taken)
+        assert code == 2 and printed == ""
+        message = capsys.readouterr().err
+        assert "error: --make-sample: " in message and str(taken) in message
+    assert sorted(folder.rglob("*")) == before
+    assert make_sample(tmp_path / "x" / "..")[0] == 2
 
 
 DEVICES = {
@@ -357,6 +538,7 @@ DEVICES = {
 }
 
 
+@pytest.mark.slow
 def test_two_devices_go_on_like_one(root, finished, example, tmp_path):
     folder, expected = finished
     options = ["--smoke", "--imagenet-dir", root / "imagenet"]

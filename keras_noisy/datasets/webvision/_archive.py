@@ -2,74 +2,64 @@
 
 from __future__ import annotations
 
-import hashlib
-import tarfile
 from collections.abc import Container, Iterator
-from typing import IO, Any
+from typing import Any
 
-from keras_noisy.datasets.webvision._layout import DOWNLOADS
+from keras_noisy.datasets.webvision._layout import (
+    DOWNLOADS,
+    MOST_BYTES,
+    leaves_folder,
+)
+from keras_noisy.datasets.webvision._tar import BLOCK, HashedFile, members
 
 
 class Archive:
     """A tar file that is read and hashed in one pass, without unpacking.
 
     After the last of `files` the size and the SHA-256 of the whole file are
-    in `checksum`.
+    in `checksum`. Wanted files that are not read are in `skipped`, with the
+    reason.
     """
 
     def __init__(self, path: Any):
         self.path = path
         self.checksum: dict[str, int | str] = {}
+        self.skipped: dict[str, str] = {}
 
-    def files(self, wanted: Container[str]) -> Iterator[tuple[str, bytes]]:
+    def files(
+        self, wanted: Container[str], limit: int = MOST_BYTES
+    ) -> Iterator[tuple[str, bytes]]:
         """Name and content of each file of which the end of the path is wanted.
 
-        `wanted` may change meanwhile.
+        `wanted` may change meanwhile. Files of more than `limit` bytes are
+        skipped.
         """
         with self.path.open("rb") as file:
-            hashed = _HashedFile(file)
-            try:
-                with tarfile.open(
-                    fileobj=hashed, mode="r|", bufsize=1 << 20
-                ) as tar:
-                    while member := tar.next():
-                        tar.members.clear()  # a gigabyte at the end of it
-                        name = member.name
-                        while name not in wanted and "/" in name:
-                            name = name.split("/", 1)[1]
-                        if name in wanted and member.isfile():
-                            yield name, tar.extractfile(member).read()
-            except tarfile.ReadError as error:
-                raise ValueError(
-                    f"`{self.path}` is no complete archive, it fails after "
-                    f"{hashed.size} bytes ({error}). Get it again from "
-                    f"{DOWNLOADS}{self.path.name}"
-                ) from error
-            # What follows the end of the archive belongs to the file.
-            while hashed.read(1 << 20):
-                pass
+            hashed = HashedFile(file)
+            for member in members(hashed):
+                name = member.name
+                while name not in wanted and "/" in name:
+                    name = name.split("/", 1)[1]
+                if name not in wanted:
+                    continue
+                fault = member.fault
+                if leaves_folder(member.name):
+                    fault = f"leaves the folder as {member.name!r}"
+                elif member.size > limit:
+                    fault = f"{member.size} bytes, more than {limit}"
+                if fault:
+                    self.skipped[name] = fault
+                else:
+                    self.skipped.pop(name, None)
+                    yield name, hashed.read(member.size)
             # Cut between two files it would only seem to have fewer of them.
-            if hashed.tail.strip(b"\0"):
+            if hashed.size <= BLOCK or hashed.tail.strip(b"\0"):
                 raise ValueError(
-                    f"`{self.path}` is no complete archive, it has no end. Get "
-                    f"it again from {DOWNLOADS}{self.path.name}"
+                    f"`{self.path}` is no complete archive: its "
+                    f"{hashed.length} bytes do not begin and end like a tar "
+                    f"file. Get it again from {DOWNLOADS}{self.path.name}"
                 )
         self.checksum = {
             "size": hashed.size,
             "sha256": hashed.sha256.hexdigest(),
         }
-
-
-class _HashedFile:
-    def __init__(self, file: IO[bytes]):
-        self.file = file
-        self.size = 0
-        self.tail = b""
-        self.sha256 = hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        content = self.file.read(size)
-        self.size += len(content)
-        self.sha256.update(content)
-        self.tail = (self.tail + content)[-1024:]
-        return content

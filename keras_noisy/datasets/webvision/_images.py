@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator
 
 from PIL import Image, UnidentifiedImageError
@@ -13,16 +14,29 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 
 def as_jpeg(content: bytes) -> bytes:
-    """The content itself if it is a grey or RGB JPEG, or else converted to one.
+    """The content itself if it is a gray or RGB JPEG, or else converted to one.
 
-    Raises a ValueError if the image cannot be decoded.
+    Raises a ValueError if the image cannot be decoded, or claims more pixels
+    than Pillow takes for sane.
     """
     import tensorflow as tf
 
-    with _opened(content) as image:
+    # What Pillow warns about is either decoded or an error, whatever filters
+    # of warnings there are.
+    with (
+        warnings.catch_warnings(action="ignore"),
+        _opened(content) as image,
+    ):
+        most, (width, height) = Image.MAX_IMAGE_PIXELS, image.size
+        if most is not None and width * height > most:
+            raise ValueError(f"{width} x {height} pixels, more than {most}")
         if image.mode.startswith(("I", "F")):
             raise ValueError("more than 8 bits a channel")
-        if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
+        is_jpeg = image.format in ("JPEG", "MPO")
+        # A block of 8 x 8 pixels takes a bit at least.
+        if is_jpeg and width * height > 8 * 64 * len(content):
+            raise ValueError("truncated or damaged JPEG")
+        if is_jpeg and image.mode in ("L", "RGB"):
             # TensorFlow refuses some JPEGs that Pillow takes.
             try:
                 tf.io.decode_jpeg(content, ratio=8)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import codecs
+import re
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import TypeVar
 
@@ -12,6 +14,10 @@ HOMEPAGE = "https://data.vision.ee.ethz.ch/cvl/webvision/dataset2017.html"
 DOWNLOADS = "https://data.vision.ee.ethz.ch/cvl/webvision/"
 
 NUM_CLASSES = 1000
+
+#: Most bytes that are read of an image, and of a list in an archive.
+MOST_BYTES = 1 << 26
+MOST_LIST_BYTES = 1 << 28
 
 #: The sources of the training set and the number of classes.
 CONFIGS = {
@@ -64,12 +70,13 @@ def class_names(content: bytes, config: str) -> list[str]:
 
     A name is the whole line, as two classes have the same word, `crane`.
     """
-    names = [line.strip() for line in _lines(content)]
+    names = [" ".join(line.split()) for _, line in _lines(content, SYNSETS)]
     if len(names) != NUM_CLASSES or len(set(names)) != NUM_CLASSES:
         raise ValueError(
             f"Expected `{SYNSETS}` of WebVision 1.0, {NUM_CLASSES} different "
             "lines such as 'n01440764 tench, Tinca tinca'. Received: "
-            f"{len(names)} lines, {len(set(names))} of them different"
+            f"{len(names)} lines, {len(set(names))} of them different. Get it "
+            f"again from {DOWNLOADS}{ARCHIVES['info']}"
         )
     return names[: CONFIGS[config][1]]
 
@@ -79,30 +86,50 @@ def labels(content: bytes, source: str, config: str) -> dict[str, int]:
 
     Of `mini` only the images of its classes. The same line twice is one image.
     """
-    num_classes = CONFIGS[config][1]
+    num_classes, file = CONFIGS[config][1], FILE_LISTS[source]
     found: dict[str, int] = {}
-    for number, line in enumerate(_lines(content), 1):
-        # A name may have a space in it.
-        image_id, _, digits = line.rstrip().rpartition(" ")
-        label = int(digits) if digits.isdecimal() else NUM_CLASSES
+    for number, line in _lines(content, file):
+        # A name may have spaces in it.
+        *name, digits = line.rsplit(None, 1)
+        image_id = _unquoted("".join(name))
+        is_label = re.fullmatch(r"\d{1,9}", digits)
+        label = int(digits) if is_label else NUM_CLASSES
         if not image_id or label >= NUM_CLASSES:
             raise ValueError(
-                f"Expected a path and a label in [0, {NUM_CLASSES}) in line "
-                f"{number} of `{FILE_LISTS[source]}`, such as "
-                f"'google/q0001/NAME.jpg 0'. Received: {line!r}"
+                f"Expected a path, a space or a tab, and a label in "
+                f"[0, {NUM_CLASSES}) in line {number} of `{file}`, such as "
+                f"'google/q0001/NAME.jpg 0'. Received: {line!r}. Correct the "
+                "line, or remove it"
+            )
+        if leaves_folder(image_id):
+            raise ValueError(
+                "Expected a path inside the folder of WebVision, with / "
+                f"between its parts and no .., in line {number} of `{file}`. "
+                f"Received: {line!r}. Correct the line, or remove it"
             )
         if label < num_classes and found.setdefault(image_id, label) != label:
             raise ValueError(
-                f"Expected one label for each image of `{FILE_LISTS[source]}`"
-                f". Received: {image_id!r} with {found[image_id]} and, in "
-                f"line {number}, with {label}"
+                f"Expected one label for each image of `{file}`. Received: "
+                f"{image_id!r} with {found[image_id]} and, in line {number}, "
+                f"with {label}. Remove one of the lines"
             )
     if not found:
         raise ValueError(
-            f"Expected images with labels in [0, {num_classes}) in "
-            f"`{FILE_LISTS[source]}`. Received: none"
+            f"Expected images with labels in [0, {num_classes}) in `{file}`. "
+            "Received: none. Get it again from "
+            f"{DOWNLOADS}{ARCHIVES['info']}"
         )
     return found
+
+
+def leaves_folder(path: str) -> bool:
+    """Whether a path is absolute or goes up, on any operating system."""
+    return (
+        path.startswith("/")
+        or path[1:2] == ":"
+        or "\\" in path
+        or ".." in path.split("/")
+    )
 
 
 def missing(
@@ -126,6 +153,29 @@ def listed(faults: Mapping[str, str], count: int) -> str:
     return "\n".join(lines)
 
 
-def _lines(content: bytes) -> list[str]:
+def _lines(content: bytes, file: str) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty and their numbers, the cells spaced.
+
+    Editors and spreadsheets add byte order marks, tabs, quotes and empty lines.
+    """
+    if b"\0" in content or content.startswith(
+        (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    ):
+        raise ValueError(
+            f"Expected `{file}` as a text in UTF-8. Received: UTF-16, or no "
+            "text. Save it as UTF-8, or get it again from "
+            f"{DOWNLOADS}{ARCHIVES['info']}"
+        )
     # An image whose name is no UTF-8 is then missing, and reported as that.
-    return content.decode("utf-8", errors="replace").strip().split("\n")
+    text = content.decode("utf-8", errors="replace").replace("\ufeff", "")
+    for number, line in enumerate(re.split(r"\r*\n|\r", text), 1):
+        cells = [_unquoted(cell.strip()) for cell in line.split("\t")]
+        if line := " ".join(cells).strip():
+            yield number, line
+
+
+def _unquoted(cell: str) -> str:
+    """A cell as it was before a spreadsheet put it in quotes."""
+    if len(cell) > 1 and cell[0] == cell[-1] == '"':
+        return cell[1:-1].replace('""', '"')
+    return cell

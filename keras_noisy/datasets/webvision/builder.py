@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -188,7 +189,18 @@ Terms of use: {_layout.HOMEPAGE}
                 if (place / name).exists()
             }
         else:
-            found = dict(self._read_archive(place, names))
+            faults: dict[str, str] = {}
+            found = dict(
+                self._read_archive(
+                    place, names, faults, _layout.MOST_LIST_BYTES
+                )
+            )
+            if lost := {k: v for k, v in faults.items() if k not in found}:
+                raise ValueError(
+                    f"Expected the lists of WebVision 1.0 in `{place}`. "
+                    f"Received:\n{_layout.listed(lost, 10)}\nGet it again "
+                    f"from {_layout.DOWNLOADS}{place.name}"
+                )
         absent = {
             f"info/{name}": "info" for name in names if name not in found
         } | {
@@ -210,24 +222,46 @@ Terms of use: {_layout.HOMEPAGE}
         return found
 
     def _read_archive(
-        self, path: Any, wanted: Any
+        self,
+        path: Any,
+        wanted: Any,
+        faults: dict[str, str],
+        limit: int = _layout.MOST_BYTES,
     ) -> Iterator[tuple[str, bytes]]:
         if path.exists():
             archive = Archive(path)
-            yield from archive.files(wanted)
+            yield from archive.files(wanted, limit)
+            faults.update(archive.skipped)
             self.info.metadata["checksums"][path.name] = archive.checksum
 
     def _read_images(
-        self, root: Any, source: str, wanted: Mapping[str, int]
+        self,
+        root: Any,
+        source: str,
+        wanted: Mapping[str, int],
+        faults: dict[str, str],
     ) -> Iterator[tuple[str, bytes]]:
+        """The wanted images; `faults` has why others are not read."""
         place = _place(root, source)
         if not place.is_dir():
-            yield from self._read_archive(place, wanted)
+            yield from self._read_archive(place, wanted, faults)
             return
         folder = _layout.image_folder(root, source)
         for image_id in tuple(wanted):
-            if (folder / image_id).exists():
-                yield image_id, (folder / image_id).read_bytes()
+            try:
+                with (folder / image_id).open("rb") as file:
+                    size = file.seek(0, io.SEEK_END)
+                    if size <= _layout.MOST_BYTES:
+                        file.seek(0)
+                        yield image_id, file.read()
+                    else:
+                        faults[image_id] = (
+                            f"{size} bytes, more than {_layout.MOST_BYTES}"
+                        )
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                faults[image_id] = error.strerror or str(error)
 
     def _generate_examples(
         self, root: Any, split: str, labels: dict[str, dict[str, int]]
@@ -236,8 +270,10 @@ Terms of use: {_layout.HOMEPAGE}
         converted = self.info.metadata["converted"][split]
         for source, of_source in labels.items():
             before = len(skipped)
-            unread = dict(of_source)
-            for image_id, content in self._read_images(root, source, unread):
+            unread, faults = dict(of_source), {}
+            for image_id, content in self._read_images(
+                root, source, unread, faults
+            ):
                 label = unread.pop(image_id)
                 try:
                     image = as_jpeg(content)
@@ -256,7 +292,8 @@ Terms of use: {_layout.HOMEPAGE}
                         "query": _layout.query(image_id),
                     },
                 )
-            skipped.update(dict.fromkeys(unread, "missing"))
+            for image_id in unread:
+                skipped[image_id] = faults.get(image_id, "missing")
             if len(skipped) - before > _MOST_SKIPPED * len(of_source):
                 faults = dict([*skipped.items()][before:])
                 raise ValueError(

@@ -46,7 +46,7 @@ class WebVisionFolder:
     Raises:
         FileNotFoundError: If a part of the folder is missing.
         ValueError: If an argument is outside its range, or a line of a list
-            has no label in [0, 1000).
+            has no label in [0, 1000) or a path that leaves the folder.
 
     Example:
 
