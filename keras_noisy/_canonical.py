@@ -14,6 +14,7 @@ import re
 import sys
 import sysconfig
 import types
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -34,16 +35,24 @@ class Opaque(ValueError):
     """Raised where an object does not show what it contains."""
 
 
-def canonical(name: str, value: Any) -> Any:
+def canonical(name: str, value: Any, advice: str) -> Any:
     """`value` as JSON that is equal exactly where the contents are.
 
     Numbers, text, lists and dictionaries stay as they are. Arrays are
     hashed, sets sorted; an object of Keras is its class and `get_config`, a
     function its name, its code and what it captures, another object what
     `pickle` would write. Where that is not enough an error says so, with the
-    `name` of the argument.
+    `name` of the argument and `advice`.
     """
-    return _Reader().form(name, value, ())
+    try:
+        return _Reader().form(name, value, ())
+    except Opaque as error:
+        raise Opaque(
+            f"Invalid value for argument `{name}`. Expected contents that can "
+            "be compared with those of another run, such as numbers, text, "
+            f"arrays, functions and objects of Keras. Received: {error}. "
+            f"{advice}"
+        ) from error
 
 
 def differences(saved: Any, now: Any, name: str = "") -> dict[str, Any]:
@@ -162,12 +171,8 @@ class _Reader:
             raise
         except Exception as error:
             reason = str(error).split("\n")[0] or type(error).__name__
-            raise Opaque(
-                f"Invalid value for argument `{name}`. Expected numbers, text, "
-                "arrays, functions or objects of Keras, whose contents can be "
-                "compared with those of another run. Received: an object of "
-                f"{_where(type(value))} ({reason})"
-            ) from error
+            where = _where(type(value))
+            raise Opaque(f"{name} is a {where} ({reason})") from error
 
     def mapping(self, value: Mapping, inner: Inner) -> dict[str, Any]:
         """A dictionary, as pairs if its keys are not plain text."""
@@ -202,7 +207,7 @@ class _Reader:
         kind = type(value)
         form = self.of_class(kind, inner)
         try:
-            form["config"] = inner("", _renumbered(value.get_config()))
+            form["config"] = inner("", _config(value.get_config))
         except NotImplementedError:
             if not isinstance(value, keras.Layer):
                 return self.pickled(value, inner)
@@ -211,10 +216,10 @@ class _Reader:
                 [list(weight.shape), str(weight.dtype), weight.trainable]
                 for weight in value.weights
             ]
-            compiled = _renumbered(value.get_compile_config())
-            form["compiled"] = inner(".compile", compiled)
+            others = _config(value.get_compile_config)
             for part in ("optimizer", "loss"):
-                form[part] = inner(f".{part}", getattr(value, part, None))
+                others[part] = getattr(value, part, None)
+            form["compiled"] = inner(".compile", others)
         elif not (isinstance(value, keras.Layer) or _is_of_library(kind)):
             # A class that inherits `get_config` has arguments that it lacks.
             form["state"] = {
@@ -304,8 +309,12 @@ def _globals(code: types.CodeType) -> set[str]:
     return found.union(*map(_globals, within))
 
 
-def _renumbered(config: Any) -> Any:
+def _config(get: Callable[[], Any]) -> Any:
     """A config whose layers are counted from its first, not the process's."""
+    with warnings.catch_warnings():
+        # Keras warns that it will not load a lambda, which nobody asks for.
+        warnings.simplefilter("ignore")
+        config = get()
     new: dict[str, str] = {}
     counts: collections.Counter[str] = collections.Counter()
 

@@ -23,6 +23,8 @@ from keras_noisy.callbacks._torch_random import random_state, set_random_state
 from keras_noisy.datasets._reader import Start
 from keras_noisy.distribution import process_count, process_index
 
+ADVICE = "Give a number or a text that stands for it"
+
 
 class Resume(keras.callbacks.Callback):
     """Goes on with a run that was stopped, as if it had not been.
@@ -132,7 +134,7 @@ class Resume(keras.callbacks.Callback):
         self.save_freq = save_freq
         self._given = dict(settings or {})
         self.settings = {
-            str(name): canonical(f"settings[{name!r}]", value)
+            str(name): canonical(f"settings[{name!r}]", value, ADVICE)
             for name, value in self._given.items()
         }
         self._lock = Lock(self.directory)
