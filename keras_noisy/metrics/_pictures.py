@@ -4,7 +4,6 @@ import base64
 import io
 import itertools
 import os
-import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._pillow import pillow, rgb
+from keras_noisy._text import wrapped
 
 #: Longest side of a thumbnail, and of what is kept of a file, in pixels.
 SIDE, LARGEST = 96, 512
@@ -59,9 +59,12 @@ def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
         if isinstance(image, str):
             yield Picture(np.full((SIDE, SIDE), 128, "uint8"), image, True)
             continue
-        bad = np.count_nonzero(~np.isfinite(image))
-        of = "value is" if bad == 1 else "values are"
-        note = f"{bad} {of} not finite" if bad else ""
+        is_finite = np.isfinite(image)
+        bad = image.size - np.count_nonzero(is_finite)
+        peak = np.abs(image[is_finite]).max()
+        note = f"{bad} of {image.size} values are not finite" if bad else ""
+        if peak > 10 * max(abs(low), abs(high)):
+            note = f"values up to {peak:g}, far above those of the others"
         image = np.nan_to_num(image, nan=low, posinf=high, neginf=low)
         # The difference of two large numbers may overflow.
         image = np.clip(image, low, high).astype("float64")
@@ -90,7 +93,9 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
         ) from error
     images = list(images)
     refuse_only_gaps(images)
-    titles = ["\n".join(map(wrapped, lines)) for lines in titles]
+    titles = [
+        "\n".join(wrapped(line, WIDTH) for line in lines) for lines in titles
+    ]
     columns = min(6, len(titles))
     rows = -(-len(titles) // columns)
     lines = max(title.count("\n") + 1 for title in titles)
@@ -104,7 +109,7 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
         axes.set_title(title, fontsize="small", parse_math=False)
         if image.is_gap:
             axes.text(
-                *(0.5, 0.5, wrapped(image.note, 8)),
+                *(0.5, 0.5, wrapped(image.note, WIDTH, 8)),
                 transform=axes.transAxes,
                 ha="center",
                 va="center",
@@ -113,13 +118,6 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
                 parse_math=False,
             )
     return figure
-
-
-def wrapped(text: str, most: int = 3) -> str:
-    """Text in lines that fit above a picture, at most so many."""
-    return "\n".join(
-        textwrap.wrap(text, WIDTH, max_lines=most, placeholder=" …")
-    )
 
 
 def refuse_only_gaps(found: Sequence[Picture]) -> None:
@@ -167,7 +165,7 @@ def _read(images: Any, index: int) -> np.ndarray | str:
         note = f"{type(error).__name__}: {error}"
         if path and path not in note:
             note = f"{path}: {note}"
-        return note if len(note) <= 300 else f"{note[:297]}..."
+        return note if len(note) <= 200 else f"{note[:197]}..."
     return array
 
 
