@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import copyreg
 import dis
 import enum
 import hashlib
@@ -94,11 +95,11 @@ def _digest(form: Any) -> str:
 
 
 def _where(of: Any) -> str:
-    return f"{of.__module__}.{of.__qualname__}"
+    return f"{getattr(of, '__module__', None)}.{of.__qualname__}"
 
 
 def _is_of_library(of: Any) -> bool:
-    package = (of.__module__ or "builtins").partition(".")[0]
+    package = (getattr(of, "__module__", None) or "builtins").partition(".")[0]
     file = getattr(sys.modules.get(package), "__file__", None) or ""
     return package in LIBRARIES or file.startswith(INSTALLED)
 
@@ -231,7 +232,10 @@ class _Reader:
 
     def pickled(self, value: Any, inner: Inner) -> dict[str, Any]:
         """An object by what `pickle` takes to make it anew."""
-        parts = value.__reduce_ex__(4)
+        if hasattr(value, "__qualname__") and _is_of_library(value):
+            return {"__global__": _where(value)}  # compiled, such as by JAX
+        reduce = copyreg.dispatch_table.get(type(value))
+        parts = reduce(value) if reduce else value.__reduce_ex__(4)
         if isinstance(parts, str):  # the name of something global
             return {"__global__": f"{getattr(value, '__module__', '')}.{parts}"}
         kind = type(value)
