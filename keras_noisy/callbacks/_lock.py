@@ -29,6 +29,7 @@ class Lock:
 
     def __init__(self, directory: Path):
         self.path = directory / NAME
+        self._file: Any = None
 
     def acquire(self) -> None:
         """Take the lock; a ValueError if another run has it.
@@ -55,13 +56,15 @@ class Lock:
                 # The one who had it deletes the file.
                 if os.name == "nt" or _is_file_at(file, self.path):
                     _hold(key, file)
+                    self._file = file
                     weakref.finalize(self, _release, key, file)
                 else:
                     file.close()
 
     def release(self) -> None:
-        """Give the lock back."""
-        _release(str(self.path.absolute()))
+        """Give the lock back, unless another one has taken it over."""
+        if self._file:
+            _release(str(self.path.absolute()), self._file)
 
     def _error(self, about: dict[str, Any]) -> ValueError:
         process, host = about.get("process"), about.get("host")
