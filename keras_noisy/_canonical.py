@@ -82,8 +82,16 @@ def differences(saved: Any, now: Any, name: str = "") -> dict[str, Any]:
 
 def described(values: Mapping[str, Any]) -> str:
     """`name=value` of each, short enough for an error."""
-    texts = [f"{name}={value!r}" for name, value in values.items()]
+    texts = [f"{name}={_plain(value)!r}" for name, value in values.items()]
     return ", ".join(t if len(t) <= 120 else f"{t[:117]}..." for t in texts)
+
+
+def _plain(form: Any) -> Any:
+    """What stands in a form with a single key such as `__float__`."""
+    if isinstance(form, Mapping) and len(form) == 1:
+        ((name, inner),) = form.items()
+        return inner if name.startswith("__") else form
+    return form
 
 
 def _text(form: Any) -> str:
