@@ -267,11 +267,10 @@ def test_a_directory_in_use_is_refused_and_kept(tmp_path, monkeypatch):
         # Only the first process of several writes.
         other.setattr("keras_noisy.callbacks.resume.process_index", lambda: 1)
         fit(small(), Resume(tmp_path))
-    assert {
-        path: path.read_bytes() for path in tmp_path.glob("*.npz")
-    } == before
-    # The other run has gone on meanwhile.
-    fit(small(), Resume(tmp_path))
+    after = {path: path.read_bytes() for path in tmp_path.glob("*.npz")}
+    assert after == before
+    resume = Resume(tmp_path)
+    fit(small(), Resume(tmp_path))  # another run, meanwhile
     with pytest.raises(ValueError, match=r"has saved in .* Make a new one"):
         fit(small(), resume)
 
