@@ -184,8 +184,9 @@ def _file(path: str) -> np.ndarray:
 def _has_channels_first(shape: tuple[int, ...]) -> bool:
     """Whether the channels come first; an error for what is no image."""
     first = len(shape) == 3 and shape[-1] not in (1, 3, 4)
-    channels = 1 if len(shape) == 2 else shape[0 if first else -1]
-    if len(shape) not in (2, 3) or 0 in shape or channels not in (1, 3, 4):
+    channels = shape[:1] if first else shape[2:] or (1,)
+    is_image = len(shape) in (2, 3) and channels[0] in (1, 3, 4)
+    if not is_image or 0 in shape:
         raise ValueError(
             "Expected each image as an array of shape (height, width) or "
             "(height, width, channels) with 1, 3 or 4 channels, or as the path "
