@@ -4,12 +4,14 @@ import csv
 import functools
 import math
 import sys
+import types
 
 import keras
 import numpy as np
 import pytest
 import real_data
 
+from keras_noisy.datasets import ImageDataset
 from keras_noisy.losses import ELR, with_index
 from keras_noisy.metrics import LabelQuality
 
@@ -258,6 +260,29 @@ def test_takes_several_inputs():
         quality.plot(1)
 
 
+class Column:
+    """A column of a table whose index is not the order of its rows."""
+
+    def __init__(self, values):
+        self.values = list(values)
+        self.shape = (len(self.values),)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, key):
+        return self.values[-1 - key]
+
+    def __iter__(self):
+        return iter(self.values)
+
+    def to_numpy(self):
+        return np.array(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of 32 in order, or shuffled anew after each epoch."""
 
@@ -363,13 +388,20 @@ X = np.zeros((4, 2, 2), "float32")
         ({"y": ["cat", "dog", "cat", "dog"]}, r"`y`.*whole numbers"),
         ({"y": [float("nan"), 0, 0, 1]}, r"`y`.*whole numbers"),
         ({"y": []}, r"`y`.*at least one label"),
-        ({"y": [0, 1, 2]}, r"`x`.*one entry for each label of `y`, 3, not 4"),
-        ({"x": [X, X[:3]]}, r"`x`.*not 3"),
+        ({"y": [0, 1, 2]}, r"`x`.*each of the 3 labels of `y`.*len\(x\)=4"),
+        ({"x": [X, X[:3]]}, r"`x`.*len\(x\)=3"),
         ({"x": [[0.0], [1.0]]}, r"`x`.*arrays, or a data set"),
         ({"x": iter([])}, r"`x`.*arrays, or a data set"),
-        ({"clean_labels": [0, 1, 2]}, r"`clean_labels`.*not 3"),
+        ({"clean_labels": [0, 1, 2]}, r"`clean_labels`.*len\(clean_labels\)=3"),
         ({"clean_labels": [0, 1, 2, 0.5]}, r"`clean_labels`.*whole numbers"),
-        ({"images": X[:2]}, r"`images`.*not 2"),
+        ({"images": X[:2]}, r"`images`.*len\(images\)=2"),
+        ({"images": {i: X[i] for i in range(4)}}, r"`images`.*a column"),
+        ({"images": iter(X)}, r"`images`"),
+        ({"class_names": {"a", "b", "c"}}, r"`class_names`.*in the order"),
+        ({"class_names": {"a": 0, "b": 1}}, r"`class_names`.*a mapping from"),
+        ({"class_names": {0: "a", 2: "b"}}, r"`class_names`.*a mapping from"),
+        ({"y": [0, 1, 2, 2**40]}, r"`y`.*32 bits"),
+        ({"x": types.SimpleNamespace(files=[])}, r"`x`.*ImageDataset\(x"),
         ({"class_names": ["a", "b"]}, r"`class_names`.*a name for each class"),
         ({"batch_size": 0}, r"`batch_size`.*>= 1"),
         ({"from_logits": 1}, r"`from_logits`.*True or False"),
@@ -388,9 +420,104 @@ def test_labels_of_every_form_are_the_same():
         LABELS.astype("float32"),
         with_index(LABELS),
         keras.ops.convert_to_tensor(LABELS),
+        LABELS.astype(object),
+        Column(LABELS),
     )
     for labels in forms:
         assert np.array_equal(LabelQuality(X, labels).labels, LABELS)
+    for labels in (LABELS > 0, (LABELS > 0).astype(object), Column(LABELS > 0)):
+        quality = LabelQuality(X, labels, clean_labels=labels)
+        assert np.array_equal(quality.labels, [0, 0, 1, 1])
+        assert np.array_equal(quality.clean_labels, [0, 0, 1, 1])
+
+
+def test_columns_of_tables_are_read_by_position(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="files need Pillow")
+    pixels = np.arange(0, 200, 50, "uint8")[:, None, None] * np.ones((4, 4))
+    paths = []
+    for i, of in enumerate(pixels.astype("uint8")):
+        paths.append(tmp_path / f"{i}.png")
+        image.fromarray(of).save(paths[-1])
+    for images in (Column(pixels), Column(paths), Column(map(str, paths))):
+        quality, _ = shown(
+            EPOCHS,
+            Column(LABELS),
+            clean_labels=Column(LABELS[::-1]),
+            class_names=Column(["a", "b", "c"]),
+            images=images,
+        )
+        assert quality.clean_labels.tolist() == LABELS[::-1].tolist()
+        assert quality.class_names == ["a", "b", "c"]
+        for i, axes in zip([1, 0, 2, 3], quality.plot(4).axes, strict=True):
+            assert np.all(axes.images[0].get_array() == 50 * i)
+    quality = LabelQuality(Column(EPOCHS[0]), LABELS)
+    assert quality.x[0].tolist() == EPOCHS[0][0].tolist()
+
+
+def test_columns_of_pandas_are_read_by_position():
+    pandas = pytest.importorskip("pandas", reason="the table is of pandas")
+    pixels = np.arange(0, 200, 50)[:, None, None] * np.ones((4, 4))
+    frame = pandas.DataFrame(
+        {"label": LABELS, "image": list(pixels), "p": list(EPOCHS[0])},
+        index=[3, 2, 0, 1],
+    )
+    table = pandas.DataFrame(EPOCHS[0], index=frame.index, columns=[*"abc"])
+    quality = LabelQuality(table, frame["label"], images=frame["image"])
+    assert quality.labels.tolist() == LABELS.tolist()
+    assert np.array_equal(quality.x, EPOCHS[0])
+    quality.set_model(identity((3,)))
+    quality.on_epoch_end(0)
+    suspects = shown(EPOCHS[:1], LABELS)[0].suspects(4)
+    assert np.array_equal(quality.suspects(4), suspects)
+    for i, axes in zip(suspects, quality.plot(4).axes, strict=True):
+        assert np.all(axes.images[0].get_array() == 50 * i)
+
+
+def test_names_may_be_a_mapping_or_bytes():
+    for names in ({1: "b", 2: "c", 0: "a"}, np.array([b"a", b"b", b"c"])):
+        quality = LabelQuality(X, LABELS, class_names=names)
+        assert quality.class_names == ["a", "b", "c"]
+
+
+def test_a_data_set_of_files_brings_labels_names_and_pictures(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="files need Pillow")
+    rng = np.random.default_rng(0)
+    files = []
+    for i in range(40):
+        files.append(str(tmp_path / f"{i}.png"))
+        pixels = np.full((8, 8, 3), 60 * (i % 4), "uint8")
+        image.fromarray(pixels).save(files[-1])
+    labels = np.where(rng.random(40) < 0.1, 0, np.arange(40) % 4)
+    data = types.SimpleNamespace(
+        files=np.array(files), labels=labels, class_names=[*"abcd"]
+    )
+    x = ImageDataset((data.files, data.labels), 16, image_size=8)
+    quality = LabelQuality(x, data)
+    assert np.array_equal(quality.labels, labels)
+    assert quality.class_names == [*"abcd"]
+    quality.set_model(brightness())
+    quality.on_epoch_end(0)
+    wrong = np.flatnonzero(labels != np.arange(40) % 4)
+    assert len(wrong) and set(quality.suspects(len(wrong))) == set(wrong)
+    (axes,) = quality.plot(1).axes
+    shade = 60 * (quality.suspects(1)[0] % 4)
+    assert np.all(axes.images[0].get_array() == shade)
+    # What is given beside it counts.
+    quality = LabelQuality(x, data, class_names=[*"efgh"], images=files[::-1])
+    assert quality.class_names == [*"efgh"] and quality.images[0] == files[-1]
+
+
+def brightness():
+    """A model that knows how bright the images of each class are."""
+    inputs = keras.Input((8, 8, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(inputs)
+    classes = keras.layers.Dense(4, "softmax", kernel_initializer="zeros")
+    model = keras.Model(inputs, classes(mean))
+    # Logits of -(x - c)^2 up to x^2, at the shades c of the classes.
+    shades = np.arange(4) * 60 / 255
+    kernel = 100 * np.tile(2 * shades / 3, (3, 1))
+    model.layers[-1].set_weights([kernel, -100 * shades**2])
+    return model
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import real_data
 
-from keras_noisy import noise
+from keras_noisy import losses, noise
 
 
 def noisy_predictions(matrix, count=6_000):
@@ -200,12 +200,233 @@ def test_it_goes_on_after_the_last_fold(fashion, tmp_path, capsys):
     for other in ({"epochs": 2}, {"x": x + 1}, {"seed": 1}):
         with pytest.raises(ValueError, match="new folder"):
             run(**other)
-    early = keras.callbacks.EarlyStopping
-    twice = [
-        run(directory=tmp_path / "callbacks", callbacks=[early()])
-        for _ in range(2)
-    ]
-    np.testing.assert_array_equal(*twice)
+
+
+class Frame(keras.callbacks.Callback):
+    """A callback that learns."""
+
+    def __init__(self, rate, seen):
+        super().__init__()
+        self.rate, self.seen = rate, seen
+
+    def on_train_begin(self, logs=None):
+        self.seen = [*self.seen, 1]
+
+
+class Trained(Frequencies):
+    """A model that calls its callbacks, and has a number of its own."""
+
+    def __init__(self, units=3):
+        self.units = units
+
+    def fit(self, x, y, callbacks=(), **arguments):
+        for callback in keras.tree.flatten(callbacks):
+            callback.set_model(MODEL)
+            callback.on_train_begin()
+        super().fit(x, y)
+
+
+MODEL = keras.Sequential([keras.layers.Dense(1)])
+ROWS = np.random.default_rng(0).random((60, 400))
+
+
+def altered(value):
+    rows = ROWS.copy()
+    rows[30, 200] = value
+    return rows
+
+
+def rate_of(value):
+    return keras.callbacks.LearningRateScheduler(lambda epoch: value)
+
+
+#: Arguments that make the same folds, and others that do not.
+ARGUMENTS = {
+    "validation data": (
+        lambda: {"validation_data": (altered(0.1), [1] * 60)},
+        lambda: {"validation_data": (altered(0.2), [1] * 60)},
+    ),
+    "validation labels": (
+        lambda: {"validation_data": (ROWS, np.arange(60) % 10)},
+        lambda: {"validation_data": (ROWS, np.arange(60) % 9)},
+    ),
+    "patience": (
+        lambda: {"callbacks": [keras.callbacks.EarlyStopping(patience=1)]},
+        lambda: {"callbacks": [keras.callbacks.EarlyStopping(patience=2)]},
+    ),
+    "function of a callback": (
+        lambda: {"callbacks": [rate_of(0.1)]},
+        lambda: {"callbacks": [rate_of(0.2)]},
+    ),
+    "callback of a user": (
+        lambda: {"callbacks": Frame(np.float32(0.1), {1, 2})},
+        lambda: {"callbacks": Frame(np.float32(0.1), {1, 3})},
+    ),
+    "one more callback": (
+        lambda: {"callbacks": [rate_of(0.1)]},
+        lambda: {"callbacks": [rate_of(0.1), Frame(1, [])]},
+    ),
+    "class weight": (
+        lambda: {"class_weight": {0: 1.0, 1: 2.0}},
+        lambda: {"class_weight": {0: 1.0, 1: 3.0}},
+    ),
+    "samples": (lambda: {"x": altered(0.1)}, lambda: {"x": altered(0.2)}),
+    "labels": (
+        lambda: {"y": np.arange(60) % 10},
+        lambda: {"y": np.arange(60) % 5 * 2},
+    ),
+    "model": (
+        lambda: {"build_model": Trained},
+        lambda: {"build_model": lambda: Trained(4)},
+    ),
+}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_folds_of_other_arguments_are_never_returned(kind, tmp_path):
+    def run(arguments):
+        arguments = {
+            "build_model": Trained,
+            "x": ROWS,
+            "y": np.arange(60) % 10,
+            **arguments,
+        }
+        return noise.out_of_fold_probabilities(
+            **arguments, folds=2, directory=tmp_path, verbose=0
+        )
+
+    same, other = ARGUMENTS[kind]
+    arguments = same()
+    first = run(arguments)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    # With the same objects, which are trained by now, and with equal ones.
+    for again in (arguments, same()):
+        np.testing.assert_array_equal(run(again), first)
+    with pytest.raises(ValueError, match=r"holds folds with .*, not "):
+        run(other())
+    for path in tmp_path.glob("fold_*"):
+        assert path.stat().st_mtime_ns == files[path]
+
+
+@pytest.mark.once
+def test_a_trained_callback_that_is_changed_then_is_another(tmp_path):
+    frame = Frame(0.1, [])
+
+    def run():
+        return noise.out_of_fold_probabilities(
+            *(Trained, ROWS, np.arange(60) % 10, 2),
+            directory=tmp_path,
+            verbose=0,
+            callbacks=[frame],
+        )
+
+    run(), run()
+    frame.extra = 5
+    with pytest.raises(ValueError, match=r"callbacks\[0\].*extra"):
+        run()
+
+
+@pytest.mark.once
+def test_what_cannot_be_compared_needs_no_folder(tmp_path):
+    def run(data, **arguments):
+        return noise.out_of_fold_probabilities(
+            *(Trained, ROWS, np.arange(60) % 10, 2),
+            verbose=0,
+            validation_data=data,
+            **arguments,
+        )
+
+    with pytest.raises(ValueError, match=r"`validation_data`.*leave `direc"):
+        run((i for i in ROWS), directory=tmp_path / "folds")
+    assert not (tmp_path / "folds").exists()
+    run(i for i in ROWS)
+    (tmp_path / "fold_0.npy").write_bytes(b"")
+    with pytest.raises(ValueError, match="of an earlier version"):
+        run(None, directory=tmp_path)
+
+
+class Untrained(keras.Sequential):
+    """A network whose training takes no time."""
+
+    def fit(self, *arguments, **more):
+        pass
+
+    def predict(self, x, *arguments, **more):
+        return np.full((len(x), 10), 0.1)
+
+
+def test_folds_of_another_network_are_never_returned(tmp_path):
+    def run(rate=0.1, q=0.7, step=1.0):
+        def build_model():
+            layers = [
+                keras.Input((400,)),
+                keras.layers.Dropout(rate),
+                keras.layers.Dense(10, "softmax"),
+            ]
+            model = Untrained(layers)
+            model.compile(keras.optimizers.SGD(step), losses.GCE(q=q))
+            return model
+
+        return noise.out_of_fold_probabilities(
+            *(build_model, ROWS, np.arange(60) % 10, 2),
+            directory=tmp_path,
+            verbose=0,
+            batch_size=30,
+        )
+
+    first = run()
+    np.testing.assert_array_equal(run(), first)
+    for name, message in {
+        "rate": r"build_model\.layers\[1\]\.rate=0\.1",
+        "q": r"build_model\.compiled\.loss\.q=0\.7",
+        "step": r"build_model\.compiled\.optimizer\.learning_rate=1\.0",
+    }.items():
+        with pytest.raises(ValueError, match=f"{message}, not"):
+            run(**{name: 0.5})
+
+
+def test_samples_and_labels_are_read_by_position():
+    class Table:
+        """Rows whose index is not their order."""
+
+        def __init__(self, rows):
+            self.rows, self.shape = rows, rows.shape
+
+        def __len__(self):
+            return len(self.rows)
+
+        def __getitem__(self, key):
+            return self.rows[np.arange(len(self.rows))[::-1][key]]
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array(self.rows, dtype)
+
+    class Sums(Frequencies):
+        """A model that tells what it was given."""
+
+        def fit(self, x, y, **arguments):
+            super().fit(x, y)
+            self.sum = (x.sum(axis=1) * y).sum()
+
+        def predict(self, x, batch_size=None, verbose=0):
+            shift = x.sum(axis=1, keepdims=True) / self.sum
+            rows = super().predict(x) + shift * np.arange(10)
+            return rows / rows.sum(axis=1, keepdims=True)
+
+    y = np.arange(60) % 10
+    for arguments in ((Table(ROWS), Table(y)), (ROWS, y.astype(object))):
+        found, wanted = (
+            noise.out_of_fold_probabilities(Sums, *of, 2, verbose=0)
+            for of in (arguments, (ROWS, y))
+        )
+        np.testing.assert_array_equal(found, wanted)
+    wanted = 0.9 * np.eye(10)[y] + np.linspace(0, 0.02, 10)
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    matrix = noise.estimate_transition(Table(wanted), Table(y), percentile=100)
+    expected = noise.estimate_transition(wanted, y, percentile=100)
+    np.testing.assert_array_equal(matrix, expected)
+    assert noise.estimate_transition(np.eye(2), [False, True]).shape == (2, 2)
 
 
 def test_bad_folds(fashion):
@@ -213,7 +434,7 @@ def test_bad_folds(fashion):
     for arguments, message in (
         ((x, given[:5]), r"labels, 5.*\(4000, 28, 28\)"),
         (([x, x], given), r"one array.*\(2, 4000"),
-        (({"x": x}, given), r"one array"),
+        (({"x": x}, given), r"`x`.*a column of a table"),
         ((x[:5], given[:5], 6), "number of samples, 5"),
         ((x, given, 1), "folds.*>= 2"),
         ((x, given + 0.5), "whole"),

@@ -2,10 +2,12 @@
 
 import base64
 import csv
+import importlib.resources
 import io
 import json
 import re
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from test_label_quality import SCORES, shown
 from keras_noisy.metrics._pictures import SIDE
 
 pytest.importorskip("PIL", reason="the report needs Pillow")
+
+pytestmark = pytest.mark.once
 
 NAMES = ["cat", 'a "dog", big', "</script><script>alert(1)</script>", "#4 é"]
 GIVEN = np.array([0, 1, 2, 3] * 5)
@@ -242,6 +246,87 @@ def test_decisions_by_mouse_go_into_the_lists(
         tmp_path / "kept.csv", int, delimiter=",", skiprows=1, usecols=0
     )
     assert read.tolist() == kept
+
+
+#: Names that a spreadsheet would run, and how the lists have them.
+FORMULAS = {
+    "=HYPERLINK(1)": "'=HYPERLINK(1)",
+    "+1": "'+1",
+    "-1": "'-1",
+    "@SUM(1)": "'@SUM(1)",
+    "\t=1": "'\t=1",
+    "\r=1": "'\r=1",
+    " =1": "' =1",
+    '=a,"b"': '\'=a,"b"',
+    "\uff1d1": "'\uff1d1",
+    "a=b": "a=b",
+    "cat, dog": "cat, dog",
+}
+
+
+def quoted(names):
+    """Cells as the page writes them, by node."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node, which runs a part of the page, is not installed")
+    script = importlib.resources.files("keras_noisy.metrics") / "report.js"
+    source = script.read_text(encoding="utf-8")
+    quote = re.search(r"const quote = .*?;\n", source, re.DOTALL)[0]
+    code = f"{quote}process.stdout.write({json.dumps(names)}.map(quote).join())"
+    return subprocess.run([node, "-e", code], capture_output=True).stdout
+
+
+def test_a_cell_is_no_formula():
+    text = quoted(list(FORMULAS)).decode()
+    (cells,) = csv.reader(io.StringIO(text, newline=""))
+    assert cells == list(FORMULAS.values())
+
+
+def test_lists_hold_no_formula_and_their_indices_can_be_read(
+    open_page, tmp_path
+):
+    names = list(FORMULAS)[:4]
+    quality = make_quality(class_names=names)
+    page = open_page(quality.report(tmp_path / "report.html"))
+    found = rows(page, "kept.csv", tmp_path)[1:]
+    assert [row[1] for row in found] == [FORMULAS[names[i]] for i in GIVEN]
+    assert [float(row[3]) for row in found] == pytest.approx(
+        quality.scores(), rel=1e-5
+    )
+    read = np.loadtxt(
+        tmp_path / "kept.csv", int, delimiter=",", skiprows=1, usecols=0
+    )
+    assert read.tolist() == list(range(20))
+    # The page itself shows the names as they are.
+    assert f"given {names[0]}\n" in card(page, 0).inner_text()
+
+
+def test_a_gap_says_why_and_the_others_are_shown(open_page, tmp_path):
+    images = list(make_quality().images)
+    suspects = make_quality().suspects(3).tolist()
+    images[suspects[1]] = tmp_path / "<b>missing.png"
+    path = make_quality(images=images).report(tmp_path / "report.html", n=12)
+    page = open_page(path)
+    assert visible(page)[:3] == suspects
+    notes = page.locator(".note")
+    assert notes.count() == 1
+    text = card(page, suspects[1]).locator(".note").inner_text()
+    assert text.startswith("FileNotFoundError") and "<b>missing" in text
+    assert not page.locator("#warning").is_visible()
+
+
+def test_the_page_warns_of_a_model_that_has_learned_nothing(
+    open_page, tmp_path
+):
+    p = np.random.default_rng(5).dirichlet(np.ones(4), (1, 20))
+    images = np.zeros((20, 4, 4), "uint8")
+    quality = shown(p, GIVEN, images=images)[0]
+    with pytest.warns(UserWarning, match="has learned nothing"):
+        path = quality.report(tmp_path / "report.html")
+    page = open_page(path)
+    alert = page.get_by_role("alert")
+    assert alert.inner_text().startswith("The model has learned nothing")
+    assert "MAEStar" in alert.inner_text()
 
 
 def test_decides_about_all_shown_and_undoes(

@@ -1,10 +1,12 @@
 """A run that is stopped and started again ends as one that was not."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +14,9 @@ import pytest
 from helpers import TESTS
 from resumed_training import BATCHES, EPOCHS, train
 
-from keras_noisy.callbacks import Resume
+from keras_noisy import GCE
+from keras_noisy.callbacks import Resume, _checkpoint, _lock
+from keras_noisy.callbacks._checkpoint import Checkpoint
 from keras_noisy.datasets import ImageDataset, pipeline
 
 pytest.importorskip("sklearn")
@@ -208,6 +212,83 @@ def test_a_run_does_not_go_on_with_other_settings(tmp_path):
     message = "is a run with seed=0, rate=0.2. .* Received: seed=5, rate=None"
     with pytest.raises(ValueError, match=message):
         Resume(tmp_path, settings={"seed": 5, "path": tmp_path})
+
+
+def objects(q=0.7, rate=0.1):
+    """Settings whose text is another one each time."""
+    return {
+        "loss": GCE(q=q),
+        "classes": set("abcdefgh"),
+        "decay": float("nan"),
+        "schedule": keras.optimizers.schedules.CosineDecay(rate, 10),
+        "weights": np.linspace(0, q, 5000),
+        "nested": [{"path": tmp} for tmp in (Path("a"), Path("b"))],
+    }
+
+
+def test_settings_are_compared_by_what_they_contain(tmp_path):
+    fit(small(), Resume(tmp_path, settings=objects()), epochs=1)
+    assert Resume(tmp_path, settings=objects()).initial_epoch == 1
+    for other, message in (
+        (objects(q=0.6), r"loss\.q=0\.7, weights.*Received: loss\.q=0\.6"),
+        (objects(rate=0.2), r"schedule\.initial_learning_rate=0\.1"),
+        ({**objects(), "classes": {"a"}}, "classes=.*Received: classes="),
+        ({**objects(), "decay": 0.5}, r"decay='nan'.*decay=0\.5"),
+    ):
+        with pytest.raises(ValueError, match="is a run with .*" + message):
+            Resume(tmp_path, settings=other)
+    with pytest.raises(ValueError, match=r"settings\['data'\].*Give a number"):
+        Resume(tmp_path, settings={"data": iter([])})
+
+
+def test_settings_of_an_older_file_are_understood(tmp_path):
+    settings = {**objects(), "rate": 0.4, "size": np.int64(3), "deep": (1, 2)}
+    older = json.loads(json.dumps(settings, default=str))
+    # As another process wrote it.
+    older["loss"] = older["loss"].replace(" at 0x", " at 0x9")
+    older["classes"] = "{'h', 'g', 'f', 'e', 'd', 'c', 'b', 'a'}"
+    older["schedule"] = re.sub(" at 0x.*", " at 0x1>", older["schedule"])
+    path = _checkpoint.write(tmp_path, Checkpoint(1, 0, {}, {}, older))
+    assert Resume(tmp_path, settings=settings).initial_epoch == 1
+    for name, value in {"rate": 0.5, "classes": {"a"}, "size": 4}.items():
+        with pytest.raises(ValueError, match=f"is a run with {name}"):
+            Resume(tmp_path, settings={**settings, name: value})
+    assert path.exists()
+
+
+def test_a_directory_in_use_is_refused_and_kept(tmp_path, monkeypatch):
+    fit(small(), Resume(tmp_path), epochs=1)
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.npz")}
+    resume = Resume(tmp_path)
+    with monkeypatch.context() as other:
+        other.setattr(_lock, "_lock", lambda file: False)
+        with pytest.raises(ValueError, match="in use by another run"):
+            fit(small(), resume)
+        # Only the first process of several writes.
+        other.setattr("keras_noisy.callbacks.resume.process_index", lambda: 1)
+        fit(small(), Resume(tmp_path))
+    after = {path: path.read_bytes() for path in tmp_path.glob("*.npz")}
+    assert after == before
+    resume = Resume(tmp_path)
+    fit(small(), Resume(tmp_path))  # another run, meanwhile
+    with pytest.raises(ValueError, match=r"has saved in .* Make a new one"):
+        fit(small(), resume)
+
+
+def test_a_fit_holds_the_lock_until_its_end(tmp_path):
+    seen = []
+
+    def look(*_):
+        seen.append((tmp_path / _lock.NAME).exists())
+
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=look)
+    resume = Resume(tmp_path)
+    fit(small(), resume, callbacks=[resume, watch])
+    assert seen == [True, True]
+    assert not (tmp_path / _lock.NAME).exists()
+    with pytest.raises(ValueError, match="another model"):
+        fit(small(4), Resume(tmp_path), epochs=3)
+    assert not (tmp_path / _lock.NAME).exists()
 
 
 def test_an_epoch_that_is_stopped_in_its_middle_is_not_done(tmp_path):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_noisy._text import wrapped
 from keras_noisy.calibration.average_error import average_error
 
 if TYPE_CHECKING:
     from keras_noisy.losses import RobustLoss
+
+#: Arguments of every loss that change the curve.
+TRANSFORMS = ("logit_bias", "logit_clip", "logit_normalization")
 
 
 def plot_average_error(
@@ -23,10 +29,13 @@ def plot_average_error(
     """Plot the average error against the true logit, over the logits.
 
     A loss learns where its curve is above zero and the histogram below is
-    not. Needs matplotlib: `pip install "keras-noisy[plot]"`.
+    not. A dot marks the value at logit 0, the middle of the logits of a fresh
+    network. Needs matplotlib: `pip install "keras-noisy[plot]"`.
 
     Args:
-        losses: Losses to compare, or a mapping from label to loss.
+        losses: Losses to compare, or a mapping from label to loss. Without a
+            mapping the label is the name that you gave the loss, or how it is
+            made, such as `GCE(q=0.7)`.
         num_classes: Numbers of classes, one line style each. Defaults to
             `(10, 100, 1000)`.
         logits: Logits of a fresh network for the histogram. Defaults to
@@ -60,25 +69,32 @@ def plot_average_error(
             "plot_average_error needs matplotlib: "
             'pip install "keras-noisy[plot]"'
         ) from error
-    if not isinstance(losses, Mapping):
-        losses = {loss.name: loss for loss in losses}
+    if isinstance(losses, Mapping):
+        labeled = list(losses.items())
+    else:
+        labeled = [(_label(loss), loss) for loss in losses]
     z = np.linspace(-4.0, 12.0, 121) if z is None else np.asarray(z)
 
-    figure = Figure(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(9, 5), layout="constrained")
     curves, histogram = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     styles = ("-", "--", ":", "-.")
-    for i, (label, loss) in enumerate(losses.items()):
+    for i, (label, loss) in enumerate(labeled):
         for j, count in enumerate(num_classes):
+            error = average_error(loss, count, np.append(z, 0.0), logit_std)
             curves.plot(
                 z,
-                -average_error(loss, count, z, logit_std),
+                -error[:-1],
                 color=f"C{i}",
                 linestyle=styles[j % len(styles)],
-                label=f"{label}, {count:,} classes",
+                label=wrapped(f"{label}, {count:,} classes", 32, 6),
             )
+            curves.plot(0.0, -error[-1], "o", color=f"C{i}", markersize=5)
     curves.set_ylabel("average error\nsent to the true class")
     curves.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    curves.legend(fontsize="small")
+    for axes in (curves, histogram):
+        axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
+    # Beside the curves, so that it covers none of them.
+    figure.legend(loc="outside right upper", fontsize="small")
 
     if logits is None:
         density = np.exp(-((z / logit_std) ** 2) / 2)
@@ -89,3 +105,27 @@ def plot_average_error(
     histogram.set_ylabel("density of\nlogits")
     histogram.set_xlabel("logit of the true class")
     return figure
+
+
+def _label(loss: RobustLoss) -> str:
+    """The name that was given to a loss, or else how it is made."""
+    kind = type(loss).__name__
+    if re.sub(r"_\d+$", "", loss.name).replace("_", "") != kind.lower():
+        return loss.name
+    config = loss.get_config()
+    defaults = inspect.signature(type(loss)).parameters
+    own = list(config)[: list(config).index("num_classes")]
+    arguments = []
+    for name in [*own, *TRANSFORMS]:
+        value = config[name]
+        default = defaults[name].default if name in defaults else None
+        if name in TRANSFORMS and value == default:
+            continue
+        if isinstance(value, Mapping):
+            value = f"{value['class_name']}()"
+        elif isinstance(value, list):
+            value = "..."
+        elif isinstance(value, str):
+            value = f'"{value}"'
+        arguments.append(f"{name}={value}")
+    return f"{kind}({', '.join(arguments)})"

@@ -24,7 +24,7 @@ class Checkpoint(NamedTuple):
     history: dict[str, list[float]]
     #: Name and value of each variable, by whose they are.
     state: dict[str, list[tuple[str, np.ndarray]]]
-    #: What else the run was made with, as JSON has it.
+    #: What else the run was made with, in its canonical form.
     settings: dict[str, Any]
 
 
@@ -62,10 +62,15 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     return path
 
 
+def names(folder: Path) -> list[Path]:
+    """The files in their order."""
+    return sorted(folder.glob(PATTERN))
+
+
 def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
     """The newest whole file, None where there is no file at all."""
-    files = sorted(folder.glob(PATTERN), reverse=True)
-    for path in files:
+    files = names(folder)
+    for path in reversed(files):
         try:
             checkpoint = _read(path)
         except Exception as error:  # Damage shows as any of them.
@@ -86,7 +91,7 @@ def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
 
 def delete_others(folder: Path, kept: list[Path]) -> None:
     """Delete the older files, and what a kill left of a file."""
-    for path in [*folder.glob(PATTERN), *folder.glob(f"{PATTERN}.partial")]:
+    for path in [*names(folder), *folder.glob(f"{PATTERN}.partial")]:
         if path not in kept:
             path.unlink()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import warnings
 from collections.abc import Mapping
@@ -15,11 +14,16 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._canonical import canonical, described
 from keras_noisy.callbacks import _checkpoint
 from keras_noisy.callbacks._checkpoint import Checkpoint
+from keras_noisy.callbacks._lock import Lock
+from keras_noisy.callbacks._settings import other_settings
 from keras_noisy.callbacks._torch_random import random_state, set_random_state
 from keras_noisy.datasets._reader import Start
 from keras_noisy.distribution import process_count, process_index
+
+ADVICE = "Give a number or a text that stands for it"
 
 
 class Resume(keras.callbacks.Callback):
@@ -51,7 +55,9 @@ class Resume(keras.callbacks.Callback):
             `pipeline` or `ImageDataset`. Defaults to `"epoch"`.
         settings: What the run is made with, such as seed, rate of the noise
             and learning rate, by name; to go on with others is an error.
-            Defaults to `None`, nothing to compare.
+            Numbers, text, arrays, sets, paths, functions and objects of Keras
+            such as a loss, or lists and dictionaries of these. Defaults to
+            `None`, nothing to compare.
 
     Returns:
         A `keras.callbacks.Callback` with the attributes
@@ -63,11 +69,12 @@ class Resume(keras.callbacks.Callback):
           as in that of `fit`, which has those since the last start alone.
 
     Raises:
-        ValueError: If an argument is outside its range; if no file of the
-            directory is whole; if it is a run with other settings; in `fit`, if
-            the directory is that of another model, if `initial_epoch` or, for
-            saves within epochs, `start` was not handed on, or after a `fit`
-            that was interrupted.
+        ValueError: If an argument is outside its range, or `settings` has what
+            cannot be compared; if no file of the directory is whole; if it is
+            a run with other settings; in `fit`, if another run uses the
+            directory or has saved in it, if it is that of another model, if
+            `initial_epoch` or, for saves within epochs, `start` was not handed
+            on, or after a `fit` that was interrupted.
 
     Example:
 
@@ -125,9 +132,12 @@ class Resume(keras.callbacks.Callback):
                 raise invalid("save_freq", save_freq, expected) from error
         self.directory = Path(directory)
         self.save_freq = save_freq
-        self.settings = json.loads(
-            json.dumps(dict(settings or {}), default=str)
-        )
+        self._given = dict(settings or {})
+        self.settings = {
+            str(name): canonical(f"settings[{name!r}]", value, ADVICE)
+            for name, value in self._given.items()
+        }
+        self._lock = Lock(self.directory)
         self.start = Start((0, 0))
         self.history: dict[str, list[float]] = {}
         self._files: list[Path] = []
@@ -135,6 +145,7 @@ class Resume(keras.callbacks.Callback):
         self._runs = False
         #: Until it is loaded.
         self._saved: Checkpoint | None = None
+        self._seen = _checkpoint.names(self.directory)
         found = _checkpoint.read_newest(self.directory)
         if found:
             path, self._saved = found
@@ -151,6 +162,22 @@ class Resume(keras.callbacks.Callback):
                 "The last `fit` with this `Resume` was interrupted. Make a "
                 "new one, and new data with its `start`, to go on from the "
                 "last save"
+            )
+        if process_index() == 0:
+            self._lock.acquire()
+        try:
+            self._begin()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _begin(self) -> None:
+        seen = _checkpoint.names(self.directory)
+        if process_index() == 0 and seen != self._seen:
+            raise ValueError(
+                f"Another run has saved in {self.directory} since this "
+                "`Resume` was made. Make a new one, and new data with its "
+                "`start`, to go on from the last save"
             )
         in_the_middle = self.start[1] or self.save_freq != "epoch"
         num_batches = self.start.num_batches
@@ -256,16 +283,16 @@ class Resume(keras.callbacks.Callback):
         """Let the data count its epochs again."""
         self._saved = self.start.now = None
         self._runs = False
+        self._lock.release()
 
     def _compare(self, saved: dict[str, Any]) -> None:
-        mine = self.settings
-        names = [n for n in {**saved, **mine} if saved.get(n) != mine.get(n)]
-        if names:
+        found = other_settings(saved, self.settings, self._given)
+        if found:
+            there = {name: pair[0] for name, pair in found.items()}
+            here = {name: pair[1] for name, pair in found.items()}
             raise ValueError(
-                f"{self.directory} is a run with "
-                + ", ".join(f"{name}={saved.get(name)!r}" for name in names)
-                + ". Give another directory. Received: "
-                + ", ".join(f"{name}={mine.get(name)!r}" for name in names)
+                f"{self.directory} is a run with {described(there)}. Give "
+                f"another directory. Received: {described(here)}"
             )
 
     def _variables(self, owner: str) -> list[keras.Variable]:
@@ -293,6 +320,7 @@ class Resume(keras.callbacks.Callback):
         self._files.append(_checkpoint.write(self.directory, checkpoint))
         del self._files[:-2]
         _checkpoint.delete_others(self.directory, self._files)
+        self._seen = sorted(self._files)
 
     def _load(self, owner: str, add: bool = False) -> None:
         """Assign what was saved, or add it to what there is."""

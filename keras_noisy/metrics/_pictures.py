@@ -4,36 +4,72 @@ import base64
 import io
 import itertools
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from keras_noisy._pillow import pillow, rgb
+from keras_noisy._text import wrapped
 
-#: Longest side of a thumbnail, in pixels.
-SIDE = 96
+#: Longest side of a thumbnail, and of what is kept of a file, in pixels.
+SIDE, LARGEST = 96, 512
+#: Characters in a line of text above or in a picture.
+WIDTH = 24
+#: Images that tell which range all of them have.
+FIRST = 32
+
+
+class Picture(NamedTuple):
+    """uint8 of shape (H, W), (H, W, 3) or (H, W, 4), and what is amiss."""
+
+    pixels: np.ndarray
+    note: str = ""
+    is_gap: bool = False
 
 
 def pictures(images: Any, indices: Iterable[int]) -> Iterator[np.ndarray]:
-    """These images as uint8 (H, W), (H, W, 3) or (H, W, 4), one at a time."""
+    """The pixels of `with_notes`."""
+    return (picture.pixels for picture in with_notes(images, indices))
+
+
+def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
+    """These images as pictures, one at a time.
+
+    One that cannot be read is a gray area, with the reason.
+    """
     if images is None:
         raise ValueError(
             "Pictures of the samples are needed, and `x` is no array of them: "
             "build LabelQuality with `images`"
         )
-    indices = list(indices)
-    few = [_as_array(images, i) for i in itertools.islice(indices, 32)]
-    low = float(min(np.nanmin(image) for image in few))
-    high = float(max(np.nanmax(image) for image in few))
-    if low >= 0 and high <= 255:
-        # Rounding and interpolation lead a little above 1.
-        low, high = 0.0, (1.0 if high <= 2 else 255.0)
-    for i in indices:
-        image = np.nan_to_num(_as_array(images, i))
+    if len(getattr(images, "shape", ())) > 1:
+        _has_channels_first(images.shape[1:])  # an error for all at once
+    read = (_read(images, i) for i in indices)
+    first = []
+    while sum(isinstance(of, np.ndarray) for of in first) < FIRST:
+        try:
+            first.append(next(read))
+        except StopIteration:
+            break
+    low, high = _range([of for of in first if isinstance(of, np.ndarray)])
+    for image in itertools.chain(first, read):
+        if isinstance(image, str):
+            yield Picture(np.full((SIDE, SIDE), 128, "uint8"), image, True)
+            continue
+        is_finite = np.isfinite(image)
+        bad = image.size - np.count_nonzero(is_finite)
+        peak = np.abs(image[is_finite]).max()
+        note = f"{bad} of {image.size} values are not finite" if bad else ""
+        if peak > 10 * max(abs(low), abs(high)):
+            note = f"values up to {peak:g}, far above those of the others"
+        image = np.nan_to_num(image, nan=low, posinf=high, neginf=low)
+        # The difference of two large numbers may overflow.
+        image = np.clip(image, low, high).astype("float64")
         image = (image - low) / max(high - low, 1e-12)
-        yield np.rint(255 * np.clip(image, 0, 1)).astype("uint8")
+        yield Picture(np.rint(255 * image).astype("uint8"), note)
 
 
 def thumbnail(picture: np.ndarray) -> str:
@@ -47,43 +83,114 @@ def thumbnail(picture: np.ndarray) -> str:
     return f"data:image/webp;base64,{code}"
 
 
-def figure(images: Iterable[np.ndarray], titles: Sequence[str]) -> Any:
-    """A matplotlib Figure of pictures with titles, in rows of six."""
+def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
+    """A matplotlib Figure of pictures with lines above, in rows of six."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
             'plot needs matplotlib: pip install "keras-noisy[plot]"'
         ) from error
+    images = list(images)
+    refuse_only_gaps(images)
+    titles = [
+        "\n".join(wrapped(line, WIDTH) for line in lines) for lines in titles
+    ]
     columns = min(6, len(titles))
     rows = -(-len(titles) // columns)
-    figure = Figure(figsize=(2 * columns, 2.5 * rows), layout="constrained")
+    lines = max(title.count("\n") + 1 for title in titles)
+    height = 2 + 0.18 * max(lines, 3)
+    figure = Figure(figsize=(2 * columns, height * rows), layout="constrained")
     for i, (image, title) in enumerate(zip(images, titles, strict=True)):
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.axis("off")
-        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.imshow(image.pixels, cmap="gray", vmin=0, vmax=255)
         # A dollar in the name of a class is no formula.
         axes.set_title(title, fontsize="small", parse_math=False)
+        if image.is_gap:
+            axes.text(
+                *(0.5, 0.5, wrapped(image.note, WIDTH, 8)),
+                transform=axes.transAxes,
+                ha="center",
+                va="center",
+                color="white",
+                fontsize="xx-small",
+                parse_math=False,
+            )
     return figure
 
 
-def _as_array(images: Any, index: int) -> np.ndarray:
-    image = images[index]
-    if isinstance(image, str | os.PathLike):
-        with pillow().open(image) as file:
-            image = np.asarray(rgb(file))
-    array = np.asarray(ops.convert_to_numpy(image))
-    shape = array.shape
-    if array.ndim == 3 and shape[-1] not in (1, 3, 4):
-        array = np.moveaxis(array, 0, -1)  # channels first
-    if array.ndim == 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    colour = array.ndim == 3 and array.shape[-1] in (3, 4)
-    if array.size == 0 or not (array.ndim == 2 or colour):
+def refuse_only_gaps(found: Sequence[Picture]) -> None:
+    """An error where not one of several images can be read."""
+    if len(found) > 1 and all(picture.is_gap for picture in found):
+        raise ValueError(
+            f"Invalid value for argument `images`. None of {len(found)} can be "
+            f"shown. The first: {found[0].note}"
+        )
+
+
+def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Black and white; images far outside of what the others have are none."""
+    finite = [image[np.isfinite(image)] for image in images]
+    ends = np.array([(of.min(), of.max()) for of in finite]).reshape(-1, 2)
+    usual = (ends[:, 0] >= 0) & (ends[:, 1] <= 255)
+    if 2 * usual.sum() >= len(ends):
+        # Rounding and interpolation lead a little above 1.
+        return 0.0, 1.0 if ends[usual, 1].max(initial=0) <= 2 else 255.0
+    size = np.abs(ends).max(axis=1)
+    ends = ends[size <= 10 * np.median(size)]
+    return float(ends[:, 0].min()), float(ends[:, 1].max())
+
+
+def _read(images: Any, index: int) -> np.ndarray | str:
+    """An image as float32, or why there is none."""
+    path = None
+    try:
+        image = images[index]
+        if isinstance(image, str | bytes | os.PathLike):
+            path = os.fsdecode(image)
+            image = _file(path)
+        array = np.asarray(ops.convert_to_numpy(image))
+        if _has_channels_first(array.shape):
+            array = np.moveaxis(array, 0, -1)
+        if array.shape[2:] == (1,):
+            array = array[..., 0]
+        with np.errstate(over="ignore"):  # too large is as good as infinite
+            array = array.astype("float32")
+        if not np.any(np.isfinite(array)):
+            raise ValueError("no value is finite")
+    except ImportError:
+        raise
+    except Exception as error:  # Files are damaged in many ways.
+        note = f"{type(error).__name__}: {error}"
+        if path and path not in note:
+            note = f"{path}: {note}"
+        return note if len(note) <= 200 else f"{note[:197]}..."
+    return array
+
+
+def _file(path: str) -> np.ndarray:
+    image = pillow()
+    with warnings.catch_warnings():
+        # A few bytes may claim more pixels than there is memory.
+        warnings.simplefilter("error", image.DecompressionBombWarning)
+        with image.open(path) as file:
+            file.draft(None, (LARGEST, LARGEST))
+            picture = rgb(file)
+    picture.thumbnail((LARGEST, LARGEST))
+    return np.asarray(picture)
+
+
+def _has_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether the channels come first; an error for what is no image."""
+    first = len(shape) == 3 and shape[-1] not in (1, 3, 4)
+    channels = shape[:1] if first else shape[2:] or (1,)
+    is_image = len(shape) in (2, 3) and channels[0] in (1, 3, 4)
+    if not is_image or 0 in shape:
         raise ValueError(
             "Expected each image as an array of shape (height, width) or "
             "(height, width, channels) with 1, 3 or 4 channels, or as the path "
-            f"of a file. Received: shape {shape}. Pass arrays of another shape "
-            "to the model and pictures of them to `images`"
+            f"of a file. Received: shape {tuple(shape)}. Pass arrays of "
+            "another shape to the model and pictures of them to `images`"
         )
-    return array.astype("float32")
+    return first

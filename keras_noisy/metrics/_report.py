@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_noisy.metrics._pictures import SIDE, pictures, thumbnail
+from keras_noisy.metrics._pictures import (
+    SIDE,
+    pictures,
+    refuse_only_gaps,
+    thumbnail,
+    with_notes,
+)
 from keras_noisy.metrics._scores import Scores
 
 if TYPE_CHECKING:
@@ -22,13 +28,16 @@ def report_page(quality: LabelQuality, n: int, score: str, title: str) -> str:
     names = quality.class_names
     scores = {name: quality.scores(name) for name in Scores.names}
     last = quality._scores.last
-    cards, largest = [], 0
-    images = pictures(quality.images, suspects)
+    cards, notes, largest = [], [], 0
+    images = with_notes(quality.images, suspects)
     for i, image in zip(suspects.tolist(), images, strict=True):
-        largest = max(largest, *image.shape[:2])
+        notes.append(image._replace(pixels=None))
+        if not image.is_gap:
+            largest = max(largest, *image.pixels.shape[:2])
         card = {
             "index": i,
-            "image": thumbnail(image),
+            "image": thumbnail(image.pixels),
+            "note": image.note,
             "probability": round(float(last.probability[i]), 4),
             "scores": {name: _short(of[i]) for name, of in scores.items()},
         }
@@ -38,6 +47,7 @@ def report_page(quality: LabelQuality, n: int, score: str, title: str) -> str:
             card["clean"] = names[clean] if known else "none of the classes"
             card["wrong"] = clean != int(quality.labels[i])
         cards.append(card)
+    refuse_only_gaps(notes)
     content = {
         "title": title,
         "key": _fingerprint(quality),
@@ -49,6 +59,7 @@ def report_page(quality: LabelQuality, n: int, score: str, title: str) -> str:
         "values": [_short(value) for value in scores[score]],
         "crisp": largest <= SIDE // 2,
         "cards": cards,
+        "warning": quality._warning(),
         "finding": _finding(quality, len(suspects)),
     }
     # A class named </script> must not end the script.

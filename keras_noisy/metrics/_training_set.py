@@ -1,7 +1,7 @@
 """Training samples and their labels, in whatever form they are given."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -9,13 +9,15 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import whole_labels
+from keras_noisy._names import names_by_label
 
 
 def given_labels(name: str, labels: Any) -> np.ndarray:
     """Labels of shape (N,), also from (N, 1) and those of `with_index`."""
-    array = np.asarray(ops.convert_to_numpy(labels))
-    # Of one-hot labels of two classes many rows are the same.
+    array = as_array(name, labels)
+    # One-hot labels of two classes have many rows that are the same.
     if array.shape[1:] == (2,) and len(np.unique(array[:, 1])) == len(array):
         array = array[:, 0]
     array = whole_labels(name, array).astype("int64")
@@ -24,32 +26,50 @@ def given_labels(name: str, labels: Any) -> np.ndarray:
     return array
 
 
-def check_samples(x: Any, count: int) -> None:
-    """An error unless `x` may give `count` samples in every epoch."""
+def samples(x: Any, count: int) -> Any:
+    """`x`, with tables as arrays; an error unless it may give `count`."""
+    if hasattr(x, "files"):
+        advice = "`ImageDataset(x, batch_size, image_size=...)`, which reads it"
+        raise invalid("x", x, advice)
     if is_arrays(x):
+        x = keras.tree.map_structure(_without_index, x)
         for array in keras.tree.flatten(x):
-            check_length("x", array, count)
+            check_length("x", array.shape[0] if array.shape else 0, count)
     elif isinstance(x, list | tuple | dict | Iterator):
         raise invalid("x", type(x), "arrays, or a data set to read repeatedly")
+    return x
 
 
-def check_length(name: str, array: Any, count: int) -> None:
+def by_position(name: str, value: Any, count: int) -> Any:
+    """Something with an entry for each sample, to be read by position."""
+    if not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
+        value = as_array(name, value)
+    if isinstance(value, Mapping):
+        raise invalid(name, type(value), "an array, a list or a column")
+    value = _without_index(value)
+    check_length(name, len(value), count)
+    return value
+
+
+def check_length(name: str, length: int, count: int) -> None:
     """An error unless there is one entry for each label."""
-    if len(array) != count:
-        raise invalid(
-            name,
-            type(array),
-            f"one entry for each label of `y`, {count}, not {len(array)}",
+    if length != count:
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected one entry for each "
+            f"of the {count} labels of `y`. Received: len({name})={length}"
         )
 
 
-def names_of_classes(
-    names: Iterable[str] | None, labels: np.ndarray
-) -> list[str] | None:
+def _without_index(value: Any) -> Any:
+    """A table or its column as an array; all else is read by position."""
+    return as_array("x", value) if hasattr(value, "to_numpy") else value
+
+
+def names_of_classes(names: Any, labels: np.ndarray) -> list[str] | None:
     """The names as strings; an error if a label has none."""
     if names is None:
         return None
-    names = list(map(str, names))
+    names = names_by_label(names)
     if len(names) <= labels.max():
         raise invalid(
             "class_names",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._label_arrays import class_labels
-from keras_noisy.metrics._pictures import figure, pictures
+from keras_noisy.metrics._learned import advice, learned_nothing
+from keras_noisy.metrics._pictures import figure, with_notes
 from keras_noisy.metrics._report import report_page
 from keras_noisy.metrics._scores import Scores, statistics
 from keras_noisy.metrics._training_set import (
+    by_position,
     check_length,
-    check_samples,
     given_labels,
     names_of_classes,
     predict,
+    samples,
 )
 
 
@@ -57,7 +60,9 @@ class LabelQuality(keras.callbacks.Callback):
             shuffled. Where a data set gives labels too, they are compared
             with `y`.
         y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
-            `keras_noisy.losses.with_index`.
+            `keras_noisy.losses.with_index`; or a data set with `files`,
+            `labels` and `class_names`, such as a `WebVisionFolder`, which are
+            then the pictures, the labels and the names.
         clean_labels: The true labels where they are known, of the same shape;
             -1 for a sample of none of the classes. They put
             `memorization_rate`, the share of wrongly labelled samples whose
@@ -65,8 +70,9 @@ class LabelQuality(keras.callbacks.Callback):
             samples whose true label is predicted, into the logs of each epoch,
             for `History` and the callbacks behind this one in the list, in
             place of metrics of these names. Defaults to `None`.
-        class_names: The name of each class, for the picture and the report.
-            Defaults to `None`, the numbers.
+        class_names: The name of each class, for the picture and the report,
+            in the order of the labels, or a mapping from label to name.
+            Defaults to `None`, those of `y` or else the numbers.
         batch_size: Samples that are predicted at once, where `x` is no data
             set. Defaults to `256`.
         from_logits: Whether the model returns logits. Defaults to `False`,
@@ -75,7 +81,12 @@ class LabelQuality(keras.callbacks.Callback):
             pass `initial_epoch` to a second `fit`. Defaults to `0`.
         images: A picture of each sample, for the picture and the report:
             arrays of shape (height, width) or (height, width, channels), or
-            paths of files. Defaults to `None`: `x`, if it is such an array.
+            paths of files. Defaults to `None`: the files of `y`, or `x` if it
+            is such an array.
+
+    Arrays, lists and columns of a table are read by position, whatever the
+    index of a table says. Before the first suspects are shown, a warning says
+    if the predictions agree with the labels no better than chance.
 
     Returns:
         A callback for `model.fit(..., callbacks=[...])`.
@@ -117,24 +128,30 @@ class LabelQuality(keras.callbacks.Callback):
         x: Any,
         y: Any,
         clean_labels: Any = None,
-        class_names: Sequence[str] | None = None,
+        class_names: Sequence[str] | Mapping[int, str] | None = None,
         batch_size: int = 256,
         from_logits: bool = False,
         start_epoch: int = 0,
         images: Any = None,
     ):
         super().__init__()
+        if hasattr(y, "files") and hasattr(y, "labels"):
+            images = y.files if images is None else images
+            if class_names is None:
+                class_names = getattr(y, "class_names", None)
+            y = y.labels
         self.labels = class_labels("y", given_labels("y", y))
-        check_samples(x, len(self.labels))
+        count = len(self.labels)
+        x = samples(x, count)
         if clean_labels is not None:
             clean_labels = given_labels("clean_labels", clean_labels)
             if clean_labels.min() < -1:
                 raise invalid(
                     "clean_labels", clean_labels, "labels of at least -1"
                 )
-            check_length("clean_labels", clean_labels, len(self.labels))
+            check_length("clean_labels", len(clean_labels), count)
         if images is not None:
-            check_length("images", images, len(self.labels))
+            images = by_position("images", images, count)
         elif hasattr(x, "shape") and len(x.shape) > 2:
             images = x
         self.x = x
@@ -144,7 +161,8 @@ class LabelQuality(keras.callbacks.Callback):
         self.batch_size = integer("batch_size", batch_size, 1)
         self.from_logits = boolean("from_logits", from_logits)
         self.start_epoch = integer("start_epoch", start_epoch, 0)
-        self._scores = Scores(len(self.labels))
+        self._scores = Scores(count)
+        self._has_warned = False
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
@@ -221,6 +239,10 @@ class LabelQuality(keras.callbacks.Callback):
         """
         n = integer("n", n, 1)
         keys = [self.scores(of) for of in ("loss", "area_under_margin", score)]
+        warning = None if self._has_warned else self._warning()
+        if warning:
+            self._has_warned = True
+            warnings.warn(warning, stacklevel=2)
         order = np.lexsort([-key for key in keys])
         if label is not None:
             order = order[self.labels[order] == integer("label", label)]
@@ -278,11 +300,13 @@ class LabelQuality(keras.callbacks.Callback):
         suspects = self.suspects(n, score, label)
         predicted = self._scores.last.predicted
         titles = [
-            f"given {self.class_names[self.labels[i]]}\n"
-            f"predicted {self.class_names[predicted[i]]}"
+            [
+                f"given {self.class_names[self.labels[i]]}",
+                f"predicted {self.class_names[predicted[i]]}",
+            ]
             for i in suspects
         ]
-        return figure(pictures(self.images, suspects), titles)
+        return figure(with_notes(self.images, suspects), titles)
 
     def report(
         self,
@@ -311,3 +335,9 @@ class LabelQuality(keras.callbacks.Callback):
         path = Path(path)
         path.write_text(report_page(self, n, score, title), encoding="utf-8")
         return path
+
+    def _warning(self) -> str | None:
+        """What speaks against the order of the suspects."""
+        predicted = self._scores.last.predicted
+        finding = learned_nothing(self.labels, predicted, len(self.class_names))
+        return finding and advice(finding)

@@ -64,6 +64,7 @@ const cards = content.cards.map((sample) => {
   make(element, "img", {
     src: sample.image, alt: `Sample ${index}`, loading: "lazy",
   });
+  if (sample.note) make(element, "p", { class: "note" }, sample.note);
   const line = (name, value, rest = "") => {
     const p = make(element, "p", {}, `${name} `);
     make(p, "b", {}, value);
@@ -199,8 +200,10 @@ document.addEventListener("keydown", (event) => {
 });
 
 function download(name, isDropped) {
+  // A spreadsheet runs a cell that begins with one of these as a formula.
   const quote = (text) =>
-    /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    [/^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/.test(text) ? `'${text}` : text]
+      .map((cell) => /[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)[0];
   const lines = ["index,given_label,predicted_label,score"];
   given.forEach((label, i) => {
     if ((decisions.get(i) === "drop") !== isDropped) return;
@@ -268,6 +271,8 @@ $("numbers").textContent =
   `${whole(given.length)} samples, ${whole(names.length)} classes, ` +
   `${whole(content.epochs)} ${content.epochs === 1 ? "epoch" : "epochs"}. ` +
   `Below are the ${whole(cards.length)} worst by ${words(content.score)}.`;
+$("warning").textContent = content.warning;
+$("warning").hidden = !content.warning;
 if (content.finding) finding(content.finding);
 $("cards").classList.toggle("crisp", content.crisp);
 $("clean-choice").hidden = content.finding === null;

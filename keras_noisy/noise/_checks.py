@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, real
+from keras_noisy._containers import as_array
 
 
 def noise_rate(rate: Any) -> float:
@@ -20,3 +21,17 @@ def rounded(count: Any) -> Any:
 def random_seed(seed: Any) -> int:
     """`seed` if it is an integer of at least 0."""
     return integer("seed", seed, 0)
+
+
+def stacked(name: str, images: Any) -> np.ndarray:
+    """One array of all images, also of those in a column of a table."""
+    array = as_array(name, images)
+    if array.dtype != object or array.ndim != 1 or len(array) == 0:
+        return array
+    try:
+        return np.stack([as_array(name, image) for image in array])
+    except ValueError as error:
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected arrays of one "
+            f"shape. Received: {error}"
+        ) from error

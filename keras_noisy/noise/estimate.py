@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid, real
+from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._stochastic import distributions
 
-# With more the three percent above the percentile could be two classes.
+# With more classes, 3 % of the samples can be a whole class.
 MOST_CLASSES = 16
 
 
@@ -72,7 +73,8 @@ def estimate_transition(
           uncertainty in dataset labels, JAIR 2021, arXiv 1911.00068
     """
     expected = "probabilities of shape (N, num_classes)"
-    predicted = distributions("probabilities", probabilities, expected)
+    predicted = as_array("probabilities", probabilities)
+    predicted = distributions("probabilities", predicted, expected)
     num_classes = predicted.shape[1]
     if percentile is None:
         percentile = 97 if num_classes <= MOST_CLASSES else 100

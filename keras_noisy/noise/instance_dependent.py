@@ -7,7 +7,7 @@ import numpy as np
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._random import Random
-from keras_noisy.noise._checks import noise_rate, random_seed
+from keras_noisy.noise._checks import noise_rate, random_seed, stacked
 from keras_noisy.noise.corrupt import Corruption, finish
 
 # Samples at a time, which bounds the memory.
@@ -78,7 +78,7 @@ def instance_dependent(
     if num_classes is not None:
         num_classes = integer("num_classes", num_classes, 2)
     clean = class_labels("labels", labels, num_classes)
-    images = np.asarray(images)
+    images = stacked("images", images)
     if len(images) != len(clean) or images.ndim < 2:
         raise ValueError(
             "Invalid value for argument `images`. Expected one image for each "

@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_noisy._random import Random
-from keras_noisy.noise._checks import noise_rate, random_seed, rounded
+from keras_noisy.noise._checks import (
+    noise_rate,
+    random_seed,
+    rounded,
+    stacked,
+)
 
 
 class OpenSet(NamedTuple):
@@ -33,7 +38,7 @@ def open_set(
     Args:
         images: Array of shape `(N, ...)`. It is not changed.
         other_images: Array of shape `(M, ...)`, images of the same shape and
-            type. None is used twice while there are enough.
+            type. Each is used once, unless there are too few.
         rate: Share of images to replace, in [0, 1].
         seed: Seed of the draw, an integer of at least 0. Defaults to `0`.
 
@@ -58,7 +63,8 @@ def open_set(
         - Wang et al., Iterative learning with open-set noisy labels, CVPR
           2018, arXiv 1804.00092
     """
-    images, other_images = np.asarray(images), np.asarray(other_images)
+    images = stacked("images", images)
+    other_images = stacked("other_images", other_images)
     ours = images.shape[1:], images.dtype
     theirs = other_images.shape[1:], other_images.dtype
     if ours != theirs or images.ndim < 2:

@@ -1,7 +1,5 @@
 """Predictions for samples that the network has not seen."""
 
-import hashlib
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +8,12 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer
+from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
 from keras_noisy.noise._checks import random_seed
+from keras_noisy.noise._saved_folds import SavedFolds
 
 
 def out_of_fold_probabilities(
@@ -42,9 +42,10 @@ def out_of_fold_probabilities(
         folds: Number of networks, each trained on all folds but one; from 2
             to `N`. Defaults to `5`.
         directory: Folder in which each fold is saved as it is done. Called
-            again with the same data and arguments, the function goes on after
-            the last of them. Take a new folder for another model. Defaults to
-            `None`, nothing is saved.
+            again with the same data, model and arguments, the function goes on
+            after the last of them. Their contents are compared, but not the
+            weights that the model begins with: take a new folder for others.
+            Defaults to `None`, nothing is saved.
         seed: Seed of the split, an integer of at least 0. Weights follow
             `keras.utils.set_random_seed`. Defaults to `0`.
         from_logits: Whether the model returns logits. Defaults to `False`.
@@ -58,7 +59,9 @@ def out_of_fold_probabilities(
 
     Raises:
         ValueError: If arguments do not fit, predictions are no probabilities,
-            or the folder belongs to other data or arguments.
+            the folder belongs to other data, another model or other arguments,
+            or one of them, such as a generator or a `tf.data.Dataset`, cannot
+            be compared.
 
     Example:
 
@@ -80,7 +83,7 @@ def out_of_fold_probabilities(
         - Northcutt et al., Confident learning: estimating uncertainty in
           dataset labels, JAIR 2021, arXiv 1911.00068
     """
-    x, labels = np.asarray(x), class_labels("y", y)
+    x, labels = as_array("x", x), class_labels("y", y)
     if x.shape[:1] != labels.shape or x.dtype == object:
         raise ValueError(
             "Invalid value for argument `x`. Expected one array, of as many "
@@ -99,9 +102,19 @@ def out_of_fold_probabilities(
             f"of samples, {len(x)}. Received: folds={folds}"
         )
     boolean("from_logits", from_logits)
+    saved, model = None, None
     if directory is not None:
-        directory = Path(directory)
-        _claim(directory, x, labels, folds, seed, from_logits, fit_arguments)
+        saved = SavedFolds(Path(directory))
+        model = build_model()
+        saved.claim(
+            model,
+            x=x,
+            y=labels,
+            folds=folds,
+            seed=seed,
+            from_logits=from_logits,
+            **fit_arguments,
+        )
 
     order = Random(seed, 4).permutation(len(x))
     order = order[np.argsort(labels[order], kind="stable")]
@@ -110,24 +123,28 @@ def out_of_fold_probabilities(
 
     progress = keras.utils.Progbar(folds, verbose=verbose, unit_name="fold")
     found = []
-    for fold in range(folds):
-        held_out = fold_of == fold
-        file = None if directory is None else directory / f"fold_{fold}.npy"
-        if file is not None and file.exists():
-            found.append(np.load(file))
-        else:
-            model = build_model()
-            model.fit(
-                x[~held_out],
-                labels[~held_out],
-                **{"verbose": 0, **fit_arguments},
-            )
-            batch_size = fit_arguments.get("batch_size")
-            predicted = model.predict(x[held_out], batch_size, verbose=0)
-            found.append(_probabilities(predicted, from_logits, labels.max()))
-            if file is not None:
-                _write(file, lambda path: np.save(path, found[-1]))
-        progress.update(fold + 1)
+    try:
+        for fold in range(folds):
+            held_out = fold_of == fold
+            predicted = saved.load(fold) if saved else None
+            if predicted is None:
+                model = build_model() if model is None else model
+                model.fit(
+                    x[~held_out],
+                    labels[~held_out],
+                    **{"verbose": 0, **fit_arguments},
+                )
+                batch_size = fit_arguments.get("batch_size")
+                predicted = model.predict(x[held_out], batch_size, verbose=0)
+                predicted = _probabilities(predicted, from_logits, labels.max())
+                model = None
+                if saved:
+                    saved.save(fold, predicted)
+            found.append(predicted)
+            progress.update(fold + 1)
+    finally:
+        if saved:
+            saved.close()
     result = np.empty((len(x), found[0].shape[1]), "float32")
     for fold, predicted in enumerate(found):
         result[fold_of == fold] = predicted
@@ -143,7 +160,7 @@ def _probabilities(
         predicted = powers / powers.sum(axis=1, keepdims=True)
     expected = "a model that returns probabilities, or `from_logits=True`"
     sums = predicted.sum(axis=-1, keepdims=True)
-    # As much as bfloat16 rounds the sum over many classes.
+    # Rounding of a bfloat16 sum over many classes.
     if predicted.ndim == 2 and np.all(np.abs(sums - 1) < 0.02):
         predicted = predicted / sums
     predicted = distributions("build_model", predicted, expected)
@@ -154,29 +171,3 @@ def _probabilities(
             f"{predicted.shape[1]} outputs"
         )
     return predicted.astype("float32")
-
-
-def _claim(directory: Path, x: np.ndarray, y: np.ndarray, *rest: Any) -> None:
-    """Note what the folder is for; refuse one that is for something else."""
-    data = [
-        (array.shape, hashlib.sha256(np.ascontiguousarray(array)).hexdigest())
-        for array in (x, y)
-    ]
-    # Where an object is in memory differs from run to run.
-    of = re.sub(r" at 0x\w+", "", repr((x.dtype.str, data, rest)))
-    directory.mkdir(parents=True, exist_ok=True)
-    note = directory / "folds.txt"
-    if note.exists() and note.read_text() != of:
-        raise ValueError(
-            "Invalid value for argument `directory`. Expected a new folder, "
-            "or the one of an earlier call with the same data and arguments. "
-            f"Received: {str(directory)!r}, which holds folds of another call"
-        )
-    _write(note, lambda path: path.write_text(of))
-
-
-def _write(file: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file that is whole whenever it is there."""
-    unfinished = file.with_name(f"unfinished_{file.name}")
-    write(unfinished)
-    unfinished.replace(file)

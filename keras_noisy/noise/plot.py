@@ -1,15 +1,22 @@
 """A picture of a transition matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keras_noisy._names import names_by_label
 from keras_noisy._stochastic import transition_matrix
+from keras_noisy._text import wrapped
 
 # With more classes numbers and names no longer fit.
 MOST_NAMES = 20
+#: Characters in a line of a name.
+WIDTH = 24
 
 
-def plot(transition: Any, class_names: Sequence[str] | None = None) -> Any:
+def plot(
+    transition: Any,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
+) -> Any:
     """Plot a transition matrix, true classes down and labels across.
 
     Look at it before you train on the noise, or after an estimate. Needs
@@ -18,8 +25,8 @@ def plot(transition: Any, class_names: Sequence[str] | None = None) -> Any:
     Args:
         transition: Row-stochastic matrix of shape
             `(num_classes, num_classes)`.
-        class_names: Names of the classes, shown for up to 20 of them. Defaults
-            to `None`, their numbers.
+        class_names: Names of the classes, in their order or by label, shown
+            for up to 20 of them. Defaults to `None`, their numbers.
 
     Returns:
         A `matplotlib.figure.Figure`; call its `savefig`.
@@ -38,6 +45,7 @@ def plot(transition: Any, class_names: Sequence[str] | None = None) -> Any:
     """
     matrix = transition_matrix("transition", transition)
     names = range(len(matrix)) if class_names is None else class_names
+    names = names_by_label(names)
     if len(names) != len(matrix):
         raise ValueError(
             "Invalid value for argument `class_names`. Expected a name for "
@@ -56,8 +64,18 @@ def plot(transition: Any, class_names: Sequence[str] | None = None) -> Any:
     axes.set(xlabel="label", ylabel="true class")
     if len(matrix) <= MOST_NAMES:
         ticks = range(len(matrix))
-        axes.set_xticks(ticks, names, rotation=45, ha="right")
-        axes.set_yticks(ticks, names)
+        lines = 2 if len(matrix) <= MOST_NAMES // 2 else 1
+        names = [wrapped(name, WIDTH, lines) for name in names]
+        texts = {"fontsize": "small", "parse_math": False}
+        axes.set_xticks(
+            ticks,
+            names,
+            rotation=45,
+            ha="right",
+            rotation_mode="anchor",
+            **texts,
+        )
+        axes.set_yticks(ticks, names, **texts)
         for i in ticks:
             for j in ticks:
                 if matrix[i, j]:

@@ -1,0 +1,33 @@
+"""Names of classes, by label."""
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import invalid
+
+
+def names_by_label(names: Any) -> list[str]:
+    """The name of each class as text.
+
+    A mapping is read by its keys, which are the labels; a list, an array or a
+    column of a table by position.
+    """
+    if isinstance(names, Set):
+        raise invalid("class_names", names, "names in the order of the labels")
+    if isinstance(names, Mapping):
+        labels = list(names)
+        whole = all(isinstance(k, int | np.integer) for k in labels)
+        if not whole or sorted(labels) != list(range(len(labels))):
+            raise invalid(
+                "class_names",
+                names,
+                "a list of names, or a mapping from each label, 0 to "
+                "num_classes - 1, to its name",
+            )
+        names = [names[label] for label in sorted(labels)]
+    return [
+        name.decode() if isinstance(name, bytes) else str(name)
+        for name in names
+    ]

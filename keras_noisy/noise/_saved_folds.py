@@ -1,0 +1,106 @@
+"""A folder of predictions, one file for each fold, and what they are of."""
+
+import json
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy._canonical import Opaque, canonical, described, differences
+
+ADVICE = "Pass arrays in its place, or leave `directory` out"
+
+
+class SavedFolds:
+    """The folds of one call of `out_of_fold_probabilities`."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+
+    def claim(self, model: Any, **arguments: Any) -> None:
+        """Note what the folder is for; refuse that of something else."""
+        callbacks = keras.tree.flatten(arguments.pop("callbacks", None))
+        self._callbacks = [(of, _before(of)) for of in callbacks if of]
+        now = {
+            "build_model": canonical("build_model", model, ADVICE),
+            "callbacks": [form for _, form in self._callbacks],
+            **{
+                name: canonical(name, of, ADVICE)
+                for name, of in arguments.items()
+            },
+        }
+        note = self.directory / "folds.json"
+        if note.exists():
+            found = differences(json.loads(note.read_text("utf-8")), now)
+            there = {name: pair[0] for name, pair in found.items()}
+            here = {name: pair[1] for name, pair in found.items()}
+            if found:
+                raise self._error(
+                    f"with {described(there)}, not {described(here)}"
+                )
+        elif self.directory.exists() and any(self.directory.glob("fold_*.npy")):
+            raise self._error("of an earlier version of this package")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        _write(note, lambda path: path.write_text(json.dumps(now), "utf-8"))
+
+    def load(self, fold: int) -> np.ndarray | None:
+        """The predictions of a fold that is done."""
+        file = self._file(fold)
+        return np.load(file) if file.exists() else None
+
+    def save(self, fold: int, predicted: np.ndarray) -> None:
+        """Keep the predictions of a fold."""
+        _write(self._file(fold), lambda path: np.save(path, predicted))
+
+    def close(self) -> None:
+        """Note what training has made of the callbacks."""
+        for callback, before in self._callbacks:
+            _trained[callback] = before, _state(callback)
+
+    def _file(self, fold: int) -> Path:
+        return self.directory / f"fold_{fold}.npy"
+
+    def _error(self, what: str) -> ValueError:
+        return ValueError(
+            "Invalid value for argument `directory`. Expected a new folder, "
+            "or the one of an earlier call with the same data, model and "
+            f"arguments. Received: {str(self.directory)!r}, which holds folds "
+            f"{what}"
+        )
+
+
+#: The forms of a callback before and after its last training here: it may
+#: learn, and is the same one for another call.
+_trained: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def _state(callback: Any) -> Any:
+    try:
+        return canonical("callbacks", callback, ADVICE)
+    except Opaque as error:
+        return error
+
+
+def _before(callback: Any) -> Any:
+    """The form that a callback has, or had before it was trained with."""
+    state = _state(callback)
+    before, after = _trained.get(callback, (None, None))
+    if before is not None and _text(state) == _text(after):
+        return before
+    if isinstance(state, Opaque):
+        raise state
+    return state
+
+
+def _text(state: Any) -> str:
+    return str(state) if isinstance(state, Opaque) else json.dumps(state)
+
+
+def _write(file: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file that is whole whenever it is there."""
+    unfinished = file.with_name(f"unfinished_{file.name}")
+    write(unfinished)
+    unfinished.replace(file)
