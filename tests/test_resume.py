@@ -54,7 +54,14 @@ def assert_same(found, wanted):
         np.testing.assert_array_equal(value, expected, err_msg=name)
 
 
-def test_a_killed_run_ends_with_the_same_weights(tmp_path):
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param(MOMENTS[::3], id="two kills"),
+        pytest.param(MOMENTS, id="every moment", marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_run_ends_with_the_same_weights(moments, tmp_path):
     def run(directory, moment, seed=0):
         arguments = [
             "ImageDataset",
@@ -80,9 +87,9 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path):
     assert run(tmp_path / "whole", "never")
     kills = sum(
         not run(tmp_path / "killed", moment, seed)
-        for seed, moment in enumerate(MOMENTS)
+        for seed, moment in enumerate(moments)
     )
-    assert kills >= 3
+    assert kills >= len(moments) - ("any time" in moments)
     assert run(tmp_path / "killed", "never")
     found, wanted = (
         dict(np.load(tmp_path / f"{name}.npz")) for name in ("killed", "whole")

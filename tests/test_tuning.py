@@ -101,6 +101,7 @@ def searched(data, tmp_path_factory):
     return search(start(tmp_path_factory.mktemp("search")), data)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("num_classes", [2, 10, 100, 1000])
 @pytest.mark.parametrize(
     "name, argument, bare",
@@ -126,6 +127,7 @@ def test_the_default_is_the_value_without_tuning(
     assert parameter.min_value < parameter.max_value
 
 
+@pytest.mark.once
 def test_the_range_is_that_of_a_tenth_to_ten_times_the_classes():
     hp = keras_tuner.HyperParameters()
     tuning.loss(hp, 100, losses=["GCE", "MAEStar"])
@@ -136,6 +138,7 @@ def test_the_range_is_that_of_a_tenth_to_ten_times_the_classes():
     assert [bias.min_value, bias.max_value] == ends
 
 
+@pytest.mark.once
 def test_a_loss_has_only_the_value_searched_for_it():
     hp = keras_tuner.HyperParameters()
     hp.values = {"loss": "MAE*", "MAE*.logit_bias": 1.5}
@@ -151,6 +154,7 @@ def test_a_loss_has_only_the_value_searched_for_it():
     assert found.logit_bias == 1.5
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -220,6 +224,7 @@ def row(accuracy, is_baseline, test_accuracy=None):
     )
 
 
+@pytest.mark.once
 def test_the_last_line_is_honest():
     def last(*rows):
         return str(tuning.Results(rows)).splitlines()[-1]
@@ -271,6 +276,7 @@ def test_all_failed_is_an_error_that_shows_the_first_reason(data, tmp_path):
         tuning.results(tuner)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "objective",
     [
@@ -286,6 +292,7 @@ def test_only_a_validation_accuracy_can_be_the_objective(objective, tmp_path):
         start(tmp_path, objective=objective)
 
 
+@pytest.mark.once
 def test_bad_tuners_get_a_clear_error(tmp_path):
     with pytest.raises(ValueError, match=r"each of the 3 losses.*max_trials=2"):
         start(tmp_path, max_trials=2)
@@ -300,6 +307,7 @@ def test_bad_tuners_get_a_clear_error(tmp_path):
         start(tmp_path / "other", without_loss)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("missing", ["keras_tuner", "tensorboard"])
 def test_a_missing_package_is_named_with_its_extra(
     missing, monkeypatch, tmp_path

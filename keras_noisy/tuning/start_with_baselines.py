@@ -114,7 +114,7 @@ def checked_oracle(tuner: Tuner) -> Oracle:
     """The oracle of a tuner that can compare losses."""
     kinds = imported("keras_tuner")
     if not isinstance(tuner, kinds.RandomSearch | kinds.BayesianOptimization):
-        # Others count on trials of their own.
+        # Hyperband and GridSearch must generate every trial themselves.
         expected = "a keras_tuner.RandomSearch or BayesianOptimization"
         raise invalid("tuner", tuner, expected)
     objective = tuner.oracle.objective
