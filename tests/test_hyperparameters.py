@@ -117,7 +117,6 @@ def test_a_matrix_is_not_changed_and_is_saved_as_lists():
             "one prediction per label",
         ),
     ],
-    ids=str,
 )
 def test_parts_that_cannot_be_added(parts, message):
     with pytest.raises(ValueError, match=message):
