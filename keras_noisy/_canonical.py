@@ -240,8 +240,13 @@ class _Reader:
 
     def pickled(self, value: Any, inner: Inner) -> dict[str, Any]:
         """An object by what `pickle` takes to make it anew."""
-        if hasattr(value, "__qualname__") and _is_of_library(value):
-            return {"__global__": _where(value)}  # compiled, such as by JAX
+        owner = getattr(value, "__self__", None)
+        is_bound = not (owner is None or isinstance(owner, types.ModuleType))
+        if hasattr(value, "__wrapped__") and not is_bound:
+            value = value.__wrapped__  # what JAX compiles, or a cache calls
+            return {"__wrapped__": inner("", value)}
+        if hasattr(value, "__qualname__") and not is_bound:
+            return {"__global__": _where(value)}
         reduce = copyreg.dispatch_table.get(type(value))
         parts = reduce(value) if reduce else value.__reduce_ex__(4)
         if isinstance(parts, str):  # the name of something global

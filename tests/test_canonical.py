@@ -138,7 +138,19 @@ KINDS = {
     ),
     "method": (lambda: Rate(0.1).__call__, lambda: Rate(0.2).__call__),
     "of a library": (lambda: np.less, lambda: np.greater),
-    "compiled": (lambda: print, lambda: len),
+    "built in": (lambda: print, lambda: len),
+    "cached": (
+        lambda: functools.lru_cache(scaled_by(2)),
+        lambda: functools.lru_cache(scaled_by(3)),
+    ),
+    "method of a library": (
+        lambda: keras.optimizers.schedules.CosineDecay(0.1, 9).__call__,
+        lambda: keras.optimizers.schedules.CosineDecay(0.2, 9).__call__,
+    ),
+    "built in method": (
+        lambda: np.random.default_rng(0).normal,
+        lambda: np.random.default_rng(1).normal,
+    ),
     "type": (lambda: int, lambda: float),
     "generator of numbers": (
         lambda: np.random.default_rng(0),

@@ -28,7 +28,7 @@ def given_labels(name: str, labels: Any) -> np.ndarray:
 
 def samples(x: Any, count: int) -> Any:
     """`x`, with tables as arrays; an error unless it may give `count`."""
-    if hasattr(x, "files"):
+    if hasattr(x, "files") and not isinstance(x, keras.utils.PyDataset):
         advice = "`ImageDataset(x, batch_size, image_size=...)`, which reads it"
         raise invalid("x", x, advice)
     if is_arrays(x):

@@ -53,6 +53,10 @@ class LabelQuality(keras.callbacks.Callback):
     is in memory at a time. On PyTorch they advance the random generator, as
     validation does.
 
+    Arrays, lists and columns of a table are read by position, whatever its
+    index says. If the predictions agree with the labels no better than chance,
+    a warning says so before the first suspects are shown.
+
     Args:
         x: All training samples, as an array or anything else that
             `model.predict` takes, such as a `tf.data.Dataset` or a
@@ -83,10 +87,6 @@ class LabelQuality(keras.callbacks.Callback):
             arrays of shape (height, width) or (height, width, channels), or
             paths of files. Defaults to `None`: the files of `y`, or `x` if it
             is such an array.
-
-    Arrays, lists and columns of a table are read by position, whatever the
-    index of a table says. Before the first suspects are shown, a warning says
-    if the predictions agree with the labels no better than chance.
 
     Returns:
         A callback for `model.fit(..., callbacks=[...])`.
