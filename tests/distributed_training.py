@@ -123,8 +123,8 @@ def main():
         results["heads"] = train(parallel, sys.argv[2:] or CATALOGUE)
         if BACKEND == "torch" and process_count() > 1:
             results["mistakes"] = parallel_mistakes.errors(parallel)
-    if DEVICES > 1:
-        results["refused"] = refused()
+        if DEVICES > 1:
+            results["refused"] = refused()
     print("\n" + json.dumps(results))
 
 
