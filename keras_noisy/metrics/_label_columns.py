@@ -5,13 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy.losses._labels import ranked
+from keras_noisy.losses._labels import ranked, widened
 
 
 def label_columns(
     y_true: Any, y_pred: Any, three: bool = True
 ) -> tuple[Any, Any, Any]:
-    """Given label, last column and predicted class, int32 of shape `(N,)`.
+    """Given label, last column and predicted class, each of shape `(N,)`.
 
     `three` says whether three classes may have labels of three columns.
     """
@@ -30,8 +30,8 @@ def label_columns(
             f"y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}"
         )
-    y_true = ops.cast(y_true, "int32")
-    predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+    y_true = widened(y_true)
+    predicted = ops.cast(ops.argmax(y_pred, axis=-1), y_true.dtype)
     return y_true[:, 0], y_true[:, -1], predicted
 
 
