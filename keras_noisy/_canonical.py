@@ -30,6 +30,8 @@ LIBRARIES = sys.stdlib_module_names | {"builtins", "keras", "keras_noisy"}
 INSTALLED = tuple(
     sysconfig.get_path(kind) + os.sep for kind in ("purelib", "platlib")
 )
+#: A key as a loss draws it, where none is given.
+_DRAWN = r"[0-9a-f]{32}"
 
 
 class Opaque(ValueError):
@@ -327,7 +329,10 @@ def _globals(code: types.CodeType) -> set[str]:
 
 
 def _config(get: Callable[[], Any]) -> Any:
-    """A config whose layers are counted from its first, not the process's."""
+    """A config whose layers are counted from its first, not the process's.
+
+    So are the keys that tie losses to their layers, which are drawn.
+    """
     with warnings.catch_warnings():
         # Keras warns that it will not load a lambda, which nobody asks for.
         warnings.simplefilter("ignore")
@@ -343,6 +348,10 @@ def _config(get: Callable[[], Any]) -> Any:
                 number = counts[base]
                 new[name] = f"{base}_{number}" if number else base
                 counts[base] += 1
+            for kind in ("key", "memory_key", "fade_key"):
+                key = part.get(kind)
+                if isinstance(key, str) and re.fullmatch(_DRAWN, key):
+                    new.setdefault(key, f"key_{len(new)}")
             part = list(part.values())
         if isinstance(part, list | tuple):
             for item in part:

@@ -78,6 +78,14 @@ def network(units=4, rate=0.1, activation="relu", loss="mse", **compile):
     return model
 
 
+def remembering(count):
+    loss, inputs = losses.SOP(count), keras.Input((4,))
+    outputs = keras.layers.Dense(3, activation="softmax")(inputs)
+    model = keras.Model(inputs, loss.connect(outputs))
+    model.compile("sgd", loss)
+    return model
+
+
 def changed(index, value):
     array = np.linspace(0, 1, 5000).reshape(100, 50)
     array[index] = value
@@ -121,6 +129,12 @@ KINDS = {
     ),
     "variable": (lambda: keras.Variable([1.0]), lambda: keras.Variable([2.0])),
     "loss": (lambda: losses.GCE(), lambda: losses.GCE(q=0.5)),
+    "loss with a memory": (lambda: losses.ELR(5), lambda: losses.ELR(6)),
+    "loss that fades": (
+        lambda: [losses.MAE(logit_bias=1.0, fade="margin")] * 2,
+        lambda: [losses.MAE(logit_bias=2.0, fade="margin")] * 2,
+    ),
+    "model with a memory": (lambda: remembering(5), lambda: remembering(6)),
     "class": (lambda: losses.NCE(), lambda: losses.MAE()),
     "loss of a user": (lambda: Weighted(1.0), lambda: Weighted(2.0)),
     "schedule": (

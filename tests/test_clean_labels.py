@@ -1,5 +1,7 @@
 """Metrics that know the true labels, and the loss that must not."""
 
+import copy
+
 import keras
 import numpy as np
 import pytest
@@ -201,3 +203,12 @@ def test_a_loss_with_memory_gets_its_index():
     assert history["clean_accuracy"][-1] != history["accuracy"][-1]
     with pytest.raises(ValueError, match="with_index"):
         model.train_on_batch(x, given)
+
+
+def test_a_copy_has_a_memory_of_its_own():
+    loss = GivenLabelLoss(losses.SOP(num_samples=4))
+    inputs = keras.Input((3,))
+    keras.Model(inputs, loss.loss.connect(inputs))
+    again = copy.deepcopy(loss)
+    assert again.get_config() == loss.get_config()
+    assert again.loss.memory is not loss.loss.memory

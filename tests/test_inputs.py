@@ -190,8 +190,9 @@ def test_labels_that_count_from_1_and_several_labels_are_named():
 
 
 def test_classes_in_the_first_axis_are_named():
-    with pytest.raises(ValueError, match=r"to be in axis 1.*Permute"):
-        MAE()(np.zeros((2, 4, 5), int), np.ones((2, 3, 4, 5), "float32"))
+    for shape in ((2, 4, 5), (2, 4, 5, 1)):
+        with pytest.raises(ValueError, match=r"to be in axis 1.*Permute"):
+            MAE()(np.zeros(shape, int), np.ones((2, 3, 4, 5), "float32"))
 
 
 def test_an_empty_batch_has_no_loss():

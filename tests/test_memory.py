@@ -352,6 +352,23 @@ def test_a_clone_remembers_for_itself():
 
 
 @both
+@pytest.mark.parametrize("layer", ["Average", "Multiply", "Concatenate"])
+def test_an_output_of_several_inputs_keeps_its_name(loss_class, layer):
+    inputs = keras.Input((8,))
+    parts = [keras.layers.Dense(3)(inputs) for _ in range(2)]
+    outputs = getattr(keras.layers, layer)(name="species")(parts)
+    plain = keras.Model(inputs, outputs)
+    loss = loss_class(SAMPLES, from_logits=True)
+    model = keras.Model(inputs, loss.connect(outputs))
+    assert model.output_names == ["species"]
+    assert loss.memory in model.layers
+    x = data()[0]
+    np.testing.assert_array_equal(
+        model.predict(x, verbose=0), plain.predict(x, verbose=0)
+    )
+
+
+@both
 def test_one_hot_labels_are_refused_also_of_two_classes(loss_class):
     loss = loss_class(4, from_logits=True)
     one_hot = np.eye(2, dtype="float32")[[0, 1, 1, 0]]
@@ -362,7 +379,7 @@ def test_one_hot_labels_are_refused_also_of_two_classes(loss_class):
 
 
 @both
-@pytest.mark.parametrize("dtype", ["float64", "int64"])
+@pytest.mark.parametrize("dtype", ["bool", "float64", "int64"])
 def test_fit_does_not_read_one_hot_labels_as_label_and_index(loss_class, dtype):
     x = data()[0]
     one_hot = np.eye(2, dtype=dtype)[np.arange(SAMPLES) % 2]

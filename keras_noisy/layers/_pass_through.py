@@ -184,10 +184,27 @@ def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:
     """
     last = _named_layer(outputs)
     inputs = outputs if last is None else last.input
+    several = isinstance(inputs, list)
+    first, *others = inputs if several else [inputs]
     for layer in layers:
         layer.num_classes = outputs.shape[-1]
-        inputs = layer(inputs)
-    return inputs if last is None else last(inputs)
+        first = layer(first)
+    if last is None:
+        return first
+    return last([first, *others] if several else first)
+
+
+#: Layers that are called with a list of inputs.
+_MERGING = (
+    keras.layers.Add,
+    keras.layers.Average,
+    keras.layers.Concatenate,
+    keras.layers.Dot,
+    keras.layers.Maximum,
+    keras.layers.Minimum,
+    keras.layers.Multiply,
+    keras.layers.Subtract,
+)
 
 
 def _named_layer(outputs: Tensor) -> keras.layers.Layer | None:
@@ -207,5 +224,6 @@ def _named_layer(outputs: Tensor) -> keras.layers.Layer | None:
             given = layer.input
         except (AttributeError, ValueError):  # It is called several times.
             return None
-        return layer if isinstance(given, keras.KerasTensor) else None
+        is_one = isinstance(given, keras.KerasTensor)
+        return layer if is_one or isinstance(layer, _MERGING) else None
     return None

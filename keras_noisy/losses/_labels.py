@@ -48,7 +48,8 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
             return widened(ops.squeeze(y_true, -1))
         if shape[-1] is not None and _agree(shape[-1:], outputs[-1:]):
             return None
-    if len(shape) > 1 and shape == (outputs[0], *outputs[2:]):
+    channels_first = (outputs[0], *outputs[2:])
+    if len(shape) > 1 and shape in (channels_first, (*channels_first, 1)):
         raise ValueError(
             "Expected the classes in the last axis of `y_pred`, and they seem "
             f"to be in axis 1. Received: y_pred.shape={outputs} for "

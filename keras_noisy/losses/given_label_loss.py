@@ -82,6 +82,10 @@ class GivenLabelLoss(keras.losses.Loss):
         """Return every argument."""
         return {"loss": keras.losses.serialize(self.loss)}
 
+    def __reduce__(self):
+        # Keras would copy the state of the loss inside too.
+        return type(self).from_config, (self.get_config(),)
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> GivenLabelLoss:
         """Build the loss, and the one inside it."""

@@ -249,12 +249,13 @@ def _are_one_hot(y_true: Tensor) -> Tensor:
 def _refuse_one_hot(y_true: Tensor, name: str) -> None:
     """One-hot labels of two classes have the shape of label and index.
 
-    A compiled step sees no values, but of integers and floats only the latter
-    are what `keras.utils.to_categorical` returns.
+    A compiled step sees no values, but floats are what
+    `keras.utils.to_categorical` returns, and booleans are no indices.
     """
     dtype = keras.backend.standardize_dtype(y_true.dtype)
     pairs = _first_batch.concrete(y_true)
-    if keras.backend.is_float_dtype(dtype) or (
+    is_no_index = keras.backend.is_float_dtype(dtype) or dtype == "bool"
+    if is_no_index or (
         pairs is not None and len(pairs) > 2 and np.all(pairs.sum(axis=1) == 1)
     ):
         raise ValueError(
