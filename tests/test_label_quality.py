@@ -507,6 +507,32 @@ def test_a_data_set_of_files_brings_labels_names_and_pictures(tmp_path):
     assert quality.class_names == [*"efgh"] and quality.images[0] == files[-1]
 
 
+def test_folders_and_tables_are_taken_as_they_are(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="files need Pillow")
+    pandas = pytest.importorskip("pandas", reason="tables need pandas")
+    rows = []
+    for i, name in enumerate(["wolf", "bear", "wolf", "fox", "bear"]):
+        path = tmp_path / "images" / name / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.new("RGB", (8, 8), (40 * i, 0, 0)).save(path)
+        rows.append((str(path), name))
+    folder = tmp_path / "images"
+    table = pandas.DataFrame(rows, columns=["path", "label"]).sample(
+        frac=1, random_state=1
+    )
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    for given in (folder, str(folder), table, tmp_path / "labels.csv"):
+        quality = LabelQuality(ImageDataset(given, 2, image_size=8), given)
+        assert quality.class_names == ["bear", "fox", "wolf"]
+        for label, file in zip(quality.labels, quality.images, strict=True):
+            name = quality.class_names[label]
+            assert f"{name}/" in str(file).replace("\\", "/")
+    # A table of labels alone is a column of labels.
+    codes = table[["label"]].replace({"bear": 0, "fox": 1, "wolf": 2})
+    quality = LabelQuality(np.zeros((5, 4)), codes.astype(int))
+    assert quality.labels.tolist() == codes["label"].tolist()
+
+
 def brightness():
     """A model that knows how bright the images of each class are."""
     inputs = keras.Input((8, 8, 3))

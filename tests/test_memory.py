@@ -271,6 +271,20 @@ def test_a_second_loss_of_one_forward_pass_is_the_same_loss(loss_class):
     )
 
 
+@both
+def test_two_views_of_the_same_labels_have_two_losses(loss_class):
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True, reduction=None)
+    model = network(loss)
+    y = ops.convert_to_tensor(with_index(labels))
+    views = [model(x, training=True), model(x + 0.5, training=True)]
+    found = [ops.convert_to_numpy(loss(y, z)) for z in views]
+    plain = values(CrossEntropy(from_logits=True), labels, views[1])
+    assert np.mean(np.abs(found[1] - plain)) > 1e-3
+    again = ops.convert_to_numpy(loss(y, views[1]))  # As a metric does.
+    np.testing.assert_allclose(again, plain, rtol=1e-5)
+
+
 def test_one_loss_for_two_outputs_is_refused():
     x, labels = data()
     elr = ELR(SAMPLES)

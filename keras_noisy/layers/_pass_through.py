@@ -75,9 +75,12 @@ class PassThrough(keras.layers.Layer):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Hand the inputs on, and tell the loss whether this is training."""
         last = _CALLS.of_key.get(self.key)
-        unused = last is not None and last.training and not last.used
+        unused = last is not None and last.training and last.passes > 0
         clash = bool(training and unused and last.layer() not in (self, None))
-        _CALLS.of_key[self.key] = _Call(self, bool(training), clash)
+        call = _Call(self, bool(training), clash)
+        if training and unused:  # Two views, whose losses follow.
+            call.passes += last.passes
+        _CALLS.of_key[self.key] = call
         return inputs
 
     def get_config(self) -> dict[str, Any]:
@@ -102,13 +105,14 @@ def value(variable: keras.Variable) -> Tensor:
 
 
 class _Call:
-    """A call of a layer, and whether the loss has asked for it."""
+    """A call of a layer, and what the loss has asked of it."""
 
     def __init__(self, layer: PassThrough, training: bool, clash: bool):
         self.layer = weakref.ref(layer)
         self.training = training
         self.clash = clash
-        self.used = False
+        #: Forward passes that no loss has asked for yet.
+        self.passes = 1
         self.labels: Any = lambda: None
 
 
@@ -146,7 +150,7 @@ class Reference:
         call = _CALLS.of_key.get(self.layer.key)
         if call is None:
             return None
-        return Use(call.layer() or self.layer, call.training, not call.used)
+        return Use(call.layer() or self.layer, call.training, call.passes > 0)
 
     def called(self, loss: str) -> Use:
         """The last forward pass; an error if there was none."""
@@ -170,9 +174,10 @@ class Reference:
                 "states it cannot tell apart"
             )
         repeated = labels is not None and call.labels() is labels
-        if not call.used and labels is not None:
-            call.labels = weakref.ref(labels)
-        call.used = True
+        if found.first:
+            call.passes -= 1
+            if labels is not None:
+                call.labels = weakref.ref(labels)
         return found._replace(repeated=repeated)
 
 

@@ -15,7 +15,8 @@ class MAEStar(MAE):
     For noisy labels at any number of classes, with nothing to tune. The bias
     is such that a fresh network of `num_classes` classes receives the error
     that one of 10 classes receives from `MAE`; up to 10 classes it is 0 and
-    `MAEStar` is `MAE`. Late in training it memorises more than `MAE`.
+    `MAEStar` is `MAE`, slow to start in a short training of a small network:
+    take `GCE(q=0.7)` there. Late in training it memorizes more than `MAE`.
 
     Formula:
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._label_arrays import class_labels
+from keras_noisy.datasets.image_files import opened
 from keras_noisy.metrics._learned import advice, learned_nothing
 from keras_noisy.metrics._pictures import figure, with_notes
 from keras_noisy.metrics._report import report_page
@@ -64,9 +65,11 @@ class LabelQuality(keras.callbacks.Callback):
             shuffled. Where a data set gives labels too, they are compared
             with `y`.
         y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
-            `keras_noisy.losses.with_index`; or a data set with `files`,
-            `labels` and `class_names`, such as a `WebVisionFolder`, which are
-            then the pictures, the labels and the names.
+            `keras_noisy.losses.with_index`. Or where the images are files: an
+            object with `files`, `labels` and `class_names`, such as a
+            `keras_noisy.datasets.ImageFiles`, or what `ImageDataset` reads,
+            a folder of class folders, a CSV file or a table of paths and
+            labels; they give the pictures, the labels and the names.
         clean_labels: The true labels where they are known, of the same shape;
             -1 for a sample of none of the classes. They put
             `memorization_rate`, the share of wrongly labelled samples whose
@@ -135,6 +138,8 @@ class LabelQuality(keras.callbacks.Callback):
         images: Any = None,
     ):
         super().__init__()
+        if _lists_files(y):
+            y = opened(y)
         if hasattr(y, "files") and hasattr(y, "labels"):
             images = y.files if images is None else images
             if class_names is None:
@@ -341,3 +346,11 @@ class LabelQuality(keras.callbacks.Callback):
         predicted = self._scores.last.predicted
         finding = learned_nothing(self.labels, predicted, len(self.class_names))
         return finding and advice(finding)
+
+
+def _lists_files(y: Any) -> bool:
+    """Whether this is a folder or a table of paths, and no column of labels."""
+    if isinstance(y, str | os.PathLike | Mapping):
+        return True
+    is_frame = hasattr(y, "columns") and not isinstance(y, np.ndarray)
+    return is_frame and len(y.columns) > 1 and np.asarray(y).dtype.kind == "O"
