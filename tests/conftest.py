@@ -1,4 +1,5 @@
 import atexit
+import gc
 import importlib.metadata
 import os
 import shutil
@@ -122,3 +123,10 @@ def fresh_state():
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_objects():
+    """What earlier files left is not looked at again by the collector."""
+    gc.collect()
+    gc.freeze()

@@ -8,12 +8,12 @@ from keras import ops
 
 from keras_noisy._arguments import real
 from keras_noisy.losses._given import Given
-from keras_noisy.losses._transforms import LOWEST
+from keras_noisy.losses._transforms import LOWEST, largest
 from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
-#: Below, `log(softplus(z))` is `z` to every digit.
-SHALLOW = -36.0
+#: Below, `softplus(z)` is `exp(z)` to every digit.
+DEEP = -36.0
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -84,9 +84,12 @@ class LDRKL(DistributionLoss):
     def log_probabilities(self, logits: Tensor) -> Tensor:
         """`log_softmax(s / lambda_)`."""
         logits = ops.maximum(logits, LOWEST)
-        # Far below 0 softplus underflows, and its logarithm is the logit.
-        shallow = ops.log(ops.softplus(ops.maximum(logits, SHALLOW)))
-        share = ops.softmax(ops.where(logits > SHALLOW, shallow, logits))
+        positive = ops.softplus(logits)
+        # Where all are far below 0 it underflows, and is exp(logits).
+        deep = ops.stop_gradient(largest(logits)) < DEEP
+        total = ops.sum(positive, axis=-1, keepdims=True)
+        share = positive / ops.where(deep, 1.0, total)
+        share = ops.where(deep, ops.softmax(logits, axis=-1), share)
         num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
         return ops.log_softmax(share * (num_classes / self.lambda_), axis=-1)
 
