@@ -105,8 +105,8 @@ def entry(x: Tensor, index: Tensor) -> Tensor:
 
 def largest(x: Tensor) -> Tensor:
     """Largest entry of each row, of shape (N, 1)."""
-    # Without an initial value PyTorch refuses an empty batch.
-    return ops.max(x, axis=-1, keepdims=True, initial=-math.inf)
+    # On PyTorch `ops.max` refuses an empty batch.
+    return ops.amax(x, axis=-1, keepdims=True)
 
 
 def first_argmax(x: Tensor) -> Tensor:
