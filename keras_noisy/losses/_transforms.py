@@ -105,8 +105,10 @@ def entry(x: Tensor, index: Tensor) -> Tensor:
 
 def largest(x: Tensor) -> Tensor:
     """Largest entry of each row, of shape (N, 1)."""
-    # On PyTorch `ops.max` refuses an empty batch.
-    return ops.amax(x, axis=-1, keepdims=True)
+    if keras.backend.backend() == "torch":
+        # There `ops.max` refuses an empty batch, `ops.amax` elsewhere.
+        return ops.amax(x, axis=-1, keepdims=True)
+    return ops.max(x, axis=-1, keepdims=True, initial=-math.inf)
 
 
 def first_argmax(x: Tensor) -> Tensor:
