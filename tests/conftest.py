@@ -1,10 +1,7 @@
-import atexit
 import gc
 import importlib.metadata
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,14 +13,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    # Tests and the processes that they start compile many programs anew that
-    # are the same. All of these processes share what JAX has compiled.
-    cache = tempfile.mkdtemp(prefix="jax-cache-")
-    atexit.register(shutil.rmtree, cache, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+# Tests, the processes that they start and the next run compile many programs
+# that are the same: all of them share what JAX has compiled.
+CACHE = Path(__file__).parent.parent / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 #: The files that take longest begin, so that no core has nothing to do while
 #: another ends with one of them.

@@ -156,6 +156,36 @@ OF_PROBABILITIES = [name for name in CATALOGUE if name not in OF_LOGITS]
 catalogue = pytest.mark.parametrize("name", CATALOGUE)
 catalogue_of_probabilities = pytest.mark.parametrize("name", OF_PROBABILITIES)
 
+#: One loss for each way in which a formula meets what all losses share. Tests
+#: of the shared part run with these on every backend, with the others once.
+KINDS = (
+    "MAE",
+    "GCE",
+    "NCE",
+    "BiTempered",
+    "EpsilonSoftmaxCE",
+    "ForwardCorrection",
+    "CORES",
+    "ActivePassive",
+)
+
+
+def shared_part(names):
+    """A case for each name, on one backend where others stand for it."""
+    return pytest.mark.parametrize(
+        "name",
+        [
+            name
+            if name in KINDS
+            else pytest.param(name, marks=pytest.mark.once)
+            for name in names
+        ],
+    )
+
+
+catalogue_shared = shared_part(CATALOGUE)
+catalogue_of_probabilities_shared = shared_part(OF_PROBABILITIES)
+
 
 def build(name, num_classes, /, **arguments):
     entry = CATALOGUE[name]

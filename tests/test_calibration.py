@@ -318,6 +318,7 @@ def test_bad_arguments_are_named(call, message):
         call()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("loss", [MAE(), GCE(), CrossEntropy(), Focal()])
 @pytest.mark.parametrize("num_classes", [2, 1_000, 1_000_000])
 def test_a_call_takes_less_than_50_ms(loss, num_classes):
@@ -376,6 +377,7 @@ def test_calibrate_checks_the_model():
         logit_distribution(model, x)
 
 
+@pytest.mark.once
 def test_picture(tmp_path):
     model, x = network(100, 1.0)
     figure = plot_average_error(
@@ -391,7 +393,14 @@ def test_picture(tmp_path):
     assert (tmp_path / "errors.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("loss", [MAE(), GCE(q=0.4), AUL()])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        GCE(q=0.4),
+        pytest.param(MAE(), marks=pytest.mark.once),
+        pytest.param(AUL(), marks=pytest.mark.once),
+    ],
+)
 @pytest.mark.parametrize("logit_std", [0.0, 9.3, 9.9, 10.0])
 def test_a_bias_for_every_deviation_that_is_allowed(loss, logit_std):
     for num_classes in (11, 5000):

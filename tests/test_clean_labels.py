@@ -143,8 +143,8 @@ def test_what_is_no_loss_is_refused():
 def noisy_data():
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(10, 32))
-    clean = np.arange(600) % 10
-    x = centres[clean] + 0.6 * rng.normal(size=(600, 32))
+    clean = np.arange(640) % 10
+    x = centres[clean] + 0.6 * rng.normal(size=(640, 32))
     given = noise.corrupt(clean, noise.symmetric(10, 0.4), "exact").labels
     return x.astype("float32"), given, clean
 

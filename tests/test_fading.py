@@ -6,7 +6,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
-from helpers import build, catalogue, number, values
+from helpers import build, catalogue_shared, number, values
 from keras import ops
 
 from keras_noisy import losses
@@ -34,7 +34,7 @@ def faded_values(loss, labels, logits):
 
 
 @pytest.mark.parametrize("targets", [lambda labels: labels, one_hot])
-@catalogue
+@catalogue_shared
 def test_half_of_the_bias_is_a_bias_of_half(name, targets):
     labels, logits = batch()
     shared = {"from_logits": True, "num_classes": CLASSES}
@@ -70,7 +70,15 @@ AUTOMATIC = {
 
 @pytest.mark.parametrize("targets", [lambda labels: labels, one_hot])
 @pytest.mark.parametrize("fade", [HALF, MarginFade(per_class=True)])
-@pytest.mark.parametrize("name", AUTOMATIC)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        if name in ("GCE", "ActivePassive")
+        else pytest.param(name, marks=pytest.mark.once)
+        for name in AUTOMATIC
+    ],
+)
 def test_hyperparameters_fade_to_their_reference(name, fade, targets):
     kind, hyperparameter, arguments = AUTOMATIC[name]
     shared = {"from_logits": True, "num_classes": CLASSES, **arguments}

@@ -8,7 +8,7 @@ import pytest
 from helpers import (
     OF_PROBABILITIES,
     build,
-    catalogue_of_probabilities,
+    catalogue_of_probabilities_shared,
     number,
     values,
 )
@@ -25,7 +25,7 @@ def random_probabilities(*shape, seed=0):
     return np.random.default_rng(seed).dirichlet(np.ones(shape[-1]), shape[:-1])
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 @pytest.mark.parametrize("shape", [(), (5,), (3, 4), (2, 3, 4)], ids=str)
 def test_every_label_format_gives_the_same_values(name, shape):
     labels = np.random.default_rng(0).integers(5, size=shape)
@@ -43,7 +43,7 @@ def test_every_label_format_gives_the_same_values(name, shape):
         )
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 def test_as_many_samples_as_classes_is_no_special_case(name):
     labels = np.array([2, 0, 1])
     p = random_probabilities(3, 3).astype("float32")
@@ -225,7 +225,7 @@ def test_ignored_class_is_not_wrapped_into_the_dtype_of_the_labels(
     )
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 def test_targets_must_be_distributions(name):
     targets = np.array([[1, 1, 0], [0, -1, 2], [0.5, 0.5, 0]], "float32")
     loss = build(name, 3)
@@ -235,7 +235,7 @@ def test_targets_must_be_distributions(name):
     assert nan.tolist() == [True, True, False]
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 def test_negative_probabilities_give_nan(name):
     p = np.array(
         [[0.6, 0.4, 0], [-0.2, 0.6, 0.6], [np.nan, 0.5, 0.5]], "float32"
@@ -326,7 +326,7 @@ def test_gce_rejects_q_outside_its_range(q):
         GCE(q=q)
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 @pytest.mark.parametrize("ignored", [-1, 255, 0])
 def test_ignored_samples_leave_the_mean(name, ignored):
     p = random_probabilities(6, 3).astype("float32")
@@ -375,7 +375,7 @@ def masked(y_pred, mask):
     return Mask()(ops.convert_to_tensor(y_pred))
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 def test_keras_mask_and_ignored_class_are_both_left_out(name):
     p = random_probabilities(2, 4, 3).astype("float32")
     labels = np.array([[0, 1, 2, 0], [-1, 1, -1, 2]])

@@ -58,7 +58,7 @@ def test_elr_is_its_formula():
     history = model.fit(x, with_index(labels), batch_size=SAMPLES, verbose=0)
     assert history.history["loss"] == pytest.approx(values[:1], rel=1e-5)
     history = model.fit(
-        x, with_index(labels), batch_size=7, epochs=2, verbose=0
+        x, with_index(labels), batch_size=8, epochs=2, verbose=0
     )
     assert history.history["loss"] == pytest.approx(values[1:], rel=1e-5)
     np.testing.assert_allclose(state(elr, "targets"), mean, rtol=1e-5)
@@ -593,7 +593,7 @@ def test_elr_memorises_less_than_cross_entropy():
             outputs = loss.connect(outputs)
         model = keras.Model(inputs, outputs)
         model.compile(keras.optimizers.Adam(0.003), loss)
-        model.fit(x, y, epochs=40, batch_size=64, verbose=0)
+        model.fit(x, y, epochs=40, batch_size=60, verbose=0)
         predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
         memorised[name] = np.mean(predicted[wrong] == noisy[wrong])
     assert memorised["elr"] < 0.3 < 0.6 < memorised["ce"]

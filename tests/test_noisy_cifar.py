@@ -21,7 +21,7 @@ pytest.importorskip("tensorflow")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "noisy_cifar.py"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
-SMOKE = "--smoke --samples 320 --epochs 2 --batch-size 64 --losses MAEStar ELR"
+SMOKE = "--smoke --samples 128 --epochs 2 --batch-size 32 --losses MAEStar ELR"
 SMOKE += " --fade cosine"
 
 
@@ -87,13 +87,13 @@ def test_a_killed_trial_ends_with_the_same_table(tmp_path):
 
 def test_real_images_train(tmp_path):
     folder = real_data.folder("fashion_mnist")
-    arguments = "--dataset fashion_mnist --samples 256 --epochs 1 --losses CE"
+    arguments = "--dataset fashion_mnist --samples 96 --epochs 1 --losses CE"
     noise = "--noise asymmetric --rate 0.2 --mixed-precision --distribute"
     printed = run(
         tmp_path,
         *("--data-dir", folder, *arguments.split(), *noise.split()),
     )
-    share = re.search(r"(\d+\.\d)% of 256 training labels are wrong", printed)
+    share = re.search(r"(\d+\.\d)% of 96 training labels are wrong", printed)
     # Half of the classes are mistaken for another.
     assert 4 < float(share.group(1)) < 20
     (row,) = rows(tmp_path / "CE.csv")

@@ -29,6 +29,7 @@ def as_dataset(kind, images, labels):
     return from_slices({"image": pngs, "label": labels})
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "augment"),
     [("dictionary", "cifar"), ("pair", None), ("encoded", "cifar")],
@@ -106,6 +107,7 @@ def test_bad_datasets_of_tensorflow_say_what_to_do(given, message):
     assert message in str(error.value)
 
 
+@pytest.mark.once
 def test_a_look_at_a_batch_counts_as_an_epoch_and_nothing_more():
     images, labels = grey(64)
     one, two = (
@@ -125,6 +127,7 @@ def test_a_dataset_of_tensorflow_cannot_start_in_another_epoch():
             pipeline(dataset, 4, training=True, start=start)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("augment", "shard"), [("cifar", (1, 2)), ("webvision", None)]
 )

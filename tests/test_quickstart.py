@@ -35,7 +35,7 @@ def prepare(monkeypatch):
 def short(folder, *arguments):
     return run_python(
         EXAMPLE,
-        *("--samples", 600, "--epochs", 1, "--output", folder / "curves.png"),
+        *("--samples", 256, "--epochs", 1, "--output", folder / "curves.png"),
         *arguments,
         backend=keras.backend.backend(),
         # Otherwise PyTorch crawls where other programs share the processor.

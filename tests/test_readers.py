@@ -35,6 +35,7 @@ def grey_epochs(reader, augment, seed=3):
 first_epochs = functools.cache(grey_epochs)
 
 
+@pytest.mark.once
 @readers
 @presets
 def test_labels_stay_with_their_images(reader, augment):
@@ -52,6 +53,7 @@ def test_labels_stay_with_their_images(reader, augment):
         assert shuffled is not (given is evaluation[1])
 
 
+@pytest.mark.once
 @readers
 def test_each_image_of_a_batch_is_changed_on_its_own(reader):
     # Of two kinds of images only.
@@ -60,6 +62,7 @@ def test_each_image_of_a_batch_is_changed_on_its_own(reader):
         assert len(np.unique(images, axis=0)) > 50
 
 
+@pytest.mark.once
 @readers
 @presets
 def test_same_seed_gives_the_same_epochs(reader, augment):
@@ -76,6 +79,7 @@ def test_same_seed_gives_the_same_epochs(reader, augment):
         assert not np.array_equal(first[0][order[0]], second[0][order[1]])
 
 
+@pytest.mark.once
 @readers
 @pytest.mark.parametrize("augment", [None, "cifar"])
 def test_another_seed_gives_other_epochs(reader, augment):
@@ -85,6 +89,7 @@ def test_another_seed_gives_other_epochs(reader, augment):
         assert not np.array_equal(second[1], other[1])
 
 
+@pytest.mark.once
 @readers
 @pytest.mark.parametrize("augment", ["cifar", "webvision"])
 def test_precision_and_order_of_channels_change_nothing(reader, augment):
@@ -99,6 +104,7 @@ def test_precision_and_order_of_channels_change_nothing(reader, augment):
         assert same(one, two)
 
 
+@pytest.mark.once
 @readers
 def test_evaluation_is_always_the_same_and_has_every_sample(reader, tmp_path):
     folder = folder_of(tmp_path)
@@ -121,6 +127,7 @@ def test_training_has_whole_batches_that_leave_out_others_each_time(reader):
     assert len(set.union(*seen)) == 70
 
 
+@pytest.mark.once
 @readers
 def test_shards_are_disjoint_and_together_everything(reader):
     images, labels = grey(50)

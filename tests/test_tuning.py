@@ -174,6 +174,7 @@ def test_bad_arguments_get_a_clear_error(arguments, message):
         tuning.loss(**{"hp": hp, "num_classes": 100, **arguments})
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["RandomSearch", "BayesianOptimization"])
 def test_every_loss_comes_first_without_tuning(kind, data, tmp_path):
     if kind == "BayesianOptimization":
@@ -238,6 +239,7 @@ def test_the_last_line_is_honest():
     assert "gain is not known" in last(row(None, True), row(0.5, False))
 
 
+@pytest.mark.once
 def test_a_stopped_search_goes_on_without_repeating(data, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         search(start(tmp_path, WithoutTraining(stop=["MAEStar"])), data)
@@ -265,6 +267,7 @@ def test_a_failed_trial_is_shown_as_failed_and_never_best(data, tmp_path):
         assert " FAILED " in row and row.endswith(reason)
 
 
+@pytest.mark.once
 def test_all_failed_is_an_error_that_shows_the_first_reason(data, tmp_path):
     model = WithoutTraining(broken=NAMES)
     tuner = start(tmp_path, model, max_consecutive_failed_trials=9)
@@ -319,6 +322,7 @@ def test_a_missing_package_is_named_with_its_extra(
         start(tmp_path)
 
 
+@pytest.mark.once
 def test_the_import_does_not_load_keras_tuner():
     code = (
         "import sys, keras_noisy.tuning; "
@@ -328,6 +332,7 @@ def test_the_import_does_not_load_keras_tuner():
     assert printed.split()[-2:] == ["False", "False"]
 
 
+@pytest.mark.once
 def test_the_example_prints_baselines_and_the_gain(tmp_path):
     pytest.importorskip("sklearn")
     printed = run_python(
@@ -343,6 +348,7 @@ def test_the_example_prints_baselines_and_the_gain(tmp_path):
     assert "The standard error of an accuracy" in printed
 
 
+@pytest.mark.once
 def test_the_page_runs(tmp_path, monkeypatch, capsys):
     pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)

@@ -110,6 +110,7 @@ def test_the_table_and_the_log_have_both_validation_sets(finished):
     )
 
 
+@once
 def test_a_finished_run_is_measured_alike_from_tfds_and_not_trained(
     root, finished, tmp_path, capsys
 ):
@@ -196,6 +197,7 @@ def test_a_run_that_was_killed_ends_with_the_same_numbers(
         assert row == pytest.approx(expected, rel=1e-4)
 
 
+@once
 def test_parts_of_a_batch_make_the_step_of_the_whole(example):
     draws = np.random.default_rng(0)
     images = draws.normal(size=(16, 32, 32, 3)).astype("float32")
@@ -338,6 +340,7 @@ def test_resnet_50_takes_a_step_in_mixed_precision(example):
     assert model.get_layer("conv1_conv").compute_dtype == "bfloat16"
 
 
+@once
 def test_a_loss_with_memory_is_given_the_index_of_each_sample(example):
     names = example("--smoke", "--loss", "ELR", "--epochs", 1)
     state = names["loss"].memory.state("targets")
