@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
@@ -12,16 +11,14 @@ from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration._gradient import gradient
 from keras_noisy.calibration._log_sum import log_sum
 from keras_noisy.calibration._moments import moment
-
-if TYPE_CHECKING:
-    from keras_noisy.losses import RobustLoss
+from keras_noisy.calibration.fresh import Calibratable, Fresh
 
 #: Logits drawn per value of z where only sampling helps.
 SAMPLED_LOGITS = 2**18
 
 
 def average_error(
-    loss: RobustLoss,
+    loss: Calibratable,
     num_classes: int,
     z: float | np.ndarray = 0.0,
     logit_std: float = 1.0,
@@ -81,7 +78,8 @@ def average_error(
     points = np.asarray(z, "float64")
     if not np.all(np.abs(points) <= 100):
         raise invalid("z", z, "numbers in [-100, 100]")
-    errors = errors_at(loss, num_classes, points.ravel(), logit_std)
+    fresh = as_calibratable(loss).fresh(num_classes)
+    errors = errors_at(fresh, num_classes, points.ravel(), logit_std)
     return (
         float(errors[0]) if points.ndim == 0 else errors.reshape(points.shape)
     )
@@ -92,66 +90,44 @@ def checked_std(logit_std: float) -> float:
     return real("logit_std", logit_std, 0, 10, closed="low high")
 
 
+def as_calibratable(loss: Calibratable) -> Calibratable:
+    """The loss, if it is one that can be calibrated."""
+    if not hasattr(loss, "fresh") or isinstance(loss, type):
+        raise invalid("loss", loss, "a loss of keras_noisy, such as `MAE()`")
+    return loss
+
+
 def errors_at(
-    loss: RobustLoss, num_classes: int, z: np.ndarray, logit_std: float
+    fresh: Fresh, num_classes: int, z: np.ndarray, logit_std: float
 ) -> np.ndarray:
     """Average errors at true logits of shape (N,)."""
-    loss = rebuilt(loss, num_classes=num_classes).at_start(num_classes)
-    return _method(loss)(loss, num_classes, z, logit_std)
+    if fresh.formula is None:
+        method = _sampled
+    elif fresh.powers is None:
+        method = _integrated
+    else:
+        method = _from_moments
+    return method(fresh, num_classes, z, logit_std)
 
 
-def rebuilt(loss: RobustLoss, **changes) -> RobustLoss:
-    """A copy of `loss` with some arguments changed."""
-    if not hasattr(loss, "automatic_arguments") or isinstance(loss, type):
-        raise invalid("loss", loss, "a loss of keras_noisy, such as `MAE()`")
-    # Nothing has faded in a fresh network.
-    config = {**loss.get_config(), "fade": None, "fade_key": None}
-    return type(loss).from_config({**config, **changes})
-
-
-def is_sampled(loss: RobustLoss) -> bool:
-    """Whether the error of this loss is only had by sampling."""
-    transformed = loss.logit_clip or loss.logit_normalization
-    return bool(transformed) or not loss.has_formula
-
-
-def _method(loss: RobustLoss):
-    if is_sampled(loss):
-        return _sampled
-    if _names_powers(type(loss)) and loss.error_powers() is not None:
-        return _from_moments
-    return _integrated
-
-
-def _names_powers(loss_class: type) -> bool:
-    # Powers inherited by a class with a formula of its own are not its own.
-    for base in loss_class.__mro__:
-        if "error_powers" in vars(base):
-            return True
-        if "formula" in vars(base):
-            return False
-    return False
-
-
-def _from_moments(loss, num_classes, z, logit_std):
-    z = z + (loss.logit_bias or 0.0)
+def _from_moments(fresh, num_classes, z, logit_std):
     return sum(
-        coefficient * moment(power, num_classes, z, logit_std)
-        for power, coefficient in loss.error_powers().items()
+        coefficient
+        * moment(power, num_classes, z + fresh.logit_bias, logit_std)
+        for power, coefficient in fresh.powers.items()
     )
 
 
-def _integrated(loss, num_classes, z, logit_std):
+def _integrated(fresh, num_classes, z, logit_std):
     others, weights = log_sum(num_classes - 1, logit_std)
-    margin = z[:, None] + (loss.logit_bias or 0.0) - others
+    margin = z[:, None] + fresh.logit_bias - others
     log_p = -np.logaddexp(0.0, -margin)
-    slope = gradient(loss.formula, log_p.astype("float32"))
+    slope = gradient(fresh.formula, log_p.astype("float32"))
     return (slope * -np.expm1(log_p)) @ weights
 
 
-def _sampled(loss, num_classes, z, logit_std):
-    loss = rebuilt(loss, from_logits=True, reduction=None, ignore_class=None)
-    views = loss.sample_axes
+def _sampled(fresh, num_classes, z, logit_std):
+    views = fresh.view_axes
     rows = max(4, SAMPLED_LOGITS // (num_classes * math.prod(views)))
     logits = np.random.default_rng(0).standard_normal(
         (rows, *views, num_classes), dtype="float32"
@@ -161,6 +137,6 @@ def _sampled(loss, num_classes, z, logit_std):
     errors = []
     for value in z:
         logits[..., 0] = value
-        slopes = gradient(lambda x: ops.sum(loss.call(labels, x)), logits)
+        slopes = gradient(lambda x: ops.sum(fresh.values(labels, x)), logits)
         errors.append(slopes[..., 0].sum(dtype="float64") / rows)
     return np.array(errors)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration.average_error import (
-    average_error,
+    as_calibratable,
     checked_std,
     errors_at,
-    is_sampled,
-    rebuilt,
 )
-
-if TYPE_CHECKING:
-    from keras_noisy.losses import RobustLoss
+from keras_noisy.calibration.fresh import Calibratable, Fresh
 
 #: Robust losses are known to train with this many classes.
 REFERENCE_CLASSES = 10
@@ -34,7 +30,7 @@ class NoMatch(ValueError):
 
 
 def matched_logit_bias(
-    loss: RobustLoss,
+    loss: Calibratable,
     num_classes: int,
     reference_classes: int = REFERENCE_CLASSES,
     logit_std: float = 1.0,
@@ -85,16 +81,17 @@ def matched_logit_bias(
     logit_std = checked_std(logit_std)
     if num_classes <= reference_classes:
         return 0.0
-    loss = rebuilt(loss, logit_bias=None, **NO_TRANSFORM)
-    target = average_error(loss, reference_classes, 0.0, logit_std)
-    _check_target(loss, target, reference_classes)
+    plain = {"logit_bias": None, **NO_TRANSFORM}
+    few = as_calibratable(loss).fresh(reference_classes, **plain)
+    target = _target(few, reference_classes, logit_std)
+    many = loss.fresh(num_classes, **plain)
     high = math.log(num_classes) + logit_std**2 + 10
-    sampled = is_sampled(loss.at_start(reference_classes))
     # More digits than a sample has would only cost time.
+    sampled = few.formula is None
     points, finer, tolerance = (25, 9, 1e-4) if sampled else (129, 33, 1e-10)
 
     def excess(bias: np.ndarray) -> np.ndarray:
-        errors = errors_at(loss, num_classes, bias, logit_std)
+        errors = errors_at(many, num_classes, bias, logit_std)
         return np.abs(errors) - abs(target)
 
     bracket = _first_bracket(np.linspace(0.0, high, points), excess)
@@ -112,7 +109,7 @@ def matched_logit_bias(
 
 
 def matched_hyperparameter(
-    loss: RobustLoss,
+    loss: Calibratable,
     name: str,
     num_classes: int,
     reference_classes: int = REFERENCE_CLASSES,
@@ -176,18 +173,37 @@ def matched_hyperparameter(
         )
     low = real("bounds[0]", bounds[0], 0)
     high = real("bounds[1]", bounds[1], low)
-    loss = rebuilt(loss, num_classes=None, **NO_TRANSFORM)
-    target = average_error(loss, reference_classes, 0.0, logit_std)
-    _check_target(loss, target, reference_classes)
-    sampled = is_sampled(loss.at_start(reference_classes))
-    tolerance = 1e-4 if sampled else 1e-10
+    return _matched(
+        loss,
+        {name: start},
+        num_classes,
+        reference_classes,
+        checked_std(logit_std),
+        (low, high),
+    )
+
+
+def _matched(
+    loss: Calibratable,
+    reference: dict[str, float],
+    num_classes: int,
+    reference_classes: int,
+    logit_std: float,
+    bounds: tuple[float, float],
+) -> float:
+    ((name, start),) = reference.items()
+    few = loss.fresh(reference_classes, **reference, **NO_TRANSFORM)
+    target = _target(few, reference_classes, logit_std)
+    tolerance = 1e-4 if few.formula is None else 1e-10
+    low, high = bounds
 
     def excess(value: float) -> float:
+        changes = {name: float(value), **NO_TRANSFORM}
         try:
-            changed = rebuilt(loss, **{name: float(value)})
+            many = loss.fresh(num_classes, **changes)
         except ValueError:  # Outside the range of this hyperparameter.
             return math.nan
-        error = average_error(changed, num_classes, 0.0, logit_std)
+        (error,) = errors_at(many, num_classes, np.zeros(1), logit_std)
         return abs(error) - abs(target)
 
     grid = np.geomspace(low, high, 61)
@@ -206,7 +222,7 @@ def matched_hyperparameter(
 
 
 def automatic(
-    loss: RobustLoss, name: str, num_classes: int, logit_std: float = 1.0
+    loss: Calibratable, name: str, num_classes: int, logit_std: float = 1.0
 ) -> float:
     """The value of an argument that is `"auto"`, `logit_bias` or another."""
     logit_std = checked_std(logit_std)
@@ -222,8 +238,14 @@ def automatic(
     if num_classes <= REFERENCE_CLASSES:
         # Few classes start by themselves.
         return reference
-    loss = rebuilt(loss, **{name: reference})
-    return matched_hyperparameter(loss, name, num_classes, logit_std=logit_std)
+    return _matched(
+        loss,
+        {name: reference},
+        num_classes,
+        REFERENCE_CLASSES,
+        logit_std,
+        (1e-3, 1e3),
+    )
 
 
 def _first_bracket(
@@ -242,13 +264,16 @@ def _first_bracket(
     return grid[first], grid[first + 1]
 
 
-def _check_target(loss: RobustLoss, target: float, classes: int) -> None:
+def _target(few: Fresh, classes: int, logit_std: float) -> float:
+    """The error of few classes at logit 0, which is to be matched."""
+    (target,) = errors_at(few, classes, np.zeros(1), logit_std)
     if target == 0:
         raise ValueError(
-            f"{type(loss).__name__} sends back no error to a fresh network of "
+            f"{few.name} sends back no error to a fresh network of "
             f"{classes} classes, so that there is nothing to match. Set the "
             "value to a number, or start with another loss"
         )
+    return float(target)
 
 
 def _bisected(

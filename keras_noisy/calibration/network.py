@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from keras_noisy.calibration.average_error import rebuilt
+from keras_noisy.calibration.fresh import Calibratable
 from keras_noisy.calibration.matching import automatic
-
-if TYPE_CHECKING:
-    from keras_noisy.losses import RobustLoss
 
 
 class LogitDistribution(NamedTuple):
@@ -58,7 +55,7 @@ def logit_distribution(model: keras.Model, x: Any) -> LogitDistribution:
     return LogitDistribution(float(logits.mean()), float(logits.std()))
 
 
-def calibrate(loss: RobustLoss, model: keras.Model, x: Any) -> RobustLoss:
+def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
     """Loss calibrated to the logits of a fresh network.
 
     Every `"auto"` argument of the loss is computed for the standard deviation
@@ -106,7 +103,10 @@ def calibrate(loss: RobustLoss, model: keras.Model, x: Any) -> RobustLoss:
         name: automatic(loss, name, num_classes, logit_std)
         for name in loss.automatic_arguments() or ["logit_bias"]
     }
-    return rebuilt(loss, num_classes=num_classes, **values)
+    config = {**loss.get_config(), "num_classes": num_classes, **values}
+    # What is fixed for the network does not fade.
+    config |= {"fade": None, "fade_key": None}
+    return type(loss).from_config(config)
 
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:

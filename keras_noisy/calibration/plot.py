@@ -5,22 +5,20 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from keras_noisy._text import wrapped
 from keras_noisy.calibration.average_error import average_error
-
-if TYPE_CHECKING:
-    from keras_noisy.losses import RobustLoss
+from keras_noisy.calibration.fresh import Calibratable
 
 #: Arguments of every loss that change the curve.
 TRANSFORMS = ("logit_bias", "logit_clip", "logit_normalization")
 
 
 def plot_average_error(
-    losses: Mapping[str, RobustLoss] | Sequence[RobustLoss],
+    losses: Mapping[str, Calibratable] | Sequence[Calibratable],
     num_classes: Sequence[int] = (10, 100, 1000),
     logits: np.ndarray | None = None,
     logit_std: float = 1.0,
@@ -107,7 +105,7 @@ def plot_average_error(
     return figure
 
 
-def _label(loss: RobustLoss) -> str:
+def _label(loss: Calibratable) -> str:
     """The name that was given to a loss, or else how it is made."""
     kind = type(loss).__name__
     if re.sub(r"_\d+$", "", loss.name).replace("_", "") != kind.lower():

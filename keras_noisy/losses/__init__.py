@@ -7,11 +7,17 @@ from keras_noisy.losses.agce import AGCE
 from keras_noisy.losses.amse import AMSE
 from keras_noisy.losses.aul import AUL
 from keras_noisy.losses.backward_correction import BackwardCorrection
+from keras_noisy.losses.base._arguments import flag, number, whole_number
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.memory import MemoryLoss, with_index
+from keras_noisy.losses.base.negative import NegativeLoss
+from keras_noisy.losses.base.normalized import NormalizedLoss
+from keras_noisy.losses.base.robust_loss import RobustLoss
+from keras_noisy.losses.base.true_class import TrueClassLoss
 from keras_noisy.losses.bi_tempered import BiTempered
 from keras_noisy.losses.check import check
 from keras_noisy.losses.cores import CORES
 from keras_noisy.losses.cross_entropy import CrossEntropy
-from keras_noisy.losses.distribution_loss import DistributionLoss
 from keras_noisy.losses.elr import ELR
 from keras_noisy.losses.epsilon_softmax_ce import EpsilonSoftmaxCE
 from keras_noisy.losses.focal import Focal
@@ -30,21 +36,17 @@ from keras_noisy.losses.jensen_shannon import JensenShannon
 from keras_noisy.losses.ldr_kl import LDRKL
 from keras_noisy.losses.mae import MAE
 from keras_noisy.losses.mae_star import MAEStar
-from keras_noisy.losses.memory_loss import MemoryLoss, with_index
 from keras_noisy.losses.nce import NCE
-from keras_noisy.losses.negative_loss import NegativeLoss
 from keras_noisy.losses.nfl import NFL
 from keras_noisy.losses.ngce import NGCE
 from keras_noisy.losses.nmae import NMAE
 from keras_noisy.losses.nnce import NNCE
 from keras_noisy.losses.nnfl import NNFL
-from keras_noisy.losses.normalized_loss import NormalizedLoss
 from keras_noisy.losses.nrce import NRCE
 from keras_noisy.losses.peer_loss import PeerLoss
 from keras_noisy.losses.phuber_ce import PHuberCE
 from keras_noisy.losses.rce import RCE
 from keras_noisy.losses.registry import get, names
-from keras_noisy.losses.robust_loss import RobustLoss
 from keras_noisy.losses.sce import SCE
 from keras_noisy.losses.soft_bootstrapping import SoftBootstrapping
 from keras_noisy.losses.sop import SOP
@@ -93,11 +95,15 @@ __all__ = [
     "RobustLoss",
     "SoftBootstrapping",
     "TaylorCE",
+    "TrueClassLoss",
     "TruncatedGCE",
     "check",
+    "flag",
     "get",
     "names",
+    "number",
     "tempered_softmax",
+    "whole_number",
     "with_clean_labels",
     "with_index",
 ]

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import real
-from keras_noisy.losses._transforms import TINY, cast, compute_dtype, largest
+from keras_noisy.losses.base._math import TINY, cast, compute_dtype, largest
 
 Tensor = Any
 

@@ -1,53 +1,91 @@
 """Transition matrices and class shares as arguments of a loss."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 
+from keras_noisy import calibration
 from keras_noisy._arguments import invalid
-from keras_noisy._stochastic import distributions
-from keras_noisy._stochastic import transition_matrix as checked
+from keras_noisy._stochastic import distributions, transition_matrix
+from keras_noisy.losses.base._arguments import Argument
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import RobustLoss
 
 
-def transition_matrix(
-    matrix: Any, arguments: dict[str, Any], regular: bool = False
-) -> np.ndarray:
-    """`matrix` as float64, its size set as `num_classes` in `arguments`."""
-    T = checked("T", matrix)
-    if regular and np.linalg.cond(T) > 1 / np.finfo("float32").eps:
-        raise ValueError(
-            "Invalid value for argument `T`. Expected a matrix that has an "
-            "inverse, for the backward correction. Received: a singular one, "
-            f"of condition number {np.linalg.cond(T):.3g}. Use "
-            "`ForwardCorrection`, which needs no inverse"
-        )
-    _set_num_classes("T", len(T), arguments)
-    return T
+class PerClass(Argument):
+    """An argument with an entry per class, which fixes their number."""
+
+    def verify(self, loss: RobustLoss) -> None:
+        """Take the number of classes from it, and check that of the loss."""
+        value = loss.arguments[self.name]
+        if value is None:
+            return
+        if loss.arguments["logit_bias"] == "auto":
+            raise ValueError(
+                '`logit_bias="auto"` compares the error of many classes with '
+                f"that of few, but `{self.name}` is for {len(value)} classes "
+                "alone. Pass a number, such as `keras_noisy.calibration."
+                f"matched_logit_bias(CrossEntropy(), {len(value)})`"
+            )
+        self.check_count(value, loss.num_classes)
+        loss.num_classes = len(value)
+
+    def check_count(self, value: Any, num_classes: int | None) -> None:
+        """Raise if it is for another number of classes."""
+        if num_classes not in (None, len(value)):
+            raise ValueError(
+                f"Invalid value for argument `{self.name}`. Expected the size "
+                f"of num_classes={num_classes}. Received: {len(value)}"
+            )
 
 
-def distribution(
-    name: str, shares: Any, arguments: dict[str, Any]
-) -> list[float]:
-    """`shares` as floats, their number set as `num_classes`."""
-    expected = "a number per class, of at least 2 classes"
-    row = distributions(name, [shares], expected)[0]
-    if len(row) < 2:
-        raise invalid(name, shares, expected)
-    _set_num_classes(name, len(row), arguments)
-    return row.tolist()
+class Transition(PerClass):
+    """A row-stochastic square matrix, as lists."""
+
+    def check(self, value: Any) -> list[list[float]]:
+        """The matrix."""
+        return transition_matrix(self.name, value).tolist()
 
 
-def _set_num_classes(name: str, found: int, arguments: dict[str, Any]) -> None:
-    if arguments.get("logit_bias") == "auto":
-        raise ValueError(
-            '`logit_bias="auto"` compares the error of many classes with that '
-            f"of few, but `{name}` is for {found} classes alone. Pass a "
-            "number, such as `keras_noisy.calibration.matched_logit_bias("
-            f"CrossEntropy(), {found})`"
-        )
-    if arguments.get("num_classes") not in (None, found):
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected the size of "
-            f"num_classes={arguments['num_classes']}. Received: {found}"
-        )
-    arguments["num_classes"] = found
+class RegularTransition(Transition):
+    """A row-stochastic matrix that has an inverse."""
+
+    def check(self, value: Any) -> list[list[float]]:
+        """The matrix."""
+        value = super().check(value)
+        condition = np.linalg.cond(np.array(value))
+        if condition > 1 / np.finfo("float32").eps:
+            raise ValueError(
+                f"Invalid value for argument `{self.name}`. Expected a matrix "
+                "that has an inverse, for the backward correction. Received: "
+                f"a singular one, of condition number {condition:.3g}. Use "
+                "`ForwardCorrection`, which needs no inverse"
+            )
+        return value
+
+
+class Shares(PerClass):
+    """Shares of the classes that sum to 1, or None."""
+
+    def check(self, value: Any) -> list[float] | None:
+        """The shares as floats."""
+        if value is None:
+            return None
+        expected = "a number per class, of at least 2 classes"
+        row = distributions(self.name, [value], expected)[0]
+        if len(row) < 2:
+            raise invalid(self.name, value, expected)
+        return row.tolist()
+
+
+class CorrectionLoss(DistributionLoss):
+    """Base of the losses that are corrected by a transition matrix."""
+
+    T: Any
+
+    def fresh(self, num_classes: int, **changes: Any) -> calibration.Fresh:
+        """Its functions, for the number of classes of the matrix alone."""
+        type(self).T.check_count(self.T, num_classes)
+        return super().fresh(num_classes, **changes)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any
 
 import keras
 from keras import ops
 
-from keras_noisy._arguments import invalid, real, real_or_auto
-from keras_noisy.losses._given import Given
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy import calibration
+from keras_noisy._arguments import invalid
+from keras_noisy.losses.base._arguments import Argument, number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.memory import MemoryLoss
+from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 #: What belongs to the sum, with the value that its parts must leave.
 OF_THE_SUM = {
@@ -22,15 +27,58 @@ OF_THE_SUM = {
 }
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class ActivePassive(DistributionLoss):
+class Part(Argument):
+    """A loss that is added up."""
+
+    def check(self, value: Any) -> RobustLoss:
+        """The loss, if it can share a log-softmax."""
+        if isinstance(value, dict):
+            value = keras.losses.deserialize(value)
+        if not isinstance(value, RobustLoss):
+            expected = "a loss of keras_noisy, such as `NCE()`"
+            raise invalid(self.name, value, expected)
+        for argument, free in OF_THE_SUM.items():
+            found = value.arguments[argument]
+            if found != free:
+                raise ValueError(
+                    f"Pass `{argument}` to ActivePassive, not to its "
+                    f"`{self.name}` loss. Received: {argument}={found!r} in "
+                    f"{type(value).__name__}"
+                )
+        is_memory = isinstance(value, MemoryLoss)
+        if value.needs_logits or is_memory or value.view_axes:
+            raise invalid(
+                self.name,
+                value,
+                "a loss of the log-softmax of one prediction per label",
+            )
+        return value
+
+    def verify(self, loss: RobustLoss) -> None:
+        """Take the number of classes of the part, a matrix has for instance."""
+        found = loss.arguments[self.name].num_classes
+        if None not in (found, loss.num_classes) and found != loss.num_classes:
+            raise ValueError(
+                f"Expected the `{self.name}` loss to have "
+                f"num_classes={loss.num_classes} or None. Received: "
+                f"num_classes={found}"
+            )
+        loss.num_classes = loss.num_classes or found
+
+    def config(self, value: RobustLoss) -> dict[str, Any]:
+        """The loss, serialized."""
+        return keras.losses.serialize(value)
+
+
+@robust_loss
+class ActivePassive(RobustLoss):
     """Sum of an active loss, which learns, and a passive one, which resists.
 
     An active loss only raises the probability of the label, a passive one also
     lowers the others. Robust active losses such as `NCE` underfit alone and
     together with a passive one do not. The log-softmax is computed once for
-    both. The pairs of the papers with their weights are had by name, as in
-    `keras_noisy.losses.get("NCE+RCE", num_classes=100)`. In `NCE+MAE` and
+    both. The pairs of the papers with their weights can also be built by name,
+    as in `keras_noisy.losses.get("NCE+RCE", num_classes=100)`. In `NCE+MAE` and
     `NFL+MAE` the passive loss is `GCE(q=1)`, half of `MAE`, since their
     weights are meant for `1 - p_y`.
 
@@ -53,7 +101,7 @@ class ActivePassive(DistributionLoss):
             `reduction`, `name` and `dtype`, see
             `keras_noisy.losses.RobustLoss`. They are the sum's: `from_logits`,
             `reduction`, `name` and `dtype` of the two losses do not count,
-            `num_classes` must agree, and a bias, clip, normalisation or
+            `num_classes` must agree, and a bias, clip, normalization or
             `ignore_class` of their own is refused.
 
     Returns:
@@ -61,7 +109,7 @@ class ActivePassive(DistributionLoss):
 
     Raises:
         ValueError: If an argument is outside its range, or if a part has a
-            bias, clip, normalisation or `ignore_class` of its own or cannot
+            bias, clip, normalization or `ignore_class` of its own or cannot
             share a log-softmax.
 
     Example:
@@ -78,105 +126,65 @@ class ActivePassive(DistributionLoss):
           arXiv 2306.05497
     """
 
-    references = {"alpha": 1.0}  # noqa: RUF012
+    active: RobustLoss = Part()
+    passive: RobustLoss = Part()
+    alpha: float | str = number(1.0, 0, closed="low", auto=True)
+    beta: float = number(1.0, 0, closed="low")
 
-    def __init__(
-        self,
-        active: RobustLoss,
-        passive: RobustLoss,
-        alpha: float | str = 1.0,
-        beta: float = 1.0,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        for part in (active, passive):
-            # A transition matrix fixes it, for instance.
-            self.num_classes = self.num_classes or getattr(
-                part, "num_classes", None
+    def _base(self) -> type[RobustLoss]:
+        """What a sum of these two is."""
+        parts = self.active, self.passive
+        if all(hasattr(part, "of_true_class") for part in parts):
+            return TrueClassLoss
+        return DistributionLoss
+
+    def numbers(self, num_classes: Any, **changes: Any) -> dict[str, Any]:
+        """Those of the parts too."""
+        found = super().numbers(num_classes, **changes)
+        parts = (self.active, self.passive)
+        return {**found, "parts": [p.numbers(num_classes) for p in parts]}
+
+    def _sum(self, name: str, *inputs: Any) -> Tensor:
+        *inputs, numbers = inputs
+        active, passive = (
+            getattr(part, name)(*inputs, of_part)
+            for part, of_part in zip(
+                (self.active, self.passive), numbers["parts"], strict=True
             )
-        self._given = {"active": active, "passive": passive}
-        self.active = _part("active", active, self.num_classes)
-        self.passive = _part("passive", passive, self.num_classes)
-        self.needs_num_classes = any(
-            part.needs_num_classes or part.automatic_arguments()
-            for part in (self.active, self.passive)
         )
-        self.set_hyperparameters(
-            alpha=real_or_auto("alpha", alpha, 0, closed="low"),
-            beta=real("beta", beta, 0, closed="low"),
-        )
-
-    @property
-    def has_formula(self) -> bool:
-        """Whether both are losses of the true-class probability alone."""
-        return self.active.has_formula and self.passive.has_formula
-
-    def _sum(self, active: Tensor, passive: Tensor) -> Tensor:
-        alpha = self.alpha
+        alpha = numbers["alpha"]
         if not isinstance(alpha, float):  # A column, while it fades.
             alpha = ops.reshape(alpha, (-1,))
-        return alpha * active + self.beta * passive
+        return alpha * active + numbers["beta"] * passive
 
-    def formula(self, log_p: Tensor) -> Tensor:
-        """Loss of the log-probability of the true class, elementwise."""
-        active, passive = self.active.formula, self.passive.formula
-        return self._sum(active(log_p), passive(log_p))
+    def of_true_class(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
+        """Values of log-probabilities of the true class."""
+        return self._sum("of_true_class", log_p, numbers)
 
-    def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
-        """Loss of soft targets, both of shape (N, num_classes)."""
-        return self._sum(
-            self.active.target_formula(targets, log_p),
-            self.passive.target_formula(targets, log_p),
-        )
+    def of_targets(
+        self, targets: Tensor, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values of soft targets, both of shape (N, num_classes)."""
+        return self._sum("of_targets", targets, log_p, numbers)
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
-        """One value per sample from log-probabilities of shape (N, K)."""
-        return self._sum(
-            self.active.distribution_formula(labels, log_p),
-            self.passive.distribution_formula(labels, log_p),
-        )
+    def of_distribution(
+        self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values of log-probabilities of all classes, of shape (N, K)."""
+        return self._sum("of_distribution", labels, log_p, numbers)
 
-    def _values(self, labels: Given, logits: Tensor) -> Tensor:
-        base = RobustLoss if self.has_formula else DistributionLoss
-        return base._values(self, labels, logits)
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        """Those that both share."""
+        return DistributionLoss.log_probabilities(logits)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return every argument, the two losses serialised."""
-        return {
-            **{k: keras.losses.serialize(v) for k, v in self._given.items()},
-            **super().get_config(),
-        }
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from the transformed logits."""
+        return self._base().values(self, labels, logits, numbers)
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> ActivePassive:
-        """Build the loss from what `get_config` returned."""
-        config = dict(config)
-        for part in ("active", "passive"):
-            if isinstance(config[part], dict):
-                config[part] = keras.losses.deserialize(config[part])
-        return cls(**config)
-
-
-def _part(name: str, loss: Any, num_classes: int | None) -> RobustLoss:
-    if not isinstance(loss, RobustLoss):
-        raise invalid(name, loss, "a loss of keras_noisy, such as `NCE()`")
-    config = loss.get_config()
-    for argument, free in OF_THE_SUM.items():
-        if config[argument] != free:
-            raise ValueError(
-                f"Pass `{argument}` to ActivePassive, not to its `{name}` "
-                f"loss. Received: {argument}={config[argument]!r} in "
-                f"{type(loss).__name__}"
-            )
-    if loss.needs_logits or loss.needs_memory or loss.sample_axes:
-        raise invalid(
-            name, loss, "a loss of the log-softmax of one prediction per label"
-        )
-    if num_classes is not None and loss.num_classes != num_classes:
-        if loss.num_classes is not None:
-            raise ValueError(
-                f"Expected the `{name}` loss to have num_classes={num_classes}"
-                f" or None. Received: num_classes={loss.num_classes}"
-            )
-        loss = type(loss).from_config({**config, "num_classes": num_classes})
-    return loss
+    def as_fresh(
+        self, num_classes: int, numbers: dict[str, Any]
+    ) -> calibration.Fresh:
+        """What calibration looks at, for numbers that are known."""
+        return self._base().as_fresh(self, num_classes, numbers)

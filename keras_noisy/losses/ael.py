@@ -1,16 +1,15 @@
 """Asymmetric exponential loss."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real_or_auto
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class AEL(RobustLoss):
+@robust_loss
+class AEL(TrueClassLoss):
     """Asymmetric exponential loss (AEL).
 
     Close to a multiple of `MAE` for large `a`; made for combinations with an
@@ -27,16 +26,6 @@ class AEL(RobustLoss):
     Args:
         a: Scale of the probability, a positive number, or `"auto"`, which sends
             back the error that 2.5 sends back at 10 classes. Defaults to `2.5`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -53,12 +42,9 @@ class AEL(RobustLoss):
           2306.05497
     """
 
-    references = {"a": 2.5}  # noqa: RUF012
+    a: float | str = number(2.5, 0, auto=True)
 
-    def __init__(self, a: float | str = 2.5, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(a=real_or_auto("a", a, 0))
-
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, a: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        return ops.exp(ops.exp(log_p) / -self.a)
+        return ops.exp(ops.exp(log_p) / -a)

@@ -1,18 +1,20 @@
 """Asymmetric generalised cross-entropy."""
 
 import math
-from typing import Unpack
+from typing import Any
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import invalid, real_or_auto
-from keras_noisy.losses._transforms import complement, expm1, log
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy._arguments import invalid
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import complement, expm1, log
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class AGCE(RobustLoss):
+@robust_loss
+class AGCE(TrueClassLoss):
     """Asymmetric generalised cross-entropy (AGCE), a shifted GCE.
 
     For noise in which the right label stays the most frequent one in every
@@ -36,13 +38,6 @@ class AGCE(RobustLoss):
         q: Power, a positive number, or `"auto"`. Defaults to `0.6`. Either as
             `"auto"` sends back the error that 0.6 sends back at 10 classes;
             not every other value allows that.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, or if no value of an
@@ -63,28 +58,23 @@ class AGCE(RobustLoss):
           2306.05497
     """
 
-    references = {"a": 0.6, "q": 0.6}  # noqa: RUF012
+    a: float | str = number(0.6, 0, auto=True)
+    q: float | str = number(0.6, 0, auto=True)
 
-    def __init__(
-        self,
-        a: float | str = 0.6,
-        q: float | str = 0.6,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        a, q = real_or_auto("a", a, 0), real_or_auto("q", q, 0)
+    @staticmethod
+    def check_numbers(a: float | str, q: float | str, **others: Any) -> None:
+        """Raise where a power would overflow."""
         if "auto" not in (a, q) and q * math.log1p(a) > 60:
             raise invalid("q", q, "a power with (a + 1) ** q below 1e26")
-        self.set_hyperparameters(a=a, q=q)
 
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, a: float, q: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         # log((a + p) / (a + 1)): the first is exact for small a and p, where
         # the second is inf, and rounds near p = 1, where that is exact.
-        log_a = log(self.a)
-        low = log_a + ops.softplus(log_p - log_a) - log(1 + self.a)
+        log_a = log(a)
+        low = log_a + ops.softplus(log_p - log_a) - log(1 + a)
         rest = complement(log_p)
-        high = ops.log1p(ops.minimum(rest, 0.5) / -(self.a + 1))
+        high = ops.log1p(ops.minimum(rest, 0.5) / -(a + 1))
         log_share = ops.where(rest < 0.5, high, low)
-        scale = (self.a + 1) ** self.q / self.q
-        return -scale * expm1(self.q * log_share)
+        return -((a + 1) ** q) / q * expm1(q * log_share)

@@ -1,17 +1,15 @@
 """Asymmetric mean squared error."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._given import Given
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class AMSE(DistributionLoss):
     """Asymmetric mean squared error (AMSE), drawn to `a` instead of 1.
 
@@ -31,16 +29,6 @@ class AMSE(DistributionLoss):
     Args:
         a: Value that the probability of the label is drawn to, a number of at
             least 1; 1 is the mean squared error. Defaults to `30.0`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -53,14 +41,13 @@ class AMSE(DistributionLoss):
           ICCV 2025, arXiv 2507.17692
     """
 
-    def __init__(self, a: float = 30.0, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(a=real("a", a, 1, closed="low"))
+    a: float = number(30.0, 1, closed="low")
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(labels: Labels, log_p: Tensor, a: float) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
         p = ops.exp(log_p)
-        constant = self.a**2 * labels.total(ops.square)
+        constant = a**2 * labels.total(ops.square)
         squares = ops.sum(ops.square(p), axis=-1)
-        total = squares - 2 * self.a * labels.pick(p) + constant
+        total = squares - 2 * a * labels.pick(p) + constant
         return total / ops.cast(ops.shape(log_p)[-1], log_p.dtype)

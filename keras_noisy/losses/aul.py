@@ -1,18 +1,20 @@
 """Asymmetric unhinged loss."""
 
 import math
-from typing import Unpack
+from typing import Any
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import invalid, real, real_or_auto
-from keras_noisy.losses._transforms import complement, expm1
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy._arguments import invalid
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import complement, expm1
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class AUL(RobustLoss):
+@robust_loss
+class AUL(TrueClassLoss):
     """Asymmetric unhinged loss (AUL), a power of the distance to a bound.
 
     Close to a multiple of `MAE` for large `a`; made for combinations with an
@@ -31,16 +33,6 @@ class AUL(RobustLoss):
         a: Bound, a number above 1, or `"auto"`, which sends back the error that
             5.5 sends back at 10 classes. Defaults to `5.5`.
         q: Power, a positive number. Defaults to `3.0`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -55,22 +47,18 @@ class AUL(RobustLoss):
           2306.05497
     """
 
-    references = {"a": 5.5}  # noqa: RUF012
+    a: float | str = number(5.5, 1, auto=True)
+    q: float = number(3.0, 0)
 
-    def __init__(
-        self,
-        a: float | str = 5.5,
-        q: float = 3.0,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        a, q = real_or_auto("a", a, 1), real("q", q, 0)
+    @staticmethod
+    def check_numbers(a: float | str, q: float, **others: Any) -> None:
+        """Raise where a power would overflow."""
         if a != "auto" and q * math.log(max(a, a / (a - 1))) > 60:
             raise invalid("q", q, "a ** q and (a / (a - 1)) ** q below 1e26")
-        self.set_hyperparameters(a=a, q=q)
 
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, a: float, q: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        rest = self.a - 1
+        rest = a - 1
         ratio = ops.log1p(complement(log_p) / rest)
-        return rest**self.q / self.q * expm1(self.q * ratio)
+        return rest**q / q * expm1(q * ratio)

@@ -1,19 +1,18 @@
 """Backward correction."""
 
-from typing import Any, Unpack
+from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy.losses._given import Given
-from keras_noisy.losses._transition import transition_matrix
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses._transition import CorrectionLoss, RegularTransition
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class BackwardCorrection(DistributionLoss):
+@robust_loss
+class BackwardCorrection(CorrectionLoss):
     """Backward correction: an unbiased estimate of the clean cross-entropy.
 
     For a known or estimated transition matrix. Averaged over the noise it is
@@ -33,13 +32,6 @@ class BackwardCorrection(DistributionLoss):
         T: Transition matrix of shape (num_classes, num_classes), rows that sum
             to 1: `T[i][j]` is the probability of the label j for a sample of
             class i.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If `T` is no row-stochastic square matrix or is singular, or
@@ -57,14 +49,11 @@ class BackwardCorrection(DistributionLoss):
           loss correction approach, CVPR 2017, arXiv 1609.03683
     """
 
-    def __init__(self, T: Any, **kwargs: Unpack[LossArguments]):
-        matrix = transition_matrix(T, kwargs, regular=True)
-        super().__init__(**kwargs)
-        self.set_hyperparameters(T=matrix.tolist())
-        self._inverse = np.linalg.inv(matrix)
+    T: Any = RegularTransition()
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(labels: Labels, log_p: Tensor, T: Any) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        inverse = ops.convert_to_tensor(self._inverse, log_p.dtype)
+        inverse = ops.convert_to_tensor(np.linalg.inv(T), log_p.dtype)
         weights = labels.rows(inverse)
         return -ops.sum(weights * log_p, axis=-1)

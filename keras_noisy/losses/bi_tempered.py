@@ -1,23 +1,24 @@
 """Bi-tempered logistic loss."""
 
-from typing import Unpack
+from typing import Any
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import invalid, real
-from keras_noisy.losses._given import Given
+from keras_noisy._arguments import invalid
 from keras_noisy.losses._tempered import (
     HOTTEST,
     TemperedSoftmax,
     log_tempered,
 )
-from keras_noisy.losses._transforms import LOWEST, TINY, with_derivative_of
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._math import LOWEST, TINY, with_derivative_of
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class BiTempered(DistributionLoss):
     """Bi-tempered logistic loss, with a bounded loss and heavy tails.
 
@@ -43,13 +44,6 @@ class BiTempered(DistributionLoss):
         t1: Temperature of the logarithm, a number in [0, 1]. Defaults to `0.8`.
         t2: Temperature of the softmax, a number in (0, 5] of at least `t1`,
             since below it the error has no bound. Defaults to `1.2`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, or `t2` is below `t1`.
@@ -66,40 +60,39 @@ class BiTempered(DistributionLoss):
           divergences, NeurIPS 2019, arXiv 1906.03361
     """
 
-    def __init__(
-        self,
-        t1: float = 0.8,
-        t2: float = 1.2,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        t1 = real("t1", t1, 0, 1, closed="low high")
-        t2 = real("t2", t2, 0, HOTTEST, closed="high")
+    t1: float = number(0.8, 0, 1, closed="low high")
+    t2: float = number(1.2, 0, HOTTEST, closed="high")
+
+    @staticmethod
+    def check_numbers(t1: float, t2: float, **others: Any) -> None:
+        """Raise where the error has no bound."""
         if t2 < t1:
             raise invalid("t2", t2, f"a number of at least t1={t1:g}")
-        self.set_hyperparameters(t1=t1, t2=t2)
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def log_probabilities(logits: Tensor) -> Tensor:
+        """The logits: the tempered softmax does not mind a common offset."""
+        return ops.maximum(logits, LOWEST)
+
+    @staticmethod
+    def formula(labels: Labels, log_p: Tensor, t1: float, t2: float) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        softmax = TemperedSoftmax(log_p, self.t2)
+        softmax = TemperedSoftmax(log_p, t2)
         q, targets = softmax.power(1.0), labels.dense(log_p)
-        powers = ops.sum(softmax.power(2 - self.t1), axis=-1) / (2 - self.t1)
-        likelihood = softmax.log_tempered(labels, self.t1)
-        value = labels.total(self._negative_entropy) - likelihood + powers
+        powers = ops.sum(softmax.power(2 - t1), axis=-1) / (2 - t1)
+        likelihood = softmax.log_tempered(labels, t1)
+        entropy = labels.total(lambda t: _entropy(t, t1))
+        value = powers - likelihood - entropy
 
         # The closed form of the gradient.
-        slope = (q - targets) * softmax.power(self.t2 - self.t1)
-        escort = softmax.power(self.t2)
+        slope = (q - targets) * softmax.power(t2 - t1)
+        escort = softmax.power(t2)
         share = ops.sum(slope, axis=-1) / ops.sum(escort, axis=-1)
         slope = slope - escort * share[:, None]
         tangent = ops.sum(ops.stop_gradient(slope) * log_p, axis=-1)
         return with_derivative_of(tangent, value)
 
-    def _negative_entropy(self, t: Tensor) -> Tensor:
-        log_t = ops.log(ops.maximum(t, TINY))
-        power = t ** (2 - self.t1) / (2 - self.t1)
-        return t * log_tempered(log_t, self.t1) - power
 
-    def log_probabilities(self, logits: Tensor) -> Tensor:
-        """The logits: the tempered softmax does not mind a common offset."""
-        return ops.maximum(logits, LOWEST)
+def _entropy(t: Tensor, t1: float) -> Tensor:
+    log_t = ops.log(ops.maximum(t, TINY))
+    return t ** (2 - t1) / (2 - t1) - t * log_tempered(log_t, t1)

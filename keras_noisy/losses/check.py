@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import invalid
+from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.given_label_loss import GivenLabelLoss
-from keras_noisy.losses.robust_loss import RobustLoss
 
 
 def check(model: keras.Model, loss: Any, batch: Any) -> None:

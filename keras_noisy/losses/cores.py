@@ -1,17 +1,15 @@
 """Confidence-regularised cross-entropy."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._given import Given
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class CORES(DistributionLoss):
     """Cross-entropy with confidence regularisation (CORES).
 
@@ -32,16 +30,6 @@ class CORES(DistributionLoss):
     Args:
         beta: Weight of the regularisation, a number of at least 0; 0 is
             cross-entropy. Defaults to `2.0`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -54,10 +42,9 @@ class CORES(DistributionLoss):
           sieve approach, ICLR 2021, arXiv 2010.02347
     """
 
-    def __init__(self, beta: float = 2.0, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(beta=real("beta", beta, 0, closed="low"))
+    beta: float = number(2.0, 0, closed="low")
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(labels: Labels, log_p: Tensor, beta: float) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        return self.beta * ops.mean(log_p, axis=-1) - labels.pick(log_p)
+        return beta * ops.mean(log_p, axis=-1) - labels.pick(log_p)

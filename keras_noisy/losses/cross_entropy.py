@@ -1,14 +1,12 @@
 """Cross-entropy."""
 
-from typing import Unpack
-
-import keras
-
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class CrossEntropy(RobustLoss):
+@robust_loss
+class CrossEntropy(TrueClassLoss):
     """Cross-entropy, with logit bias, clip and normalisation.
 
     The loss of `keras.losses.SparseCategoricalCrossentropy`, here so that
@@ -22,18 +20,6 @@ class CrossEntropy(RobustLoss):
     ```
 
     where `p_y` is the probability of the label.
-
-    Args:
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -49,13 +35,12 @@ class CrossEntropy(RobustLoss):
           model's prediction (LogitClip), ICML 2023, arXiv 2212.04055
     """
 
-    def __init__(self, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         return -log_p
 
-    def error_powers(self) -> dict[float, float]:
+    @staticmethod
+    def error_powers() -> dict[float, float]:
         """The error is `-(1 - p)`."""
         return {0.0: -1.0}

@@ -1,17 +1,15 @@
 """Early-learning regularisation."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._given import Index
-from keras_noisy.losses.memory_loss import MemoryLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import SparseLabels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.memory import MemoryLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class ELR(MemoryLoss):
     """Early-learning regularisation (ELR), which holds on to early beliefs.
 
@@ -41,13 +39,6 @@ class ELR(MemoryLoss):
             Defaults to `3.0`.
         memory_key: Text that ties the loss to its memory in a saved model.
             Defaults to `None`, a new one.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, if predictions did not
@@ -74,24 +65,13 @@ class ELR(MemoryLoss):
           noisy labels, NeurIPS 2020, arXiv 2007.00151
     """
 
+    beta: float = number(0.7, 0, 1, closed="low")
+    lambda_: float = number(3.0, 0, closed="low")
+
     states = {"targets": "zeros"}  # noqa: RUF012
 
-    def __init__(
-        self,
-        num_samples: int,
-        beta: float = 0.7,
-        lambda_: float = 3.0,
-        memory_key: str | None = None,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(num_samples, memory_key, **kwargs)
-        self.set_hyperparameters(
-            beta=real("beta", beta, 0, 1, closed="low"),
-            lambda_=real("lambda_", lambda_, 0, closed="low"),
-        )
-
     def memory_formula(
-        self, labels: Index, log_p: Tensor, plain_log_p: Tensor
+        self, labels: SparseLabels, log_p: Tensor, plain_log_p: Tensor
     ) -> Tensor:
         """One value per sample in training, which also writes the memory."""
         p = ops.clip(ops.exp(plain_log_p), 1e-4, 1 - 1e-4)

@@ -1,19 +1,18 @@
 """Cross-entropy after eps-softmax."""
 
 import math
-from typing import Unpack
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._given import Given
-from keras_noisy.losses._transforms import entry, expm1, first_argmax
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._math import entry, expm1, first_argmax
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class EpsilonSoftmaxCE(DistributionLoss):
     """Cross-entropy of predictions pushed towards one-hot (eps-softmax, ECE).
 
@@ -34,16 +33,6 @@ class EpsilonSoftmaxCE(DistributionLoss):
     Args:
         m: What is added to the largest probability, a number of at least 0; 0
             is cross-entropy. Defaults to `1e5`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -59,16 +48,15 @@ class EpsilonSoftmaxCE(DistributionLoss):
           mitigating label noise, NeurIPS 2024, arXiv 2508.02387
     """
 
-    def __init__(self, m: float = 1e5, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(m=real("m", m, 0, closed="low"))
+    m: float = number(1e5, 0, closed="low")
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(labels: Labels, log_p: Tensor, m: float) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
         winner = first_argmax(ops.stop_gradient(log_p))
         largest = entry(log_p, winner)
         top = labels.weight_of(winner, log_p.dtype)
         # With q = 1 - (1 - p) / (m + 1) a confident prediction is not rounded.
-        of_top = ops.log1p(expm1(largest) / (self.m + 1))
+        of_top = ops.log1p(expm1(largest) / (m + 1))
         of_others = labels.pick(log_p) - top * largest
-        return (1 - top) * math.log1p(self.m) - top * of_top - of_others
+        return (1 - top) * math.log1p(m) - top * of_top - of_others

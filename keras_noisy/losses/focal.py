@@ -1,45 +1,27 @@
 """Focal loss."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy._arguments import boolean, real
-from keras_noisy.losses._transforms import LOWEST, complement
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.base._arguments import flag, number
+from keras_noisy.losses.base._math import LOWEST, complement
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-class FocalWeights(RobustLoss):
-    """Base of the focal loss and of those made from it."""
-
-    def __init__(
-        self,
-        gamma: float = 0.5,
-        stop_weight_gradient: bool = True,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(
-            gamma=real("gamma", gamma, 0, closed="low"),
-            stop_weight_gradient=boolean(
-                "stop_weight_gradient", stop_weight_gradient
-            ),
-        )
-
-    def focal(self, log_p: Tensor) -> Tensor:
-        """`-(1 - p) ** gamma * log(p)`, elementwise."""
-        log_p = ops.maximum(log_p, LOWEST)
-        if self.stop_weight_gradient:
-            of_weight = ops.stop_gradient(log_p)
-            rest = ops.maximum(-ops.expm1(of_weight), 0.0)
-        else:
-            rest = complement(log_p)
-        return -(rest**self.gamma) * log_p
+def focal(log_p: Tensor, gamma: float, stop_weight_gradient: bool) -> Tensor:
+    """`-(1 - p) ** gamma * log(p)`, elementwise."""
+    log_p = ops.maximum(log_p, LOWEST)
+    if stop_weight_gradient:
+        of_weight = ops.stop_gradient(log_p)
+        rest = ops.maximum(-ops.expm1(of_weight), 0.0)
+    else:
+        rest = complement(log_p)
+    return -(rest**gamma) * log_p
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class Focal(FocalWeights):
+@robust_loss
+class Focal(TrueClassLoss):
     """Focal loss, cross-entropy with less weight on easy samples.
 
     Not robust by itself, as wrong labels are hard samples: it is the baseline
@@ -60,16 +42,6 @@ class Focal(FocalWeights):
             Defaults to `0.5`.
         stop_weight_gradient: Whether the weight counts as a constant in the
             gradient. Defaults to `True`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -84,6 +56,12 @@ class Focal(FocalWeights):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    def formula(self, log_p: Tensor) -> Tensor:
+    gamma: float = number(0.5, 0, closed="low")
+    stop_weight_gradient: bool = flag(True)
+
+    @staticmethod
+    def formula(
+        log_p: Tensor, gamma: float, stop_weight_gradient: bool
+    ) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        return self.focal(log_p)
+        return focal(log_p, gamma, stop_weight_gradient)

@@ -1,16 +1,15 @@
 """Forward correction."""
 
-from typing import Any, Unpack
+from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy.losses._given import Given, Targets
-from keras_noisy.losses._transforms import LOWEST, TINY, largest
-from keras_noisy.losses._transition import transition_matrix
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses._transition import CorrectionLoss, Transition
+from keras_noisy.losses.base._labels import DenseLabels, Labels
+from keras_noisy.losses.base._math import LOWEST, TINY, largest
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 #: Gaps between the predicted classes of soft targets, of up to 80 each, that
 #: are resolved.
@@ -31,8 +30,8 @@ def _log_mixture(log_p: Tensor, T: Tensor) -> Tensor:
     return result
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class ForwardCorrection(DistributionLoss):
+@robust_loss
+class ForwardCorrection(CorrectionLoss):
     """Forward correction: cross-entropy of the labels to be expected.
 
     For a known or estimated transition matrix. The network predicts true
@@ -52,13 +51,6 @@ class ForwardCorrection(DistributionLoss):
         T: Transition matrix of shape (num_classes, num_classes), rows that sum
             to 1: `T[i][j]` is the probability of the label j for a sample of
             class i.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If `T` is no row-stochastic square matrix, or an argument is
@@ -76,20 +68,16 @@ class ForwardCorrection(DistributionLoss):
           loss correction approach, CVPR 2017, arXiv 1609.03683
     """
 
-    def __init__(self, T: Any, **kwargs: Unpack[LossArguments]):
-        matrix = transition_matrix(T, kwargs)
-        super().__init__(**kwargs)
-        self.set_hyperparameters(T=matrix.tolist())
-        self._matrix = matrix
-        with np.errstate(divide="ignore"):
-            columns = np.maximum(np.log(matrix.T), LOWEST)
-        self._log_columns = np.ascontiguousarray(columns)
+    T: Any = Transition()
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(labels: Labels, log_p: Tensor, T: Any) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        if isinstance(labels, Targets):
-            T = ops.convert_to_tensor(self._matrix, log_p.dtype)
-            return -labels.pick(_log_mixture(log_p, T))
-        log_columns = ops.convert_to_tensor(self._log_columns, log_p.dtype)
+        if isinstance(labels, DenseLabels):
+            matrix = ops.convert_to_tensor(T, log_p.dtype)
+            return -labels.pick(_log_mixture(log_p, matrix))
+        with np.errstate(divide="ignore"):
+            columns = np.maximum(np.log(np.array(T).T), LOWEST)
+        log_columns = ops.convert_to_tensor(columns, log_p.dtype)
         log_terms = log_p + labels.rows(log_columns)
         return -ops.logsumexp(log_terms, axis=-1)

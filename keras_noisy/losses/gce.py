@@ -1,16 +1,14 @@
 """Generalised cross-entropy."""
 
-from typing import Unpack
-
-import keras
-
-from keras_noisy._arguments import real_or_auto
-from keras_noisy.losses._transforms import expm1
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import expm1
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class GCE(RobustLoss):
+@robust_loss
+class GCE(TrueClassLoss):
     """Generalised cross-entropy (GCE), between cross-entropy and MAE.
 
     Small `q` learns fast like cross-entropy, large `q` resists wrong labels
@@ -29,16 +27,6 @@ class GCE(RobustLoss):
 
     Args:
         q: A number in (0, 1], or `"auto"`. Defaults to `0.7`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -55,17 +43,14 @@ class GCE(RobustLoss):
           arXiv 2306.05497
     """
 
-    references = {"q": 0.7}  # noqa: RUF012
+    q: float | str = number(0.7, 0, 1, closed="high", auto=True)
 
-    def __init__(self, q: float | str = 0.7, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        q = real_or_auto("q", q, 0, 1, closed="high")
-        self.set_hyperparameters(q=q)
-
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, q: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        return expm1(self.q * log_p) / -self.q
+        return expm1(q * log_p) / -q
 
-    def error_powers(self) -> dict[float, float]:
+    @staticmethod
+    def error_powers(q: float) -> dict[float, float]:
         """The error is `-p ** q (1 - p)`."""
-        return {self.q: -1.0}
+        return {q: -1.0}

@@ -1,17 +1,14 @@
 """Generalised Jensen-Shannon loss."""
 
-from typing import Unpack
-
-import keras
-
-from keras_noisy._arguments import integer, real
-from keras_noisy.losses._given import Given
-from keras_noisy.losses.distribution_loss import DistributionLoss
+from keras_noisy.losses.base._arguments import number, whole_number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.jensen_shannon import scaled_divergence
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class GeneralizedJensenShannon(DistributionLoss):
     """Generalised Jensen-Shannon divergence of label and several views (GJS).
 
@@ -42,16 +39,6 @@ class GeneralizedJensenShannon(DistributionLoss):
         pi: Weight of the label, a number in (0, 1). Defaults to `0.5`.
         views: Number of views of each sample, an integer of at least 1.
             Defaults to `2`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -71,18 +58,18 @@ class GeneralizedJensenShannon(DistributionLoss):
           learning with noisy labels, NeurIPS 2021, arXiv 2105.04522
     """
 
-    def __init__(
-        self, pi: float = 0.5, views: int = 2, **kwargs: Unpack[LossArguments]
-    ):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(
-            pi=real("pi", pi, 0, 1), views=integer("views", views, 1)
-        )
-        self.sample_axes = (self.views,) if self.views > 1 else ()
+    pi: float = number(0.5, 0, 1)
+    views: int = whole_number(2)
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @property
+    def view_axes(self) -> tuple[int, ...]:
+        """The axis of the views, if there are several."""
+        return (self.views,) if self.views > 1 else ()
+
+    @staticmethod
+    def formula(labels: Labels, log_p: Tensor, pi: float, views: int) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        views = [log_p]
-        if self.sample_axes:
-            views = [log_p[:, i] for i in range(self.views)]
-        return scaled_divergence(self.pi, labels.dense(views[0]), views)
+        log_views = [log_p]
+        if views > 1:
+            log_views = [log_p[:, i] for i in range(views)]
+        return scaled_divergence(pi, labels.dense(log_views[0]), log_views)

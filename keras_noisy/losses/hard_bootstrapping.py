@@ -1,18 +1,16 @@
 """Hard bootstrapping."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._given import Given
-from keras_noisy.losses._transforms import entry, first_argmax
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._math import entry, first_argmax
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class HardBootstrapping(DistributionLoss):
     """Hard bootstrapping: the label mixed with the predicted class.
 
@@ -32,16 +30,6 @@ class HardBootstrapping(DistributionLoss):
     Args:
         beta: Weight of the label, a number in [0, 1]; 1 is cross-entropy.
             Defaults to `0.8`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -54,12 +42,10 @@ class HardBootstrapping(DistributionLoss):
           bootstrapping, ICLR workshop 2015, arXiv 1412.6596
     """
 
-    def __init__(self, beta: float = 0.8, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        beta = real("beta", beta, 0, 1, closed="low high")
-        self.set_hyperparameters(beta=beta)
+    beta: float = number(0.8, 0, 1, closed="low high")
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(labels: Labels, log_p: Tensor, beta: float) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
         own = entry(log_p, first_argmax(ops.stop_gradient(log_p)))
-        return -self.beta * labels.pick(log_p) - (1 - self.beta) * own
+        return -beta * labels.pick(log_p) - (1 - beta) * own

@@ -1,14 +1,14 @@
 """Improved categorical cross-entropy, a reconstruction."""
 
 import math
-from typing import Unpack
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._transforms import LOWEST, with_derivative_of
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import LOWEST, with_derivative_of
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
 def _coefficients(gamma: float) -> list[float]:
@@ -21,8 +21,8 @@ def _coefficients(gamma: float) -> list[float]:
     return found
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class ICCE(RobustLoss):
+@robust_loss
+class ICCE(TrueClassLoss):
     """Improved categorical cross-entropy (ICCE), weighted exponentially.
 
     Cross-entropy that trusts implausible labels exponentially less, in a
@@ -46,16 +46,6 @@ class ICCE(RobustLoss):
     Args:
         gamma: Strength of the weight, a number in [0, 50]; 0 is cross-entropy.
             Defaults to `2.0`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -71,19 +61,17 @@ class ICCE(RobustLoss):
           10.1007/978-3-030-88013-2_7
     """
 
-    def __init__(self, gamma: float = 2.0, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        gamma = real("gamma", gamma, 0, 50, closed="low high")
-        self.set_hyperparameters(gamma=gamma)
+    gamma: float = number(2.0, 0, 50, closed="low high")
 
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, gamma: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         log_p = ops.maximum(log_p, LOWEST)
         p = ops.exp(log_p)
         series = 0.0
-        coefficients = _coefficients(self.gamma)
+        coefficients = _coefficients(gamma)
         for coefficient in reversed(coefficients):
             series = p * (series + coefficient)
-        value = sum(coefficients) - series - math.exp(-self.gamma) * log_p
-        weight = ops.stop_gradient(ops.exp(self.gamma * (p - 1)))
+        value = sum(coefficients) - series - math.exp(-gamma) * log_p
+        weight = ops.stop_gradient(ops.exp(gamma * (p - 1)))
         return with_derivative_of(-weight * log_p, value)

@@ -1,14 +1,14 @@
 """Jensen-Shannon loss."""
 
 import math
-from typing import Unpack
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._transforms import LOWEST, TINY, complement
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import LOWEST, TINY, complement
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
 def scaled_divergence(
@@ -28,8 +28,8 @@ def scaled_divergence(
     return divergence / (-(1 - pi) * math.log1p(-pi))
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class JensenShannon(RobustLoss):
+@robust_loss
+class JensenShannon(TrueClassLoss):
     """Jensen-Shannon divergence between label and prediction (JS).
 
     Between cross-entropy, which it approaches for `pi` near 0, and half of
@@ -50,16 +50,6 @@ class JensenShannon(RobustLoss):
 
     Args:
         pi: Weight of the label, a number in (0, 1). Defaults to `0.5`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -72,27 +62,27 @@ class JensenShannon(RobustLoss):
           learning with noisy labels, NeurIPS 2021, arXiv 2105.04522
     """
 
-    def __init__(self, pi: float = 0.5, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(pi=real("pi", pi, 0, 1))
+    pi: float = number(0.5, 0, 1)
 
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, pi: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         # Off the label m is (1 - pi) p, so that only p_y matters.
-        rest, log_rest = 1 - self.pi, math.log1p(-self.pi)
+        rest, log_rest = 1 - pi, math.log1p(-pi)
         p, not_p = ops.exp(log_p), complement(log_p)
         log_m = ops.log1p(-rest * not_p)
         # log(m / p), which a small pi must not round away.
         near = ops.maximum(log_p, -10.0)
         log_ratio = ops.where(
             log_p > -10,
-            ops.log1p(self.pi * not_p * ops.exp(-near)),
+            ops.log1p(pi * not_p * ops.exp(-near)),
             log_m - ops.maximum(log_p, -200.0),
         )
         divergence = -p * log_ratio - log_rest * not_p
-        return (rest * divergence - self.pi * log_m) / (-rest * log_rest)
+        return (rest * divergence - pi * log_m) / (-rest * log_rest)
 
-    def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def target_formula(targets: Tensor, log_p: Tensor, pi: float) -> Tensor:
         """The divergence, which is not linear in the targets."""
         log_p = ops.maximum(log_p, LOWEST)
-        return scaled_divergence(self.pi, targets, [log_p])
+        return scaled_divergence(pi, targets, [log_p])

@@ -1,22 +1,21 @@
 """Label-distributionally robust loss with KL regularisation."""
 
 import math
-from typing import Unpack
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._given import Given
-from keras_noisy.losses._transforms import LOWEST, largest
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._math import LOWEST, largest
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 #: Below, `softplus(z)` is `exp(z)` to every digit.
 DEEP = -36.0
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class LDRKL(DistributionLoss):
     """Label-distributionally robust loss with a KL divergence (LDR-KL).
 
@@ -42,13 +41,6 @@ class LDRKL(DistributionLoss):
         lambda_: Strength of the regularisation, a positive number. Defaults to
             `10.0`.
         margin: Margin, a number of at least 0. Defaults to `0.1`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, or if `from_logits` is
@@ -67,21 +59,13 @@ class LDRKL(DistributionLoss):
           arXiv 2112.14869
     """
 
+    lambda_: float = number(10.0, 0)
+    margin: float = number(0.1, 0, closed="low")
+
     needs_logits = True
 
-    def __init__(
-        self,
-        lambda_: float = 10.0,
-        margin: float = 0.1,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(
-            lambda_=real("lambda_", lambda_, 0),
-            margin=real("margin", margin, 0, closed="low"),
-        )
-
-    def log_probabilities(self, logits: Tensor) -> Tensor:
+    @staticmethod
+    def log_probabilities(logits: Tensor, lambda_: float) -> Tensor:
         """`log_softmax(s / lambda_)`."""
         logits = ops.maximum(logits, LOWEST)
         positive = ops.softplus(logits)
@@ -91,13 +75,16 @@ class LDRKL(DistributionLoss):
         share = positive / ops.where(deep, 1.0, total)
         share = ops.where(deep, ops.softmax(logits, axis=-1), share)
         num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
-        return ops.log_softmax(share * (num_classes / self.lambda_), axis=-1)
+        return ops.log_softmax(share * (num_classes / lambda_), axis=-1)
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(
+        labels: Labels, log_p: Tensor, lambda_: float, margin: float
+    ) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
         num_classes = ops.cast(ops.shape(log_p)[-1], log_p.dtype)
-        factor = math.expm1(-self.margin / self.lambda_)
+        factor = math.expm1(-margin / lambda_)
         logarithm = labels.mean_of(
             lambda log_p: ops.log1p(factor * ops.exp(log_p)) - log_p, log_p
         )
-        return self.margin + self.lambda_ * (logarithm - ops.log(num_classes))
+        return margin + lambda_ * (logarithm - ops.log(num_classes))

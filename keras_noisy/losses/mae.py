@@ -1,16 +1,15 @@
 """Mean absolute error."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy.losses.passive_loss import PassiveLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.passive import passive
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class MAE(PassiveLoss):
+@robust_loss
+class MAE(TrueClassLoss):
     """Mean absolute error (MAE) between the label and the prediction.
 
     The L1 distance of the two distributions. Summed over all labels it is
@@ -27,18 +26,6 @@ class MAE(PassiveLoss):
     where `p_y` is the probability of the label; for soft targets `t`,
     `loss = sum_k abs(t[k] - p[k])`.
 
-    Args:
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
-
     Example:
 
     >>> from keras_noisy.losses import MAE
@@ -50,14 +37,17 @@ class MAE(PassiveLoss):
           deep neural networks, AAAI 2017
     """
 
-    def __init__(self, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
+    @staticmethod
+    def formula(log_p: Tensor) -> Tensor:
+        """Loss of the log-probability of the true class, elementwise."""
+        return passive(log_p, 2.0)
 
-    @property
-    def scale(self) -> float:
-        """Largest value of the loss."""
-        return 2.0
-
-    def target_formula(self, targets: Tensor, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def target_formula(targets: Tensor, log_p: Tensor) -> Tensor:
         """The L1 distance, which is not linear in the targets."""
         return ops.sum(ops.abs(targets - ops.exp(log_p)), axis=-1)
+
+    @staticmethod
+    def error_powers() -> dict[float, float]:
+        """The error is `-2 p (1 - p)`."""
+        return {1.0: -2.0}

@@ -1,14 +1,11 @@
 """Mean absolute error with the logit bias of the number of classes."""
 
-from typing import Unpack
-
-import keras
-
+from keras_noisy.losses.base import shared
+from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.mae import MAE
-from keras_noisy.losses.robust_loss import SharedArguments
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class MAEStar(MAE):
     """MAE that also learns with many classes, by a calibrated logit bias.
 
@@ -33,15 +30,6 @@ class MAEStar(MAE):
             `None`: it is read from the shape of the predictions.
         logit_bias: A number to replace the calibrated one, or `None` for no
             bias. Defaults to `"auto"`.
-        **kwargs: `from_logits`, `logit_clip`, `logit_normalization`,
-            `ignore_class`, `fade`, `fade_key`, `reduction`, `name` and `dtype`,
-            see `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -58,13 +46,5 @@ class MAEStar(MAE):
           deep neural networks, AAAI 2017
     """
 
-    def __init__(
-        self,
-        num_classes: int | None = None,
-        *,
-        logit_bias: float | str | None = "auto",
-        **kwargs: Unpack[SharedArguments],
-    ):
-        super().__init__(
-            num_classes=num_classes, logit_bias=logit_bias, **kwargs
-        )
+    num_classes: int | None = shared.NumClasses(kw_only=False)
+    logit_bias: float | str | None = shared.LogitBias("auto")

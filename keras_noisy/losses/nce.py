@@ -1,14 +1,11 @@
 """Normalised cross-entropy."""
 
-from typing import Unpack
-
-import keras
-
-from keras_noisy.losses.normalized_loss import NormalizedLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.normalized import NormalizedLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class NCE(NormalizedLoss):
     """Normalised cross-entropy (NCE), an active loss that resists wrong labels.
 
@@ -24,18 +21,6 @@ class NCE(NormalizedLoss):
 
     where `p` is the prediction and `y` the label.
 
-    Args:
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
-
     Example:
 
     >>> from keras_noisy.losses import NCE
@@ -47,9 +32,7 @@ class NCE(NormalizedLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    def __init__(self, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-
-    def class_losses(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def class_losses(log_p: Tensor) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
         return log_p

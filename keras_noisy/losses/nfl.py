@@ -1,14 +1,14 @@
 """Normalised focal loss."""
 
-import keras
+from keras_noisy.losses.base._arguments import flag, number
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.normalized import NormalizedLoss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.focal import focal
 
-from keras_noisy.losses.focal import FocalWeights
-from keras_noisy.losses.normalized_loss import NormalizedLoss
-from keras_noisy.losses.robust_loss import Tensor
 
-
-@keras.saving.register_keras_serializable("keras_noisy")
-class NFL(FocalWeights, NormalizedLoss):
+@robust_loss
+class NFL(NormalizedLoss):
     """Normalised focal loss (NFL), an active loss that resists wrong labels.
 
     The focal loss divided by its sum over all labels; used like `NCE`. The
@@ -30,16 +30,6 @@ class NFL(FocalWeights, NormalizedLoss):
             to `0.5`.
         stop_weight_gradient: Whether the weights count as constants in the
             gradient. Defaults to `True`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -52,6 +42,12 @@ class NFL(FocalWeights, NormalizedLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    def class_losses(self, log_p: Tensor) -> Tensor:
+    gamma: float = number(0.5, 0, closed="low")
+    stop_weight_gradient: bool = flag(True)
+
+    @staticmethod
+    def class_losses(
+        log_p: Tensor, gamma: float, stop_weight_gradient: bool
+    ) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
-        return self.focal(log_p)
+        return focal(log_p, gamma, stop_weight_gradient)

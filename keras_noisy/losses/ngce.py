@@ -1,16 +1,14 @@
 """Normalised generalised cross-entropy."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses.normalized_loss import NormalizedLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.normalized import NormalizedLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class NGCE(NormalizedLoss):
     """Normalised generalised cross-entropy (NGCE).
 
@@ -27,16 +25,6 @@ class NGCE(NormalizedLoss):
 
     Args:
         q: A number in (0, 1]. Defaults to `0.1`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -49,10 +37,9 @@ class NGCE(NormalizedLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    def __init__(self, q: float = 0.1, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(q=real("q", q, 0, 1, closed="high"))
+    q: float = number(0.1, 0, 1, closed="high")
 
-    def class_losses(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def class_losses(log_p: Tensor, q: float) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
-        return 1 - ops.exp(self.q * log_p)
+        return 1 - ops.exp(q * log_p)

@@ -1,15 +1,13 @@
 """Normalised mean absolute error."""
 
-from typing import Unpack
-
-import keras
-
-from keras_noisy.losses.passive_loss import PassiveLoss
-from keras_noisy.losses.robust_loss import LossArguments
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.passive import passive
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class NMAE(PassiveLoss):
+@robust_loss
+class NMAE(TrueClassLoss):
     """Normalised mean absolute error (NMAE), MAE on another scale.
 
     `MAE` divided by its sum over all labels. As `MAE` is symmetric that sum is
@@ -24,18 +22,6 @@ class NMAE(PassiveLoss):
 
     where `p_y` is the probability of the label.
 
-    Args:
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
-
     Example:
 
     >>> from keras_noisy.losses import NMAE
@@ -47,12 +33,12 @@ class NMAE(PassiveLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    needs_num_classes = True
+    @staticmethod
+    def formula(log_p: Tensor, num_classes: int) -> Tensor:
+        """Loss of the log-probability of the true class, elementwise."""
+        return passive(log_p, 1 / (num_classes - 1))
 
-    def __init__(self, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-
-    @property
-    def scale(self) -> float:
-        """Largest value of the loss."""
-        return 1 / (self.num_classes - 1)
+    @staticmethod
+    def error_powers(num_classes: int) -> dict[float, float]:
+        """The error is `-p (1 - p) / (num_classes - 1)`."""
+        return {1.0: -1 / (num_classes - 1)}

@@ -1,14 +1,11 @@
 """Normalised negative cross-entropy."""
 
-from typing import Unpack
-
-import keras
-
-from keras_noisy.losses.negative_loss import LOG_FLOOR, NegativeLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.negative import LOG_FLOOR, NegativeLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class NNCE(NegativeLoss):
     """Normalised negative cross-entropy (NNCE), a passive loss.
 
@@ -28,18 +25,6 @@ class NNCE(NegativeLoss):
 
     where `p` is the prediction and `y` the label.
 
-    Args:
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
-
     Example:
 
     >>> from keras_noisy.losses import NNCE
@@ -51,9 +36,7 @@ class NNCE(NegativeLoss):
           labels, NeurIPS 2023
     """
 
-    def __init__(self, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-
-    def headroom(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def headroom(log_p: Tensor) -> Tensor:
         """`A - l(p)` of every class, at least 0."""
         return log_p - LOG_FLOOR

@@ -1,14 +1,18 @@
 """Normalised negative focal loss."""
 
-import keras
+from keras_noisy.losses.base._arguments import flag, number
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.negative import (
+    FLOOR,
+    LOG_FLOOR,
+    NegativeLoss,
+)
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.focal import focal
 
-from keras_noisy.losses.focal import FocalWeights
-from keras_noisy.losses.negative_loss import FLOOR, LOG_FLOOR, NegativeLoss
-from keras_noisy.losses.robust_loss import Tensor
 
-
-@keras.saving.register_keras_serializable("keras_noisy")
-class NNFL(FocalWeights, NegativeLoss):
+@robust_loss
+class NNFL(NegativeLoss):
     """Normalised negative focal loss (NNFL), a passive loss.
 
     The passive half of `ANL-FL`, where it stands beside `NFL`. The weights
@@ -30,16 +34,6 @@ class NNFL(FocalWeights, NegativeLoss):
             Defaults to `0.5`.
         stop_weight_gradient: Whether the weights count as constants in the
             gradient. Defaults to `True`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -52,7 +46,13 @@ class NNFL(FocalWeights, NegativeLoss):
           labels, NeurIPS 2023
     """
 
-    def headroom(self, log_p: Tensor) -> Tensor:
+    gamma: float = number(0.5, 0, closed="low")
+    stop_weight_gradient: bool = flag(True)
+
+    @staticmethod
+    def headroom(
+        log_p: Tensor, gamma: float, stop_weight_gradient: bool
+    ) -> Tensor:
         """`A - l(p)` of every class, at least 0."""
-        largest = -((1 - FLOOR) ** self.gamma) * LOG_FLOOR
-        return largest - self.focal(log_p)
+        largest = -((1 - FLOOR) ** gamma) * LOG_FLOOR
+        return largest - focal(log_p, gamma, stop_weight_gradient)

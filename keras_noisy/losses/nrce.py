@@ -1,14 +1,10 @@
 """Normalised reverse cross-entropy."""
 
-from typing import Unpack
-
-import keras
-
+from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.nmae import NMAE
-from keras_noisy.losses.robust_loss import LossArguments
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class NRCE(NMAE):
     """Normalised reverse cross-entropy (NRCE), the same function as NMAE.
 
@@ -24,18 +20,6 @@ class NRCE(NMAE):
 
     where `p_y` is the probability of the label.
 
-    Args:
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
-
     Example:
 
     >>> from keras_noisy.losses import NRCE
@@ -46,6 +30,3 @@ class NRCE(NMAE):
         - Ma et al., Normalized loss functions for deep learning with noisy
           labels, ICML 2020, arXiv 2006.13554
     """
-
-    def __init__(self, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)

@@ -1,18 +1,21 @@
 """Peer loss."""
 
-from typing import Any, Unpack
+from __future__ import annotations
 
-import keras
+from typing import Any
+
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._given import Given
-from keras_noisy.losses._transition import distribution
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy import calibration
+from keras_noisy.losses._transition import Shares
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class PeerLoss(DistributionLoss):
     """Peer loss: cross-entropy minus that of a random pair of the batch.
 
@@ -42,16 +45,6 @@ class PeerLoss(DistributionLoss):
         prior: Share of each class among the given labels, num_classes numbers
             that sum to 1. Defaults to `None`, the shares in the batch, on
             TensorFlow's strategies in the batch of each device.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -65,33 +58,24 @@ class PeerLoss(DistributionLoss):
           knowing noise rates, ICML 2020, arXiv 1910.03231
     """
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        prior: Any = None,
-        **kwargs: Unpack[LossArguments],
-    ):
-        if prior is not None:
-            prior = distribution("prior", prior, kwargs)
-        super().__init__(**kwargs)
-        self.set_hyperparameters(
-            alpha=real("alpha", alpha, 0, closed="low"), prior=prior
-        )
+    alpha: float = number(1.0, 0, closed="low")
+    prior: Any = Shares(None)
 
-    def at_start(self, num_classes: int) -> RobustLoss:
+    def fresh(self, num_classes: int, **changes: Any) -> calibration.Fresh:
         """With even shares, where otherwise those of the batch are taken."""
         if self.prior is not None:
-            return self
-        even = [1 / num_classes] * num_classes
-        changes = {"prior": even, "logit_bias": self.logit_bias}
-        changes["num_classes"] = num_classes
-        return self.from_config({**self.get_config(), **changes})
+            type(self).prior.check_count(self.prior, num_classes)
+            return super().fresh(num_classes, **changes)
+        even = {"prior": [1 / num_classes] * num_classes}
+        return super().fresh(num_classes, **even, **changes)
 
-    def distribution_formula(self, labels: Given, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(
+        labels: Labels, log_p: Tensor, alpha: float, prior: Any
+    ) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        if self.prior is None:
-            prior = labels.frequencies(log_p)
+        if prior is None:
+            shares = labels.frequencies(log_p)
         else:
-            prior = ops.convert_to_tensor(self.prior, log_p.dtype)
-        peer = ops.matmul(log_p, prior)
-        return self.alpha * peer - labels.pick(log_p)
+            shares = ops.convert_to_tensor(prior, log_p.dtype)
+        return alpha * ops.matmul(log_p, shares) - labels.pick(log_p)

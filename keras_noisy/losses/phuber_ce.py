@@ -1,17 +1,17 @@
 """Partially Huberised cross-entropy."""
 
 import math
-from typing import Unpack
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class PHuberCE(RobustLoss):
+@robust_loss
+class PHuberCE(TrueClassLoss):
     """Partially Huberised cross-entropy (PHuber-CE).
 
     Cross-entropy made linear for bad samples: its derivative with respect to
@@ -33,16 +33,6 @@ class PHuberCE(RobustLoss):
         tau: Largest slope, a number of at least 1; at 1 the loss is `1 - p_y`,
             and for a growing `tau` it approaches cross-entropy. Defaults to
             `10.0`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -55,12 +45,11 @@ class PHuberCE(RobustLoss):
         - Menon et al., Can gradient clipping mitigate label noise?, ICLR 2020
     """
 
-    def __init__(self, tau: float = 10.0, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(tau=real("tau", tau, 1, closed="low"))
+    tau: float = number(10.0, 1, closed="low")
 
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, tau: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        log_tau = math.log(self.tau)
-        linear = log_tau + 1 - self.tau * ops.exp(log_p)
+        log_tau = math.log(tau)
+        linear = log_tau + 1 - tau * ops.exp(log_p)
         return ops.where(log_p <= -log_tau, linear, -log_p)

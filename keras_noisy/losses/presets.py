@@ -13,6 +13,7 @@ from keras_noisy.losses.ael import AEL
 from keras_noisy.losses.agce import AGCE
 from keras_noisy.losses.amse import AMSE
 from keras_noisy.losses.aul import AUL
+from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.epsilon_softmax_ce import EpsilonSoftmaxCE
 from keras_noisy.losses.gce import GCE
 from keras_noisy.losses.mae import MAE
@@ -21,7 +22,6 @@ from keras_noisy.losses.nfl import NFL
 from keras_noisy.losses.nnce import NNCE
 from keras_noisy.losses.nnfl import NNFL
 from keras_noisy.losses.rce import RCE
-from keras_noisy.losses.robust_loss import RobustLoss
 
 #: Number of classes of each data set; of WebVision the first 50 are used.
 DATA_SETS = {"mnist": 10, "cifar10": 10, "cifar100": 100, "webvision": 50}

@@ -1,19 +1,18 @@
 """Reverse cross-entropy."""
 
 import math
-from typing import Unpack
 
-import keras
-
-from keras_noisy.losses.passive_loss import PassiveLoss
-from keras_noisy.losses.robust_loss import LossArguments
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.passive import passive
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 #: `-log 0`, cut off where the paper cuts it off.
 A = -math.log(1e-4)
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class RCE(PassiveLoss):
+@robust_loss
+class RCE(TrueClassLoss):
     """Reverse cross-entropy (RCE), a multiple of MAE.
 
     Cross-entropy with label and prediction exchanged, `log 0` being taken for
@@ -29,18 +28,6 @@ class RCE(PassiveLoss):
 
     where `p_y` is the probability of the label.
 
-    Args:
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
-
     Example:
 
     >>> from keras_noisy.losses import RCE
@@ -52,10 +39,12 @@ class RCE(PassiveLoss):
           labels, ICCV 2019, arXiv 1908.06112
     """
 
-    def __init__(self, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
+    @staticmethod
+    def formula(log_p: Tensor) -> Tensor:
+        """Loss of the log-probability of the true class, elementwise."""
+        return passive(log_p, A)
 
-    @property
-    def scale(self) -> float:
-        """Largest value of the loss."""
-        return A
+    @staticmethod
+    def error_powers() -> dict[float, float]:
+        """The error is `-A p (1 - p)`."""
+        return {1.0: -A}

@@ -12,8 +12,8 @@ import keras
 
 from keras_noisy._arguments import invalid
 from keras_noisy.losses.active_passive import ActivePassive
+from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.presets import PRESETS, preset
-from keras_noisy.losses.robust_loss import RobustLoss
 
 PACKAGE = "keras_noisy"
 #: What papers call some of the losses.

@@ -1,17 +1,16 @@
 """Symmetric cross-entropy."""
 
-from typing import Unpack
-
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real, real_or_auto
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 from keras_noisy.losses.rce import A
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class SCE(RobustLoss):
+@robust_loss
+class SCE(TrueClassLoss):
     """Symmetric cross-entropy (SCE): cross-entropy plus reverse cross-entropy.
 
     The cross-entropy learns fast and `RCE` resists wrong labels. Published
@@ -32,16 +31,6 @@ class SCE(RobustLoss):
             Defaults to `0.1`.
         beta: Weight of the reverse cross-entropy, a number of at least 0.
             Defaults to `1.0`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -58,24 +47,15 @@ class SCE(RobustLoss):
           2306.05497
     """
 
-    references = {"alpha": 0.1}  # noqa: RUF012
+    alpha: float | str = number(0.1, 0, closed="low", auto=True)
+    beta: float = number(1.0, 0, closed="low")
 
-    def __init__(
-        self,
-        alpha: float | str = 0.1,
-        beta: float = 1.0,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(
-            alpha=real_or_auto("alpha", alpha, 0, closed="low"),
-            beta=real("beta", beta, 0, closed="low"),
-        )
-
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, alpha: float, beta: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        return self.beta * A * (1 - ops.exp(log_p)) - self.alpha * log_p
+        return beta * A * (1 - ops.exp(log_p)) - alpha * log_p
 
-    def error_powers(self) -> dict[float, float]:
+    @staticmethod
+    def error_powers(alpha: float, beta: float) -> dict[float, float]:
         """The error is `-(alpha + beta A p) (1 - p)`."""
-        return {0.0: -self.alpha, 1.0: -self.beta * A}
+        return {0.0: -alpha, 1.0: -beta * A}

@@ -1,19 +1,18 @@
 """Sparse over-parametrisation."""
 
-from typing import Unpack
-
 import keras
 from keras import ops
 
-from keras_noisy._arguments import real
-from keras_noisy.losses._given import Index
-from keras_noisy.losses.memory_loss import MemoryLoss
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._labels import SparseLabels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.memory import MemoryLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 
 LEAST = 1e-4
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class SOP(MemoryLoss):
     """Sparse over-parametrisation (SOP), which learns the noise of a sample.
 
@@ -46,13 +45,6 @@ class SOP(MemoryLoss):
         lr_v: Learning rate of `v`, as `lr_u`. Defaults to `10.0`.
         memory_key: Text that ties the loss to its memory in a saved model.
             Defaults to `None`, a new one.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, if predictions did not
@@ -77,28 +69,17 @@ class SOP(MemoryLoss):
           over-parameterization, ICML 2022, arXiv 2202.14026
     """
 
+    lr_u: float = number(1.0, 0, closed="low")
+    lr_v: float = number(10.0, 0, closed="low")
+
     # At exactly 0 there is no gradient.
     states = {  # noqa: RUF012
         "u_per_sample": keras.initializers.RandomNormal(stddev=1e-8, seed=0),
         "v": keras.initializers.RandomNormal(stddev=1e-8, seed=1),
     }
 
-    def __init__(
-        self,
-        num_samples: int,
-        lr_u: float = 1.0,
-        lr_v: float = 10.0,
-        memory_key: str | None = None,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(num_samples, memory_key, **kwargs)
-        self.set_hyperparameters(
-            lr_u=real("lr_u", lr_u, 0, closed="low"),
-            lr_v=real("lr_v", lr_v, 0, closed="low"),
-        )
-
     def memory_formula(
-        self, labels: Index, log_p: Tensor, plain_log_p: Tensor
+        self, labels: SparseLabels, log_p: Tensor, plain_log_p: Tensor
     ) -> Tensor:
         """One value per sample in training, which also writes the memory."""
         u = self.recall("u_per_sample", labels)

@@ -1,16 +1,14 @@
 """Taylor cross-entropy."""
 
-from typing import Unpack
-
-import keras
-
-from keras_noisy._arguments import integer
-from keras_noisy.losses._transforms import complement
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
+from keras_noisy.losses.base._arguments import whole_number
+from keras_noisy.losses.base._math import complement
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
-class TaylorCE(RobustLoss):
+@robust_loss
+class TaylorCE(TrueClassLoss):
     """Taylor cross-entropy, the first terms of the series of cross-entropy.
 
     One term is half of `MAE`, infinitely many are cross-entropy; in between `t`
@@ -26,16 +24,6 @@ class TaylorCE(RobustLoss):
 
     Args:
         t: Number of terms, an integer of at least 1. Defaults to `2`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -48,14 +36,13 @@ class TaylorCE(RobustLoss):
           2020
     """
 
-    def __init__(self, t: int = 2, **kwargs: Unpack[LossArguments]):
-        super().__init__(**kwargs)
-        self.set_hyperparameters(t=integer("t", t, 1))
+    t: int = whole_number(2)
 
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, t: int) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         rest = complement(log_p)
         total = 0.0
-        for i in range(self.t, 0, -1):
+        for i in range(t, 0, -1):
             total = rest * (1 / i + total)
         return total

@@ -1,17 +1,16 @@
 """Truncated generalised cross-entropy."""
 
 import math
-from typing import Unpack
 
-import keras
 from keras import ops
 
-from keras_noisy._arguments import real
+from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.gce import GCE
-from keras_noisy.losses.robust_loss import LossArguments, Tensor
 
 
-@keras.saving.register_keras_serializable("keras_noisy")
+@robust_loss
 class TruncatedGCE(GCE):
     """Truncated generalised cross-entropy, which gives hopeless samples up.
 
@@ -33,16 +32,6 @@ class TruncatedGCE(GCE):
         q: A number in (0, 1]. Defaults to `0.7`.
         k: Probability below which the loss is flat, a number in (0, 1).
             Defaults to `0.5`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
-
-    Raises:
-        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -58,18 +47,11 @@ class TruncatedGCE(GCE):
           neural networks with noisy labels, NeurIPS 2018, arXiv 1805.07836
     """
 
-    # Whether it starts is for k to decide, not for q.
-    references = {}  # noqa: RUF012
+    # No "auto" q: below p = k the gradient is 0 for every q.
+    q: float = number(0.7, 0, 1, closed="high")
+    k: float = number(0.5, 0, 1)
 
-    def __init__(
-        self,
-        q: float = 0.7,
-        k: float = 0.5,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(q, **kwargs)
-        self.set_hyperparameters(k=real("k", k, 0, 1))
-
-    def formula(self, log_p: Tensor) -> Tensor:
+    @staticmethod
+    def formula(log_p: Tensor, q: float, k: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        return super().formula(ops.maximum(log_p, math.log(self.k)))
+        return GCE.formula(ops.maximum(log_p, math.log(k)), q)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy.losses._first_batch import is_distribution
+from keras_noisy.losses.base._first_batch import is_distribution
 
 #: Samples that are worked on at once, as that is done in float64.
 ROWS = 4096

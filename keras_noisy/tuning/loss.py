@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy.losses import ActivePassive, RobustLoss, get
-from keras_noisy.losses.robust_loss import SharedArguments
 
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
@@ -28,7 +27,7 @@ def loss(
     hp: HyperParameters,
     num_classes: int,
     losses: Sequence[str] = LOSSES,
-    **shared: Unpack[SharedArguments],
+    **shared: Any,
 ) -> RobustLoss:
     """The loss of a trial, from a search space over losses.
 

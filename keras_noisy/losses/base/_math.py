@@ -1,4 +1,4 @@
-"""From what a model predicts to log-probabilities, clipped and biased."""
+"""Arithmetic of losses: exact values, finite gradients, three backends."""
 
 import math
 import sys
@@ -39,7 +39,7 @@ def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
     """Logits of which `probabilities` is the softmax.
 
     Probabilities count down to the smallest normal float32, nothing is
-    clamped above it. Their softmax renormalises them.
+    clamped above it. Their softmax renormalizes them.
     """
     half = keras.backend.standardize_dtype(probabilities.dtype) == "float16"
     probabilities = cast(probabilities, dtype)
@@ -58,21 +58,6 @@ def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
 SMALL = 2.0**-30
 
 
-def clip(logits: Tensor, norm: float) -> Tensor:
-    """`norm * logits / ||logits||` where the norm of the logits is larger."""
-    scaled = logits * (SMALL / norm)
-    squares = ops.sum(ops.square(scaled), axis=-1, keepdims=True)
-    return logits * (SMALL / ops.sqrt(ops.maximum(squares, SMALL**2)))
-
-
-def normalize(logits: Tensor, temperature: float) -> Tensor:
-    """`logits / ((||logits|| + 1e-7) * temperature)`."""
-    squares = ops.sum(ops.square(logits * SMALL), axis=-1, keepdims=True)
-    # The root has no derivative at 0, where this one is as good.
-    norm = ops.sqrt(ops.maximum(squares, TINY)) / SMALL
-    return logits / ((norm + 1e-7) * temperature)
-
-
 def log_probability(index: Tensor, logits: Tensor) -> Tensor:
     """Log-softmax of (N, K) logits at the (N,) index of each row.
 
@@ -87,7 +72,8 @@ def log_probability(index: Tensor, logits: Tensor) -> Tensor:
         picked = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
         return picked - ops.log(ops.sum(ops.exp(logits), axis=-1))
     if backend == "tensorflow":
-        # Given the output of a softmax, Keras would put its input in place.
+        # Keras looks through a preceding softmax to its logits; the reshape
+        # hides it.
         logits = ops.reshape(logits, ops.shape(logits))
     return -ops.sparse_categorical_crossentropy(index, logits, from_logits=True)
 
@@ -95,8 +81,7 @@ def log_probability(index: Tensor, logits: Tensor) -> Tensor:
 def entry(x: Tensor, index: Tensor) -> Tensor:
     """Entry of each row of (N, K) values at an (N,) index."""
     if keras.backend.backend() == "jax":
-        # XLA merges this with other passes, and the scatter of a gather's
-        # gradient it does not.
+        # XLA fuses a masked sum, but not the scatter in a gather's gradient.
         classes = ops.arange(x.shape[-1], dtype=index.dtype)
         here = classes == index[:, None]
         return ops.sum(ops.where(here, x, 0.0), axis=-1)

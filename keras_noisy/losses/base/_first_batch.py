@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy.losses._transforms import SUM_TOLERANCE
+from keras_noisy.losses.base._math import SUM_TOLERANCE
 
 Tensor = Any
 

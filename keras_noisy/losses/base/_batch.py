@@ -1,6 +1,8 @@
-"""Tells the formats of labels apart and makes integer labels safe to index."""
+"""Reads a batch once: formats of labels, safe indices, logits as rows."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -8,8 +10,96 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import HIGHEST, LOWEST
+from keras_noisy.losses.base import _math
+from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
+
+if TYPE_CHECKING:
+    from keras_noisy.losses.base.robust_loss import RobustLoss
 
 Tensor = Any
+
+
+class Batch(NamedTuple):
+    """A batch as a loss computes with it."""
+
+    #: As it was given, as tensors.
+    y_true: Tensor
+    y_pred: Tensor
+    #: Integer labels in the leading shape of the predictions, or None.
+    integers: Tensor | None
+    #: Of the samples as rows, of shape (N,) or (N, num_classes).
+    labels: Labels
+    #: Of shape (N, num_classes), or (N, views, num_classes).
+    logits: Tensor
+    num_classes: Any
+    #: The leading shape of the predictions, None where it is (N,).
+    shape: Any
+
+
+def read(loss: RobustLoss, y_true: Any, y_pred: Any) -> Batch:
+    """Labels and logits of a batch; nothing else of a loss looks at these."""
+    given, y_pred = as_tensor(y_true), floating(y_pred)
+    num_classes = class_count(y_pred, loss.num_classes)
+    y_true, sample = loss.split_labels(given, y_pred)
+    one_view = _one_view(y_pred, loss.view_axes)
+    integers = as_labels(y_true, one_view)
+    rows, labels, shape = y_pred, integers, None
+    if len(one_view.shape) != 2:
+        shape = ops.shape(one_view)[:-1]
+        rows = ops.reshape(y_pred, (-1, *loss.view_axes, num_classes))
+        if labels is None:
+            y_true = ops.reshape(y_true, (-1, num_classes))
+        else:
+            labels = ops.reshape(labels, (-1,))
+    dtype = _math.compute_dtype(loss.dtype)
+    if labels is None:
+        targets = _math.cast(y_true, dtype)
+        sums = ops.sum(targets, axis=-1)
+        valid = _math.is_distribution(sums, targets)
+        targets = targets / ops.where(valid, sums, 1.0)[:, None]
+    else:
+        index, valid = safe_index(labels, num_classes)
+    if loss.from_logits:
+        logits = _math.cast(rows, dtype)
+    else:
+        sums = ops.sum(_math.cast(rows, dtype), axis=-1)
+        known = _math.is_distribution(sums, rows)
+        if loss.view_axes:
+            axes = tuple(range(1, len(known.shape)))
+            known = ops.all(known, axis=axes)
+        valid = ops.logical_and(valid, known)
+        logits = _math.log_of_probabilities(rows, dtype)
+    found: Labels
+    if labels is None:
+        found = DenseLabels(targets, valid)
+    else:
+        left_out = loss.ignore_class
+        ignored = None if left_out is None else labels == left_out
+        found = SparseLabels(index, valid, ignored, sample)
+    found.given = given
+    return Batch(given, y_pred, integers, found, logits, num_classes, shape)
+
+
+def _one_view(y_pred: Tensor, view_axes: tuple[int, ...]) -> Tensor:
+    """Predictions without the axes that labels do not have."""
+    for size in view_axes:
+        if len(y_pred.shape) < 2 or y_pred.shape[-2] not in (size, None):
+            raise ValueError(
+                f"Expected `y_pred` of shape (..., {size}, num_classes), "
+                f"one row for each of the {size} views. Received: "
+                f"y_pred.shape={tuple(y_pred.shape)}"
+            )
+        y_pred = y_pred[..., 0, :]
+    return y_pred
+
+
+def floating(x: Any) -> Tensor:
+    """`x` as a tensor of floating numbers."""
+    x = x if ops.is_tensor(x) else ops.convert_to_tensor(x)
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if keras.backend.is_float_dtype(dtype):
+        return x
+    return ops.cast(x, keras.config.floatx())
 
 
 def as_tensor(y_true: Any) -> Tensor:
@@ -138,8 +228,8 @@ def _agree(left: tuple, right: tuple) -> bool:
 def ranked(y_true: Any, y_pred: Any) -> Any:
     """`y_true` as a tensor whose number of axes is known.
 
-    It is not in a step that TensorFlow traced for labels with and without
-    further columns, which then are columns of an unknown number.
+    TensorFlow forgets the rank once a step was traced with and without
+    further columns.
     """
     y_true = as_tensor(y_true)
     if getattr(y_true.shape, "rank", 0) is None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses._transforms import cast, entry, first_argmax
+from keras_noisy.losses.base._math import cast, entry, first_argmax
 
 Tensor = Any
 
 
-class Index:
+class SparseLabels:
     """Integer labels of shape (N,), known to be inside the range.
 
     Args:
@@ -78,15 +78,12 @@ class Index:
         counts = ops.segment_sum(kept, self.index, like.shape[-1])
         return counts / ops.maximum(ops.sum(kept), 1.0)
 
-    def of_true_class(self, loss: Any, log_p: Tensor) -> Tensor:
-        """Values of a loss that has a `formula` of the true class."""
-        return loss.formula(self.pick(log_p))
 
-
-class Targets:
+class DenseLabels:
     """One-hot or soft targets of shape (N, K)."""
 
     given: Tensor = None
+    ignored = None
 
     def __init__(self, targets: Tensor, valid: Tensor):
         self.targets = targets
@@ -131,9 +128,5 @@ class Targets:
         counts = ops.matmul(kept, self.targets)
         return counts / ops.maximum(ops.sum(kept), 1.0)
 
-    def of_true_class(self, loss: Any, log_p: Tensor) -> Tensor:
-        """Values of a loss that has a `formula` of the true class."""
-        return loss.target_formula(self.targets, log_p)
 
-
-Given = Index | Targets
+Labels = SparseLabels | DenseLabels

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import integer, invalid
+from keras_noisy import calibration
+from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import whole_labels
 from keras_noisy.layers._pass_through import PassThrough, Reference
 from keras_noisy.layers.sample_memory import SampleMemory
-from keras_noisy.losses import _first_batch, _labels
-from keras_noisy.losses._given import Given, Index
+from keras_noisy.losses.base import _batch, _first_batch
+from keras_noisy.losses.base._arguments import Argument, whole_number
+from keras_noisy.losses.base._labels import Labels, SparseLabels
+from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.cross_entropy import CrossEntropy
-from keras_noisy.losses.distribution_loss import DistributionLoss
-from keras_noisy.losses.robust_loss import LossArguments, RobustLoss, Tensor
 
 
+@documented
 class MemoryLoss(DistributionLoss):
     """Base of the losses that keep a state for each training sample.
 
@@ -49,13 +53,6 @@ class MemoryLoss(DistributionLoss):
         num_samples: Number of training samples, an integer of at least 1.
         memory_key: Text that ties the loss to its memory in a saved model.
             Defaults to `None`, a new one.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`.
-
-    Returns:
-        The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, if predictions did not
@@ -75,32 +72,27 @@ class MemoryLoss(DistributionLoss):
           noisy labels, NeurIPS 2020, arXiv 2007.00151
     """
 
-    #: Name and initializer of each state, see `SampleMemory`.
-    states: dict[str, Any]
-    needs_memory = True
+    num_samples: int = whole_number()
+    memory_key: str | None = Argument(None, kw_only=True)
 
-    def __init__(
-        self,
-        num_samples: int,
-        memory_key: str | None = None,
-        **kwargs: Unpack[LossArguments],
-    ):
-        super().__init__(**kwargs)
-        num_samples = integer("num_samples", num_samples, 1)
-        memory = SampleMemory.without_loss(memory_key)
-        if memory and memory.num_samples != num_samples:
+    #: Name and initializer of each state, see `SampleMemory`.
+    states: ClassVar[dict[str, Any]]
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        memory = SampleMemory.without_loss(self.memory_key)
+        if memory and memory.num_samples != self.num_samples:
             raise ValueError(
                 "Invalid value for argument `num_samples`. Expected "
                 f"{memory.num_samples}, as the memory of the loaded model "
-                f"has. Received: num_samples={num_samples}. For another number "
-                "of samples leave `memory_key` out"
+                f"has. Received: num_samples={self.num_samples}. For another "
+                "number of samples leave `memory_key` out"
             )
         self._memory = Reference(
-            memory or SampleMemory(num_samples, self.states, memory_key)
+            memory
+            or SampleMemory(self.num_samples, self.states, self.memory_key)
         )
-        self.set_hyperparameters(
-            num_samples=num_samples, memory_key=self._memory.layer.key
-        )
+        self.memory_key = self._memory.layer.key
 
     @property
     def memory(self) -> SampleMemory:
@@ -112,19 +104,14 @@ class MemoryLoss(DistributionLoss):
             self._memory = Reference(self.memory.fresh())
         return [self.memory, *super()._new_layers()]
 
-    def _share_state(self, copy: RobustLoss) -> None:
-        super()._share_state(copy)
-        copy._memory = self._memory
-
-    def at_start(self, num_classes: int) -> RobustLoss:
+    def as_fresh(
+        self, num_classes: int, numbers: dict[str, Any]
+    ) -> calibration.Fresh:
         """Cross-entropy: there is nothing to remember yet."""
-        config = self.get_config()
-        for name in self._hyperparameters:
-            del config[name]
-        return CrossEntropy(**{**config, "logit_bias": self.logit_bias})
+        return CrossEntropy().as_fresh(num_classes, numbers)
 
     def memory_formula(
-        self, labels: Index, log_p: Tensor, plain_log_p: Tensor
+        self, labels: SparseLabels, log_p: Tensor, plain_log_p: Tensor
     ) -> Tensor:
         """One value per sample in training, which also writes the memory."""
         raise TypeError(
@@ -136,15 +123,11 @@ class MemoryLoss(DistributionLoss):
         """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
         self._memory.called(type(self).__name__)
         super().check(y_true, y_pred)
-        if self.split_labels(_labels.as_tensor(y_true), y_pred)[1] is None:
+        if self.split_labels(_batch.as_tensor(y_true), y_pred)[1] is None:
             raise ValueError(_NEEDS_INDEX.format(type(self).__name__))
 
     def check_values(
-        self,
-        y_true: Tensor,
-        y_pred: Tensor,
-        targets: bool,
-        strict: bool = False,
+        self, batch: _batch.Batch, y_true: Any, strict: bool = False
     ) -> bool:
         """Raise on values that cannot be meant; False while they are traced."""
         pairs = _first_batch.concrete(y_true)
@@ -161,12 +144,12 @@ class MemoryLoss(DistributionLoss):
                     "not. Fit to `keras_noisy.losses.with_index(labels)` of "
                     "all training samples",
                 )
-        return super().check_values(y_true, y_pred, targets, strict)
+        return super().check_values(batch, y_true, strict)
 
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
         """Labels and the indices beside them, or None where there are none."""
-        shape = _labels.static_shape(y_true)
-        outputs = _labels.static_shape(y_pred)
+        shape = _batch.static_shape(y_true)
+        outputs = _batch.static_shape(y_pred)
         if len(outputs) != 2 or len(shape) not in (1, 2):
             raise ValueError(_EXPECTED.format(shape, outputs))
         if len(shape) == 2 and shape[1] == 2:
@@ -182,14 +165,17 @@ class MemoryLoss(DistributionLoss):
             raise ValueError(_EXPECTED.format(shape, outputs))
         return y_true, None
 
-    def _values(self, labels: Given, logits: Tensor) -> Tensor:
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values of training, or of cross-entropy outside it."""
         name = type(self).__name__
         pass_ = self._memory.use(name, labels.given)
         training, first = pass_.training, pass_.first
         plain_log_p = self.log_probabilities(logits)
-        log_p = plain_log_p
-        if self._bias is not None:
-            biased = logits + self._bias * labels.dense(logits)
+        log_p, bias = plain_log_p, numbers["logit_bias"]
+        if bias is not None:
+            biased = logits + bias * labels.dense(logits)
             log_p = self.log_probabilities(biased)
         has_index = getattr(labels, "sample", None) is not None
         # Asked again for the same labels, or for some without an index, it is
@@ -199,8 +185,8 @@ class MemoryLoss(DistributionLoss):
             return -labels.pick(log_p)
         if not has_index:
             raise ValueError(_NEEDS_INDEX.format(name))
-        sample, known = _labels.safe_index(
-            _labels.widened(labels.sample), self.memory.num_samples
+        sample, known = _batch.safe_index(
+            _batch.widened(labels.sample), self.memory.num_samples
         )
         labels.sample, labels.remembered = sample, first
         # Of -inf, which rules a class out, there is something to remember.
@@ -211,7 +197,7 @@ class MemoryLoss(DistributionLoss):
         values = self.memory_formula(labels, log_p, plain_log_p)
         return ops.where(known, values, float("nan"))
 
-    def remember(self, name: str, labels: Index, rows: Tensor) -> None:
+    def remember(self, name: str, labels: SparseLabels, rows: Tensor) -> None:
         """Write the state of the samples that are not left out.
 
         A forward pass writes it once, however often its loss is asked for.
@@ -221,7 +207,7 @@ class MemoryLoss(DistributionLoss):
             sample = ops.where(labels.kept(), labels.sample, scratch)
             self._memory.peek().layer.write(name, sample, rows)
 
-    def recall(self, name: str, labels: Index) -> Tensor:
+    def recall(self, name: str, labels: SparseLabels) -> Tensor:
         """The state of the samples of a batch."""
         return self._memory.peek().layer.rows(name, labels.sample)
 

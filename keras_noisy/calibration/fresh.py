@@ -1,0 +1,41 @@
+"""What calibration looks at: a loss as a fresh network meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+Tensor = Any
+
+
+class Fresh(NamedTuple):
+    """The functions of a loss for a number of classes, all numbers known."""
+
+    #: Name of its class, for messages.
+    name: str
+    logit_bias: float
+    #: Sizes of the axes between samples and classes.
+    view_axes: tuple[int, ...]
+    #: Values of labels and logits, with bias and transforms.
+    values: Callable[[Any, Tensor], Tensor]
+    #: Values of log-probabilities of the true class, if these are enough.
+    formula: Callable[[Tensor], Tensor] | None = None
+    #: Error over `1 - p` as powers of p and their coefficients, if it is one.
+    powers: dict[float, float] | None = None
+
+
+class Calibratable(Protocol):
+    """A loss that can be calibrated; those of this package are."""
+
+    #: Values that are known to train with 10 classes.
+    references: dict[str, float]
+    num_classes: int | None
+
+    def fresh(self, num_classes: int, **changes: Any) -> Fresh:
+        """Its functions, some arguments changed."""
+
+    def automatic_arguments(self) -> list[str]:
+        """Names of the arguments that are `"auto"`."""
+
+    def get_config(self) -> dict[str, Any]:
+        """All arguments."""

@@ -1,0 +1,1 @@
+"""What all losses share: each step from a batch to values has a file here."""

@@ -1,0 +1,157 @@
+"""What a class of losses declares of its arguments."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from keras_noisy._arguments import boolean, integer, real, real_or_auto
+
+if TYPE_CHECKING:
+    from keras_noisy.losses.base.robust_loss import RobustLoss
+
+REQUIRED = inspect.Parameter.empty
+
+
+class Argument:
+    """An argument of a loss: its default, check, config, and attribute.
+
+    Args:
+        default: Its default. By default it must be given.
+        kw_only: Whether it can only be passed by name.
+    """
+
+    #: Whether it may be `"auto"`; its default is then known to train with
+    #: 10 classes.
+    auto = False
+
+    def __init__(self, default: Any = REQUIRED, *, kw_only: bool = False):
+        self.default = default
+        self.kw_only = kw_only
+
+    def __set_name__(self, owner: type, name: str):
+        self.name = name
+
+    def __get__(self, loss: RobustLoss | None, owner: type) -> Any:
+        return self if loss is None else loss.argument(self.name)
+
+    def __set__(self, loss: RobustLoss, value: Any) -> None:
+        loss.arguments[self.name] = self.check(value)
+
+    def check(self, value: Any) -> Any:
+        """The value as it is kept; a ValueError if it is outside its range."""
+        return value
+
+    def verify(self, loss: RobustLoss) -> None:
+        """Raise if it does not go with the other arguments of a loss."""
+
+    def config(self, value: Any) -> Any:
+        """The value as `get_config` returns it."""
+        return value
+
+    def parameter(self) -> inspect.Parameter:
+        """How a signature shows it."""
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        if self.kw_only:
+            kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(self.name, kind, default=self.default)
+
+
+class Number(Argument):
+    """A number of an interval, see `number`."""
+
+    def __init__(
+        self, default: Any, low: float, high: float, closed: str, auto: bool
+    ):
+        super().__init__(default)
+        self.low, self.high, self.closed = low, high, closed
+        self.auto = auto
+
+    def check(self, value: Any) -> float | str:
+        """A float inside the interval, or `"auto"`."""
+        checked = real_or_auto if self.auto else real
+        return checked(self.name, value, self.low, self.high, self.closed)
+
+
+class Integer(Argument):
+    """A whole number, see `whole_number`."""
+
+    def __init__(self, default: Any, low: int):
+        super().__init__(default)
+        self.low = low
+
+    def check(self, value: Any) -> int:
+        """An integer of at least `low`."""
+        return integer(self.name, value, self.low)
+
+
+class Flag(Argument):
+    """True or False, see `flag`."""
+
+    def check(self, value: Any) -> bool:
+        """The value."""
+        return boolean(self.name, value)
+
+
+def number(
+    default: Any = REQUIRED,
+    low: float = -float("inf"),
+    high: float = float("inf"),
+    closed: str = "",
+    auto: bool = False,
+) -> Any:
+    """Declare a number of a loss; `closed` names the closed ends."""
+    return Number(default, low, high, closed, auto)
+
+
+def whole_number(default: Any = REQUIRED, low: int = 1) -> Any:
+    """Declare a whole number of a loss."""
+    return Integer(default, low)
+
+
+def flag(default: bool) -> Any:
+    """Declare an argument that is True or False."""
+    return Flag(default)
+
+
+@functools.cache
+def declared(cls: type) -> dict[str, Argument]:
+    """All arguments of a class; a subclass may declare one anew."""
+    found: dict[str, Argument] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(value, Argument):
+                found[name] = value
+    # Hyperparameters come before what all losses share.
+    shared = [name for name, x in found.items() if isinstance(x, Shared)]
+    return {
+        **{n: x for n, x in found.items() if n not in shared},
+        **{n: found[n] for n in shared},
+    }
+
+
+class Shared(Argument):
+    """An argument of every loss."""
+
+    #: Whether it says something of the size of the logits.
+    needs_logits = False
+
+    def __init__(self, default: Any = None, *, kw_only: bool = True):
+        super().__init__(default, kw_only=kw_only)
+
+    def verify(self, loss: RobustLoss) -> None:
+        """Raise if it does not go with the other arguments of a loss."""
+        value = loss.arguments[self.name]
+        if self.needs_logits and value is not None and not loss.from_logits:
+            raise needs_logits(self.name, f"{self.name}={value:g}, ")
+
+
+def needs_logits(name: str, received: str = "") -> ValueError:
+    """An error for what cannot be told from probabilities."""
+    return ValueError(
+        f"`{name}` needs `from_logits=True`: the size of the logits "
+        "cannot be told from probabilities. Remove the softmax at the "
+        "end of the model and pass `from_logits=True`. Received: "
+        f"{received}from_logits=False"
+    )

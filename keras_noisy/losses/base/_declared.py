@@ -1,0 +1,157 @@
+"""A loss whose arguments are declared, and formulas computed with them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+import keras
+
+from keras_noisy import calibration
+from keras_noisy._arguments import invalid
+from keras_noisy.losses.base import _signature
+from keras_noisy.losses.base._arguments import declared
+
+
+class DeclaredLoss(keras.losses.Loss):
+    """Base of `RobustLoss`: arguments, `"auto"`, config and formulas."""
+
+    num_classes: int | None
+    logit_bias: float | str | None
+
+    #: The value of each argument that may be `"auto"` at 10 classes.
+    references: ClassVar[dict[str, float]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        _signature.complete(cls)
+        cls.adopt(cls)
+
+    @staticmethod
+    def adopt(kind: type[DeclaredLoss]) -> None:
+        """Give a subclass what its formula needs."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        given = _signature.bound(type(self), args, kwargs)
+        super().__init__(
+            **{name: given.pop(name) for name in _signature.OF_KERAS}
+        )
+        self.arguments: dict[str, Any] = {}
+        self._own: list[str] = []
+        self._now: dict[str, Any] = {}
+        self._matched: dict[tuple[str, int], float] = {}
+        for name, value in given.items():
+            setattr(self, name, value)
+        for argument in declared(type(self)).values():
+            argument.verify(self)
+        self.check_numbers(**self.arguments)
+        self._check_automatic()
+
+    def set_hyperparameters(self, **values: Any) -> None:
+        """Keep numbers that the class does not declare, for `get_config`.
+
+        For a subclass with an `__init__` of its own. Those named in
+        `references` may be `"auto"`.
+        """
+        self.arguments = {**values, **self.arguments, **values}
+        self._own += [name for name in values if name not in self._own]
+        for name, value in values.items():
+            if value == "auto" and name not in self.references:
+                raise invalid(name, value, 'a number: it has no "auto"')
+        self._check_automatic()
+
+    def _check_automatic(self) -> None:
+        automatic = self.automatic_arguments()
+        if len(automatic) > 1:
+            raise ValueError(
+                f"Only one of `{'` and `'.join(automatic)}` can be "
+                '"auto": each alone restores the error of few classes'
+            )
+        for name in automatic:
+            # A bias waits until it is asked for: it can take a while.
+            if self.num_classes is not None and name != "logit_bias":
+                self.argument(name)
+
+    def automatic_arguments(self) -> list[str]:
+        """Names of the arguments that were given as `"auto"`."""
+        names = [*self.references, "logit_bias"]
+        return [n for n in names if _is_auto(self.arguments.get(n))]
+
+    def argument(self, name: str) -> Any:
+        """The value of an argument; `"auto"` while classes are unknown."""
+        value = self._now.get(name, self.arguments[name])
+        if _is_auto(value) and self.num_classes is not None:
+            return self.matched(name, self.num_classes)
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        own = vars(self).get("_own", ())
+        if name in own:
+            return self.argument(name)
+        kind = type(self).__name__
+        raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+
+    def matched(self, name: str, num_classes: int) -> float:
+        """The value of an `"auto"` argument for a number of classes."""
+        if (name, num_classes) not in self._matched:
+            value = calibration.automatic(self, name, num_classes)
+            self._matched[name, num_classes] = value
+        return self._matched[name, num_classes]
+
+    def numbers(self, num_classes: Any, **changes: Any) -> dict[str, Any]:
+        """What the formula is computed with, for a number of classes."""
+        kind = type(self)
+        own = {n: vars(self)[n] for n in self._own if n in vars(self)}
+        values = {**self.arguments, **own, **changes}
+        values["num_classes"] = num_classes
+        automatic = [name for name, v in values.items() if _is_auto(v)]
+        needed = automatic or _signature.takes_num_classes(kind)
+        if needed and not isinstance(num_classes, int):
+            raise ValueError(
+                f"{self.name} depends on the number of classes, which the "
+                "shape of `y_pred` does not tell: pass `num_classes` to the "
+                "loss"
+            )
+        for name in automatic:
+            values[name] = self.matched(name, num_classes)
+        values["logit_bias"] = values["logit_bias"] or None
+        return values
+
+    def evaluate(
+        self, formula: str, inputs: tuple, numbers: dict[str, Any]
+    ) -> Any:
+        """Call a formula of the class with the numbers that it names."""
+        function = inspect.getattr_static(type(self), formula)
+        if isinstance(function, staticmethod):
+            names = _signature.names_of(function.__func__)[len(inputs) :]
+            return function.__func__(*inputs, *(numbers[n] for n in names))
+        self._now = numbers  # A method reads them from its loss.
+        try:
+            return getattr(self, formula)(*inputs)
+        finally:
+            self._now = {}
+
+    @staticmethod
+    def check_numbers(**numbers: Any) -> None:
+        """Raise a ValueError on numbers that do not go together."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument, `"auto"` kept as `"auto"`."""
+        arguments = declared(type(self))
+        given = {
+            name: arguments[name].config(value) if name in arguments else value
+            for name, value in self.arguments.items()
+        }
+        return {**given, **super().get_config(), "dtype": self.dtype}
+
+    def __reduce__(self):
+        # Keras would copy the state of the layers too.
+        return _from_config, (type(self), self.get_config())
+
+
+def _from_config(kind: type[DeclaredLoss], config: dict) -> DeclaredLoss:
+    return kind.from_config(config)
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"

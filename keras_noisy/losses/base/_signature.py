@@ -1,0 +1,177 @@
+"""Signature and documentation of a loss, from the arguments it declares."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from keras_noisy.losses.base._arguments import Shared, declared
+
+if TYPE_CHECKING:
+    from keras_noisy.losses.base.robust_loss import RobustLoss
+
+PACKAGE = "keras_noisy"
+#: Arguments of `keras.losses.Loss`, with their defaults.
+OF_KERAS = {"reduction": "sum_over_batch_size", "name": None, "dtype": None}
+RETURNS = """Returns:
+    The reduced loss, see `keras_noisy.losses.RobustLoss`.
+"""
+RAISES = """Raises:
+    ValueError: If an argument is outside its range.
+"""
+
+
+def robust_loss(cls: type[RobustLoss]) -> type[RobustLoss]:
+    """Register a loss of this package, and complete its docstring."""
+    return keras.saving.register_keras_serializable(PACKAGE)(documented(cls))
+
+
+def documented(cls: type[RobustLoss]) -> type[RobustLoss]:
+    """Add what all losses have in common to the docstring of a class."""
+    text = inspect.getdoc(cls)
+    own = text.partition("\nArgs:\n")[2].partition("\n\n")[0]
+    names = [
+        name
+        for name, parameter in signature(cls).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+        and f"    {name}:" not in own
+    ]
+    listed = ", ".join(f"`{name}`" for name in names[:-1])
+    shared = textwrap.fill(
+        f"**kwargs: {listed} and `{names[-1]}`, see "
+        "`keras_noisy.losses.RobustLoss`.",
+        76,
+        initial_indent=" " * 4,
+        subsequent_indent=" " * 8,
+        break_on_hyphens=False,
+    )
+    before, _, after = text.partition("\nExample:\n")
+    if "\nArgs:\n" not in before:
+        before = f"{before}\nArgs:\n{shared}\n"
+    elif "**kwargs:" not in own:
+        before = before.replace(own, f"{own.rstrip()}\n{shared}", 1)
+    for section in (RETURNS, RAISES):
+        title = section.partition("\n")[0]
+        if f"\n{title}\n" not in before:
+            head, mark, raises = before.partition("\nRaises:\n")
+            before = f"{head.rstrip()}\n\n{section}{mark}{raises}"
+    cls.__doc__ = f"{before.rstrip()}\n\nExample:\n{after}"
+    return cls
+
+
+def complete(cls: type[RobustLoss]) -> None:
+    """Give a class what follows from its arguments."""
+    arguments = declared(cls)
+    inherited = {
+        name: value
+        for base in reversed(cls.__mro__)
+        for name, value in vars(base).get("references", {}).items()
+        if name not in arguments
+    }
+    cls.references = inherited | {
+        name: argument.default
+        for name, argument in arguments.items()
+        if argument.auto and not isinstance(argument, Shared)
+    }
+    _show_signature(cls)
+    for name, value in vars(cls).items():
+        if name.endswith("formula") and isinstance(value, staticmethod):
+            _check_names(cls, value.__func__, arguments)
+
+
+@functools.cache
+def signature(cls: type[RobustLoss]) -> inspect.Signature:
+    """The arguments of a class, and those of Keras."""
+    parameters = [argument.parameter() for argument in declared(cls).values()]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
+        for name, value in OF_KERAS.items()
+    ]
+    parameters.sort(key=lambda p: p.kind)
+    # What must be given comes first.
+    positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    positional.sort(key=lambda p: p.default is not p.empty)
+    rest = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return inspect.Signature([*positional, *rest])
+
+
+def bound(cls: type[RobustLoss], args: tuple, kwargs: dict) -> dict[str, Any]:
+    """The value of every argument of a call."""
+    try:
+        found = signature(cls).bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{cls.__name__}: {error}") from None
+    found.apply_defaults()
+    return dict(found.arguments)
+
+
+def _show_signature(cls: type[RobustLoss]) -> None:
+    """Give a class an `__init__` that tells its arguments."""
+    build = inspect.unwrap(cls.__init__)
+    kinds = [p.kind for p in inspect.signature(build).parameters.values()][1:]
+    if kinds != [
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    ]:
+        return  # One that tells its arguments itself.
+
+    @functools.wraps(build)
+    def __init__(self: Any, *args: Any, **kwargs: Any):
+        build(self, *args, **kwargs)
+
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = [this, *signature(cls).parameters.values()]
+    __init__.__signature__ = inspect.Signature(parameters)
+    cls.__init__ = __init__
+
+
+@functools.cache
+def names_of(function: Any) -> list[str]:
+    """The names of the arguments of a formula."""
+    return list(inspect.signature(function).parameters)
+
+
+def takes_num_classes(cls: type[RobustLoss]) -> bool:
+    """Whether a formula of the class names the number of classes."""
+    formula = inspect.getattr_static(cls, "formula", None)
+    return isinstance(formula, staticmethod) and "num_classes" in names_of(
+        formula.__func__
+    )
+
+
+def _check_names(cls: type, function: Any, arguments: dict) -> None:
+    inputs = {"labels", "log_p", "targets", "plain_log_p"}
+    for name in names_of(function):
+        if name not in arguments and name not in inputs:
+            raise TypeError(
+                f"`{cls.__name__}.{function.__name__}` takes `{name}`, which "
+                f"the class does not declare. Expected `{name} = "
+                "keras_noisy.losses.number(default)` in the class, or a first "
+                "argument `log_p`, or `labels` and `log_p`"
+            )
+
+
+def check_config(loss: RobustLoss) -> None:
+    """Raise where an `__init__` of a user's own is not in the config."""
+    kind = type(loss)
+    parameters = inspect.signature(kind).parameters.values()
+    forgotten = [
+        p.name
+        for p in parameters
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    config = loss.get_config()
+    forgotten = [name for name in forgotten if name not in config]
+    if forgotten:
+        name = forgotten[0]
+        raise TypeError(
+            f"`{kind.__name__}` has the argument `{name}`, which is not in its "
+            f"config: a copy and a saved model would lose it. Declare it in "
+            f"the class, `{name} = keras_noisy.losses.number(default)`, "
+            f"without `__init__`; or call `self.set_hyperparameters({name}="
+            f"{name})`; or return it from `get_config`"
+        )

@@ -1,0 +1,77 @@
+"""The base of the losses of the whole predicted distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._math import LOWEST
+from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
+
+
+@documented
+class DistributionLoss(RobustLoss):
+    """Base of the losses that need more than the true-class probability.
+
+    Use a subclass. It defines `formula` of the labels and of the
+    log-probabilities of all classes, declares its numbers, and receives
+    labels, logit bias, clip, normalization and saving from `RobustLoss`.
+
+    Formula:
+
+    ```
+    z = transformed logits, biased at the label
+    loss = formula(labels, log_softmax(z))
+    ```
+
+    Example:
+
+    `labels.pick(x)` is the entry of each row of `x` at the label, or its mean
+    over soft targets:
+
+    >>> import keras
+    >>> from keras_noisy.losses import DistributionLoss, number
+    >>> class Smoothed(DistributionLoss):
+    ...     rate: float = number(0.1, low=0, high=1)
+    ...
+    ...     @staticmethod
+    ...     def formula(labels, log_p, rate):
+    ...         mean = keras.ops.mean(log_p, axis=-1)
+    ...         return -(1 - rate) * labels.pick(log_p) - rate * mean
+    >>> float(Smoothed()([1], [[0.5, 0.25, 0.25]]))
+    1.363...
+
+    References:
+        - Ma et al., Normalized loss functions for deep learning with noisy
+          labels, ICML 2020, arXiv 2006.13554
+    """
+
+    def of_distribution(
+        self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from log-probabilities of shape (N, K)."""
+        # The name of the method in a class of an earlier version.
+        older = hasattr(self, "distribution_formula")
+        name = "distribution_formula" if older else "formula"
+        return self.evaluate(name, (labels, log_p), numbers)
+
+    @staticmethod
+    def log_probabilities(logits: Tensor) -> Tensor:
+        """What the formula is given, from biased logits of shape (N, K)."""
+        # The upper bound is never reached; clip has the cheaper gradient.
+        return ops.clip(ops.log_softmax(logits, axis=-1), LOWEST, 1.0)
+
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from the transformed logits."""
+        bias = numbers["logit_bias"]
+        if bias is not None:
+            one_view = logits[:, 0] if self.view_axes else logits
+            shift = bias * labels.dense(one_view)
+            logits = logits + (shift[:, None] if self.view_axes else shift)
+        log_p = self.evaluate("log_probabilities", (logits,), numbers)
+        return self.of_distribution(labels, log_p, numbers)

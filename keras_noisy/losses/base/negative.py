@@ -1,0 +1,60 @@
+"""The base of the normalized negative losses."""
+
+import math
+from typing import Any
+
+from keras import ops
+
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
+
+#: Probabilities count down to here, where the paper bounds them.
+FLOOR = 1e-7
+LOG_FLOOR = math.log(FLOOR)
+
+
+@documented
+class NegativeLoss(DistributionLoss):
+    """Base of the normalized negative losses.
+
+    Use a subclass: `NNCE` or `NNFL`. A loss `l` is turned upside down at its
+    largest value `A`, so that lowering it means raising the loss of all other
+    labels, and is normalized: a passive loss made from an active one.
+
+    Formula:
+
+    ```
+    n(p) = A - l(p)
+    loss = 1 - n(p_y) / sum(n(p_k) for all classes k)
+    ```
+
+    where `p` is the prediction and `y` the label.
+
+    Example:
+
+    >>> from keras_noisy.losses import NNCE, NegativeLoss
+    >>> isinstance(NNCE(), NegativeLoss)
+    True
+
+    References:
+        - Ye et al., Active negative loss functions for learning with noisy
+          labels, NeurIPS 2023
+    """
+
+    @staticmethod
+    def headroom(log_p: Tensor) -> Tensor:
+        """`A - l(p)` of every class, at least 0."""
+        raise TypeError(
+            "This loss has no `headroom(log_p)`: a subclass of NegativeLoss "
+            "must define it"
+        )
+
+    def of_distribution(
+        self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from log-probabilities of shape (N, K)."""
+        log_p = ops.maximum(log_p, LOG_FLOOR)
+        headroom = self.evaluate("headroom", (log_p,), numbers)
+        return 1 - labels.pick(headroom) / ops.sum(headroom, axis=-1)

@@ -1,0 +1,322 @@
+"""The base of every loss: the steps from a batch to its values."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, dataclass_transform
+
+from keras import ops
+
+from keras_noisy import calibration
+from keras_noisy.layers import CalibrationFade
+from keras_noisy.layers._pass_through import (
+    PassThrough,
+    Reference,
+    connected,
+)
+from keras_noisy.losses.base import (
+    _batch,
+    _fade,
+    _first_batch,
+    _math,
+    _reduction,
+    _signature,
+    shared,
+)
+from keras_noisy.losses.base._arguments import Argument, declared
+from keras_noisy.losses.base._declared import DeclaredLoss
+from keras_noisy.losses.base._labels import Labels
+
+Tensor = Any
+#: What changes logits, in this order; the bias and the formula follow.
+ON_LOGITS = ("logit_clip", "logit_normalization")
+
+
+@dataclass_transform(field_specifiers=(Argument,))
+class RobustLoss(DeclaredLoss):
+    """Base of the losses that learn from noisy labels.
+
+    Use a subclass. This class reads the labels, turns predictions into
+    log-probabilities, clips or normalizes the logits and applies the logit
+    bias, leaves out ignored and masked samples, reduces and saves. A subclass
+    is its formula.
+
+    Formula:
+
+    ```
+    z = log(y_pred)                      # z = y_pred if from_logits
+    z = z * min(1, logit_clip / ||z||)   # if logit_clip
+    z = z / ((||z|| + 1e-7) * logit_normalization)  # if that
+    z[y_true] += logit_bias              # if logit_bias
+    loss = formula(log_softmax(z)[y_true])
+    ```
+
+    These act inside the loss only: predict with the plain outputs of the
+    model. For soft targets `t` the bias adds `logit_bias * t[k]` to logit
+    `k`, and the loss is `sum_k t[k] * formula(log_softmax(z)[k])`.
+
+    Arithmetic is done in float32 at least. Labels are never rounded, whatever
+    the dtype of the loss. A sample with a label outside `[0, num_classes)`,
+    with predictions that are no probabilities, or with targets that are no
+    distribution has the loss NaN and gradient zero; where the first batch that
+    the loss sees outside a compiled step shows one, a ValueError names it, and
+    `keras_noisy.check` does so for any batch. This holds for masked samples
+    and samples of weight 0 too: give padding an `ignore_class`. Soft targets
+    that sum to 0.9 to 1.1 are divided by their sum.
+
+    Args:
+        num_classes: Number of classes, an integer of at least 2. Optional:
+            by default it is read from the shape of the predictions. Needed to
+            see the value of an `"auto"` hyperparameter before training.
+            Defaults to `None`.
+        from_logits: Whether predictions are logits. By default they are the
+            probabilities of a model that ends in a softmax; rows that sum to
+            0.9 to 1.1 are renormalized. Defaults to `False`.
+        logit_bias: Number added to the logit of the true class; `"auto"`
+            computes it from the number of classes, see
+            `keras_noisy.calibration.matched_logit_bias`. Defaults to `None`,
+            no bias.
+        logit_clip: Largest Euclidean norm of the logits of a sample, a
+            positive number; longer ones are scaled down to it. Needs
+            `from_logits=True`, since probabilities do not tell the norm, and
+            finite logits.
+            Defaults to `None`, no clip.
+        logit_normalization: Temperature of normalized logits, a positive
+            number such as 0.04: their Euclidean norm is then 1 over it. In
+            place of `logit_clip`, under the same conditions. Defaults to
+            `None`, as they are.
+        ignore_class: Integer label of samples to leave out, such as -1 or
+            255; the mean is then over the other samples. It has no meaning
+            for one-hot and soft targets. Defaults to `None`.
+        fade: How the calibration fades in training: the logit bias to 0, and
+            a hyperparameter that is `"auto"` to its value at 10 classes.
+            `"margin"`, class by class as the network learns them, see
+            `keras_noisy.calibration.MarginFade`; or a schedule of
+            `keras.optimizers.schedules` that gives the share of the
+            calibration at each training batch (with gradient accumulation, at
+            each of its parts), such as `CosineDecay(1.0, steps)`. The outputs
+            of the model must go through `connect`, and every output needs a
+            loss of its own. On JAX such a loss is no metric. Defaults to
+            `None`, no fade.
+        fade_key: Text that ties the loss to its layer in a saved model.
+            Defaults to `None`, a new one.
+        reduction: Any reduction of `keras.losses.Loss`. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `None`, a name made from the
+            class.
+        dtype: Dtype in which the loss is returned. Defaults to `None`,
+            `keras.config.floatx()`.
+
+    Call arguments:
+        y_true: Integer labels of shape `(...)` or `(..., 1)`, or one-hot or
+            soft targets of shape `(..., num_classes)`.
+        y_pred: Predictions of shape `(..., num_classes)`.
+        sample_weight: Weights that broadcast to the leading shape of
+            `y_pred`; weights of shape `(N,)` belong to the samples.
+            Defaults to `None`.
+
+    Returns:
+        The reduced loss, or with `reduction=None` one value per sample in the
+        leading shape of `y_pred`.
+
+    Raises:
+        ValueError: If an argument is outside its range, if shapes do not fit
+            or if the first concrete batch holds labels or predictions that
+            cannot be meant.
+
+    Example:
+
+    A loss of your own is a subclass with a `formula` of the log-probability
+    of the true class. Labels, logits, bias, clip and saving come with it.
+    A number that it declares is checked, saved, and known to calibration:
+
+    >>> import keras
+    >>> from keras_noisy.losses import TrueClassLoss, number
+    >>> @keras.saving.register_keras_serializable("my_package")
+    ... class Root(TrueClassLoss):
+    ...     n: float = number(2.0, low=0)
+    ...
+    ...     @staticmethod
+    ...     def formula(log_p, n):
+    ...         return 1 - keras.ops.exp(log_p / n)
+    >>> loss = Root(n=2.0, from_logits=True)
+    >>> float(loss([0, 1], [[0.0, 0.0], [0.0, 0.0]]))  # 1 - sqrt(1 / 2)
+    0.29289...
+    >>> Root(num_classes=100, logit_bias="auto").logit_bias
+    2.48...
+
+    References:
+        - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
+          large-scale noisy data learning (logit bias), AAAI 2025,
+          arXiv 2306.05497
+        - Wei et al., Mitigating memorization of noisy labels by clipping the
+          model's prediction (LogitClip), ICML 2023, arXiv 2212.04055
+        - Wei et al., Mitigating neural network overconfidence with logit
+          normalization, ICML 2022, arXiv 2205.09310
+    """
+
+    num_classes: int | None = shared.NumClasses()
+    from_logits: bool = shared.FromLogits(False)
+    logit_bias: float | str | None = shared.LogitBias()
+    logit_clip: float | None = shared.LogitClip()
+    logit_normalization: float | None = shared.LogitNormalization()
+    ignore_class: int | None = shared.IgnoreClass()
+    fade: Any = shared.Fade()
+    fade_key: str | None = shared.FadeKey()
+
+    #: Whether adding a constant to all logits changes the loss.
+    needs_logits: ClassVar[bool] = False
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._seen_concrete_batch = False
+        self._fading: Reference | None = None
+        if self.fade is not None:
+            loaded = CalibrationFade.without_loss(self.fade_key)
+            layer = loaded or CalibrationFade(self.fade, self.fade_key)
+            self._fading = Reference(layer)
+            self.fade, self.fade_key = layer.fade, layer.key
+        # TensorFlow rejects names such as "NCE+RCE" as a scope, so the
+        # reduction has its own.
+        self._reduce = _reduction.Reduction(
+            reduction=self.reduction, dtype=_math.compute_dtype(self.dtype)
+        )
+
+    @property
+    def view_axes(self) -> tuple[int, ...]:
+        """Sizes of the axes of predictions that labels do not have."""
+        return ()
+
+    @property
+    def fading(self) -> CalibrationFade | None:
+        """The layer that knows how much calibration is left, with `fade`."""
+        return self._fading and self._fading.layer
+
+    def connect(self, outputs: Tensor) -> Tensor:
+        """Hand the outputs of a model through the layers of this loss.
+
+        Losses with `fade`, and those with a memory, keep their state in the
+        model; for the others the outputs stay as they are. Each model gets a
+        state of its own. The layers come behind the outputs, or in front of
+        their layer if that has a name of its own, which they keep.
+        """
+        layers = self._new_layers()
+        return connected(outputs, layers) if layers else outputs
+
+    def _new_layers(self) -> list[PassThrough]:
+        """The layers to put into a model, without the state of another."""
+        if self._fading is None:
+            return []
+        _fade.ends(self)  # Raise here rather than in training.
+        if self.fading.built:
+            self._fading = Reference(self.fading.fresh())
+        return [self.fading]
+
+    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+        """Labels, and the sample indices beside them where a loss has them."""
+        return y_true, None
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> Tensor:
+        """Return the reduced loss."""
+        # Keras would cast `y_true` to the dtype of the loss and so round
+        # labels. The values are computed first; Keras then reduces them, in
+        # float32 at least, as half precision overflows in sums.
+        batch = _batch.read(self, y_true, y_pred)
+        if not self._seen_concrete_batch:
+            _signature.check_config(self)
+            self._seen_concrete_batch = self.check_values(batch, y_true)
+        if type(self).call is RobustLoss.call:
+            values = self._values_of(batch)
+        else:
+            values = self.call(batch.y_true, batch.y_pred)
+        if sample_weight is not None:
+            weight = ops.convert_to_tensor(sample_weight)
+            sample_weight = _reduction.per_value(weight, values)
+        if batch.integers is not None and self.ignore_class is not None:
+            values = (values, batch.integers != self.ignore_class)
+        loss = self._reduce(values, batch.y_pred, sample_weight)
+        return _math.cast(loss, self.dtype)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return one value per sample, in the leading shape of `y_pred`."""
+        return self._values_of(_batch.read(self, y_true, y_pred))
+
+    def _values_of(self, batch: _batch.Batch) -> Tensor:
+        """The steps from a batch that was read to its values."""
+        numbers = self.numbers(batch.num_classes)
+        if self._fading is not None:
+            numbers = _fade.now(self, numbers, batch)
+        logits = self.transformed(batch.logits, numbers)
+        values = self.values(batch.labels, logits, numbers)
+        return self._restored(values, batch)
+
+    def transformed(self, logits: Tensor, numbers: dict[str, Any]) -> Tensor:
+        """Logits after all that acts on them before the bias, in order."""
+        for name in ON_LOGITS:
+            if numbers[name] is not None:
+                part = declared(type(self))[name]
+                logits = part.on_logits(logits, numbers[name])
+        return logits
+
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from the transformed logits."""
+        raise TypeError(
+            f"{type(self).__name__} has no `formula`. Expected a subclass of "
+            "TrueClassLoss with `formula(log_p)`, or of DistributionLoss with "
+            "`formula(labels, log_p)`"
+        )
+
+    def _restored(self, values: Tensor, batch: _batch.Batch) -> Tensor:
+        """Values in the shape of the predictions, NaN where labels are bad."""
+        values = ops.where(batch.labels.valid, values, float("nan"))
+        if batch.labels.ignored is not None:
+            values = shared.IgnoreClass.on_values(values, batch.labels.ignored)
+        if batch.shape is not None:
+            values = ops.reshape(values, batch.shape)
+        return _math.cast(values, self.dtype)
+
+    def check(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        batch = _batch.read(self, y_true, y_pred)
+        if self._fading is not None:
+            self._fading.called(type(self).__name__)
+        self.check_values(batch, y_true, strict=True)
+
+    def check_values(
+        self, batch: _batch.Batch, y_true: Any, strict: bool = False
+    ) -> bool:
+        """Raise on values that cannot be meant; False while they are traced."""
+        return _first_batch.check(
+            y_true,
+            batch.y_pred,
+            targets=batch.integers is None,
+            from_logits=self.from_logits,
+            ignore_class=self.ignore_class,
+            strict=strict,
+        )
+
+    def fresh(self, num_classes: int, **changes: Any) -> calibration.Fresh:
+        """This loss as a fresh network meets it, for its calibration."""
+        arguments = declared(type(self))
+        for name, value in changes.items():
+            if name in arguments:
+                changes[name] = arguments[name].check(value)
+        numbers = self.numbers(num_classes, **changes)
+        self.check_numbers(**numbers)
+        return self.as_fresh(num_classes, numbers)
+
+    def as_fresh(
+        self, num_classes: int, numbers: dict[str, Any]
+    ) -> calibration.Fresh:
+        """What calibration looks at, for numbers that are known."""
+        return calibration.Fresh(
+            name=type(self).__name__,
+            logit_bias=numbers["logit_bias"] or 0.0,
+            view_axes=self.view_axes,
+            values=lambda labels, logits: self.values(
+                labels, self.transformed(logits, numbers), numbers
+            ),
+        )

@@ -1,0 +1,22 @@
+"""The arguments of every loss, a file each, and what they do."""
+
+from keras_noisy.losses.base.shared.fade import Fade, FadeKey
+from keras_noisy.losses.base.shared.from_logits import FromLogits
+from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
+from keras_noisy.losses.base.shared.logit_bias import LogitBias
+from keras_noisy.losses.base.shared.logit_clip import LogitClip
+from keras_noisy.losses.base.shared.logit_normalization import (
+    LogitNormalization,
+)
+from keras_noisy.losses.base.shared.num_classes import NumClasses
+
+__all__ = [
+    "Fade",
+    "FadeKey",
+    "FromLogits",
+    "IgnoreClass",
+    "LogitBias",
+    "LogitClip",
+    "LogitNormalization",
+    "NumClasses",
+]

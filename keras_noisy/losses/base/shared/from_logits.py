@@ -1,0 +1,17 @@
+"""Whether predictions are logits."""
+
+from keras_noisy._arguments import boolean
+from keras_noisy.losses.base._arguments import Shared, needs_logits
+
+
+class FromLogits(Shared):
+    """True for logits, False for probabilities."""
+
+    def check(self, value):
+        """The value."""
+        return boolean(self.name, value)
+
+    def verify(self, loss):
+        """Raise if the formula of the loss needs logits."""
+        if loss.needs_logits and not loss.from_logits:
+            raise needs_logits(type(loss).__name__)

@@ -1,0 +1,24 @@
+"""A label of samples that are left out."""
+
+from keras import ops
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy.losses.base._arguments import Shared
+
+
+class IgnoreClass(Shared):
+    """An integer of 32 bits, or None to leave out none."""
+
+    def check(self, value):
+        """The integer."""
+        if value is None:
+            return None
+        value = integer(self.name, value, -(2**31))
+        if value >= 2**31:
+            raise invalid(self.name, value, "less than 2**31")
+        return value
+
+    @staticmethod
+    def on_values(values, ignored):
+        """Values, 0 for the samples that are left out."""
+        return ops.where(ignored, 0.0, values)

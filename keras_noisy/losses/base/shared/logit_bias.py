@@ -1,0 +1,20 @@
+"""A number that is added to the logit of the true class."""
+
+from keras_noisy._arguments import real
+from keras_noisy.losses.base._arguments import Shared
+
+
+class LogitBias(Shared):
+    """A number, `"auto"`, or None for no bias.
+
+    It acts last of what changes logits. How depends on the formula: a loss of
+    the true class needs no other logit for it, see its `values`.
+    """
+
+    auto = True
+
+    def check(self, value):
+        """The number."""
+        if value is None or (isinstance(value, str) and value == "auto"):
+            return value
+        return real(self.name, value, alternative=', None or "auto"')

@@ -1,0 +1,24 @@
+"""A largest norm of the logits (LogitClip)."""
+
+from keras import ops
+
+from keras_noisy._arguments import real
+from keras_noisy.losses.base._arguments import Shared
+from keras_noisy.losses.base._math import SMALL
+
+
+class LogitClip(Shared):
+    """A positive number, or None for no clip."""
+
+    needs_logits = True
+
+    def check(self, value):
+        """The number."""
+        return value if value is None else real(self.name, value, low=0)
+
+    @staticmethod
+    def on_logits(logits, norm):
+        """`norm * logits / ||logits||` where their norm is larger."""
+        scaled = logits * (SMALL / norm)
+        squares = ops.sum(ops.square(scaled), axis=-1, keepdims=True)
+        return logits * (SMALL / ops.sqrt(ops.maximum(squares, SMALL**2)))

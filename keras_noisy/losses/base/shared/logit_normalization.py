@@ -1,0 +1,36 @@
+"""A temperature of normalized logits (LogitNorm)."""
+
+from keras import ops
+
+from keras_noisy._arguments import real
+from keras_noisy.losses.base._arguments import Shared
+from keras_noisy.losses.base._math import SMALL, TINY
+
+
+class LogitNormalization(Shared):
+    """A positive number, or None for logits as they are."""
+
+    needs_logits = True
+
+    def check(self, value):
+        """The number."""
+        return value if value is None else real(self.name, value, low=0)
+
+    def verify(self, loss):
+        """Raise beside a clip, which would do nothing then."""
+        if None not in (loss.logit_clip, loss.logit_normalization):
+            raise ValueError(
+                "Pass `logit_clip` or `logit_normalization`, not both: "
+                "normalized logits all have the same norm. Received: "
+                f"logit_clip={loss.logit_clip:g}, "
+                f"logit_normalization={loss.logit_normalization:g}"
+            )
+        super().verify(loss)
+
+    @staticmethod
+    def on_logits(logits, temperature):
+        """`logits / ((||logits|| + 1e-7) * temperature)`."""
+        squares = ops.sum(ops.square(logits * SMALL), axis=-1, keepdims=True)
+        # The root has no derivative at 0, where this one is as good.
+        norm = ops.sqrt(ops.maximum(squares, TINY)) / SMALL
+        return logits / ((norm + 1e-7) * temperature)

@@ -1,0 +1,140 @@
+"""The base of the losses of the true-class probability."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from keras import ops
+
+from keras_noisy import calibration
+from keras_noisy.losses.base import _math
+from keras_noisy.losses.base._labels import DenseLabels, Labels
+from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
+
+
+@documented
+class TrueClassLoss(RobustLoss):
+    """Base of the losses that depend on the true-class probability alone.
+
+    Use a subclass. It defines `formula` of the log-probability of the label,
+    and declares its numbers by `number`, `whole_number` and `flag`.
+
+    Formula:
+
+    ```
+    z = transformed logits, biased at the label
+    loss = formula(log_softmax(z)[y_true])
+    ```
+
+    For soft targets `t` it is `sum_k t[k] * formula(log_softmax(z)[k])`.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_noisy.losses import TrueClassLoss, number
+    >>> class Root(TrueClassLoss):
+    ...     n: float = number(2.0, low=0)
+    ...
+    ...     @staticmethod
+    ...     def formula(log_p, n):
+    ...         return 1 - keras.ops.exp(log_p / n)
+    >>> float(Root(n=2.0)([0, 1], [[0.25, 0.75], [0.75, 0.25]]))
+    0.5
+
+    References:
+        - Ghosh, Kumar, Sastry, Robust loss functions under label noise for
+          deep neural networks, AAAI 2017
+    """
+
+    @staticmethod
+    def formula(log_p: Tensor) -> Tensor:
+        """Loss of the log-probability of the true class, elementwise."""
+        raise TypeError(
+            "This loss has no `formula(log_p)`: a subclass of TrueClassLoss "
+            "must define it"
+        )
+
+    def of_true_class(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
+        """The formula, elementwise."""
+        return self.evaluate("formula", (log_p,), numbers)
+
+    def of_targets(
+        self, targets: Tensor, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """Loss of soft targets, both of shape (N, num_classes)."""
+        if hasattr(self, "target_formula"):
+            return self.evaluate("target_formula", (targets, log_p), numbers)
+        # A class of target 0 must not bring in an infinite loss.
+        safe = ops.where(targets == 0, 0.0, log_p)
+        return ops.sum(targets * self.of_true_class(safe, numbers), axis=-1)
+
+    def of_distribution(
+        self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values from log-probabilities of all classes, of shape (N, K)."""
+        if isinstance(labels, DenseLabels):
+            return self.of_targets(labels.targets, log_p, numbers)
+        return self.of_true_class(labels.pick(log_p), numbers)
+
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from the transformed logits."""
+        bias = numbers["logit_bias"]
+        if isinstance(labels, DenseLabels):
+            if bias is not None:
+                logits = logits + bias * labels.targets
+            log_p = ops.log_softmax(logits, axis=-1)
+            return self.of_targets(labels.targets, log_p, numbers)
+        if isinstance(bias, float) and bias < 0:
+            # Near p = 1, log_p has lost the digits that a negative bias
+            # needs: bias the logits instead.
+            logits = logits + bias * labels.dense(logits)
+            bias = None
+        log_p = _math.log_probability(labels.index, logits)
+        if bias is not None:
+            column = bias if isinstance(bias, float) else bias[:, 0]
+            log_p = _math.biased(log_p, column)
+        return self.of_true_class(log_p, numbers)
+
+    def as_fresh(
+        self, num_classes: int, numbers: dict[str, Any]
+    ) -> calibration.Fresh:
+        """What calibration looks at, for numbers that are known."""
+        found = RobustLoss.as_fresh(self, num_classes, numbers)
+        if numbers["logit_clip"] or numbers["logit_normalization"]:
+            return found
+        powers = None
+        if _names_powers(type(self)):
+            powers = self.evaluate("error_powers", (), numbers)
+        return found._replace(
+            formula=lambda log_p: self.of_true_class(log_p, numbers),
+            powers=powers,
+        )
+
+
+def _names_powers(kind: type) -> bool:
+    """Ignore `error_powers` inherited past an overridden `formula`."""
+    for base in kind.__mro__:
+        if "error_powers" in vars(base):
+            return True
+        if "formula" in vars(base):
+            return False
+    return False
+
+
+def adopt(kind: type[RobustLoss]) -> None:
+    """Make a direct subclass of RobustLoss with a `formula` one of these."""
+    own = [c for c in kind.__mro__ if c not in RobustLoss.__mro__]
+    known = {name for c in own for name in vars(c)}
+    if hasattr(kind, "of_distribution") or "formula" not in known:
+        return
+    for name, value in vars(TrueClassLoss).items():
+        if inspect.isfunction(value) and name not in ("__init__", *known):
+            setattr(kind, name, value)
+
+
+# A subclass of RobustLoss itself was the way to write a loss once.
+RobustLoss.adopt = staticmethod(adopt)
