@@ -24,17 +24,23 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 #: another ends with one of them.
 LONGEST_FIRST = (
     "test_distribution.py",
-    "test_label_quality.py",
-    "test_calibration_of_losses.py",
-    "test_values.py",
-    "test_training.py",
-    "test_resume.py",
-    "test_webvision_example.py",
-    "test_parity.py",
-    "test_package.py",
     "test_extremes.py",
-    "test_tuning.py",
+    "test_training.py",
     "test_noisy_cifar.py",
+    "test_memory.py",
+    "test_parity.py",
+    "test_inputs.py",
+    "test_resume.py",
+    "test_values.py",
+    "test_package.py",
+    "test_label_quality.py",
+    "test_webvision_example.py",
+    "test_fading.py",
+    "test_load.py",
+    "test_calibration.py",
+    "test_calibration_of_losses.py",
+    "test_readers.py",
+    "test_tuning.py",
 )
 LEFT_OUT = pytest.StashKey[int]()
 

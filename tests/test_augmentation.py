@@ -21,6 +21,7 @@ from keras_noisy.datasets._reader import Reader
 tf = pytest.importorskip("tensorflow")
 
 
+@pytest.mark.once
 @readers
 def test_cifar_crops_are_uniform_over_81_places_and_two_directions(reader):
     count, side = 8100, 20
@@ -62,6 +63,7 @@ def boxes_of(shape, draws):
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("shape", [(256.0, 341.0), (500.0, 300.0)])
 def test_boxes_are_drawn_as_the_papers_do(shape):
     generator = np.random.default_rng(0)
@@ -80,6 +82,7 @@ def test_boxes_are_drawn_as_the_papers_do(shape):
         )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "shape", [(256.0, 341.0), (40.0, 400.0), (400.0, 41.0), (1.0, 1.0)]
 )
@@ -97,6 +100,7 @@ def test_boxes_lie_inside_of_any_image(shape):
     assert np.all(height <= 4 / 3 * width + 1.2)
 
 
+@pytest.mark.once
 def test_boxes_are_the_same_in_numpy_and_tensorflow():
     draws = np.random.default_rng(0).random((20, 4, 10))
     for shape in ((256.0, 341.0), (40.0, 400.0)):
@@ -108,6 +112,7 @@ def test_boxes_are_the_same_in_numpy_and_tensorflow():
             assert [float(number) for number in box] == list(wanted)
 
 
+@pytest.mark.once
 @readers
 def test_evaluation_takes_the_centre_as_the_papers_do(reader, tmp_path):
     folder = folder_of(tmp_path)
@@ -130,6 +135,7 @@ def test_evaluation_takes_the_centre_as_the_papers_do(reader, tmp_path):
         assert np.abs(image - np.asarray(wanted)).mean() < atol
 
 
+@pytest.mark.once
 def test_both_readers_give_the_same_evaluation(tmp_path):
     folder = folder_of(tmp_path)
     for arguments in (
@@ -150,6 +156,7 @@ def test_both_readers_give_the_same_evaluation(tmp_path):
         assert difference.mean() < 0.4
 
 
+@pytest.mark.once
 def test_both_readers_change_colours_alike():
     picture = photographs(4, 24, 24)[3]
     count, size = 800, (24, 24)
@@ -183,6 +190,7 @@ def test_both_readers_change_colours_alike():
     assert np.all(difference < 0.1 * spread)
 
 
+@pytest.mark.once
 @readers
 def test_presets_standardize(reader):
     images = real_data.cifar100_images("test", 2000)
@@ -198,6 +206,7 @@ def test_presets_standardize(reader):
             assert np.allclose(found[:500], wanted, atol=1e-4)
 
 
+@pytest.mark.once
 @readers
 def test_images_without_a_preset_are_from_0_to_1(reader):
     images = np.arange(256, dtype="uint8").reshape(4, 8, 8)

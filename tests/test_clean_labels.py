@@ -188,7 +188,7 @@ def test_training_shows_both_metrics_and_validates(tmp_path):
 
 def test_a_loss_with_memory_gets_its_index():
     x, given, clean = noisy_data()
-    elr = losses.ELR(num_samples=600)
+    elr = losses.ELR(num_samples=640)
     inputs = keras.Input((32,))
     outputs = keras.layers.Dense(10, activation="softmax")(inputs)
     model = keras.Model(inputs, elr.memory(outputs))

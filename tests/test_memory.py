@@ -573,6 +573,7 @@ def test_label_accuracy_checks_shapes_and_is_saved():
         metric.update_state(np.zeros((4, 3)), np.zeros((4, 3)))
 
 
+@pytest.mark.once
 def test_elr_memorises_less_than_cross_entropy():
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(10, 32))

@@ -111,6 +111,7 @@ def fashion():
     return images[:4_000] / np.float32(255), given, matrix
 
 
+@pytest.mark.once
 def test_out_of_fold_predictions_estimate_the_noise_of_real_images(fashion):
     x, given, matrix = fashion
     predicted = noise.out_of_fold_probabilities(
@@ -129,6 +130,7 @@ def test_out_of_fold_predictions_estimate_the_noise_of_real_images(fashion):
         assert row.argmax() == np.argsort(matrix[true])[-2]
 
 
+@pytest.mark.once
 def test_logits_are_turned_into_probabilities(fashion):
     x, given, _ = fashion
     both = [

@@ -88,6 +88,7 @@ def test_a_killed_trial_ends_with_the_same_table(tmp_path):
 def test_real_images_train(tmp_path):
     folder = real_data.folder("fashion_mnist")
     arguments = "--dataset fashion_mnist --samples 96 --epochs 1 --losses CE"
+    arguments += " --batch-size 32"
     noise = "--noise asymmetric --rate 0.2 --mixed-precision --distribute"
     printed = run(
         tmp_path,

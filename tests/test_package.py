@@ -122,14 +122,12 @@ def test_public_docstrings_are_complete(thing):
     assert ">>>" in thing.__doc__
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "page",
     [
         "README.md",
-        *(
-            pytest.param(f"docs/{name}.md", marks=pytest.mark.once)
-            for name in ("data", "fading", "resume")
-        ),
+        *(f"docs/{name}.md" for name in ("data", "fading", "resume")),
     ],
 )
 def test_python_blocks_of_the_pages_run(page, tmp_path, monkeypatch):

@@ -43,6 +43,7 @@ def short(folder, *arguments):
     )
 
 
+@pytest.mark.once
 def test_prints_a_table_and_saves_a_picture(tmp_path):
     printed = short(tmp_path, "--classes", 10, "--losses", "CE", "MAEStar")
     rows = re.findall(r"^(\S+)(?: *\| +\d+\.\d%){3}$", printed, re.MULTILINE)

@@ -191,6 +191,7 @@ def test_every_loss_comes_first_without_tuning(kind, data, tmp_path):
     assert all(values not in CALIBRATED for values in tried(tuner)[3:])
 
 
+@pytest.mark.once
 def test_the_table_shows_every_trial_and_the_gain(searched, data):
     x, y = data
 

@@ -100,7 +100,7 @@ ANY_SHAPE = [
     ids=["few", "any"],
 )
 @catalogue_shared
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_any_shape_format_and_transform_against_float64(name, shapes, data):
     *shape, num_classes = data.draw(st.sampled_from(shapes), label="shape")
