@@ -78,7 +78,7 @@ def losses(num_classes: int) -> dict[str, Any]:
         needed["ForwardCorrection"] = needed["BackwardCorrection"] = {"T": T}
     for name in ours.names():
         loss = getattr(ours, name, None)
-        if getattr(loss, "needs_memory", False):
+        if loss and issubclass(loss, ours.MemoryLoss):
             continue
         if name.endswith("Correction") and name not in needed:
             continue
@@ -97,7 +97,7 @@ def goal_of(name: str, loss: Any, num_classes: int) -> float | None:
     """Largest ratio to the baseline that is wanted."""
     if name in (BASELINE, AGAIN):
         return None
-    if getattr(loss, "has_formula", False):  # of the true-class probability
+    if hasattr(loss, "of_true_class"):
         return 1.0 if num_classes >= 1000 else 1.3
     return 3.0 if name == "BiTempered" else 1.5
 

@@ -49,7 +49,7 @@ def group(loss: Loss) -> str:
     """What a loss is computed from, one of `GROUPS`."""
     if issubclass(loss, losses.ActivePassive):
         return GROUPS[3]
-    if getattr(loss, "needs_memory", False):
+    if issubclass(loss, losses.MemoryLoss):
         return GROUPS[2]
     return GROUPS[issubclass(loss, losses.DistributionLoss)]
 

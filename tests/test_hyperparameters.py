@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import number
 
 from keras_noisy import losses
 
@@ -134,7 +135,13 @@ def test_parts_agree_on_the_number_of_classes():
     auto = losses.ActivePassive(
         losses.NCE(), losses.GCE(q="auto"), num_classes=100
     )
-    assert auto.passive.q == losses.GCE(q="auto", num_classes=100).q
+    given = losses.GCE(q=losses.GCE(q="auto", num_classes=100).q)
+    z = np.random.default_rng(0).normal(size=(4, 100))
+    wanted = losses.ActivePassive(losses.NCE(), given)
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    assert number(auto([0, 1, 2, 3], p)) == pytest.approx(
+        number(wanted([0, 1, 2, 3], p)), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import difflib
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from keras_noisy._arguments import invalid
-from keras_noisy.losses.active_passive import ActivePassive
 from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.presets import PRESETS, preset
 
@@ -30,7 +28,7 @@ ALIASES = {
 
 
 def names() -> list[str]:
-    """Names of all losses and published pairs that `get` knows.
+    """Names of all losses and published pairs of this package.
 
     Returns:
         A list of strings, the classes first.
@@ -41,7 +39,12 @@ def names() -> list[str]:
     >>> keras_noisy.losses.names()
     ['AEL', 'AGCE', ..., 'GCE', ..., 'MAEStar', ..., 'NCE+RCE', ...]
     """
-    return [*_classes(), *PRESETS]
+    own = [
+        name
+        for name, loss in sorted(_classes().items())
+        if keras.saving.get_registered_name(loss).startswith(f"{PACKAGE}>")
+    ]
+    return [*own, *PRESETS]
 
 
 def get(identifier: Any, **arguments: Any) -> RobustLoss:
@@ -51,10 +54,10 @@ def get(identifier: Any, **arguments: Any) -> RobustLoss:
     of other packages by their registered name only.
 
     Args:
-        identifier: One of `names()`, in any case and with or without
-            underscores; with a star at the end it receives
-            `logit_bias="auto"`. Or what `keras.losses.serialize` returns, a
-            class or a loss.
+        identifier: One of `names()` or of a loss of your own that is
+            registered, in any case and with or without underscores; with a
+            star at the end it receives `logit_bias="auto"`. Or what
+            `keras.losses.serialize` returns, a class or a loss.
         **arguments: Arguments of the loss, such as `num_classes`,
             `from_logits` or `q`. A published pair also takes `data_set`,
             `"mnist"`, `"cifar10"`, `"cifar100"` or `"webvision"`, whose
@@ -102,7 +105,8 @@ def get(identifier: Any, **arguments: Any) -> RobustLoss:
 
 
 def _by_name(name: str, arguments: dict[str, Any]) -> RobustLoss:
-    known = {_plain(known): known for known in names()} | ALIASES
+    known = {_plain(known): known for known in (*_classes(), *names())}
+    known |= ALIASES
     plain = _plain(name)
     star = plain not in known and plain.endswith("*")
     if star:
@@ -118,7 +122,7 @@ def _by_name(name: str, arguments: dict[str, Any]) -> RobustLoss:
     build = functools.partial(preset, found)
     loss = _built(found, _classes().get(found, build), arguments)
     if star:
-        _ = loss.logit_bias  # An error now, where no bias starts the loss.
+        _ = loss.logit_bias  # Raise here rather than in training.
     return loss
 
 
@@ -126,17 +130,16 @@ def _built(name: str, build: Callable[..., Any], arguments: dict) -> RobustLoss:
     try:
         return build(**arguments)
     except TypeError as error:
-        loss = ActivePassive if name in PRESETS else build
         raise TypeError(
-            f"{name} cannot be built from {arguments}: {error}. It takes "
-            f"{inspect.signature(loss)}, and the arguments of RobustLoss"
+            f"{name} cannot be built from {arguments}: {error}"
         ) from error
 
 
 def _registered(config: dict[str, Any]) -> dict[str, Any]:
     """The config, its class also found without the name of the package."""
-    if config.get("class_name") in _classes():
-        name = f"{PACKAGE}>{config['class_name']}"
+    found = _classes().get(config.get("class_name"))
+    if found is not None:
+        name = keras.saving.get_registered_name(found)
         return {"registered_name": name, "module": None, **config}
     return config
 
@@ -146,14 +149,14 @@ def _plain(name: str) -> str:
 
 
 def _classes() -> dict[str, type[RobustLoss]]:
-    """Every public loss class of this package that is no mere base."""
-    from keras_noisy import losses
+    """Every registered loss by name, those of this package before others."""
+    found = [
+        (name.partition(">")[0] != PACKAGE, loss.__name__, loss)
+        for name, loss in keras.saving.get_custom_objects().items()
+        if isinstance(loss, type) and issubclass(loss, RobustLoss)
+    ]
+    return {name: loss for _, name, loss in sorted(found, key=_order)[::-1]}
 
-    found = {}
-    for name in losses.__all__:
-        loss = getattr(losses, name)
-        if not (isinstance(loss, type) and issubclass(loss, RobustLoss)):
-            continue
-        if keras.saving.get_registered_name(loss).startswith(f"{PACKAGE}>"):
-            found[name] = loss
-    return dict(sorted(found.items()))
+
+def _order(entry: tuple) -> tuple:
+    return entry[:2]

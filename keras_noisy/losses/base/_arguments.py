@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras_noisy._arguments import boolean, integer, real, real_or_auto
-
-if TYPE_CHECKING:
-    from keras_noisy.losses.base.robust_loss import RobustLoss
 
 REQUIRED = inspect.Parameter.empty
 
@@ -33,17 +30,17 @@ class Argument:
     def __set_name__(self, owner: type, name: str):
         self.name = name
 
-    def __get__(self, loss: RobustLoss | None, owner: type) -> Any:
+    def __get__(self, loss: Any, owner: type) -> Any:
         return self if loss is None else loss.argument(self.name)
 
-    def __set__(self, loss: RobustLoss, value: Any) -> None:
+    def __set__(self, loss: Any, value: Any) -> None:
         loss.arguments[self.name] = self.check(value)
 
     def check(self, value: Any) -> Any:
         """The value as it is kept; a ValueError if it is outside its range."""
         return value
 
-    def verify(self, loss: RobustLoss) -> None:
+    def verify(self, loss: Any) -> None:
         """Raise if it does not go with the other arguments of a loss."""
 
     def config(self, value: Any) -> Any:
@@ -140,7 +137,7 @@ class Shared(Argument):
     def __init__(self, default: Any = None, *, kw_only: bool = True):
         super().__init__(default, kw_only=kw_only)
 
-    def verify(self, loss: RobustLoss) -> None:
+    def verify(self, loss: Any) -> None:
         """Raise if it does not go with the other arguments of a loss."""
         value = loss.arguments[self.name]
         if self.needs_logits and value is not None and not loss.from_logits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,9 +12,6 @@ from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import HIGHEST, LOWEST
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
-
-if TYPE_CHECKING:
-    from keras_noisy.losses.base.robust_loss import RobustLoss
 
 Tensor = Any
 
@@ -36,7 +33,7 @@ class Batch(NamedTuple):
     shape: Any
 
 
-def read(loss: RobustLoss, y_true: Any, y_pred: Any) -> Batch:
+def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
     """Labels and logits of a batch; nothing else of a loss looks at these."""
     given, y_pred = as_tensor(y_true), floating(y_pred)
     num_classes = class_count(y_pred, loss.num_classes)

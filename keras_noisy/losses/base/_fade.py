@@ -1,21 +1,67 @@
-"""The numbers of a loss whose calibration fades while it trains."""
+"""A calibration that fades while a loss trains: its layer and numbers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy.layers import CalibrationFade
+from keras_noisy.layers._pass_through import (
+    PassThrough,
+    Reference,
+    connected,
+)
 from keras_noisy.losses.base import _math
+from keras_noisy.losses.base._declared import DeclaredLoss
 from keras_noisy.losses.base._labels import DenseLabels
 
-if TYPE_CHECKING:
-    from keras_noisy.losses.base._batch import Batch
-    from keras_noisy.losses.base.robust_loss import RobustLoss
+Tensor = Any
 
 
-def ends(loss: RobustLoss) -> dict[str, float]:
+class FadingLoss(DeclaredLoss):
+    """Base of `RobustLoss`: the layer behind `fade=`."""
+
+    fade: Any
+    fade_key: str | None
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._fading: Reference | None = None
+        if self.fade is not None:
+            loaded = CalibrationFade.without_loss(self.fade_key)
+            layer = loaded or CalibrationFade(self.fade, self.fade_key)
+            self._fading = Reference(layer)
+            self.fade, self.fade_key = layer.fade, layer.key
+
+    @property
+    def fading(self) -> CalibrationFade | None:
+        """The layer that knows how much calibration is left, with `fade`."""
+        return self._fading and self._fading.layer
+
+    def connect(self, outputs: Tensor) -> Tensor:
+        """Hand the outputs of a model through the layers of this loss.
+
+        Losses with `fade`, and those with a memory, keep their state in the
+        model; for the others the outputs stay as they are. Each model gets a
+        state of its own. The layers come behind the outputs, or in front of
+        their layer if that has a name of its own, which they keep.
+        """
+        layers = self._new_layers()
+        return connected(outputs, layers) if layers else outputs
+
+    def _new_layers(self) -> list[PassThrough]:
+        """The layers to put into a model, without the state of another."""
+        if self._fading is None:
+            return []
+        ends(self)  # Raise here rather than in training.
+        if self.fading.built:
+            self._fading = Reference(self.fading.fresh())
+        return [self.fading]
+
+
+def ends(loss: Any) -> dict[str, float]:
     """What fades in this loss, and the value that it fades to."""
     names = loss.automatic_arguments()
     found = {n: loss.references[n] for n in names if n != "logit_bias"}
@@ -33,9 +79,7 @@ def ends(loss: RobustLoss) -> dict[str, float]:
     return found
 
 
-def now(
-    loss: RobustLoss, numbers: dict[str, Any], batch: Batch
-) -> dict[str, Any]:
+def now(loss: Any, numbers: dict[str, Any], batch: Any) -> dict[str, Any]:
     """The numbers with as much of the calibration as is left now.
 
     Those that fade are columns of shape (N,), or (N, 1) beside classes.
@@ -54,7 +98,7 @@ def now(
     faded = {}
     for name, end in ends(loss).items():
         start = numbers[name]
-        if start == end:  # Up to 10 classes.
+        if start in (end, None):  # Up to 10 classes.
             continue
         value = end + share * (start - end)
         if isinstance(labels, DenseLabels) or name == "logit_bias":

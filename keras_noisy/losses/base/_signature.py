@@ -5,14 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from keras_noisy.losses.base._arguments import Shared, declared
-
-if TYPE_CHECKING:
-    from keras_noisy.losses.base.robust_loss import RobustLoss
 
 PACKAGE = "keras_noisy"
 #: Arguments of `keras.losses.Loss`, with their defaults.
@@ -25,12 +22,12 @@ RAISES = """Raises:
 """
 
 
-def robust_loss(cls: type[RobustLoss]) -> type[RobustLoss]:
+def robust_loss(cls: type) -> type:
     """Register a loss of this package, and complete its docstring."""
     return keras.saving.register_keras_serializable(PACKAGE)(documented(cls))
 
 
-def documented(cls: type[RobustLoss]) -> type[RobustLoss]:
+def documented(cls: type) -> type:
     """Add what all losses have in common to the docstring of a class."""
     text = inspect.getdoc(cls)
     own = text.partition("\nArgs:\n")[2].partition("\n\n")[0]
@@ -63,7 +60,7 @@ def documented(cls: type[RobustLoss]) -> type[RobustLoss]:
     return cls
 
 
-def complete(cls: type[RobustLoss]) -> None:
+def complete(cls: type) -> None:
     """Give a class what follows from its arguments."""
     arguments = declared(cls)
     inherited = {
@@ -84,7 +81,7 @@ def complete(cls: type[RobustLoss]) -> None:
 
 
 @functools.cache
-def signature(cls: type[RobustLoss]) -> inspect.Signature:
+def signature(cls: type) -> inspect.Signature:
     """The arguments of a class, and those of Keras."""
     parameters = [argument.parameter() for argument in declared(cls).values()]
     parameters += [
@@ -99,25 +96,29 @@ def signature(cls: type[RobustLoss]) -> inspect.Signature:
     return inspect.Signature([*positional, *rest])
 
 
-def bound(cls: type[RobustLoss], args: tuple, kwargs: dict) -> dict[str, Any]:
+def bound(cls: type, args: tuple, kwargs: dict) -> dict[str, Any]:
     """The value of every argument of a call."""
+    known = signature(cls)
+    for name in kwargs:
+        if name not in known.parameters:
+            raise TypeError(
+                f"`{cls.__name__}` has no argument `{name}`. Expected one of "
+                f"{', '.join(known.parameters)}"
+            )
     try:
-        found = signature(cls).bind(*args, **kwargs)
+        found = known.bind(*args, **kwargs)
     except TypeError as error:
-        raise TypeError(f"{cls.__name__}: {error}") from None
+        raise TypeError(f"`{cls.__name__}`: {error}") from None
     found.apply_defaults()
     return dict(found.arguments)
 
 
-def _show_signature(cls: type[RobustLoss]) -> None:
+def _show_signature(cls: type) -> None:
     """Give a class an `__init__` that tells its arguments."""
     build = inspect.unwrap(cls.__init__)
-    kinds = [p.kind for p in inspect.signature(build).parameters.values()][1:]
-    if kinds != [
-        inspect.Parameter.VAR_POSITIONAL,
-        inspect.Parameter.VAR_KEYWORD,
-    ]:
-        return  # One that tells its arguments itself.
+    own = [p.kind for p in inspect.signature(build).parameters.values()][1:]
+    if own != [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]:
+        return  # It tells its arguments itself.
 
     @functools.wraps(build)
     def __init__(self: Any, *args: Any, **kwargs: Any):
@@ -135,7 +136,7 @@ def names_of(function: Any) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-def takes_num_classes(cls: type[RobustLoss]) -> bool:
+def takes_num_classes(cls: type) -> bool:
     """Whether a formula of the class names the number of classes."""
     formula = inspect.getattr_static(cls, "formula", None)
     return isinstance(formula, staticmethod) and "num_classes" in names_of(
@@ -155,7 +156,7 @@ def _check_names(cls: type, function: Any, arguments: dict) -> None:
             )
 
 
-def check_config(loss: RobustLoss) -> None:
+def check_config(loss: Any) -> None:
     """Raise where an `__init__` of a user's own is not in the config."""
     kind = type(loss)
     parameters = inspect.signature(kind).parameters.values()

@@ -6,13 +6,6 @@ from typing import Any, ClassVar, dataclass_transform
 
 from keras import ops
 
-from keras_noisy import calibration
-from keras_noisy.layers import CalibrationFade
-from keras_noisy.layers._pass_through import (
-    PassThrough,
-    Reference,
-    connected,
-)
 from keras_noisy.losses.base import (
     _batch,
     _fade,
@@ -23,7 +16,8 @@ from keras_noisy.losses.base import (
     shared,
 )
 from keras_noisy.losses.base._arguments import Argument, declared
-from keras_noisy.losses.base._declared import DeclaredLoss
+from keras_noisy.losses.base._fade import FadingLoss
+from keras_noisy.losses.base._fresh import FreshLoss
 from keras_noisy.losses.base._labels import Labels
 
 Tensor = Any
@@ -32,7 +26,7 @@ ON_LOGITS = ("logit_clip", "logit_normalization")
 
 
 @dataclass_transform(field_specifiers=(Argument,))
-class RobustLoss(DeclaredLoss):
+class RobustLoss(FreshLoss, FadingLoss):
     """Base of the losses that learn from noisy labels.
 
     Use a subclass. This class reads the labels, turns predictions into
@@ -166,50 +160,19 @@ class RobustLoss(DeclaredLoss):
     #: Whether adding a constant to all logits changes the loss.
     needs_logits: ClassVar[bool] = False
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self._seen_concrete_batch = False
-        self._fading: Reference | None = None
-        if self.fade is not None:
-            loaded = CalibrationFade.without_loss(self.fade_key)
-            layer = loaded or CalibrationFade(self.fade, self.fade_key)
-            self._fading = Reference(layer)
-            self.fade, self.fade_key = layer.fade, layer.key
-        # TensorFlow rejects names such as "NCE+RCE" as a scope, so the
-        # reduction has its own.
-        self._reduce = _reduction.Reduction(
-            reduction=self.reduction, dtype=_math.compute_dtype(self.dtype)
-        )
-
     @property
     def view_axes(self) -> tuple[int, ...]:
         """Sizes of the axes of predictions that labels do not have."""
         return ()
 
-    @property
-    def fading(self) -> CalibrationFade | None:
-        """The layer that knows how much calibration is left, with `fade`."""
-        return self._fading and self._fading.layer
-
-    def connect(self, outputs: Tensor) -> Tensor:
-        """Hand the outputs of a model through the layers of this loss.
-
-        Losses with `fade`, and those with a memory, keep their state in the
-        model; for the others the outputs stay as they are. Each model gets a
-        state of its own. The layers come behind the outputs, or in front of
-        their layer if that has a name of its own, which they keep.
-        """
-        layers = self._new_layers()
-        return connected(outputs, layers) if layers else outputs
-
-    def _new_layers(self) -> list[PassThrough]:
-        """The layers to put into a model, without the state of another."""
-        if self._fading is None:
-            return []
-        _fade.ends(self)  # Raise here rather than in training.
-        if self.fading.built:
-            self._fading = Reference(self.fading.fresh())
-        return [self.fading]
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._seen_concrete_batch = False
+        # TensorFlow rejects names such as "NCE+RCE" as a scope, so the
+        # reduction has its own.
+        self._reduce = _reduction.Reduction(
+            reduction=self.reduction, dtype=_math.compute_dtype(self.dtype)
+        )
 
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
         """Labels, and the sample indices beside them where a loss has them."""
@@ -226,10 +189,10 @@ class RobustLoss(DeclaredLoss):
         if not self._seen_concrete_batch:
             _signature.check_config(self)
             self._seen_concrete_batch = self.check_values(batch, y_true)
-        if type(self).call is RobustLoss.call:
-            values = self._values_of(batch)
-        else:
+        if self.has_own_call():
             values = self.call(batch.y_true, batch.y_pred)
+        else:
+            values = self._values_of(batch)
         if sample_weight is not None:
             weight = ops.convert_to_tensor(sample_weight)
             sample_weight = _reduction.per_value(weight, values)
@@ -241,6 +204,10 @@ class RobustLoss(DeclaredLoss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample, in the leading shape of `y_pred`."""
         return self._values_of(_batch.read(self, y_true, y_pred))
+
+    def has_own_call(self) -> bool:
+        """Whether a subclass of a user's own replaces `call`."""
+        return type(self).call is not RobustLoss.call
 
     def _values_of(self, batch: _batch.Batch) -> Tensor:
         """The steps from a batch that was read to its values."""
@@ -296,27 +263,4 @@ class RobustLoss(DeclaredLoss):
             from_logits=self.from_logits,
             ignore_class=self.ignore_class,
             strict=strict,
-        )
-
-    def fresh(self, num_classes: int, **changes: Any) -> calibration.Fresh:
-        """This loss as a fresh network meets it, for its calibration."""
-        arguments = declared(type(self))
-        for name, value in changes.items():
-            if name in arguments:
-                changes[name] = arguments[name].check(value)
-        numbers = self.numbers(num_classes, **changes)
-        self.check_numbers(**numbers)
-        return self.as_fresh(num_classes, numbers)
-
-    def as_fresh(
-        self, num_classes: int, numbers: dict[str, Any]
-    ) -> calibration.Fresh:
-        """What calibration looks at, for numbers that are known."""
-        return calibration.Fresh(
-            name=type(self).__name__,
-            logit_bias=numbers["logit_bias"] or 0.0,
-            view_axes=self.view_axes,
-            values=lambda labels, logits: self.values(
-                labels, self.transformed(logits, numbers), numbers
-            ),
         )

@@ -1,0 +1,48 @@
+"""A loss as its calibration looks at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from keras_noisy import calibration
+from keras_noisy.losses.base._arguments import declared
+from keras_noisy.losses.base._declared import DeclaredLoss
+from keras_noisy.losses.base._labels import SparseLabels
+
+Tensor = Any
+
+
+class FreshLoss(DeclaredLoss):
+    """Base of `RobustLoss`: its functions for `keras_noisy.calibration`."""
+
+    def fresh(self, num_classes: int, **changes: Any) -> calibration.Fresh:
+        """This loss as a fresh network meets it, for its calibration."""
+        arguments = declared(type(self))
+        for name, value in changes.items():
+            if name in arguments:
+                changes[name] = arguments[name].check(value)
+        numbers = self.numbers(num_classes, **changes)
+        self.check_numbers(**numbers)
+        return self.as_fresh(num_classes, numbers)
+
+    def as_fresh(
+        self, num_classes: int, numbers: dict[str, Any]
+    ) -> calibration.Fresh:
+        """What calibration looks at, for numbers that are known."""
+
+        def values(index: Tensor, logits: Tensor) -> Tensor:
+            index = ops.convert_to_tensor(index)
+            labels = SparseLabels(index, ops.ones_like(index, "bool"))
+            logits = self.transformed(logits, numbers)
+            return self.values(labels, logits, numbers)
+
+        if self.has_own_call():
+            values = self.call
+        return calibration.Fresh(
+            name=type(self).__name__,
+            logit_bias=numbers["logit_bias"] or 0.0,
+            view_axes=self.view_axes,
+            values=values,
+        )
