@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import real_data
 
+from keras_noisy.callbacks import LabelQuality
 from keras_noisy.datasets import ImageDataset
 from keras_noisy.losses import ELR, with_index
-from keras_noisy.metrics import LabelQuality
 
 SCORES = ("area_under_margin", "margin", "loss", "forgetting")
 
@@ -621,7 +621,7 @@ def test_plot_shows_the_worst_images_with_their_labels():
 
 @pytest.mark.parametrize("scale", [1.0, 1.000001, 1.02])
 def test_float_pictures_a_little_above_one_are_not_black(scale):
-    from keras_noisy.metrics._pictures import pictures
+    from keras_noisy.callbacks.label_quality._pictures import pictures
 
     images = scale * np.linspace(0, 1, 64).reshape(1, 8, 8)
     images[0, 0, 0] = np.nan
@@ -632,7 +632,7 @@ def test_float_pictures_a_little_above_one_are_not_black(scale):
 def test_deep_pictures_are_scaled_and_not_clipped(tmp_path):
     from PIL import Image
 
-    from keras_noisy.metrics._pictures import pictures
+    from keras_noisy.callbacks.label_quality._pictures import pictures
 
     ramp = np.arange(256, dtype="uint16").reshape(16, 16) * 257
     Image.fromarray(ramp).save(tmp_path / "deep.png")

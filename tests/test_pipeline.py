@@ -7,8 +7,8 @@ import pytest
 from image_readers import epoch, grey, look, same
 from PIL import Image
 
+from keras_noisy._start import Start
 from keras_noisy.datasets import pipeline
-from keras_noisy.datasets._reader import Start
 
 tf = pytest.importorskip("tensorflow")
 

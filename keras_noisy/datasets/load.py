@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._noise_checks import noise_rate, random_seed
 from keras_noisy.datasets import _files
 from keras_noisy.datasets._cifar_n import HUMAN, human_file, human_labels
 from keras_noisy.datasets._class_names import CLASS_NAMES
@@ -20,7 +21,6 @@ from keras_noisy.noise import (
     pair_flip,
     symmetric,
 )
-from keras_noisy.noise._checks import noise_rate, random_seed
 
 DATA_SETS = (
     "digits",

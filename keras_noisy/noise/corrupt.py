@@ -6,9 +6,9 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._noise_checks import random_seed, rounded
 from keras_noisy._random import Random
 from keras_noisy._stochastic import transition_matrix
-from keras_noisy.noise._checks import random_seed, rounded
 
 
 class Corruption(NamedTuple):

@@ -10,9 +10,9 @@ import numpy as np
 from keras_noisy._arguments import boolean, integer
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
-from keras_noisy.noise._checks import random_seed
 from keras_noisy.noise._saved_folds import SavedFolds
 
 

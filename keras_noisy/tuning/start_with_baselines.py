@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_noisy._arguments import invalid
-from keras_noisy.tuning.loss import imported
+from keras_noisy.tuning.search_loss import imported
 
 if TYPE_CHECKING:
     from keras_tuner import Oracle, Tuner
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def start_with_baselines(tuner: Tuner) -> Tuner:
     """Let a tuner try every loss without tuning first.
 
-    The first trials, one for each loss of `keras_noisy.tuning.loss`, have the
+    The first trials, one for each loss of `keras_noisy.tuning.search_loss`, have the
     calibrated values, and the default of everything else that is searched.
     They count as trials of the tuner; what comes after them is its choice. A
     search that goes on where it was stopped does not repeat them.
@@ -27,7 +27,7 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
 
     Args:
         tuner: A `keras_tuner.RandomSearch` or `BayesianOptimization` over
-            models that are compiled with `keras_noisy.tuning.loss`.
+            models that are compiled with `keras_noisy.tuning.search_loss`.
 
     Returns:
         The same tuner.
@@ -48,7 +48,7 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
     >>> from keras_noisy import tuning
     >>> def build_model(hp):
     ...     model = keras.Sequential([keras.layers.Dense(100, "softmax")])
-    ...     loss = tuning.loss(hp, num_classes=100)
+    ...     loss = tuning.search_loss(hp, num_classes=100)
     ...     model.compile("adam", loss=loss, metrics=["accuracy"])
     ...     return model
     >>> tuner = keras_tuner.RandomSearch(
@@ -129,6 +129,6 @@ def checked_oracle(tuner: Tuner) -> Oracle:
     if "loss" not in [p.name for p in tuner.oracle.get_space().space]:
         raise ValueError(
             "The loss is not searched. Compile the model that the tuner builds "
-            "with `keras_noisy.tuning.loss(hp, num_classes)`"
+            "with `keras_noisy.tuning.search_loss(hp, num_classes)`"
         )
     return tuner.oracle

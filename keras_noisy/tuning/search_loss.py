@@ -24,7 +24,7 @@ OF_CALIBRATION = (
 LOSSES = ("CrossEntropy", "MAEStar", "GCE", "NCE+RCE")
 
 
-def loss(
+def search_loss(
     hp: HyperParameters,
     num_classes: int,
     losses: Sequence[str] = LOSSES,
@@ -63,7 +63,7 @@ def loss(
     >>> import keras_tuner
     >>> from keras_noisy import tuning
     >>> hp = keras_tuner.HyperParameters()
-    >>> tuning.loss(hp, num_classes=100, losses=["GCE", "MAEStar"]).q
+    >>> tuning.search_loss(hp, num_classes=100, losses=["GCE", "MAEStar"]).q
     0.378...
     >>> hp.values
     {'loss': 'GCE', 'GCE.q': 0.378...}
