@@ -134,9 +134,9 @@ print(f"{data.rate:.1%} of {options.samples} labels are wrong.")
 """
 ## A model with a loss that is searched
 
-`tuning.search_loss` takes the place of the loss. Anything else may be searched too,
-such as `hp.Float("learning_rate", 0.01, 0.3, sampling="log")`. Every trial
-starts from the same weights.
+`tuning.search_loss` takes the place of the loss. Anything else may be searched
+too, such as `hp.Float("learning_rate", 0.01, 0.3, sampling="log")`. Every
+trial starts from the same weights.
 """
 
 
@@ -244,6 +244,7 @@ With the default options:
 In a program of your own:
 
 ```python
-model.compile("adam", loss=tuning.search_loss(hp, num_classes), metrics=["accuracy"])
+loss = tuning.search_loss(hp, num_classes)
+model.compile("adam", loss=loss, metrics=["accuracy"])
 ```
 """

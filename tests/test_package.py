@@ -1,5 +1,6 @@
 """What the package loads, depends on and documents."""
 
+import ast
 import doctest
 import importlib
 import importlib.metadata
@@ -62,6 +63,25 @@ def test_only_public_keras_is_used():
     private = "keras" + ".src"
     for file in PACKAGE.rglob("*.py"):
         assert private not in file.read_text(), file
+
+
+@pytest.mark.once
+def test_private_modules_are_used_by_their_own_package_alone():
+    """Those at the top are for all packages."""
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        package = file.parent.relative_to(PACKAGE).parts
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            for name in node.names:
+                parts = f"{node.module}.{name.name}".split(".")[1:]
+                for depth, part in enumerate(parts):
+                    if part.startswith("_") and depth:
+                        if package[:depth] != tuple(parts[:depth]):
+                            found.add(".".join(parts[: depth + 1]))
+    # Losses and layers still share this one.
+    assert found <= {"layers._pass_through"}
 
 
 @pytest.mark.once

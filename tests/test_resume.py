@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -355,6 +356,34 @@ def test_the_mean_of_a_resumed_epoch_is_that_of_all_its_batches(tmp_path):
     assert resume.start == (0, 3)
     found = fit(small(), resume, epochs=1).history
     assert found == wanted and set(found) == {"loss", "mae"}
+
+
+def test_other_warnings_are_shown_while_an_epoch_is_resumed(tmp_path):
+    resume = Resume(tmp_path, save_freq=1)
+    with pytest.raises(Stopped):
+        fit(small(), resume, callbacks=[resume, stop_after(3)])
+
+    class Warn(keras.callbacks.Callback):
+        def warn(self, *_, logs=None):
+            warnings.warn("Your input ran out of data; I say", stacklevel=2)
+
+        on_train_batch_end = on_test_batch_begin = warn
+
+    before = list(warnings.filters)
+    resume = Resume(tmp_path)
+    with pytest.warns(UserWarning, match="I say") as seen:
+        fit(
+            small(),
+            resume,
+            epochs=1,
+            callbacks=[Warn(), resume],
+            validation_data=(IMAGES / 255, LABELS),
+        )
+    ours = [one for one in seen if "I say" in str(one.message)]
+    # Two batches that are left, and those of the validation.
+    assert len(ours) == 2 + 2
+    assert not [one for one in seen if "interrupting" in str(one.message)]
+    assert list(warnings.filters) == before
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])

@@ -296,6 +296,19 @@ def test_only_a_validation_accuracy_can_be_the_objective(objective, tmp_path):
 
 
 @pytest.mark.once
+def test_the_oracle_that_a_tuner_had_stays_as_it_was(data, tmp_path):
+    tuner = keras_tuner.RandomSearch(
+        WithoutTraining(), "val_accuracy", 5, directory=tmp_path
+    )
+    oracle, kept = tuner.oracle, dict(vars(tuner.oracle))
+    assert tuning.start_with_baselines(tuner) is tuner
+    assert vars(oracle) == kept
+    assert isinstance(tuner.oracle, type(oracle))
+    search(tuner, data)
+    assert tried(tuner)[:3] == CALIBRATED and not oracle.trials
+
+
+@pytest.mark.once
 def test_bad_tuners_get_a_clear_error(tmp_path):
     with pytest.raises(ValueError, match=r"each of the 3 losses.*max_trials=2"):
         start(tmp_path, max_trials=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import warnings
@@ -141,6 +142,8 @@ class Resume(keras.callbacks.Callback):
         self.start = Start((0, 0))
         self.history: dict[str, list[float]] = {}
         self._files: list[Path] = []
+        #: Open from the last batch of a resumed epoch until Keras calls back.
+        self._ignoring = contextlib.ExitStack()
         #: From the begin of `fit` to its end.
         self._runs = False
         #: Until it is loaded.
@@ -230,10 +233,6 @@ class Resume(keras.callbacks.Callback):
         if not self._batch:
             self._saved = None
             return
-        # Keras asks once how many batches an epoch has, and warns of fewer.
-        self._quiet = warnings.catch_warnings()
-        self._quiet.__enter__()
-        warnings.filterwarnings("ignore", "Your input ran out of data")
         # On TensorFlow those of `compile` come with the first step.
         made, saved = self._variables("metrics"), self._saved.state["metrics"]
         self._metrics_wait = len(made) < len(saved)
@@ -262,16 +261,24 @@ class Resume(keras.callbacks.Callback):
             self._metrics_wait = False
         before, offset = self._batch, self._saved.batch if self._saved else 0
         self._batch = offset + batch + 1
+        if offset and self._batch >= self.params["steps"]:
+            # Keras asks once how many batches an epoch has, and warns of fewer
+            # at once, before it calls back.
+            self._ignoring.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", "Your input ran out of data;")
         if self.save_freq == "epoch" or self._batch >= self.params["steps"]:
             return
         if self._batch // self.save_freq > before // self.save_freq:
             self._save(self.start.now[0], self._batch, ("metrics",))
 
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """Show all warnings again, as a validation begins."""
+        self._ignoring.close()
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save."""
-        if self._saved:
-            self._quiet.__exit__(None, None, None)
-            self._saved = None
+        self._ignoring.close()
+        self._saved = None
         if self._batch < (self.params["steps"] or 0):
             return  # Stopped in the middle: the last save stands.
         for name, value in (logs or {}).items():
