@@ -77,9 +77,9 @@ def test_private_modules_are_used_by_their_own_package_alone():
             for name in node.names:
                 parts = f"{node.module}.{name.name}".split(".")[1:]
                 for depth, part in enumerate(parts):
-                    if part.startswith("_") and depth:
-                        if package[:depth] != tuple(parts[:depth]):
-                            found.add(".".join(parts[: depth + 1]))
+                    is_elsewhere = package[:depth] != tuple(parts[:depth])
+                    if part.startswith("_") and is_elsewhere:
+                        found.add(".".join(parts[: depth + 1]))
     # Losses and layers still share this one.
     assert found <= {"layers._pass_through"}
 
