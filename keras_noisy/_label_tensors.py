@@ -1,4 +1,4 @@
-"""Labels as tensors that keep every class, and what is no class."""
+"""Labels as tensors in which what is not a class stays invalid."""
 
 from typing import Any
 

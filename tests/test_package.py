@@ -132,6 +132,8 @@ def test_public_docstrings_are_complete(thing):
     sections = ["Returns:", "Example:"]
     if inspect.signature(thing).parameters:
         sections = ["Args:", "Returns:", "Raises:", "Example:"]
+    if thing is keras_noisy.datasets.NoisyDataset:  # `load` checks for it
+        sections.remove("Raises:")
     if inspect.isclass(thing) or "Formula:" in thing.__doc__:
         sections.append("References:")
     if thing.__module__.startswith("keras_noisy.losses"):

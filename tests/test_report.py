@@ -493,10 +493,10 @@ def test_fits_a_telephone_and_the_dark(open_page, report):
     page = open_page(report, viewport={"width": 360, "height": 700})
     width = "document.documentElement.scrollWidth"
     assert page.evaluate(width) <= 360
-    colour = "getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(colour)
+    color = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(color)
     page.emulate_media(color_scheme="dark")
-    dark = page.evaluate(colour)
+    dark = page.evaluate(color)
     brightness = [
         sum(map(int, re.findall(r"\d+", value))) for value in (light, dark)
     ]

@@ -111,7 +111,7 @@ def test_an_interrupted_fit_goes_on_in_the_same_process(tmp_path):
     assert (resume.initial_epoch, resume.start) == (1, (1, 2))
     assert len(resume.history["loss"]) == 1
     assert_same(train(tmp_path / "stopped"), wanted)
-    # All is done: nothing is trained, deleted or written any more.
+    # All is done: nothing more is trained, deleted or written.
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "stopped").iterdir()}
     again = train(tmp_path / "stopped", callbacks=[stop_after(1)])
     assert_same(again, wanted)
@@ -252,7 +252,7 @@ def test_settings_are_compared_by_what_they_contain(tmp_path):
 def test_settings_of_an_older_file_are_understood(tmp_path):
     settings = {**objects(), "rate": 0.4, "size": np.int64(3), "deep": (1, 2)}
     older = json.loads(json.dumps(settings, default=str))
-    # As another process wrote it.
+    # Change it to what another process would write.
     older["loss"] = older["loss"].replace(" at 0x", " at 0x9")
     older["classes"] = "{'h', 'g', 'f', 'e', 'd', 'c', 'b', 'a'}"
     older["schedule"] = re.sub(" at 0x.*", " at 0x1>", older["schedule"])

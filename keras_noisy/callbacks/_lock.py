@@ -120,7 +120,7 @@ def _release(key: str, file: Any = None) -> None:
 
 
 def _lock(file: Any) -> bool:
-    """Whether no other process has locked it; True where there are no locks.
+    """Whether no other process has locked it; True if there are no locks.
 
     These locks belong to a process: one that is forked does not keep them.
     """

@@ -144,9 +144,9 @@ class Resume(keras.callbacks.Callback):
         self._files: list[Path] = []
         #: Open from the last batch of a resumed epoch until Keras calls back.
         self._ignoring = contextlib.ExitStack()
-        #: From the begin of `fit` to its end.
+        #: Whether `fit` runs with this callback.
         self._runs = False
-        #: Until it is loaded.
+        #: The save to go on from, until its epoch is done.
         self._saved: Checkpoint | None = None
         self._seen = _checkpoint.names(self.directory)
         found = _checkpoint.read_newest(self.directory)
@@ -233,7 +233,7 @@ class Resume(keras.callbacks.Callback):
         if not self._batch:
             self._saved = None
             return
-        # On TensorFlow those of `compile` come with the first step.
+        # TensorFlow makes the metrics of `compile` in the first step.
         made, saved = self._variables("metrics"), self._saved.state["metrics"]
         self._metrics_wait = len(made) < len(saved)
         if not self._metrics_wait:
@@ -244,8 +244,8 @@ class Resume(keras.callbacks.Callback):
     ) -> None:
         """End an epoch whose first batches were done before."""
         if batch == 0:
-            # As it was after the last step: Keras draws in between as well,
-            # less often where an epoch was begun in its middle.
+            # Go back to the state after the last step: Keras draws in between
+            # as well, and less often if an epoch begins in its middle.
             set_random_state(self._random_state)
         done = self._saved.batch if self._saved else 0
         if done and done + batch >= self.params["steps"]:

@@ -24,7 +24,7 @@ def faults(
     found: list[str | None] = []
     progress = keras.utils.Progbar(len(files), unit_name="image")
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        # In parts, as every file that waits takes memory.
+        # Every file that waits takes memory, so check them in parts.
         for start in range(0, len(files), 1000):
             part = [str(file) for file in files[start : start + 1000]]
             found += pool.map(fault, part)

@@ -246,7 +246,7 @@ def _images(
                 return _files.fashion_mnist(data_dir)
             return _files.cifar(name, data_dir, coarse)
         except FileNotFoundError:
-            # Those who have the human labels alone have Keras for the images.
+            # Keras provides the images if only the human labels are there.
             if not human:
                 raise
     arguments = {"label_mode": "coarse"} if coarse else {}

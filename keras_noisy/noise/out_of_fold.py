@@ -31,7 +31,7 @@ def out_of_fold_probabilities(
     """Predict every sample with a network that was trained on the others.
 
     Such predictions tell wrong labels from right ones, since no network can
-    have memorised what it predicts: give them to `estimate_transition`. Every
+    have memorized what it predicts: give them to `estimate_transition`. Every
     class is spread evenly over the folds.
 
     Args:
@@ -58,7 +58,7 @@ def out_of_fold_probabilities(
         Array of shape `(N, num_classes)`, float32, in the order of `x`.
 
     Raises:
-        ValueError: If arguments do not fit, predictions are no probabilities,
+        ValueError: If arguments do not fit, predictions are not probabilities,
             the folder belongs to other data, another model or other arguments,
             or one of them, such as a generator or a `tf.data.Dataset`, cannot
             be compared.

@@ -7,7 +7,7 @@ from keras_noisy._names import names_by_label
 from keras_noisy._stochastic import transition_matrix
 from keras_noisy._text import wrapped
 
-# With more classes numbers and names no longer fit.
+# Numbers and names do not fit for more classes.
 MOST_NAMES = 20
 #: Characters in a line of a name.
 WIDTH = 24

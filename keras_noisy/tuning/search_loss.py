@@ -14,7 +14,7 @@ from keras_noisy.losses.robust_loss import SharedArguments
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
-OF_CALIBRATION = (
+CALIBRATION_ARGUMENTS = (
     "from_logits",
     "logit_bias",
     "logit_clip",
@@ -89,8 +89,8 @@ def search_loss(
         found = _range(
             name,
             num_classes,
-            # Of the shared arguments those that the calibration depends on.
-            **{k: v for k, v in shared.items() if k in OF_CALIBRATION},
+            # Pass on what the calibration depends on.
+            **{k: v for k, v in shared.items() if k in CALIBRATION_ARGUMENTS},
         )
         if found is None:
             continue

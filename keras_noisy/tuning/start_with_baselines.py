@@ -37,8 +37,8 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
     Raises:
         ImportError: If KerasTuner is not installed, or on TensorFlow
             TensorBoard, without which every trial would fail.
-        ValueError: If `tuner` is another, if its objective is no validation
-            metric of which more is better, if the loss is not searched, if
+        ValueError: If `tuner` is another, if its objective is not a validation
+            metric to maximize, if the loss is not searched, if
             there are fewer trials than losses, or if the directory holds a
             search over other losses or ranges.
 

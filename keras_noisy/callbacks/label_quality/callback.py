@@ -27,7 +27,7 @@ from keras_noisy.datasets.image_files import opened
 class LabelQuality(keras.callbacks.Callback):
     """Finds the wrong labels of a training set, while a model trains on it.
 
-    For cleaning a data set, or for looking at what a model memorises: pass it
+    Use it to clean a data set, or to look at what a model memorizes: pass it
     to `fit`, then ask for the `suspects` or write a `report` that a person
     goes through in a browser. After each epoch it predicts the training
     samples and updates four scores of each, all higher where the label is
@@ -43,7 +43,7 @@ class LabelQuality(keras.callbacks.Callback):
       epoch and no longer after the next. Where it never was predicted, the
       score is the number of epochs, which is more than any such count.
 
-    The scores tell most before the wrong labels are memorised, so train for a
+    The scores tell most before the wrong labels are memorized, so train for a
     few epochs or with a robust loss. They go on over several calls of `fit`;
     take a new callback for a new model. Predictions are those of evaluation,
     without augmentation and dropout, and one array of them, (N, num_classes),
@@ -58,17 +58,17 @@ class LabelQuality(keras.callbacks.Callback):
         x: All training samples, as an array or anything else that
             `model.predict` takes, such as a `tf.data.Dataset` or a
             `keras.utils.PyDataset`, in the order of `y` in every epoch: not
-            shuffled. Where a data set gives labels too, they are compared
+            shuffled. If a data set gives labels too, they are compared
             with `y`.
         y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
-            `keras_noisy.losses.with_index`. Or where the images are files: an
+            `keras_noisy.losses.with_index`. Or, if the images are files, an
             object with `files`, `labels` and `class_names`, such as a
             `keras_noisy.datasets.ImageFiles`, or what `ImageDataset` reads,
             a folder of class folders, a CSV file or a table of paths and
             labels; they give the pictures, the labels and the names.
         clean_labels: The true labels where they are known, of the same shape;
             -1 for a sample of none of the classes. They put
-            `memorization_rate`, the share of wrongly labelled samples whose
+            `memorization_rate`, the share of wrongly labeled samples whose
             wrong label is predicted, and `clean_accuracy`, the share of all
             samples whose true label is predicted, into the logs of each epoch,
             for `History` and the callbacks behind this one in the list, in
@@ -76,7 +76,7 @@ class LabelQuality(keras.callbacks.Callback):
         class_names: The name of each class, for the picture and the report,
             in the order of the labels, or a mapping from label to name.
             Defaults to `None`, those of `y` or else the numbers.
-        batch_size: Samples that are predicted at once, where `x` is no data
+        batch_size: Samples that are predicted at once, unless `x` is a data
             set. Defaults to `256`.
         from_logits: Whether the model returns logits. Defaults to `False`,
             probabilities, of which those below 1e-38 count as 1e-38.
@@ -92,7 +92,7 @@ class LabelQuality(keras.callbacks.Callback):
 
     Raises:
         ValueError: If an argument is outside its range, if lengths differ, if
-            `x` shuffles, or if predictions are no probabilities.
+            `x` shuffles, or if predictions are not probabilities.
         RuntimeError: If scores are asked for before an epoch was seen.
 
     Example:

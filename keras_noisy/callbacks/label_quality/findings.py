@@ -174,7 +174,7 @@ class Findings:
         warning = None if self._has_warned else self.warning()
         if warning:
             self._has_warned = True
-            # The caller of the callback, which hands the question on.
+            # Name the line that asked the callback.
             warnings.warn(warning, stacklevel=3)
         if label is not None:
             order = order[self.labels[order] == integer("label", label)]
