@@ -23,7 +23,7 @@ BYTE = 2**30
 class Lock:
     """A lock that the system ends with the process, also with a killed one.
 
-    Where the file system has no locks, or nothing may be written, there is
+    If the file system has no locks, or nothing may be written, there is
     none, and no error.
     """
 

@@ -47,7 +47,7 @@ class Resume(keras.callbacks.Callback):
     `EarlyStopping` the same command trains on; nor are the random numbers of an
     `augment` of your own. In several processes they share the directory, and
     the first one writes. On TensorFlow the metrics of an epoch that is resumed
-    are whole where they are sums and counts, as all of Keras are.
+    are whole if they are sums and counts, as all of Keras are.
 
     Args:
         directory: Folder of the saves of this run, made when it is needed.

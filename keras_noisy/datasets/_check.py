@@ -13,7 +13,7 @@ from keras_noisy._pillow import fault, pillow
 def faults(
     files: Sequence[str], workers: int | None = None
 ) -> list[str | None]:
-    """Why each file cannot be read as a picture, or None where it can.
+    """Why each file cannot be read as a picture, or None if it can.
 
     Decodes every file with what the readers use, in `workers` threads, by
     default one per processor, and shows the progress.

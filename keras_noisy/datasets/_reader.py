@@ -76,7 +76,7 @@ class Reader:
     def size(self, shape: tuple[int | None, ...]) -> Size:
         """Height and width of the images that come out.
 
-        `shape` is that of the images that go in, None where it is not known.
+        `shape` is that of the images that go in, None if it is not known.
         """
         if self.is_preset and shape[-1] not in (3, None):
             raise ValueError(

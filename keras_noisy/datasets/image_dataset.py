@@ -1,4 +1,4 @@
-"""Images and labels for `fit` where TensorFlow is not installed."""
+"""Images and labels for `fit` without TensorFlow."""
 
 import threading
 from collections.abc import Callable

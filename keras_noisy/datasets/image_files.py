@@ -19,7 +19,7 @@ from keras_noisy.datasets._check import faults
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 #: Endings of images that it leaves out.
 _OTHER_ENDINGS = (".avif", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
-#: Names of columns, where the user gives none.
+#: Names of columns, unless the user gives some.
 _PATHS = (
     "path",
     "file",
@@ -51,7 +51,7 @@ class ImageFiles:
 
     The attributes `files` and `labels` are arrays of shape `(N,)`, of paths
     and of integers. `class_names` is the list of the names of the classes, or
-    `None` where only numbers are known. `skipped` says why files were left
+    `None` if only numbers are known. `skipped` says why files were left
     out, by path.
 
     Args:

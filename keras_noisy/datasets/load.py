@@ -52,7 +52,7 @@ def load(
     """Load a data set with noisy and clean labels.
 
     `"digits"` is made from the digits of scikit-learn and needs no download.
-    The others are downloaded by Keras, or read from `data_dir` where there is
+    The others are downloaded by Keras, or read from `data_dir` if there is
     no network. The human labels of CIFAR-10N and CIFAR-100N are for
     non-commercial use (CC BY-NC 4.0): download them from
     https://github.com/UCSC-REAL/cifar-10-100n into `data_dir`.

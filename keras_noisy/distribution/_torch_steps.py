@@ -164,7 +164,7 @@ class Steps:
                 return
 
     def _compare(self, doing: int, number: int = 0) -> None:
-        """Refuse to go on where the processes differ; all of them do."""
+        """Refuse to go on if the processes differ; all of them do."""
         mine = torch.tensor([doing, number])
         every = [torch.zeros_like(mine) for _ in range(self.count)]
         distributed.all_gather(every, mine, group=self.control)
@@ -181,7 +181,7 @@ def _results(model: keras.Model) -> dict[str, Any]:
     """Results of the metrics in this process.
 
     Keras 3.16 adds up those of all processes whenever it is asked for them,
-    and would wait forever where one process has fewer batches.
+    and would wait forever if one process has fewer batches.
     """
     if type(model).get_metrics_result is not keras.Model.get_metrics_result:
         return type(model).get_metrics_result(model)

@@ -36,7 +36,7 @@ class MemorizationRate(keras.metrics.Mean):
         sample_weight: Weights of shape `(N,)`. Defaults to `None`.
 
     Returns:
-        A number between 0 and 1; 0 where no sample is corrupted.
+        A number between 0 and 1; 0 if no sample is corrupted.
 
     Raises:
         ValueError: If shapes do not fit.

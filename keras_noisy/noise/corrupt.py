@@ -24,7 +24,7 @@ def corrupt(
 ) -> Corruption:
     """Draw noisy labels from clean ones by a transition matrix.
 
-    For experiments where the noise must be known. Always give the clean
+    Use it in experiments whose noise must be known. Always give the clean
     labels: noise on top of noise is another noise. The same seed gives the
     same labels on every machine and with every version of NumPy.
 

@@ -32,7 +32,7 @@ def search_loss(
 ) -> RobustLoss:
     """The loss of a trial, from a search space over losses.
 
-    To be called where the model is built. The name of the loss is searched,
+    Call it where the model is built. The name of the loss is searched,
     and one hyperparameter of each: the logit bias of `MAEStar` and of names
     with a star such as `"GCE*"`, else the one that may be `"auto"`, such as
     `q` of `GCE`. Its default is the value calibrated for `num_classes`; the

@@ -111,7 +111,7 @@ def summary(
 ) -> Results:
     """What each trial of a search reached, and what it gained over no tuning.
 
-    The validation labels may be noisy. Where every wrong class is equally
+    The validation labels may be noisy. If every wrong class is equally
     likely, the expected accuracy on them is a rising straight line of the
     accuracy on clean labels, so that both find the same best; with other
     noise they may not. The best of many trials is partly luck: the accuracy

@@ -121,7 +121,7 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
 
 
 def refuse_only_gaps(found: Sequence[Picture]) -> None:
-    """An error where not one of several images can be read."""
+    """Raise an error if not one of several images can be read."""
     if len(found) > 1 and all(picture.is_gap for picture in found):
         raise ValueError(
             f"Invalid value for argument `images`. None of {len(found)} can be "

@@ -40,7 +40,7 @@ class LabelQuality(keras.callbacks.Callback):
     - `"loss"`: the cross-entropy of the given label in the last epoch, the
       small-loss criterion.
     - `"forgetting"`: how many times the given label was predicted after one
-      epoch and no longer after the next. Where it never was predicted, the
+      epoch and no longer after the next. If it never was predicted, the
       score is the number of epochs, which is more than any such count.
 
     The scores tell most before the wrong labels are memorized, so train for a
@@ -66,7 +66,7 @@ class LabelQuality(keras.callbacks.Callback):
             `keras_noisy.datasets.ImageFiles`, or what `ImageDataset` reads,
             a folder of class folders, a CSV file or a table of paths and
             labels; they give the pictures, the labels and the names.
-        clean_labels: The true labels where they are known, of the same shape;
+        clean_labels: The true labels if they are known, of the same shape;
             -1 for a sample of none of the classes. They put
             `memorization_rate`, the share of wrongly labeled samples whose
             wrong label is predicted, and `clean_accuracy`, the share of all
@@ -194,7 +194,7 @@ class LabelQuality(keras.callbacks.Callback):
 
     @property
     def clean_labels(self) -> np.ndarray | None:
-        """The true labels, where they are known."""
+        """The true labels, if they are known."""
         return self._findings.clean_labels
 
     @property

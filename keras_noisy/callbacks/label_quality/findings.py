@@ -30,7 +30,7 @@ class Findings:
 
     Args:
         labels: The given labels, integers of shape `(N,)`.
-        clean_labels: The true labels, where they are known. Defaults to
+        clean_labels: The true labels, if they are known. Defaults to
             `None`.
         class_names: A name for each class. Defaults to `None`, the numbers.
         images: A picture of each sample. Defaults to `None`, no pictures.
