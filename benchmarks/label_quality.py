@@ -19,8 +19,8 @@ import keras
 from keras import layers
 
 from keras_noisy import losses
+from keras_noisy.callbacks import LabelQuality
 from keras_noisy.datasets import NoisyDataset, load
-from keras_noisy.metrics import LabelQuality
 
 SCORES = ("area_under_margin", "margin", "loss", "forgetting")
 

@@ -209,7 +209,7 @@ def measure(
     built = {k: build(v, mode, labels, logits) for k, v in found.items()}
     times = median_seconds({k: step for k, (step, _) in built.items()}, rounds)
     peaks = {k: peak() / 1e6 for k, (_, peak) in built.items()}
-    # Of the two, the one that flatters the losses less.
+    # Take the one of the two that flatters the losses less.
     times[BASELINE], times[AGAIN] = sorted((times[BASELINE], times[AGAIN]))
     for name, loss in found.items():
         ratio = round(times[name] / times[BASELINE], 2)

@@ -76,7 +76,7 @@ def kept_bytes(model: keras.Model, mixed: bool) -> int:
     """What the way back needs of an image, each tensor counted once.
 
     These are the inputs of the layers with weights and of the pooling, and the
-    outputs of the activations. Keras normalises batches in float32.
+    outputs of the activations. Keras normalizes batches in float32.
     """
     short, sizes = 2 if mixed else 4, {}
     for layer in model.layers:

@@ -271,7 +271,7 @@ def normalization():
 
 
 def convolution(x, filters, size=3, strides=1):
-    """A convolution and its normalisation."""
+    """A convolution and its normalization."""
     x = layers.Conv2D(filters, size, strides, "same", use_bias=False)(x)
     return normalization()(x)
 
@@ -453,25 +453,25 @@ with contextlib.ExitStack() as stack:
 
 `last` is the accuracy on the clean test labels after the last epoch, which is
 what the papers report. `best` is that of the best epoch, which only clean
-labels can tell. `memorised` is the share of wrong labels that the network
+labels can tell. `memorized` is the share of wrong labels that the network
 predicted in the last epoch.
 """
 
 lines = [
-    "loss             |   last |   best | memorised",
+    "loss             |   last |   best | memorized",
     "-----------------|--------|--------|----------",
 ]
 for name, history in histories.items():
-    accuracy, memorised = history["val_accuracy"], history["memorization_rate"]
+    accuracy, memorized = history["val_accuracy"], history["memorization_rate"]
     lines.append(
         f"{name:16} | {accuracy[-1]:6.1%} | {max(accuracy):6.1%} | "
-        f"{memorised[-1]:9.1%}"
+        f"{memorized[-1]:9.1%}"
     )
 print("\n".join(lines))
 
 panels = {
     "val_accuracy": "Accuracy on clean test labels (%)",
-    "memorization_rate": "Wrong training labels memorised (%)",
+    "memorization_rate": "Wrong training labels memorized (%)",
 }
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained")
 for axis, (key, title) in zip(axes, panels.items(), strict=True):

@@ -3,7 +3,7 @@ Title: A thousand classes with wrong labels
 Author: The keras-noisy authors
 Date created: 2026/11/21
 Last modified: 2026/11/21
-Description: Five losses learn a thousand classes from images 40 % mislabelled.
+Description: Five losses learn a thousand classes from images 40 % mislabeled.
 Accelerator: None
 """
 
@@ -13,7 +13,7 @@ Accelerator: None
 Labels from the web or from a crowd are partly wrong. A network first learns
 what most labels agree on. With cross-entropy it then goes on to learn the
 wrong labels by heart, one by one, and gets worse on new images: this is
-called memorisation.
+called memorization.
 
 Robust losses such as the mean absolute error (MAE) resist it: a sample that
 contradicts all others hardly moves the network. They were made for about ten
@@ -29,7 +29,7 @@ weights:
 - `MAE`: `MAE()`, robust, for few classes.
 - `MAE*`: `MAEStar()`, which is MAE with a bias added to the logit of the
   label, as large as the number of classes needs.
-- `GCE`: `GCE(q=0.7)`, the generalised cross-entropy, between cross-entropy
+- `GCE`: `GCE(q=0.7)`, the generalized cross-entropy, between cross-entropy
   (`q` near 0) and MAE (`q` of 1), as published for ten classes.
 - `GCE-auto`: `GCE(q="auto")`, where `q` follows from the number of classes.
 
@@ -187,35 +187,35 @@ print(f"GCE-auto  q = {losses['GCE-auto'].q:.4f}")
 
 After each epoch we measure two things: the accuracy on the clean test labels,
 and the share of corrupted training samples for which the network predicts
-exactly the wrong label that it was given. Without memorisation this share is
+exactly the wrong label that it was given. Without memorization this share is
 near zero.
 """
 
 x_wrong, y_wrong = x_train[wrong][:5_000], y_train[wrong][:5_000]
 
 
-class Memorisation(keras.callbacks.Callback):
-    """Adds the share of memorised labels to the history and shows progress."""
+class Memorization(keras.callbacks.Callback):
+    """Adds the share of memorized labels to the history and shows progress."""
 
     def on_train_begin(self, logs=None):
         """Show an empty progress bar."""
         self.progress = keras.utils.Progbar(
             self.params["epochs"],
             unit_name="epoch",
-            stateful_metrics=["test accuracy", "memorised"],
+            stateful_metrics=["test accuracy", "memorized"],
         )
         self.progress.update(0)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Measure the memorisation, and show it beside the test accuracy."""
-        logs["memorised"] = float("nan")
+        """Measure the memorization, and show it beside the test accuracy."""
+        logs["memorized"] = float("nan")
         if len(x_wrong):
-            _, logs["memorised"] = self.model.evaluate(
+            _, logs["memorized"] = self.model.evaluate(
                 x_wrong, y_wrong, batch_size=1_000, verbose=0
             )
         shown = [
             ("test accuracy", logs["val_accuracy"]),
-            ("memorised", logs["memorised"]),
+            ("memorized", logs["memorized"]),
         ]
         self.progress.update(epoch + 1, shown)
 
@@ -241,7 +241,7 @@ for name in options.losses:
         epochs=options.epochs,
         validation_data=(x_test, y_test),
         validation_batch_size=1_000,
-        callbacks=[Memorisation()],
+        callbacks=[Memorization()],
         verbose=0,
     ).history
 
@@ -250,24 +250,24 @@ for name in options.losses:
 
 `last` is the accuracy on the clean test labels after the last epoch, which is
 what one gets in practice. `best` is that of the best epoch, which only clean
-labels can tell. `memorised` is the share of wrong labels that the network
+labels can tell. `memorized` is the share of wrong labels that the network
 predicts after the last epoch.
 """
 
-print("loss      |   last |   best | memorised")
+print("loss      |   last |   best | memorized")
 print("----------|--------|--------|----------")
 for name, history in histories.items():
-    accuracy, memorised = history["val_accuracy"], history["memorised"]
+    accuracy, memorized = history["val_accuracy"], history["memorized"]
     print(
         f"{name:9} | {accuracy[-1]:6.1%} | {max(accuracy):6.1%} | "
-        f"{memorised[-1]:9.1%}"
+        f"{memorized[-1]:9.1%}"
     )
 
 looks = ["C3o-", "C7s-", "C0^-", "C1D-", "C2v-"]
 styles = dict(zip(names, looks, strict=True))
 panels = {
     "val_accuracy": "Accuracy on clean test labels (%)",
-    "memorised": "Wrong training labels memorised (%)",
+    "memorized": "Wrong training labels memorized (%)",
 }
 epochs = np.arange(1, options.epochs + 1)
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained")
@@ -291,12 +291,12 @@ print(f"The curves are in {options.output}")
 
 With a thousand classes:
 
-- `CE` is at its best after a few epochs. Then it memorises most of the wrong
+- `CE` is at its best after a few epochs. Then it memorizes most of the wrong
   labels, and the accuracy falls.
-- `MAE` and `GCE`, set for ten classes, memorise nothing, because they hardly
+- `MAE` and `GCE`, set for ten classes, memorize nothing, because they hardly
   learn anything.
 - `MAE*` and `GCE-auto`, set for a thousand, learn from the first epoch on.
-  Both memorise few of the wrong labels and end above `CE`, `GCE-auto` with
+  Both memorize few of the wrong labels and end above `CE`, `GCE-auto` with
   the highest accuracy here.
 
 Try `--classes 10`: there `MAE` and `GCE` need no correction, `MAE*` is `MAE`

@@ -134,9 +134,9 @@ print(f"{data.rate:.1%} of {options.samples} labels are wrong.")
 """
 ## A model with a loss that is searched
 
-`tuning.loss` takes the place of the loss. Anything else may be searched too,
-such as `hp.Float("learning_rate", 0.01, 0.3, sampling="log")`. Every trial
-starts from the same weights.
+`tuning.search_loss` takes the place of the loss. Anything else may be searched
+too, such as `hp.Float("learning_rate", 0.01, 0.3, sampling="log")`. Every
+trial starts from the same weights.
 """
 
 
@@ -153,7 +153,7 @@ def build_model(hp):
     model = keras.Model(inputs, outputs)
     model.compile(
         optimizer=keras.optimizers.SGD(0.1, momentum=0.9),
-        loss=tuning.loss(hp, options.classes, losses=options.losses),
+        loss=tuning.search_loss(hp, options.classes, losses=options.losses),
         metrics=["accuracy"],
     )
     return model
@@ -219,7 +219,7 @@ def test(model):
     )["accuracy"]
 
 
-results = tuning.results(tuner, test)
+results = tuning.summary(tuner, test)
 print(results)
 
 best = results.best.accuracy
@@ -244,6 +244,7 @@ With the default options:
 In a program of your own:
 
 ```python
-model.compile("adam", loss=tuning.loss(hp, num_classes), metrics=["accuracy"])
+loss = tuning.search_loss(hp, num_classes)
+model.compile("adam", loss=loss, metrics=["accuracy"])
 ```
 """

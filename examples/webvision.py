@@ -3,7 +3,7 @@ Title: ResNet-50 learns from WebVision's images and wrong labels
 Author: The keras-noisy authors
 Date created: 2026/11/21
 Last modified: 2026/11/21
-Description: Train on web images a fifth of which is mislabelled, on any GPUs.
+Description: Train on web images a fifth of which is mislabeled, on any GPUs.
 Accelerator: GPU
 """
 
@@ -92,7 +92,7 @@ option(
     "--fade",
     choices=["cosine", "margin"],
     help="take the calibration back: over all steps, or class by class as "
-    "they are learnt",
+    "they are learned",
 )
 option(
     "--network",
@@ -503,7 +503,7 @@ if options.fade and not loss.automatic_arguments():
 """
 ## The network
 
-ResNet-50 with fresh weights, as in the papers: those learnt from ImageNet
+ResNet-50 with fresh weights, as in the papers: those learned from ImageNet
 would have seen clean labels. `small` is for trials. The last layer gives
 logits in float32, whatever the precision of the others. `loss.connect` hands
 them through the layer in which the loss keeps its state, if it has one.
@@ -564,7 +564,7 @@ def build_optimizer():
 The batch is that of one step on all GPUs together. Where it does not fit into
 their memory, `--accumulate 4` computes it in four parts and makes one step of
 their mean, clipped as a whole. It is the same step, but that batch
-normalisation sees the parts, and updates its averages with each of them.
+normalization sees the parts, and updates its averages with each of them.
 
 A run that was stopped goes on with the batch after the last that was saved.
 TensorFlow Datasets cannot begin within an epoch, nor repeat its order: there

@@ -30,21 +30,21 @@ LIBRARIES = sys.stdlib_module_names | {"builtins", "keras", "keras_noisy"}
 INSTALLED = tuple(
     sysconfig.get_path(kind) + os.sep for kind in ("purelib", "platlib")
 )
-#: A key as a loss draws it, where none is given.
+#: A loss draws such a key if none is given.
 _DRAWN = r"[0-9a-f]{32}"
 
 
 class Opaque(ValueError):
-    """Raised where an object does not show what it contains."""
+    """Raised if an object does not show what it contains."""
 
 
 def canonical(name: str, value: Any, advice: str) -> Any:
-    """`value` as JSON that is equal exactly where the contents are.
+    """`value` as JSON that is equal exactly if the contents are.
 
     Numbers, text, lists and dictionaries stay as they are. Arrays are
     hashed, sets sorted; an object of Keras is its class and `get_config`, a
     function its name, its code and what it captures, another object what
-    `pickle` would write. Where that is not enough an error says so, with the
+    `pickle` would write. If that is not enough, an error says so, with the
     `name` of the argument and `advice`.
     """
     try:
@@ -334,7 +334,7 @@ def _config(get: Callable[[], Any]) -> Any:
     So are the keys that tie losses to their layers, which are drawn.
     """
     with warnings.catch_warnings():
-        # Keras warns that it will not load a lambda, which nobody asks for.
+        # Keras warns that it will not load a lambda, which is not needed here.
         warnings.simplefilter("ignore")
         config = get()
     new: dict[str, str] = {}

@@ -55,7 +55,7 @@ def picture(source: Source, name: str | None = None) -> Any:
 
 
 def fault(source: Source) -> str | None:
-    """Why `picture` would fail, or None where it would not."""
+    """Why `picture` would fail, or None if it would not."""
     pillow()
     try:
         _decoded(source, scaled=True)

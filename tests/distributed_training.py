@@ -36,7 +36,7 @@ def heads(names):
     """Of each head its name, loss and labels."""
     labels = np.random.default_rng(0).integers(12, size=64)
     ignored = labels.copy()
-    # As many in each shard, whose mean is over its own samples.
+    # Each shard has as many, and its mean is over its own samples.
     ignored[::8] = ignored[1::8] = -1
     soft = np.eye(12, dtype="float32")[labels]
     for name in names:

@@ -34,7 +34,7 @@ def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def grey(count=96, size=32):
+def gray(count=96, size=32):
     """Dark images of label 0 and light ones of label 1, and an index."""
     labels = np.random.default_rng(0).integers(2, size=count)
     images = np.full((count, size, size, 3), 64, "uint8")
@@ -43,7 +43,7 @@ def grey(count=96, size=32):
 
 
 def look(images, augment):
-    """The labels of grey images; a quarter of an image can be padding."""
+    """The labels of gray images; a quarter of an image can be padding."""
     scale, offset = _augmentation.scale_and_offset(augment)
     images = (images - offset) / scale
     return (np.median(images, axis=(1, 2, 3)) > 0.5).astype(int)

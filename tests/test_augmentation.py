@@ -9,7 +9,7 @@ from image_readers import (
     Folder,
     epoch,
     folder_of,
-    grey,
+    gray,
     photographs,
     readers,
 )
@@ -114,7 +114,7 @@ def test_boxes_are_the_same_in_numpy_and_tensorflow():
 
 @pytest.mark.once
 @readers
-def test_evaluation_takes_the_centre_as_the_papers_do(reader, tmp_path):
+def test_evaluation_takes_the_center_as_the_papers_do(reader, tmp_path):
     folder = folder_of(tmp_path)
     pictures = [*photographs(3, 256, 300), *photographs(3, 200, 300)]
     for file, picture in zip(folder.files, pictures, strict=False):
@@ -130,7 +130,7 @@ def test_evaluation_takes_the_centre_as_the_papers_do(reader, tmp_path):
         left, top = (width - 224) // 2, (height - 224) // 2
         wanted = picture.resize((width, height), Image.Resampling.BILINEAR)
         wanted = wanted.crop((left, top, left + 224, top + 224))
-        # Exact but for a box of whole pixels, where the picture is resized.
+        # Exact except a box of whole pixels, where the picture is resized.
         atol = 0.01 if min(picture.size) == 256 else 4
         assert np.abs(image - np.asarray(wanted)).mean() < atol
 
@@ -157,7 +157,7 @@ def test_both_readers_give_the_same_evaluation(tmp_path):
 
 
 @pytest.mark.once
-def test_both_readers_change_colours_alike():
+def test_both_readers_change_colors_alike():
     picture = photographs(4, 24, 24)[3]
     count, size = 800, (24, 24)
     reader = Reader(1, None, "webvision", True, 0, None, (0, 0))
@@ -220,7 +220,7 @@ def test_images_without_a_preset_are_from_0_to_1(reader):
 
 @readers
 def test_a_layer_of_the_users_changes_training_alone(reader):
-    images, labels = grey(32, 8)
+    images, labels = gray(32, 8)
     labels = labels[:, 0]
     layer = keras.layers.RandomBrightness((0.1, 0.2), seed=1, dtype="float16")
     data = reader((images, labels), 16, augment=layer, training=True)

@@ -11,7 +11,7 @@ from keras_noisy.losses import GivenLabelLoss, with_clean_labels, with_index
 
 GIVEN = np.array([0, 1, 2, 2, 1, 0])
 CLEAN = np.array([0, 1, 2, 0, 0, 1])
-# Right, right, wrong, memorised, clean, neither.
+# Right, right, wrong, memorized, clean, neither.
 PREDICTED = np.eye(3)[[0, 1, 0, 2, 0, 2]]
 
 
@@ -142,9 +142,9 @@ def test_what_is_no_loss_is_refused():
 
 def noisy_data():
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(10, 32))
+    centers = rng.normal(size=(10, 32))
     clean = np.arange(640) % 10
-    x = centres[clean] + 0.6 * rng.normal(size=(640, 32))
+    x = centers[clean] + 0.6 * rng.normal(size=(640, 32))
     given = noise.corrupt(clean, noise.symmetric(10, 0.4), "exact").labels
     return x.astype("float32"), given, clean
 

@@ -9,8 +9,8 @@ import pytest
 from helpers import run_python
 from PIL import Image
 
+from keras_noisy._start import Start
 from keras_noisy.datasets import ImageDataset
-from keras_noisy.datasets._reader import Start
 
 
 def noise(count, side=8):

@@ -125,7 +125,7 @@ def test_jpegs_that_others_wrote_are_the_same_in_both_readers(tmp_path):
     ours, theirs = both([str(tmp_path / f"{name}.jpg") for name in names])
     for i, name in enumerate(names):
         assert np.abs(ours[i] - theirs[i]).max() < 0.01, name
-    # As in training with Keras, a picture that lies on its side stays there.
+    # A picture that lies on its side stays there, as in training with Keras.
     assert np.abs(ours[2] - PIXELS).mean() < 4
 
 

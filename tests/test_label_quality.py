@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import real_data
 
+from keras_noisy.callbacks import LabelQuality
 from keras_noisy.datasets import ImageDataset
 from keras_noisy.losses import ELR, with_index
-from keras_noisy.metrics import LabelQuality
 
 SCORES = ("area_under_margin", "margin", "loss", "forgetting")
 
-#: Predictions of four samples, labelled 0, 0, 1 and 2, after four epochs.
+#: Predictions of four samples, labeled 0, 0, 1 and 2, after four epochs.
 EPOCHS = np.array(
     [
         [[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]],
@@ -128,7 +128,7 @@ def test_scores_are_copies():
 
 
 def test_ties_are_broken_by_the_area_under_the_margin():
-    # None is ever predicted as labelled: all have the same forgetting score.
+    # No label is ever predicted: all have the same forgetting score.
     doubts = np.array([0.55, 0.95, 0.65, 0.85, 0.75])
     epoch = np.stack([1 - doubts, doubts], axis=1)
     quality, _ = shown([epoch, epoch], np.zeros(5, int))
@@ -621,7 +621,7 @@ def test_plot_shows_the_worst_images_with_their_labels():
 
 @pytest.mark.parametrize("scale", [1.0, 1.000001, 1.02])
 def test_float_pictures_a_little_above_one_are_not_black(scale):
-    from keras_noisy.metrics._pictures import pictures
+    from keras_noisy.callbacks.label_quality._pictures import pictures
 
     images = scale * np.linspace(0, 1, 64).reshape(1, 8, 8)
     images[0, 0, 0] = np.nan
@@ -632,7 +632,7 @@ def test_float_pictures_a_little_above_one_are_not_black(scale):
 def test_deep_pictures_are_scaled_and_not_clipped(tmp_path):
     from PIL import Image
 
-    from keras_noisy.metrics._pictures import pictures
+    from keras_noisy.callbacks.label_quality._pictures import pictures
 
     ramp = np.arange(256, dtype="uint16").reshape(16, 16) * 257
     Image.fromarray(ramp).save(tmp_path / "deep.png")
@@ -650,28 +650,28 @@ def test_clean_labels_are_labels_of_the_model():
 def test_images_of_every_form_are_shown_as_they_are(tmp_path):
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     image = pytest.importorskip("PIL.Image", reason="files need Pillow")
-    colour = np.random.default_rng(0).integers(
+    color = np.random.default_rng(0).integers(
         0, 256, (4, 6, 5, 3), dtype="uint8"
     )
-    colour[:, 0, 0], colour[:, 0, 1] = 0, 255
-    grey = colour[..., 0]
+    color[:, 0, 0], color[:, 0, 1] = 0, 255
+    gray = color[..., 0]
     files = [tmp_path / f"{i}.png" for i in range(4)]
-    for file, pixels in zip(files, colour, strict=True):
+    for file, pixels in zip(files, color, strict=True):
         image.fromarray(pixels).save(file)
     quality, _ = shown(EPOCHS, LABELS)
-    sizes = [colour[0], colour[1, :4], colour[2], colour[3, :, :3]]
+    sizes = [color[0], color[1, :4], color[2], color[3, :, :3]]
     for images, expected in (
-        (colour, colour),
-        (colour.astype("float32"), colour),
-        ((colour / 255).astype("float32"), colour),
-        ((colour / 127.5 - 1).astype("float32"), colour),
-        (np.moveaxis(colour, -1, 1), colour),
-        (keras.ops.convert_to_tensor(colour), colour),
-        (files, colour),
-        (list(map(str, files)), colour),
-        (grey, grey),
-        (grey[..., None], grey),
-        (grey > 127, np.where(grey > 127, 255, 0)),
+        (color, color),
+        (color.astype("float32"), color),
+        ((color / 255).astype("float32"), color),
+        ((color / 127.5 - 1).astype("float32"), color),
+        (np.moveaxis(color, -1, 1), color),
+        (keras.ops.convert_to_tensor(color), color),
+        (files, color),
+        (list(map(str, files)), color),
+        (gray, gray),
+        (gray[..., None], gray),
+        (gray > 127, np.where(gray > 127, 255, 0)),
         (sizes, sizes),
     ):
         quality.images = images
@@ -680,7 +680,7 @@ def test_images_of_every_form_are_shown_as_they_are(tmp_path):
             assert np.array_equal(drawn, expected[i])
     with pytest.raises(ValueError, match="build LabelQuality with `images`"):
         shown(EPOCHS, LABELS)[0].plot(1)  # `x` is a table
-    quality.images = grey.reshape(4, 30)
+    quality.images = gray.reshape(4, 30)
     with pytest.raises(ValueError, match=r"\(height, width\).*shape \(30,\)"):
         quality.plot(1)
 

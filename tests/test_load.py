@@ -35,7 +35,7 @@ def cifar100(tmp_path_factory):
 
 
 def write_human_labels(root, kind, **replaced):
-    """As the authors publish them, but for the protocol of the pickle."""
+    """As the authors publish them, except the protocol of the pickle."""
     columns = {
         name.removeprefix(f"c{kind}_"): array
         for name, array in real_data.cifar_n_labels().items()

@@ -445,7 +445,7 @@ BAD = {
         "type float64",
     ),
     "none": (noise.open_set, (IMAGES, IMAGES[:0], 0.4), "at least one"),
-    "plot": (noise.plot, (SYMMETRIC, ["a"]), "3 classes.*1 names"),
+    "plot": (noise.plot_transition, (SYMMETRIC, ["a"]), "3 classes.*1 names"),
 }
 
 
@@ -519,7 +519,9 @@ def test_a_column_of_images_is_read_by_position():
 
 
 def test_the_picture_shows_the_matrix():
-    figure = noise.plot(MATRICES["cifar10"], [f"class {i}" for i in range(10)])
+    figure = noise.plot_transition(
+        MATRICES["cifar10"], [f"class {i}" for i in range(10)]
+    )
     axes = figure.axes[0]
     np.testing.assert_array_equal(
         axes.images[0].get_array(), MATRICES["cifar10"]
@@ -530,12 +532,12 @@ def test_the_picture_shows_the_matrix():
 
 
 def test_many_classes_have_no_numbers_in_the_picture():
-    assert not noise.plot(noise.symmetric(100, 0.2)).axes[0].texts
+    assert not noise.plot_transition(noise.symmetric(100, 0.2)).axes[0].texts
 
 
 def test_long_names_wrap_and_keep_within_the_picture():
     names = {1: "n02 $x$ " + "a long name " * 9, 0: "without_a_space" * 9}
-    figure = noise.plot(noise.symmetric(2, 0.2), names)
+    figure = noise.plot_transition(noise.symmetric(2, 0.2), names)
     figure.draw_without_rendering()
     axes = figure.axes[0]
     labels = [*axes.get_xticklabels(), *axes.get_yticklabels()]
@@ -550,4 +552,4 @@ def test_long_names_wrap_and_keep_within_the_picture():
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1
     for bad in ({1: "a", 2: "b"}, {"a": 0, "b": 1}, {"a", "b"}):
         with pytest.raises(ValueError, match="`class_names`"):
-            noise.plot(noise.symmetric(2, 0.2), bad)
+            noise.plot_transition(noise.symmetric(2, 0.2), bad)

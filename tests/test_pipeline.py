@@ -4,11 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from image_readers import epoch, grey, look, same
+from image_readers import epoch, gray, look, same
 from PIL import Image
 
+from keras_noisy._start import Start
 from keras_noisy.datasets import pipeline
-from keras_noisy.datasets._reader import Start
 
 tf = pytest.importorskip("tensorflow")
 
@@ -35,7 +35,7 @@ def as_dataset(kind, images, labels):
     [("dictionary", "cifar"), ("pair", None), ("encoded", "cifar")],
 )
 def test_a_dataset_of_tensorflow_is_the_same_as_arrays(kind, augment):
-    images, labels = grey(40)
+    images, labels = gray(40)
     given = as_dataset(kind, images, labels)
     arguments = {"image_size": 32, "augment": augment}
     wanted = epoch(pipeline((images, labels), 16, **arguments))
@@ -55,7 +55,7 @@ def test_a_dataset_of_tensorflow_is_the_same_as_arrays(kind, augment):
 
 @pytest.mark.once
 def test_shards_of_a_dataset_of_tensorflow_are_disjoint():
-    images, labels = grey(42)
+    images, labels = gray(42)
     given = as_dataset("pair", images, labels)
     for training, count in ((True, 36), (False, 42)):
         parts = [
@@ -68,7 +68,7 @@ def test_shards_of_a_dataset_of_tensorflow_are_disjoint():
 
 @pytest.mark.once
 def test_a_dataset_of_unknown_size_can_be_read_but_not_sharded():
-    images, labels = grey(40)
+    images, labels = gray(40)
     given = as_dataset("pair", images, labels)
     given = given.filter(lambda image, label: label[1] < 35)
     assert len(epoch(pipeline(given, 16))[1]) == 35
@@ -109,7 +109,7 @@ def test_bad_datasets_of_tensorflow_say_what_to_do(given, message):
 
 @pytest.mark.once
 def test_a_look_at_a_batch_counts_as_an_epoch_and_nothing_more():
-    images, labels = grey(64)
+    images, labels = gray(64)
     one, two = (
         pipeline((images, labels), 8, augment="cifar", training=True)
         for _ in range(2)
@@ -139,7 +139,7 @@ def test_a_later_start_gives_the_very_same_batches(augment, shard):
         "seed": 5,
         "shard": shard,
     }
-    given = grey(75, 16)
+    given = gray(75, 16)
     whole = pipeline(given, 8, **arguments)
     count = len(whole)
     wanted = [list(whole.as_numpy_iterator()) for _ in range(4)]

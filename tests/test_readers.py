@@ -8,7 +8,7 @@ import pytest
 from image_readers import (
     epoch,
     folder_of,
-    grey,
+    gray,
     look,
     photographs,
     presets,
@@ -24,22 +24,22 @@ from keras_noisy.metrics import LabelAccuracy
 tf = pytest.importorskip("tensorflow")
 
 
-def grey_epochs(reader, augment, seed=3):
+def gray_epochs(reader, augment, seed=3):
     """Two epochs of a reader that is made anew."""
     arguments = {"image_size": 32, "augment": augment, "training": True}
-    data = reader(grey(), 32, seed=seed, **arguments)
+    data = reader(gray(), 32, seed=seed, **arguments)
     return epoch(data), epoch(data)
 
 
-#: Of the first reader of a kind, as its steps are compiled each time.
-first_epochs = functools.cache(grey_epochs)
+#: Each reader compiles its steps anew: keep the epochs of the first of a kind.
+first_epochs = functools.cache(gray_epochs)
 
 
 @pytest.mark.once
 @readers
 @presets
 def test_labels_stay_with_their_images(reader, augment):
-    images, labels = grey()
+    images, labels = gray()
     evaluation = epoch(reader((images, labels), 32, 32, augment))
     assert np.array_equal(evaluation[1], labels)
     for found, given in (evaluation, *first_epochs(reader, augment)):
@@ -56,8 +56,8 @@ def test_labels_stay_with_their_images(reader, augment):
 @pytest.mark.once
 @readers
 def test_each_image_of_a_batch_is_changed_on_its_own(reader):
-    # Of two kinds of images only.
-    assert len(np.unique(grey()[0], axis=0)) == 2
+    # There are two kinds of images only.
+    assert len(np.unique(gray()[0], axis=0)) == 2
     for images, _ in first_epochs(reader, "webvision"):
         assert len(np.unique(images, axis=0)) > 50
 
@@ -69,7 +69,7 @@ def test_same_seed_gives_the_same_epochs(reader, augment):
     first, second = first_epochs(reader, augment)
     # Draws do not depend on any other state.
     keras.utils.set_random_seed(7)
-    again = grey_epochs(reader, augment)
+    again = gray_epochs(reader, augment)
     assert same(first, again[0])
     assert same(second, again[1])
     assert not same(first, second)
@@ -84,7 +84,7 @@ def test_same_seed_gives_the_same_epochs(reader, augment):
 @pytest.mark.parametrize("augment", [None, "cifar"])
 def test_another_seed_gives_other_epochs(reader, augment):
     first, second = first_epochs(reader, augment)
-    for other in grey_epochs(reader, augment, seed=4):
+    for other in gray_epochs(reader, augment, seed=4):
         assert not np.array_equal(first[1], other[1])
         assert not np.array_equal(second[1], other[1])
 
@@ -96,7 +96,7 @@ def test_precision_and_order_of_channels_change_nothing(reader, augment):
     keras.config.set_dtype_policy("mixed_float16")
     keras.config.set_image_data_format("channels_first")
     try:
-        found = grey_epochs(reader, augment)
+        found = gray_epochs(reader, augment)
     finally:
         keras.config.set_image_data_format("channels_last")
     for one, two in zip(found, first_epochs(reader, augment), strict=True):
@@ -119,7 +119,7 @@ def test_evaluation_is_always_the_same_and_has_every_sample(reader, tmp_path):
 @pytest.mark.once
 @readers
 def test_training_has_whole_batches_that_leave_out_others_each_time(reader):
-    images, labels = grey(70)
+    images, labels = gray(70)
     data = reader((images, labels[:, 1]), 32, training=True)
     assert len(data) == 2
     seen = [set(epoch(data)[1]) for _ in range(8)]
@@ -130,7 +130,7 @@ def test_training_has_whole_batches_that_leave_out_others_each_time(reader):
 @pytest.mark.once
 @readers
 def test_shards_are_disjoint_and_together_everything(reader):
-    images, labels = grey(50)
+    images, labels = gray(50)
     for training in (False, True):
         parts = [
             reader(
@@ -215,7 +215,7 @@ def test_a_broken_file_is_named(reader, damage, training, tmp_path):
     ("reader", "memory"), [(pipeline, True), (ImageDataset, False)]
 )
 def test_a_model_learns_from_it(reader, memory):
-    images, labels = grey(256, 16)
+    images, labels = gray(256, 16)
     loss = losses.ELR(256) if memory else losses.MAEStar()
     inputs = keras.Input((16, 16, 3))
     x = keras.layers.GlobalAveragePooling2D()(inputs)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_label_quality import SCORES, shown
 
-from keras_noisy.metrics._pictures import SIDE
+from keras_noisy.callbacks.label_quality._pictures import SIDE
 
 pytest.importorskip("PIL", reason="the report needs Pillow")
 
@@ -122,7 +122,7 @@ def rows(page, button, tmp_path):
 
 def expected_rows(quality, indices, score="area_under_margin"):
     scores = quality.scores(score)
-    predicted = quality._scores.last.predicted
+    predicted = quality.findings.predicted
     return [["index", "given_label", "predicted_label", "score"]] + [
         [str(i), NAMES[GIVEN[i]], NAMES[predicted[i]], f"{scores[i]:.6g}"]
         for i in indices
@@ -141,7 +141,7 @@ def test_page_shows_the_suspects_with_their_labels(open_page, quality, report):
     assert visible(page) == suspects
     numbers = page.locator("#numbers").inner_text()
     assert numbers.startswith("20 samples, 4 classes, 3 epochs.")
-    predicted = quality._scores.last.predicted
+    predicted = quality.findings.predicted
     for i in suspects:
         text = card(page, i).inner_text()
         assert f"given {NAMES[GIVEN[i]]}\n" in text
@@ -181,7 +181,7 @@ def test_large_images_are_made_small(tmp_path):
 
 def test_filters_by_class(open_page, quality, report):
     page = open_page(report)
-    suspects, predicted = quality.suspects(12), quality._scores.last.predicted
+    suspects, predicted = quality.suspects(12), quality.findings.predicted
     labels = {"Given label": GIVEN, "Predicted label": predicted}
     for given in ["", *np.unique(GIVEN[suspects]).tolist()]:
         page.get_by_label("Given label").select_option(str(given))
@@ -269,8 +269,8 @@ def quoted(names):
     node = shutil.which("node")
     if node is None:
         pytest.skip("node, which runs a part of the page, is not installed")
-    script = importlib.resources.files("keras_noisy.metrics") / "report.js"
-    source = script.read_text(encoding="utf-8")
+    folder = importlib.resources.files("keras_noisy.callbacks.label_quality")
+    source = (folder / "report.js").read_text(encoding="utf-8")
     quote = re.search(r"const quote = .*?;\n", source, re.DOTALL)[0]
     code = f"{quote}process.stdout.write({json.dumps(names)}.map(quote).join())"
     return subprocess.run([node, "-e", code], capture_output=True).stdout
@@ -493,10 +493,10 @@ def test_fits_a_telephone_and_the_dark(open_page, report):
     page = open_page(report, viewport={"width": 360, "height": 700})
     width = "document.documentElement.scrollWidth"
     assert page.evaluate(width) <= 360
-    colour = "getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(colour)
+    color = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(color)
     page.emulate_media(color_scheme="dark")
-    dark = page.evaluate(colour)
+    dark = page.evaluate(color)
     brightness = [
         sum(map(int, re.findall(r"\d+", value))) for value in (light, dark)
     ]

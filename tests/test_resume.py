@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -110,7 +111,7 @@ def test_an_interrupted_fit_goes_on_in_the_same_process(tmp_path):
     assert (resume.initial_epoch, resume.start) == (1, (1, 2))
     assert len(resume.history["loss"]) == 1
     assert_same(train(tmp_path / "stopped"), wanted)
-    # All is done: nothing is trained, deleted or written any more.
+    # All is done: nothing more is trained, deleted or written.
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "stopped").iterdir()}
     again = train(tmp_path / "stopped", callbacks=[stop_after(1)])
     assert_same(again, wanted)
@@ -251,7 +252,7 @@ def test_settings_are_compared_by_what_they_contain(tmp_path):
 def test_settings_of_an_older_file_are_understood(tmp_path):
     settings = {**objects(), "rate": 0.4, "size": np.int64(3), "deep": (1, 2)}
     older = json.loads(json.dumps(settings, default=str))
-    # As another process wrote it.
+    # Change it to what another process would write.
     older["loss"] = older["loss"].replace(" at 0x", " at 0x9")
     older["classes"] = "{'h', 'g', 'f', 'e', 'd', 'c', 'b', 'a'}"
     older["schedule"] = re.sub(" at 0x.*", " at 0x1>", older["schedule"])
@@ -355,6 +356,34 @@ def test_the_mean_of_a_resumed_epoch_is_that_of_all_its_batches(tmp_path):
     assert resume.start == (0, 3)
     found = fit(small(), resume, epochs=1).history
     assert found == wanted and set(found) == {"loss", "mae"}
+
+
+def test_other_warnings_are_shown_while_an_epoch_is_resumed(tmp_path):
+    resume = Resume(tmp_path, save_freq=1)
+    with pytest.raises(Stopped):
+        fit(small(), resume, callbacks=[resume, stop_after(3)])
+
+    class Warn(keras.callbacks.Callback):
+        def warn(self, *_, logs=None):
+            warnings.warn("Your input ran out of data; I say", stacklevel=2)
+
+        on_train_batch_end = on_test_batch_begin = warn
+
+    before = list(warnings.filters)
+    resume = Resume(tmp_path)
+    with pytest.warns(UserWarning, match="I say") as seen:
+        fit(
+            small(),
+            resume,
+            epochs=1,
+            callbacks=[Warn(), resume],
+            validation_data=(IMAGES / 255, LABELS),
+        )
+    ours = [one for one in seen if "I say" in str(one.message)]
+    # Two batches that are left, and those of the validation.
+    assert len(ours) == 2 + 2
+    assert not [one for one in seen if "interrupting" in str(one.message)]
+    assert list(warnings.filters) == before
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])

@@ -50,7 +50,7 @@ def build_model(hp, names=NAMES):
             keras.layers.Dense(CLASSES, activation="softmax"),
         ]
     )
-    loss = tuning.loss(hp, CLASSES, losses=names)
+    loss = tuning.search_loss(hp, CLASSES, losses=names)
     model.compile("sgd", loss=loss, metrics=["accuracy"])
     return model
 
@@ -117,7 +117,7 @@ def test_the_default_is_the_value_without_tuning(
     name, argument, bare, num_classes
 ):
     hp = keras_tuner.HyperParameters()
-    found = tuning.loss(hp, num_classes, losses=[name])
+    found = tuning.search_loss(hp, num_classes, losses=[name])
     expected = losses.get(name, num_classes=num_classes, **bare)
     assert getattr(found, argument) == getattr(expected, argument)
     parameter = hp.space[-1]
@@ -130,7 +130,7 @@ def test_the_default_is_the_value_without_tuning(
 @pytest.mark.once
 def test_the_range_is_that_of_a_tenth_to_ten_times_the_classes():
     hp = keras_tuner.HyperParameters()
-    tuning.loss(hp, 100, losses=["GCE", "MAEStar"])
+    tuning.search_loss(hp, 100, losses=["GCE", "MAEStar"])
     _, q, bias = hp.space
     ends = [losses.GCE("auto", num_classes=k).q for k in (1000, 10)]
     assert [q.min_value, q.max_value] == ends
@@ -142,13 +142,13 @@ def test_the_range_is_that_of_a_tenth_to_ten_times_the_classes():
 def test_a_loss_has_only_the_value_searched_for_it():
     hp = keras_tuner.HyperParameters()
     hp.values = {"loss": "MAE*", "MAE*.logit_bias": 1.5}
-    found = tuning.loss(
+    found = tuning.search_loss(
         hp, CLASSES, losses=["GCE", "MAE*"], from_logits=True, logit_clip=2.0
     )
     assert type(found) is losses.MAE and found.num_classes == CLASSES
     assert (found.logit_bias, found.logit_clip) == (1.5, 2.0)
     assert "GCE.q" not in hp.values
-    found = tuning.loss(
+    found = tuning.search_loss(
         hp, CLASSES, losses=["MAE*"], dtype=keras.DTypePolicy("float32")
     )
     assert found.logit_bias == 1.5
@@ -171,7 +171,7 @@ def test_a_loss_has_only_the_value_searched_for_it():
 def test_bad_arguments_get_a_clear_error(arguments, message):
     hp = keras_tuner.HyperParameters()
     with pytest.raises(ValueError, match=message):
-        tuning.loss(**{"hp": hp, "num_classes": 100, **arguments})
+        tuning.search_loss(**{"hp": hp, "num_classes": 100, **arguments})
 
 
 @pytest.mark.once
@@ -198,7 +198,7 @@ def test_the_table_shows_every_trial_and_the_gain(searched, data):
     def accuracy(model):
         return np.mean(model.predict(x[:128], verbose=0).argmax(1) == y[:128])
 
-    found = tuning.results(searched, accuracy)
+    found = tuning.summary(searched, accuracy)
     assert len(found) == 5
     assert [trial.is_baseline for trial in found] == [True] * 3 + [False] * 2
     base = max(trial.accuracy for trial in found[:3])
@@ -249,7 +249,7 @@ def test_a_stopped_search_goes_on_without_repeating(data, tmp_path):
     search(tuner, data)
     assert tried(tuner)[:3] == CALIBRATED and len(tried(tuner)) == 5
     again = start(tmp_path, WithoutTraining())
-    assert tuning.results(again) == tuning.results(tuner)
+    assert tuning.summary(again) == tuning.summary(tuner)
     with pytest.raises(ValueError, match="started with other losses"):
         start(tmp_path, lambda hp: build_model(hp, ["GCE", "CrossEntropy"]))
 
@@ -257,7 +257,7 @@ def test_a_stopped_search_goes_on_without_repeating(data, tmp_path):
 @pytest.mark.filterwarnings("ignore:All-NaN axis encountered")
 def test_a_failed_trial_is_shown_as_failed_and_never_best(data, tmp_path):
     model = WithoutTraining(broken=["GCE"], nan=["MAEStar"])
-    found = tuning.results(search(start(tmp_path, model, 3), data))
+    found = tuning.summary(search(start(tmp_path, model, 3), data))
     assert [t.status for t in found] == ["COMPLETED", "FAILED", "FAILED"]
     assert found.best is found[0]
     reasons = ["the metric `loss` is NaN", "OSError: no room for GCE"]
@@ -277,7 +277,7 @@ def test_all_failed_is_an_error_that_shows_the_first_reason(data, tmp_path):
     assert tuner.get_best_hyperparameters()
     message = "None of 5 trials .* OSError: no room for CrossEntropy"
     with pytest.raises(RuntimeError, match=message):
-        tuning.results(tuner)
+        tuning.summary(tuner)
 
 
 @pytest.mark.once
@@ -294,6 +294,19 @@ def test_all_failed_is_an_error_that_shows_the_first_reason(data, tmp_path):
 def test_only_a_validation_accuracy_can_be_the_objective(objective, tmp_path):
     with pytest.raises(ValueError, match="argument `objective`"):
         start(tmp_path, objective=objective)
+
+
+@pytest.mark.once
+def test_the_oracle_that_a_tuner_had_stays_as_it_was(data, tmp_path):
+    tuner = keras_tuner.RandomSearch(
+        WithoutTraining(), "val_accuracy", 5, directory=tmp_path
+    )
+    oracle, kept = tuner.oracle, dict(vars(tuner.oracle))
+    assert tuning.start_with_baselines(tuner) is tuner
+    assert vars(oracle) == kept
+    assert isinstance(tuner.oracle, type(oracle))
+    search(tuner, data)
+    assert tried(tuner)[:3] == CALIBRATED and not oracle.trials
 
 
 @pytest.mark.once

@@ -159,7 +159,7 @@ def test_order_is_mixed_and_that_of_every_preparation(tree, builders, tmp_path):
     assert list(stored(again, "train")) == list(stored(builder, "train"))
 
 
-def test_images_are_decoded_to_colours(tree, builders):
+def test_images_are_decoded_to_colors(tree, builders):
     builder = builders["all", "archives"]
     seen = set()
     for example in examples(builder, "train"):

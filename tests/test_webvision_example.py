@@ -149,7 +149,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_numbers(
 ):
     folder, table = finished
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    # As it was before the last batch, but for the log, which is cut.
+    # All is as before the last batch, except the log, which is cut.
     *_, last = sorted((tmp_path / "saves").glob("*.npz"))
     last.unlink()
     (tmp_path / "output" / "model.keras").unlink()

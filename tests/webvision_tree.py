@@ -117,7 +117,7 @@ def write(root):
     for source, name in FILE_LISTS.items():
         lines = [f"{path} {y}\n" for path, y in tree.labels[source].items()]
         (root / "info" / name).write_text("".join(lines))
-    # As in ImageNet, two classes have the same word.
+    # Two classes have the same word, as in ImageNet.
     words = {0: "tench, Tinca tinca", 134: "crane", 517: "crane"}
     (root / "info" / "synsets.txt").write_text(
         "".join(

@@ -52,7 +52,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
-    # So that a loss of power keeps the new name too, where systems allow it.
+    # After a loss of power the new name is there too, if the system allows it.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -68,7 +68,7 @@ def names(folder: Path) -> list[Path]:
 
 
 def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
-    """The newest whole file, None where there is no file at all."""
+    """The newest whole file, None if there is no file at all."""
     files = names(folder)
     for path in reversed(files):
         try:

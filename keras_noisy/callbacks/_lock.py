@@ -23,7 +23,7 @@ BYTE = 2**30
 class Lock:
     """A lock that the system ends with the process, also with a killed one.
 
-    Where the file system has no locks, or nothing may be written, there is
+    If the file system has no locks, or nothing may be written, there is
     none, and no error.
     """
 
@@ -120,7 +120,7 @@ def _release(key: str, file: Any = None) -> None:
 
 
 def _lock(file: Any) -> bool:
-    """Whether no other process has locked it; True where there are no locks.
+    """Whether no other process has locked it; True if there are no locks.
 
     These locks belong to a process: one that is forked does not keep them.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import warnings
@@ -15,12 +16,12 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical, described
+from keras_noisy._start import Start
 from keras_noisy.callbacks import _checkpoint
 from keras_noisy.callbacks._checkpoint import Checkpoint
 from keras_noisy.callbacks._lock import Lock
 from keras_noisy.callbacks._settings import other_settings
 from keras_noisy.callbacks._torch_random import random_state, set_random_state
-from keras_noisy.datasets._reader import Start
 from keras_noisy.distribution import process_count, process_index
 
 ADVICE = "Give a number or a text that stands for it"
@@ -46,7 +47,7 @@ class Resume(keras.callbacks.Callback):
     `EarlyStopping` the same command trains on; nor are the random numbers of an
     `augment` of your own. In several processes they share the directory, and
     the first one writes. On TensorFlow the metrics of an epoch that is resumed
-    are whole where they are sums and counts, as all of Keras are.
+    are whole if they are sums and counts, as all of Keras are.
 
     Args:
         directory: Folder of the saves of this run, made when it is needed.
@@ -141,9 +142,11 @@ class Resume(keras.callbacks.Callback):
         self.start = Start((0, 0))
         self.history: dict[str, list[float]] = {}
         self._files: list[Path] = []
-        #: From the begin of `fit` to its end.
+        #: Open from the last batch of a resumed epoch until Keras calls back.
+        self._ignoring = contextlib.ExitStack()
+        #: Whether `fit` runs with this callback.
         self._runs = False
-        #: Until it is loaded.
+        #: The save to go on from, until its epoch is done.
         self._saved: Checkpoint | None = None
         self._seen = _checkpoint.names(self.directory)
         found = _checkpoint.read_newest(self.directory)
@@ -230,11 +233,7 @@ class Resume(keras.callbacks.Callback):
         if not self._batch:
             self._saved = None
             return
-        # Keras asks once how many batches an epoch has, and warns of fewer.
-        self._quiet = warnings.catch_warnings()
-        self._quiet.__enter__()
-        warnings.filterwarnings("ignore", "Your input ran out of data")
-        # On TensorFlow those of `compile` come with the first step.
+        # TensorFlow makes the metrics of `compile` in the first step.
         made, saved = self._variables("metrics"), self._saved.state["metrics"]
         self._metrics_wait = len(made) < len(saved)
         if not self._metrics_wait:
@@ -245,8 +244,8 @@ class Resume(keras.callbacks.Callback):
     ) -> None:
         """End an epoch whose first batches were done before."""
         if batch == 0:
-            # As it was after the last step: Keras draws in between as well,
-            # less often where an epoch was begun in its middle.
+            # Go back to the state after the last step: Keras draws in between
+            # as well, and less often if an epoch begins in its middle.
             set_random_state(self._random_state)
         done = self._saved.batch if self._saved else 0
         if done and done + batch >= self.params["steps"]:
@@ -262,16 +261,24 @@ class Resume(keras.callbacks.Callback):
             self._metrics_wait = False
         before, offset = self._batch, self._saved.batch if self._saved else 0
         self._batch = offset + batch + 1
+        if offset and self._batch >= self.params["steps"]:
+            # Keras asks once how many batches an epoch has, and warns of fewer
+            # at once, before it calls back.
+            self._ignoring.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", "Your input ran out of data;")
         if self.save_freq == "epoch" or self._batch >= self.params["steps"]:
             return
         if self._batch // self.save_freq > before // self.save_freq:
             self._save(self.start.now[0], self._batch, ("metrics",))
 
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """Show all warnings again, as a validation begins."""
+        self._ignoring.close()
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Save."""
-        if self._saved:
-            self._quiet.__exit__(None, None, None)
-            self._saved = None
+        self._ignoring.close()
+        self._saved = None
         if self._batch < (self.params["steps"] or 0):
             return  # Stopped in the middle: the last save stands.
         for name, value in (logs or {}).items():

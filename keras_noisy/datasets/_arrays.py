@@ -8,7 +8,7 @@ from keras_noisy._pillow import picture, pillow
 from keras_noisy.datasets import _augmentation
 from keras_noisy.datasets._reader import Size
 
-#: Numbers that an image takes: a box, four changes of colour and a flip.
+#: Numbers that an image takes: a box, four changes of color and a flip.
 DRAWS = 4 * _augmentation.ATTEMPTS + 5
 
 
@@ -23,7 +23,7 @@ def _image_of(given: np.ndarray | str) -> Any:
 def prepared(
     given: np.ndarray | str, size: Size, augment: Any, draws: np.ndarray | None
 ) -> np.ndarray:
-    """Crop and resize a picture, and change its colours at random."""
+    """Crop and resize a picture, and change its colors at random."""
     image = _image_of(given)
     boxes = None
     if draws is not None:
@@ -32,7 +32,7 @@ def prepared(
     top, left, height, width = _augmentation.box(
         shape, size, augment, boxes, np
     )
-    # Not the `box` of `resize`, which mixes in what is beside it.
+    # The `box` of `resize` would mix in what is beside it.
     image = image.crop((left, top, left + width, top + height))
     image = image.resize(size[::-1], pillow().Resampling.BILINEAR)
     if draws is not None and augment == "webvision":
@@ -41,7 +41,7 @@ def prepared(
 
 
 def jittered(image: Any, draws: np.ndarray) -> Any:
-    """What the layers of Keras do with colours, by tables of 256 values."""
+    """What the layers of Keras do with colors, by tables of 256 values."""
     low, high = _augmentation.SATURATION
     brightness, contrast, saturation, hue = (
         _augmentation.BRIGHTNESS * (2 * draws[0] - 1),
@@ -53,8 +53,8 @@ def jittered(image: Any, draws: np.ndarray) -> Any:
     brighter = np.clip(levels + 255 * brightness, 0, 255)
     counts = np.reshape(image.histogram(), (3, 256))
     means = counts @ brighter / counts[0].sum()
-    colours = (brighter - means[:, None]) * contrast + means[:, None]
-    image = image.point(_table(colours))
+    colors = (brighter - means[:, None]) * contrast + means[:, None]
+    image = image.point(_table(colors))
     rotated = (levels + 255 * hue) % 255
     saturated = levels * (saturation / (1 - saturation))
     table = _table(np.stack([rotated, saturated, levels]))

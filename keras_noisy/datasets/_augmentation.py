@@ -12,12 +12,12 @@ ATTEMPTS = 10
 AREA = (0.08, 1.0)
 #: Largest width over height, and height over width.
 RATIO = 4 / 3
-#: The shorter side, over that of the crop, in evaluation.
+#: Evaluation resizes the shorter side to this many times that of the crop.
 MARGIN = 256 / 224
 #: Pixels of black on each side of a CIFAR image, before it is cropped.
 PADDING = 4
 
-# Factors between 0.6 and 1.4 and a fifth of the colour circle, in the units of
+# Factors between 0.6 and 1.4 and a fifth of the color circle, in the units of
 # the layers of Keras. They add brightness rather than multiply it: as much as
 # the factors change an image of ImageNet's mean brightness, 0.45. Of one number
 # for the contrast they would make 1 to 1.4. A saturation of f multiplies by
@@ -52,9 +52,9 @@ def scale_and_offset(augment: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def random_layers(augment: str, size: tuple[int, int]) -> list[list[Any]]:
-    """Keras layers for batches of images in [0, 1], but for the box.
+    """Keras layers for batches of images in [0, 1], except the box.
 
-    Compiled as one, the groups would compute a colour anew for each channel.
+    Compiled as one, the groups would compute a color anew for each channel.
     """
     shared = {"dtype": "float32", "data_format": "channels_last"}
     flip = keras.layers.RandomFlip("horizontal", **shared)
@@ -67,7 +67,7 @@ def random_layers(augment: str, size: tuple[int, int]) -> list[list[Any]]:
             **shared,
         )
         return [[shift, flip]]
-    # Not in [0, 255], where the layer does not bound the saturation.
+    # In [0, 255] the layer would not bound the saturation.
     shared["value_range"] = (0.0, 1.0)
     brightness = keras.layers.RandomBrightness(BRIGHTNESS, **shared)
     contrast = keras.layers.RandomContrast(CONTRAST, **shared)
@@ -104,7 +104,7 @@ def box(
     widths = backend.round(backend.sqrt(area * ratio))
     fits = (heights <= height) & (widths <= width)
     first = backend.argmax(backend.where(fits, 1, 0))
-    # None fits into a long and narrow image: as much as it has of the first.
+    # If no candidate fits, shrink the first to the image.
     kept_height = backend.minimum(heights[first], height)
     limit = backend.minimum(width, backend.round(kept_height * RATIO))
     kept_width = backend.maximum(backend.minimum(widths[first], limit), 1.0)

@@ -13,7 +13,7 @@ from keras_noisy._pillow import fault, pillow
 def faults(
     files: Sequence[str], workers: int | None = None
 ) -> list[str | None]:
-    """Why each file cannot be read as a picture, or None where it can.
+    """Why each file cannot be read as a picture, or None if it can.
 
     Decodes every file with what the readers use, in `workers` threads, by
     default one per processor, and shows the progress.
@@ -24,7 +24,7 @@ def faults(
     found: list[str | None] = []
     progress = keras.utils.Progbar(len(files), unit_name="image")
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        # In parts, as every file that waits takes memory.
+        # Every file that waits takes memory, so check them in parts.
         for start in range(0, len(files), 1000):
             part = [str(file) for file in files[start : start + 1000]]
             found += pool.map(fault, part)

@@ -15,9 +15,9 @@ from keras_noisy.datasets._samples import (
     weights_advice,
 )
 
-#: Of images that wait to be shuffled, where all of them cannot.
+#: Size of the buffer that shuffles if not all images fit.
 BUFFER_BYTES = 2**28
-#: An encoded image, and a side of an image, whose size is not known.
+#: Assumed size of an encoded image, and of a side that is not known.
 TYPICAL_BYTES, TYPICAL_SIDE = 20_000, 256
 
 
@@ -32,11 +32,11 @@ class Source(NamedTuple):
     """Samples in the order of each epoch."""
 
     elements: Any
-    #: The image and label of an element, or of a batch of them.
+    #: Returns the image and label of an element, or of a batch of them.
     take: Callable[[Any], tuple[Any, Any]]
-    #: Of an image, None where it is not known.
+    #: Shape of an image, None in an axis that is not known.
     shape: tuple[int | None, ...]
-    #: Of all samples, below 0 where it is not known.
+    #: Number of all samples, below 0 if it is not known.
     count: int
     are_files: bool = False
 
@@ -114,7 +114,7 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
 
 
 def _check_elements(tf: Any, image: Any, label: Any) -> None:
-    """Refuse batches of images, and labels that are no numbers."""
+    """Refuse batches of images, and labels that are not numbers."""
     if not all(isinstance(spec, tf.TensorSpec) for spec in (image, label)):
         raise invalid(
             "dataset",

@@ -211,7 +211,7 @@ def torch_dictionary(path: Path) -> dict[str, Any]:
             (name,) = (n for n in file.namelist() if n.endswith("/data.pkl"))
             return loads(file.read(name))
     with open(path, "rb") as file:
-        # Before version 1.6: magic number, version and system, then the data.
+        # Files before version 1.6 have magic number, version and system first.
         for _ in range(3):
             _Unpickler(file).load()
         return _decoded(_Unpickler(file, encoding="bytes").load())

@@ -70,7 +70,7 @@ def preparation(
             image = tf.numpy_function(by_pillow, (content, name), tf.uint8)
             return cropped(tf.ensure_shape(image, (None, None, 3)), key)
 
-        # Where TensorFlow fails, Pillow decodes it or tells its name.
+        # If TensorFlow fails, Pillow decodes the image or names it.
         one = tf.data.Dataset.from_tensors(content)
         plain = one.filter(is_plain).map(jpeg).ignore_errors()
         return plain.concatenate(one.map(other)).take(1).get_single_element()
@@ -80,7 +80,7 @@ def preparation(
         return np.asarray(picture(content, name))
 
     def resized(image: Any) -> Any:
-        # The same where an image grows, but slower.
+        # Antialiasing changes nothing if an image grows, and is slower.
         shrinks = tf.reduce_any(tf.shape(image)[:2] > size)
         image = tf.cond(
             shrinks,
@@ -110,7 +110,7 @@ def finish(tf: Any, reader: Reader, size: Size) -> Callable[..., Any]:
                 images = layer.transform_images(images, drawn)
             return images
 
-        # Layers of colours are ten times as fast in one pass.
+        # Layers of colors are ten times as fast in one pass.
         is_webvision = reader.augment == "webvision"
         return tf.function(change, jit_compile=True) if is_webvision else change
 

@@ -7,27 +7,10 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._random import Random
+from keras_noisy._start import Start
 from keras_noisy.datasets._augmentation import PRESETS
 
 Size = tuple[int, int]
-
-
-class Start(tuple):
-    """Epoch and batch to begin with, which a `Resume` moves on in training.
-
-    Without one the epochs are counted: then each look of Keras at a first
-    batch is taken for an epoch, which after a restart would be the wrong one.
-    """
-
-    #: Epoch and first batch of what is read now, as long as `fit` runs.
-    now: tuple[int, int] | None = None
-    #: Batches of an epoch of the reader that has it.
-    num_batches: int | None = None
-
-    def of_iteration(self, number: int) -> tuple[int, int]:
-        """Epoch and first batch of an iteration, counted from 0."""
-        epoch, batch = self
-        return self.now or (epoch + number, 0 if number else batch)
 
 
 class Reader:
@@ -93,7 +76,7 @@ class Reader:
     def size(self, shape: tuple[int | None, ...]) -> Size:
         """Height and width of the images that come out.
 
-        `shape` is that of the images that go in, None where it is not known.
+        `shape` is that of the images that go in, None if it is not known.
         """
         if self.is_preset and shape[-1] not in (3, None):
             raise ValueError(

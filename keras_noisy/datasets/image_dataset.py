@@ -1,4 +1,4 @@
-"""Images and labels for `fit` where TensorFlow is not installed."""
+"""Images and labels for `fit` without TensorFlow."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from keras_noisy.datasets import _arrays, _augmentation
 from keras_noisy.datasets._reader import Reader
 from keras_noisy.datasets._samples import samples
 
-# A layer of the user's has a state, which threads must not change at once.
+# A layer of the user's may have a state, which threads must not share.
 _ONE_AT_A_TIME = threading.Lock()
 
 

@@ -19,7 +19,7 @@ from keras_noisy.datasets._check import faults
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 #: Endings of images that it leaves out.
 _OTHER_ENDINGS = (".avif", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
-#: Names of columns, where the user gives none.
+#: Names of columns, unless the user gives some.
 _PATHS = (
     "path",
     "file",
@@ -35,7 +35,7 @@ _LABELS = ("label", "class", "class_name", "category", "target")
 
 
 def no_path(given: np.ndarray) -> str:
-    """The first entry that is no path, for an error."""
+    """The first entry that is not a path, for an error."""
     for i, entry in enumerate(given):
         if as_paths(given[i : i + 1]) is None:
             return f"{entry!r} at position {i}, counted from 0"
@@ -51,7 +51,7 @@ class ImageFiles:
 
     The attributes `files` and `labels` are arrays of shape `(N,)`, of paths
     and of integers. `class_names` is the list of the names of the classes, or
-    `None` where only numbers are known. `skipped` says why files were left
+    `None` if only numbers are known. `skipped` says why files were left
     out, by path.
 
     Args:
@@ -66,7 +66,7 @@ class ImageFiles:
         An object that `pipeline` and `ImageDataset` take.
 
     Raises:
-        ValueError: If the files are no paths, or a label is no class.
+        ValueError: If the files are not paths, or a label is not a class.
 
     Example:
 
@@ -130,7 +130,7 @@ class ImageFiles:
 
         Raises:
             FileNotFoundError: If there is no such folder.
-            ValueError: If one of `class_names` is no folder, or there are no
+            ValueError: If one of `class_names` is not a folder, or there are no
                 images in the folders.
         """
         folder = os.path.expanduser(os.fspath(path))
@@ -202,7 +202,7 @@ class ImageFiles:
         Raises:
             FileNotFoundError: If there is no such CSV file.
             ValueError: If there is no such column, an entry is missing, or a
-                label is no class.
+                label is not a class.
         """
         if isinstance(table, str | os.PathLike):
             table = _table.CSV(os.path.expanduser(os.fspath(table)))
@@ -249,7 +249,7 @@ class ImageFiles:
             the paths of the others and what is wrong with each.
 
         Raises:
-            ValueError: If `workers` is no positive integer, or no image can
+            ValueError: If `workers` is not a positive integer, or no image can
                 be read.
             ImportError: If Pillow is not installed.
         """

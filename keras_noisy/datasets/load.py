@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._noise_checks import noise_rate, random_seed
 from keras_noisy.datasets import _files
 from keras_noisy.datasets._cifar_n import HUMAN, human_file, human_labels
 from keras_noisy.datasets._class_names import CLASS_NAMES
@@ -20,7 +21,6 @@ from keras_noisy.noise import (
     pair_flip,
     symmetric,
 )
-from keras_noisy.noise._checks import noise_rate, random_seed
 
 DATA_SETS = (
     "digits",
@@ -52,7 +52,7 @@ def load(
     """Load a data set with noisy and clean labels.
 
     `"digits"` is made from the digits of scikit-learn and needs no download.
-    The others are downloaded by Keras, or read from `data_dir` where there is
+    The others are downloaded by Keras, or read from `data_dir` if there is
     no network. The human labels of CIFAR-10N and CIFAR-100N are for
     non-commercial use (CC BY-NC 4.0): download them from
     https://github.com/UCSC-REAL/cifar-10-100n into `data_dir`.
@@ -246,7 +246,7 @@ def _images(
                 return _files.fashion_mnist(data_dir)
             return _files.cifar(name, data_dir, coarse)
         except FileNotFoundError:
-            # Those who have the human labels alone have Keras for the images.
+            # Keras provides the images if only the human labels are there.
             if not human:
                 raise
     arguments = {"label_mode": "coarse"} if coarse else {}

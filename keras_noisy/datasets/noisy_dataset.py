@@ -25,9 +25,6 @@ class NoisyDataset:
         A `NoisyDataset` with these attributes, and `num_classes`, `changed`, a
         boolean array of which labels are wrong, and `rate`, their share.
 
-    Raises:
-        ValueError: Never; `load` checks what it reads.
-
     Example:
 
     >>> from keras_noisy.datasets import load

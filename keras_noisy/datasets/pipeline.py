@@ -53,8 +53,8 @@ def pipeline(
 
             - arrays, lists or columns of tables `(images, labels)`: images
               uint8 of shape `(N, H, W)` or `(N, H, W, C)`, or paths of files;
-              labels `(N,)`, `(N, 1)` or `(N, k)`, which pass unchanged, but
-              that booleans become integers.
+              labels `(N,)`, `(N, 1)` or `(N, k)`, which pass unchanged, except
+              booleans, which become integers.
             - a folder of one folder for each class, a CSV file or a table of
               paths and labels, see `ImageFiles.from_directory` and
               `ImageFiles.from_table`.
@@ -77,9 +77,9 @@ def pipeline(
               standardized by the mean and standard deviation of CIFAR-10;
               `"cifar100"` by those of CIFAR-100.
             - `"webvision"`: a box of 8 to 100 % of the area and a ratio of 3/4
-              to 4/3, flipped, colours jittered (brightness, contrast and
+              to 4/3, flipped, colors jittered (brightness, contrast and
               saturation by 0.4, hue by 0.2; the brightness is added), and
-              standardized as ImageNet. Evaluation takes the centre, 224 of
+              standardized as ImageNet. Evaluation takes the center, 224 of
               256 parts of the shorter side.
             - a preprocessing layer of Keras, or a function, that changes a
               batch of images in [0, 255] in training and keeps their shape;
@@ -176,6 +176,7 @@ def pipeline(
         result = result.with_options(options)
     result = result.prefetch(tf.data.AUTOTUNE)
     if reader.start[1]:
-        # That of the epochs to come: Keras asks once, TensorFlow would check.
+        # Keras asks once, so tell it the number of whole epochs; a cardinality
+        # that is asserted would be an error in the first one.
         result.cardinality = lambda: tf.constant(batches, tf.int64)
     return result

@@ -45,7 +45,7 @@ def _multi_worker_strategy() -> Any:
 
         def reduce(self, reduce_op: Any, value: Any, axis: Any) -> Any:
             if isinstance(value, (tuple, list, dict)):
-                # A batch, of which Keras only reads the shapes.
+                # Keras reads only the shapes of this batch.
                 return tf.nest.map_structure(
                     lambda part: self.experimental_local_results(part)[0],
                     value,

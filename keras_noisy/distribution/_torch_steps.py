@@ -57,7 +57,7 @@ class Steps:
         self.count = distributed.get_world_size()
         self._is_started, self._stepping = False, False
         self._unfinished: int | None = None
-        # On the CPU, so that no step waits for the GPU.
+        # This group is on the CPU, so that no step waits for the GPU.
         self.control = distributed.new_group(
             backend="gloo", timeout=datetime.timedelta(minutes=10)
         )
@@ -130,7 +130,7 @@ class Steps:
         self._stepping = True
         yield
         self._stepping = False
-        # Those of frozen layers, which can be many, stay as they are.
+        # Leave out frozen layers, which can be many.
         changed = [
             state
             for state, version in zip(states, versions, strict=True)
@@ -164,7 +164,7 @@ class Steps:
                 return
 
     def _compare(self, doing: int, number: int = 0) -> None:
-        """Refuse to go on where the processes differ; all of them do."""
+        """Refuse to go on if the processes differ; all of them do."""
         mine = torch.tensor([doing, number])
         every = [torch.zeros_like(mine) for _ in range(self.count)]
         distributed.all_gather(every, mine, group=self.control)
@@ -181,7 +181,7 @@ def _results(model: keras.Model) -> dict[str, Any]:
     """Results of the metrics in this process.
 
     Keras 3.16 adds up those of all processes whenever it is asked for them,
-    and would wait for ever where one process has fewer batches.
+    and would wait forever if one process has fewer batches.
     """
     if type(model).get_metrics_result is not keras.Model.get_metrics_result:
         return type(model).get_metrics_result(model)
@@ -214,7 +214,7 @@ def _reduce(sums: list[keras.Variable], means: list[keras.Variable]) -> None:
     variables = [*sums, *means]
     if not variables:
         return
-    # In double precision counts stay exact.
+    # Counts stay exact in double precision.
     parts = [v.value.detach().reshape(-1).double() for v in variables]
     whole = torch.cat(parts)
     distributed.all_reduce(whole)

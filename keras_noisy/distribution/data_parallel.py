@@ -93,9 +93,9 @@ def data_parallel(
 
     Build, compile and fit the model inside of the context; the code is the
     same for one device. JAX uses `keras.distribution.DataParallel`, after
-    `keras.distribution.initialize` where `KERAS_DISTRIBUTION_NUM_PROCESSES`
+    `keras.distribution.initialize` if `KERAS_DISTRIBUTION_NUM_PROCESSES`
     is above 1. TensorFlow uses `tf.distribute.MirroredStrategy`, or
-    `MultiWorkerMirroredStrategy` where `TF_CONFIG` is set. PyTorch uses
+    `MultiWorkerMirroredStrategy` if `TF_CONFIG` is set. PyTorch uses
     `DistributedDataParallel` in the processes of `torchrun`.
     `docs/distribution.md` has the commands and the limits.
 

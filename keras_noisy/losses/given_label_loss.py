@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import class_labels, whole_labels
-from keras_noisy.losses.base._batch import ranked
+from keras_noisy._label_tensors import ranked
 
 
 @keras.saving.register_keras_serializable("keras_noisy")

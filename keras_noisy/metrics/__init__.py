@@ -1,13 +1,17 @@
-"""Metrics for training with noisy labels, and scores that find them."""
+"""Metrics for training with noisy labels."""
 
+from keras_noisy._old_names import old_names
+from keras_noisy.metrics import label_quality as label_quality
 from keras_noisy.metrics.clean_accuracy import CleanAccuracy
 from keras_noisy.metrics.label_accuracy import LabelAccuracy
-from keras_noisy.metrics.label_quality import LabelQuality
 from keras_noisy.metrics.memorization_rate import MemorizationRate
 
 __all__ = [
     "CleanAccuracy",
     "LabelAccuracy",
-    "LabelQuality",
     "MemorizationRate",
 ]
+
+__getattr__ = old_names(
+    __name__, {"LabelQuality": "keras_noisy.callbacks.LabelQuality"}
+)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy.losses.base._batch import ranked, widened
+from keras_noisy._label_tensors import ranked, widened
 
 
 def label_columns(

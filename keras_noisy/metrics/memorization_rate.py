@@ -12,7 +12,7 @@ from keras_noisy.metrics._label_columns import label_columns, share
 class MemorizationRate(keras.metrics.Mean):
     """Share of the corrupted samples whose wrong label is predicted.
 
-    A network that has not memorised the noise predicts these labels by chance
+    A network that has not memorized the noise predicts these labels by chance
     only. Watch it beside `CleanAccuracy`: it rises when the network begins to
     learn the wrong labels by heart. Labels come from `with_clean_labels`, and
     a `GivenLabelLoss` keeps the clean ones from the loss.
@@ -36,7 +36,7 @@ class MemorizationRate(keras.metrics.Mean):
         sample_weight: Weights of shape `(N,)`. Defaults to `None`.
 
     Returns:
-        A number between 0 and 1; 0 where no sample is corrupted.
+        A number between 0 and 1; 0 if no sample is corrupted.
 
     Raises:
         ValueError: If shapes do not fit.

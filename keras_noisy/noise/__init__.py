@@ -1,23 +1,36 @@
 """Wrong labels: made on purpose, or estimated from predictions."""
 
+from keras_noisy._old_names import old_names
 from keras_noisy.noise.corrupt import Corruption, corrupt
 from keras_noisy.noise.estimate import estimate_transition
 from keras_noisy.noise.instance_dependent import instance_dependent
 from keras_noisy.noise.open_set import OpenSet, open_set
 from keras_noisy.noise.out_of_fold import out_of_fold_probabilities
-from keras_noisy.noise.plot import plot
-from keras_noisy.noise.transition import asymmetric, pair_flip, symmetric
+from keras_noisy.noise.plot_transition import plot_transition
+from keras_noisy.noise.transition import (
+    asymmetric,
+    asymmetric_transition,
+    pair_flip,
+    pair_flip_transition,
+    symmetric,
+    symmetric_transition,
+)
 
 __all__ = [
     "Corruption",
     "OpenSet",
     "asymmetric",
+    "asymmetric_transition",
     "corrupt",
     "estimate_transition",
     "instance_dependent",
     "open_set",
     "out_of_fold_probabilities",
     "pair_flip",
-    "plot",
+    "pair_flip_transition",
+    "plot_transition",
     "symmetric",
+    "symmetric_transition",
 ]
+
+__getattr__ = old_names(__name__, {"plot": "keras_noisy.noise.plot_transition"})

@@ -6,9 +6,9 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._noise_checks import random_seed, rounded
 from keras_noisy._random import Random
 from keras_noisy._stochastic import transition_matrix
-from keras_noisy.noise._checks import random_seed, rounded
 
 
 class Corruption(NamedTuple):
@@ -24,7 +24,7 @@ def corrupt(
 ) -> Corruption:
     """Draw noisy labels from clean ones by a transition matrix.
 
-    For experiments where the noise must be known. Always give the clean
+    Use it in experiments whose noise must be known. Always give the clean
     labels: noise on top of noise is another noise. The same seed gives the
     same labels on every machine and with every version of NumPy.
 

@@ -25,7 +25,7 @@ def estimate_transition(
     For `ForwardCorrection` and `BackwardCorrection` where the noise is not
     known. The probabilities must come from a network that has not seen the
     label it predicts, see `out_of_fold_probabilities`, or has not begun to
-    memorise.
+    memorize.
 
     Formula:
 

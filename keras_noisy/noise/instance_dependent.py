@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._noise_checks import noise_rate, random_seed, stacked
 from keras_noisy._random import Random
-from keras_noisy.noise._checks import noise_rate, random_seed, stacked
 from keras_noisy.noise.corrupt import Corruption, finish
 
 # Samples at a time, which bounds the memory.

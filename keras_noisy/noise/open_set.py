@@ -4,13 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_noisy._random import Random
-from keras_noisy.noise._checks import (
+from keras_noisy._noise_checks import (
     noise_rate,
     random_seed,
     rounded,
     stacked,
 )
+from keras_noisy._random import Random
 
 
 class OpenSet(NamedTuple):

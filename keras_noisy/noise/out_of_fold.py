@@ -10,9 +10,9 @@ import numpy as np
 from keras_noisy._arguments import boolean, integer
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
-from keras_noisy.noise._checks import random_seed
 from keras_noisy.noise._saved_folds import SavedFolds
 
 
@@ -31,7 +31,7 @@ def out_of_fold_probabilities(
     """Predict every sample with a network that was trained on the others.
 
     Such predictions tell wrong labels from right ones, since no network can
-    have memorised what it predicts: give them to `estimate_transition`. Every
+    have memorized what it predicts: give them to `estimate_transition`. Every
     class is spread evenly over the folds.
 
     Args:
@@ -58,7 +58,7 @@ def out_of_fold_probabilities(
         Array of shape `(N, num_classes)`, float32, in the order of `x`.
 
     Raises:
-        ValueError: If arguments do not fit, predictions are no probabilities,
+        ValueError: If arguments do not fit, predictions are not probabilities,
             the folder belongs to other data, another model or other arguments,
             or one of them, such as a generator or a `tf.data.Dataset`, cannot
             be compared.

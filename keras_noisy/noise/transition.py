@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
-from keras_noisy.noise._checks import noise_rate
+from keras_noisy._noise_checks import noise_rate
 
 #: `{true class: wrong label}` of the class-dependent noise of the papers.
 FLIPS = {
@@ -218,6 +218,12 @@ def asymmetric(
     if num_classes not in (None, found):
         raise invalid("num_classes", num_classes, f"{found} for {flips!r}")
     return _flip(mapping, rate, found)
+
+
+# The names that say what is returned; the short ones are those of the papers.
+symmetric_transition = symmetric
+pair_flip_transition = pair_flip
+asymmetric_transition = asymmetric
 
 
 def _cycle(classes) -> dict[int, int]:

@@ -1,7 +1,22 @@
 """A search over losses with KerasTuner, and what it gains over no tuning."""
 
-from keras_noisy.tuning.loss import loss
-from keras_noisy.tuning.results import Results, Trial, results
+from keras_noisy._old_names import old_names
+from keras_noisy.tuning.search_loss import search_loss
 from keras_noisy.tuning.start_with_baselines import start_with_baselines
+from keras_noisy.tuning.summary import Results, Trial, summary
 
-__all__ = ["Results", "Trial", "loss", "results", "start_with_baselines"]
+__all__ = [
+    "Results",
+    "Trial",
+    "search_loss",
+    "start_with_baselines",
+    "summary",
+]
+
+__getattr__ = old_names(
+    __name__,
+    {
+        "loss": "keras_noisy.tuning.search_loss",
+        "results": "keras_noisy.tuning.summary",
+    },
+)

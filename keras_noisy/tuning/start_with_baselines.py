@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_noisy._arguments import invalid
-from keras_noisy.tuning.loss import imported
+from keras_noisy.tuning.search_loss import imported
 
 if TYPE_CHECKING:
     from keras_tuner import Oracle, Tuner
@@ -16,18 +17,19 @@ if TYPE_CHECKING:
 def start_with_baselines(tuner: Tuner) -> Tuner:
     """Let a tuner try every loss without tuning first.
 
-    The first trials, one for each loss of `keras_noisy.tuning.loss`, have the
-    calibrated values, and the default of everything else that is searched.
-    They count as trials of the tuner; what comes after them is its choice. A
-    search that goes on where it was stopped does not repeat them.
+    The first trials, one for each loss of `keras_noisy.tuning.search_loss`,
+    have the calibrated values, and the default of everything else that is
+    searched. They count as trials of the tuner; what comes after them is its
+    choice. A search that goes on where it was stopped does not repeat them.
+    The tuner gets another `oracle`, a copy of its own that begins like this.
 
     The objective must be an accuracy on validation data, whose labels may be
     noisy too. It cannot be the loss, which has another scale for each loss,
-    nor the accuracy on training data: memorising wrong labels raises that.
+    nor the accuracy on training data: memorizing wrong labels raises that.
 
     Args:
         tuner: A `keras_tuner.RandomSearch` or `BayesianOptimization` over
-            models that are compiled with `keras_noisy.tuning.loss`.
+            models that are compiled with `keras_noisy.tuning.search_loss`.
 
     Returns:
         The same tuner.
@@ -35,8 +37,8 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
     Raises:
         ImportError: If KerasTuner is not installed, or on TensorFlow
             TensorBoard, without which every trial would fail.
-        ValueError: If `tuner` is another, if its objective is no validation
-            metric of which more is better, if the loss is not searched, if
+        ValueError: If `tuner` is another, if its objective is not a validation
+            metric to maximize, if the loss is not searched, if
             there are fewer trials than losses, or if the directory holds a
             search over other losses or ranges.
 
@@ -48,7 +50,7 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
     >>> from keras_noisy import tuning
     >>> def build_model(hp):
     ...     model = keras.Sequential([keras.layers.Dense(100, "softmax")])
-    ...     loss = tuning.loss(hp, num_classes=100)
+    ...     loss = tuning.search_loss(hp, num_classes=100)
     ...     model.compile("adam", loss=loss, metrics=["accuracy"])
     ...     return model
     >>> tuner = keras_tuner.RandomSearch(
@@ -84,17 +86,25 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
                 "tuner another `directory` or `project_name`, or "
                 "`overwrite=True` to start anew"
             )
-    search = oracle.populate_space
-
-    def populate_space(trial_id: str) -> dict[str, Any]:
-        tried = [t.hyperparameters.values for t in oracle.trials.values()]
-        for values in baselines(oracle):
-            if values not in tried:
-                return {"status": "RUNNING", "values": values}
-        return search(trial_id)
-
-    oracle.populate_space = populate_space
+    tuner.oracle = _beginning_with_baselines(oracle)
     return tuner
+
+
+def _beginning_with_baselines(oracle: Oracle) -> Oracle:
+    """A copy of an oracle whose first trials are the baselines."""
+
+    class BaselinesFirst(type(oracle)):
+        def populate_space(self, trial_id: str) -> dict[str, Any]:
+            tried = [t.hyperparameters.values for t in self.trials.values()]
+            for values in baselines(self):
+                if values not in tried:
+                    return {"status": "RUNNING", "values": values}
+            return super().populate_space(trial_id)
+
+    found = BaselinesFirst.__new__(BaselinesFirst)
+    # What refers to the oracle in its own state refers to the copy then.
+    vars(found).update(copy.deepcopy(vars(oracle), {id(oracle): found}))
+    return found
 
 
 def baselines(oracle: Oracle) -> list[dict[str, Any]]:
@@ -129,6 +139,6 @@ def checked_oracle(tuner: Tuner) -> Oracle:
     if "loss" not in [p.name for p in tuner.oracle.get_space().space]:
         raise ValueError(
             "The loss is not searched. Compile the model that the tuner builds "
-            "with `keras_noisy.tuning.loss(hp, num_classes)`"
+            "with `keras_noisy.tuning.search_loss(hp, num_classes)`"
         )
     return tuner.oracle

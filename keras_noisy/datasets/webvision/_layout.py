@@ -166,7 +166,7 @@ def _lines(content: bytes, file: str) -> Iterator[tuple[int, str]]:
             "text. Save it as UTF-8, or get it again from "
             f"{DOWNLOADS}{ARCHIVES['info']}"
         )
-    # An image whose name is no UTF-8 is then missing, and reported as that.
+    # An image whose name is not UTF-8 is then reported as missing.
     text = content.decode("utf-8", errors="replace").replace("\ufeff", "")
     for number, line in enumerate(re.split(r"\r*\n|\r", text), 1):
         cells = [_unquoted(cell.strip()) for cell in line.split("\t")]

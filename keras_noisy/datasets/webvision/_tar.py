@@ -109,7 +109,7 @@ def _end(file: HashedFile, size: int) -> int:
 
 
 def _header(block: bytes) -> tuple[bytes, str, int]:
-    """Kind, name and size, or a ValueError if it is no header."""
+    """Kind, name and size, or a ValueError if it is not a header."""
     if len(block) < BLOCK:
         raise ValueError
     # The checksum counts itself as spaces; some old programs sign the bytes.

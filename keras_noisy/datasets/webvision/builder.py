@@ -21,7 +21,7 @@ Flickr for their names. The labels are those of the queries; about a fifth are
 wrong. The labels of the validation images were given by people.
 
 Images that cannot be decoded are left out and listed in
-`builder.info.metadata["skipped"]`; those that are no RGB or grey JPEG are
+`builder.info.metadata["skipped"]`; those that are not an RGB or gray JPEG are
 converted to one and listed in `builder.info.metadata["converted"]`.
 """
 
@@ -65,7 +65,7 @@ class Webvision(tfds.core.GeneratorBasedBuilder):
     `"q0001"`, `""` for validation). Images that cannot be decoded are left
     out, listed at the end and kept in `builder.info.metadata["skipped"]`;
     others are bit for bit those of the archive, or converted if they are no
-    RGB or grey JPEG, as `builder.info.metadata["converted"]` says. Size and
+    RGB or gray JPEG, as `builder.info.metadata["converted"]` says. Size and
     SHA-256 of what was read are in `builder.info.metadata["checksums"]`.
 
     Args:

@@ -191,7 +191,7 @@ class WebVisionFolder:
             `skipped` has the paths of the others and what is wrong with each.
 
         Raises:
-            ValueError: If `workers` is no positive integer.
+            ValueError: If `workers` is not a positive integer.
             ImportError: If Pillow is not installed.
         """
         found = faults(self.files, workers)

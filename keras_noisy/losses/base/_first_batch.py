@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._stochastic import is_distribution
 from keras_noisy.losses.base._math import SUM_TOLERANCE
 
 Tensor = Any
@@ -50,13 +51,6 @@ def concrete(x: Tensor) -> np.ndarray | None:
         return np.asarray(ops.convert_to_numpy(x))
     except (NotImplementedError, TypeError, RuntimeError):
         return None
-
-
-def is_distribution(x: np.ndarray) -> bool:
-    """Whether all rows are probabilities that sum to 1, roughly."""
-    x = x.astype("float32")
-    # Not a number is no reason to complain: it shows in the loss anyway.
-    return not (np.any(x < 0) or np.any(_off(x)))
 
 
 def _off(x: np.ndarray) -> np.ndarray:

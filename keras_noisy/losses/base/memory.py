@@ -12,6 +12,7 @@ from keras import ops
 from keras_noisy import calibration
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import whole_labels
+from keras_noisy._label_tensors import as_tensor, widened
 from keras_noisy.layers._pass_through import PassThrough, Reference
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses.base import _batch, _first_batch
@@ -123,7 +124,7 @@ class MemoryLoss(DistributionLoss):
         """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
         self._memory.called(type(self).__name__)
         super().check(y_true, y_pred)
-        if self.split_labels(_batch.as_tensor(y_true), y_pred)[1] is None:
+        if self.split_labels(as_tensor(y_true), y_pred)[1] is None:
             raise ValueError(_NEEDS_INDEX.format(type(self).__name__))
 
     def check_values(
@@ -186,7 +187,7 @@ class MemoryLoss(DistributionLoss):
         if not has_index:
             raise ValueError(_NEEDS_INDEX.format(name))
         sample, known = _batch.safe_index(
-            _batch.widened(labels.sample), self.memory.num_samples
+            widened(labels.sample), self.memory.num_samples
         )
         labels.sample, labels.remembered = sample, first
         # Of -inf, which rules a class out, there is something to remember.

@@ -5,7 +5,7 @@ import numpy as np
 #: Standard deviations that agreement must be above chance, and those that a
 #: perfect one must reach for fewer samples than that to be judged.
 ABOVE, VISIBLE = 3.0, 6.0
-#: Above a share of predictions the rest is not looked at.
+#: A class with a larger share of the predictions is taken for all of them.
 NEARLY_ALL = 0.99
 
 

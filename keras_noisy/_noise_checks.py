@@ -14,7 +14,7 @@ def noise_rate(rate: Any) -> float:
 
 
 def rounded(count: Any) -> Any:
-    """Whole numbers; a product such as .3 * 5 is 1.5 but for the last bit."""
+    """Whole numbers; a product such as .3 * 5 is 1.5 except the last bit."""
     return np.rint(np.round(count, 9)).astype("int64")
 
 

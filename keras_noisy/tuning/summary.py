@@ -84,9 +84,9 @@ class Results(list[Trial]):
                 f"{_percent(self.gain(trial), '+'):>7} | "
                 f"{_percent(trial.test_accuracy):>10} | {text}"
             )
-        return "\n".join([*lines, self._summary()])
+        return "\n".join([*lines, self._last_line()])
 
-    def _summary(self) -> str:
+    def _last_line(self) -> str:
         best, base = self.best, self.best_baseline
         if base is None:
             return "No trial without tuning completed: the gain is not known."
@@ -106,12 +106,12 @@ class Results(list[Trial]):
         return f"{text}, and {gain:+.1f} points on clean test labels."
 
 
-def results(
+def summary(
     tuner: Tuner, test: Callable[[keras.Model], float] | None = None
 ) -> Results:
     """What each trial of a search reached, and what it gained over no tuning.
 
-    The validation labels may be noisy. Where every wrong class is equally
+    The validation labels may be noisy. If every wrong class is equally
     likely, the expected accuracy on them is a rising straight line of the
     accuracy on clean labels, so that both find the same best; with other
     noise they may not. The best of many trials is partly luck: the accuracy
@@ -145,7 +145,7 @@ def results(
 
     >>> from keras_noisy.tuning import Results, Trial
     >>> values = [{"loss": "GCE", "GCE.q": q} for q in (0.38, 0.32)]
-    >>> found = Results(  # as of `results(tuner)`
+    >>> found = Results(  # as of `summary(tuner)`
     ...     [
     ...         Trial("0", "COMPLETED", True, values[0], 0.51),
     ...         Trial("1", "COMPLETED", False, values[1], 0.52),

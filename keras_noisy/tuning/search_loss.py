@@ -13,7 +13,7 @@ from keras_noisy.losses import ActivePassive, RobustLoss, get
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters
 
-OF_CALIBRATION = (
+CALIBRATION_ARGUMENTS = (
     "from_logits",
     "logit_bias",
     "logit_clip",
@@ -23,7 +23,7 @@ OF_CALIBRATION = (
 LOSSES = ("CrossEntropy", "MAEStar", "GCE", "NCE+RCE")
 
 
-def loss(
+def search_loss(
     hp: HyperParameters,
     num_classes: int,
     losses: Sequence[str] = LOSSES,
@@ -31,7 +31,7 @@ def loss(
 ) -> RobustLoss:
     """The loss of a trial, from a search space over losses.
 
-    To be called where the model is built. The name of the loss is searched,
+    Call it where the model is built. The name of the loss is searched,
     and one hyperparameter of each: the logit bias of `MAEStar` and of names
     with a star such as `"GCE*"`, else the one that may be `"auto"`, such as
     `q` of `GCE`. Its default is the value calibrated for `num_classes`; the
@@ -62,7 +62,7 @@ def loss(
     >>> import keras_tuner
     >>> from keras_noisy import tuning
     >>> hp = keras_tuner.HyperParameters()
-    >>> tuning.loss(hp, num_classes=100, losses=["GCE", "MAEStar"]).q
+    >>> tuning.search_loss(hp, num_classes=100, losses=["GCE", "MAEStar"]).q
     0.378...
     >>> hp.values
     {'loss': 'GCE', 'GCE.q': 0.378...}
@@ -88,8 +88,8 @@ def loss(
         found = _range(
             name,
             num_classes,
-            # Of the shared arguments those that the calibration depends on.
-            **{k: v for k, v in shared.items() if k in OF_CALIBRATION},
+            # Pass on what the calibration depends on.
+            **{k: v for k, v in shared.items() if k in CALIBRATION_ARGUMENTS},
         )
         if found is None:
             continue

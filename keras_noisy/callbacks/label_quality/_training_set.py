@@ -142,7 +142,7 @@ class _Batches:
                 y = ops.convert_to_numpy(y)[: len(labels)]
                 self.in_order &= _agrees(y, labels)
             yield (inputs,)
-            # A data set that repeats would go on for ever.
+            # A data set that repeats never ends.
             if self.count > len(self.labels) or not self.in_order:
                 return
 

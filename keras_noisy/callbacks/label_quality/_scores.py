@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy.losses.base._first_batch import is_distribution
+from keras_noisy._stochastic import is_distribution
 
 #: Samples that are worked on at once, as that is done in float64.
 ROWS = 4096
@@ -91,16 +91,17 @@ class Scores:
 
     names = ("area_under_margin", "margin", "loss", "forgetting")
 
-    def __init__(self, num_samples: int):
+    def __init__(self, labels: np.ndarray):
+        self.labels = labels
         self.epochs = 0
-        self.margin_sum = np.zeros(num_samples)
-        self.forgotten = np.zeros(num_samples)
-        self.correct = self.learned = np.zeros(num_samples, bool)
+        self.margin_sum = np.zeros(len(labels))
+        self.forgotten = np.zeros(len(labels))
+        self.correct = self.learned = np.zeros(len(labels), bool)
         self.last: Statistics
 
-    def update(self, last: Statistics, labels: np.ndarray) -> None:
+    def update(self, last: Statistics) -> None:
         """Count one more epoch."""
-        correct = last.predicted == labels
+        correct = last.predicted == self.labels
         self.forgotten += self.correct & ~correct
         self.learned = self.learned | correct
         self.correct = correct
@@ -108,8 +109,15 @@ class Scores:
         self.last = last
         self.epochs += 1
 
+    def order(self, name: str) -> np.ndarray:
+        """All samples, those whose labels are most likely wrong first."""
+        keys = [self.of(key) for key in ("loss", "area_under_margin", name)]
+        return np.lexsort([-key for key in keys])
+
     def of(self, name: str) -> np.ndarray:
         """A score of each sample, higher where the label is likelier wrong."""
+        if self.epochs == 0:
+            raise RuntimeError("No epoch counts yet: call `update` first")
         if name == "area_under_margin":
             return -self.margin_sum / self.epochs
         if name == "margin":

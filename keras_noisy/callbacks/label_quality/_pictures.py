@@ -42,8 +42,8 @@ def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
     """
     if images is None:
         raise ValueError(
-            "Pictures of the samples are needed, and `x` is no array of them: "
-            "build LabelQuality with `images`"
+            "Pictures of the samples are needed, and `x` is not an array of "
+            "them: build LabelQuality with `images`"
         )
     if len(getattr(images, "shape", ())) > 1:
         _has_channels_first(images.shape[1:])  # an error for all at once
@@ -105,7 +105,7 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.axis("off")
         axes.imshow(image.pixels, cmap="gray", vmin=0, vmax=255)
-        # A dollar in the name of a class is no formula.
+        # A dollar in the name of a class starts no formula.
         axes.set_title(title, fontsize="small", parse_math=False)
         if image.is_gap:
             axes.text(
@@ -121,7 +121,7 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
 
 
 def refuse_only_gaps(found: Sequence[Picture]) -> None:
-    """An error where not one of several images can be read."""
+    """Raise an error if not one of several images can be read."""
     if len(found) > 1 and all(picture.is_gap for picture in found):
         raise ValueError(
             f"Invalid value for argument `images`. None of {len(found)} can be "
@@ -182,7 +182,7 @@ def _file(path: str) -> np.ndarray:
 
 
 def _has_channels_first(shape: tuple[int, ...]) -> bool:
-    """Whether the channels come first; an error for what is no image."""
+    """Whether the channels come first; an error unless it is an image."""
     first = len(shape) == 3 and shape[-1] not in (1, 3, 4)
     channels = shape[:1] if first else shape[2:] or (1,)
     is_image = len(shape) in (2, 3) and channels[0] in (1, 3, 4)

@@ -7,13 +7,13 @@ from keras_noisy._names import names_by_label
 from keras_noisy._stochastic import transition_matrix
 from keras_noisy._text import wrapped
 
-# With more classes numbers and names no longer fit.
+# Numbers and names do not fit for more classes.
 MOST_NAMES = 20
 #: Characters in a line of a name.
 WIDTH = 24
 
 
-def plot(
+def plot_transition(
     transition: Any,
     class_names: Sequence[str] | Mapping[int, str] | None = None,
 ) -> Any:
@@ -38,8 +38,9 @@ def plot(
 
     Example:
 
-    >>> from keras_noisy.noise import asymmetric, plot
-    >>> figure = plot(asymmetric("cifar10", rate=0.4))
+    >>> from keras_noisy.noise import asymmetric_transition, plot_transition
+    >>> transition = asymmetric_transition("cifar10", rate=0.4)
+    >>> figure = plot_transition(transition)
     >>> figure.axes[0].get_ylabel()
     'true class'
     """
@@ -55,7 +56,7 @@ def plot(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            'plot needs matplotlib: pip install "keras-noisy[plot]"'
+            'plot_transition needs matplotlib: pip install "keras-noisy[plot]"'
         ) from error
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.subplots()

@@ -1,36 +1,40 @@
 """The page on which a person goes through the suspects."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.resources
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from keras_noisy.metrics._pictures import (
+from keras_noisy.callbacks.label_quality._pictures import (
     SIDE,
     pictures,
     refuse_only_gaps,
     thumbnail,
     with_notes,
 )
-from keras_noisy.metrics._scores import Scores
-
-if TYPE_CHECKING:
-    from keras_noisy.metrics.label_quality import LabelQuality
+from keras_noisy.callbacks.label_quality._scores import Scores
 
 
-def report_page(quality: LabelQuality, n: int, score: str, title: str) -> str:
-    """The HTML of `LabelQuality.report`."""
-    suspects = quality.suspects(n, score)
-    names = quality.class_names
-    scores = {name: quality.scores(name) for name in Scores.names}
-    last = quality._scores.last
+def report_page(
+    scores: Scores,
+    suspects: np.ndarray,
+    *,
+    score: str,
+    title: str,
+    images: Any,
+    class_names: Sequence[str],
+    clean_labels: np.ndarray | None,
+    warning: str | None,
+) -> str:
+    """The HTML of the suspects, which `score` has ranked."""
+    values = {name: scores.of(name) for name in Scores.names}
+    labels, last = scores.labels, scores.last
     cards, notes, largest = [], [], 0
-    images = with_notes(quality.images, suspects)
-    for i, image in zip(suspects.tolist(), images, strict=True):
+    shown = with_notes(images, suspects)
+    for i, image in zip(suspects.tolist(), shown, strict=True):
         notes.append(image._replace(pixels=None))
         if not image.is_gap:
             largest = max(largest, *image.pixels.shape[:2])
@@ -39,28 +43,30 @@ def report_page(quality: LabelQuality, n: int, score: str, title: str) -> str:
             "image": thumbnail(image.pixels),
             "note": image.note,
             "probability": round(float(last.probability[i]), 4),
-            "scores": {name: _short(of[i]) for name, of in scores.items()},
+            "scores": {name: _short(of[i]) for name, of in values.items()},
         }
-        if quality.clean_labels is not None:
-            clean = int(quality.clean_labels[i])
-            known = 0 <= clean < len(names)
-            card["clean"] = names[clean] if known else "none of the classes"
-            card["wrong"] = clean != int(quality.labels[i])
+        if clean_labels is not None:
+            clean = int(clean_labels[i])
+            known = 0 <= clean < len(class_names)
+            card["clean"] = (
+                class_names[clean] if known else "none of the classes"
+            )
+            card["wrong"] = clean != int(labels[i])
         cards.append(card)
     refuse_only_gaps(notes)
     content = {
         "title": title,
-        "key": _fingerprint(quality),
-        "names": names,
-        "epochs": quality._scores.epochs,
+        "key": _fingerprint(labels, images),
+        "names": class_names,
+        "epochs": scores.epochs,
         "score": score,
-        "given": quality.labels.tolist(),
+        "given": labels.tolist(),
         "predicted": last.predicted.tolist(),
-        "values": [_short(value) for value in scores[score]],
+        "values": [_short(value) for value in values[score]],
         "crisp": largest <= SIDE // 2,
         "cards": cards,
-        "warning": quality._warning(),
-        "finding": _finding(quality, len(suspects)),
+        "warning": warning,
+        "finding": _finding(scores, clean_labels, len(suspects)),
     }
     # A class named </script> must not end the script.
     code = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
@@ -71,21 +77,23 @@ def report_page(quality: LabelQuality, n: int, score: str, title: str) -> str:
 
 
 def _file(name: str) -> str:
-    folder = importlib.resources.files("keras_noisy.metrics")
+    folder = importlib.resources.files("keras_noisy.callbacks.label_quality")
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 
-def _finding(quality: LabelQuality, shown: int) -> dict[str, Any] | None:
+def _finding(
+    scores: Scores, clean_labels: np.ndarray | None, shown: int
+) -> dict[str, Any] | None:
     """How well each score finds the wrong labels, where they are known."""
-    if quality.clean_labels is None:
+    if clean_labels is None:
         return None
-    wrong = quality.labels != quality.clean_labels
+    wrong = scores.labels != clean_labels
     total = int(wrong.sum())
     found = {"wrong": total, "shown": shown, "scores": []}
     if total:
         at = np.unique(np.linspace(1, len(wrong), 100).astype(int))
         for score in Scores.names:
-            hits = wrong[quality.suspects(len(wrong), score)].cumsum()
+            hits = wrong[scores.order(score)].cumsum()
             curve = zip(hits[at - 1] / total, hits[at - 1] / at, strict=True)
             found["scores"].append(
                 {
@@ -99,11 +107,11 @@ def _finding(quality: LabelQuality, shown: int) -> dict[str, Any] | None:
     return found
 
 
-def _fingerprint(quality: LabelQuality) -> str:
+def _fingerprint(labels: np.ndarray, images: Any) -> str:
     """The same for the same labels and images, for the stored decisions."""
-    count = len(quality.labels)
-    key = hashlib.sha256(quality.labels.tobytes())
-    for picture in pictures(quality.images, (0, count // 2, count - 1)):
+    count = len(labels)
+    key = hashlib.sha256(labels.tobytes())
+    for picture in pictures(images, (0, count // 2, count - 1)):
         key.update(picture.tobytes())
     return key.hexdigest()[:16]
 

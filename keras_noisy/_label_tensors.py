@@ -1,0 +1,55 @@
+"""Labels as tensors in which what is not a class stays invalid."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._label_arrays import HIGHEST, LOWEST
+
+
+def as_tensor(y_true: Any) -> Any:
+    """Labels as a tensor in their own dtype.
+
+    JAX wraps integers of 64 bits, so that a missing label could become class
+    0. Here they come as near as 32 bits can, and stay invalid.
+    """
+    if ops.is_tensor(y_true):
+        return y_true
+    array = np.asarray(y_true)
+    if array.dtype.kind == "O":
+        array = np.array(array.tolist())
+    if array.dtype.kind in "UST":
+        raise ValueError(
+            "Expected `y_true` to hold integer labels. Received text, such as "
+            f"{str(array.flat[0])!r}. Number the names of classes: `names, "
+            "labels = np.unique(labels, return_inverse=True)`"
+        )
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        array = np.clip(array, LOWEST, HIGHEST).astype("int64")
+    return ops.convert_to_tensor(array)
+
+
+def ranked(y_true: Any, y_pred: Any) -> Any:
+    """`y_true` as a tensor whose number of axes is known.
+
+    TensorFlow forgets the rank once a step was traced with and without
+    further columns.
+    """
+    y_true = as_tensor(y_true)
+    if getattr(y_true.shape, "rank", 0) is None:
+        y_true = ops.reshape(y_true, (ops.shape(y_pred)[0], -1))
+    return y_true
+
+
+def widened(labels: Any) -> Any:
+    """Labels in a dtype that holds every class count and `ignore_class`."""
+    dtype = keras.backend.standardize_dtype(labels.dtype)
+    if dtype in ("int32", "int64") or keras.backend.is_float_dtype(dtype):
+        return labels
+    # JAX has no int64 by default; there large unsigned labels turn negative,
+    # which is just as invalid.
+    large = dtype in ("uint32", "uint64")
+    wide = large and keras.backend.backend() != "jax"
+    return ops.cast(labels, "int64" if wide else "int32")

@@ -1,0 +1,6 @@
+"""Finds the wrong labels of a training set, while a model trains on it."""
+
+from keras_noisy.callbacks.label_quality.callback import LabelQuality
+from keras_noisy.callbacks.label_quality.findings import Findings
+
+__all__ = ["Findings", "LabelQuality"]

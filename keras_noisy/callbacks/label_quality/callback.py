@@ -1,0 +1,258 @@
+"""A score for each training sample: how likely its label is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy._arguments import boolean, integer, invalid
+from keras_noisy._label_arrays import class_labels
+from keras_noisy.callbacks.label_quality._training_set import (
+    by_position,
+    check_length,
+    given_labels,
+    names_of_classes,
+    predict,
+    samples,
+)
+from keras_noisy.callbacks.label_quality.findings import Findings
+from keras_noisy.datasets.image_files import opened
+
+
+class LabelQuality(keras.callbacks.Callback):
+    """Finds the wrong labels of a training set, while a model trains on it.
+
+    Use it to clean a data set, or to look at what a model memorizes: pass it
+    to `fit`, then ask for the `suspects` or write a `report` that a person
+    goes through in a browser. After each epoch it predicts the training
+    samples and updates four scores of each, all higher where the label is
+    more likely wrong:
+
+    - `"area_under_margin"`: minus the margin, averaged over the epochs. The
+      margin is the log-probability (or logit) of the given label minus the
+      largest one of the other classes.
+    - `"margin"`: minus the margin of the last epoch.
+    - `"loss"`: the cross-entropy of the given label in the last epoch, the
+      small-loss criterion.
+    - `"forgetting"`: how many times the given label was predicted after one
+      epoch and no longer after the next. If it never was predicted, the
+      score is the number of epochs, which is more than any such count.
+
+    The scores tell most before the wrong labels are memorized, so train for a
+    few epochs or with a robust loss. They go on over several calls of `fit`;
+    take a new callback for a new model. Predictions are those of evaluation,
+    without augmentation and dropout, and one array of them, (N, num_classes),
+    is in memory at a time. On PyTorch they advance the random generator, as
+    validation does.
+
+    Arrays, lists and columns of a table are read by position, whatever its
+    index says. If the predictions agree with the labels no better than chance,
+    a warning says so before the first suspects are shown.
+
+    Args:
+        x: All training samples, as an array or anything else that
+            `model.predict` takes, such as a `tf.data.Dataset` or a
+            `keras.utils.PyDataset`, in the order of `y` in every epoch: not
+            shuffled. If a data set gives labels too, they are compared
+            with `y`.
+        y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
+            `keras_noisy.losses.with_index`. Or, if the images are files, an
+            object with `files`, `labels` and `class_names`, such as a
+            `keras_noisy.datasets.ImageFiles`, or what `ImageDataset` reads,
+            a folder of class folders, a CSV file or a table of paths and
+            labels; they give the pictures, the labels and the names.
+        clean_labels: The true labels if they are known, of the same shape;
+            -1 for a sample of none of the classes. They put
+            `memorization_rate`, the share of wrongly labeled samples whose
+            wrong label is predicted, and `clean_accuracy`, the share of all
+            samples whose true label is predicted, into the logs of each epoch,
+            for `History` and the callbacks behind this one in the list, in
+            place of metrics of these names. Defaults to `None`.
+        class_names: The name of each class, for the picture and the report,
+            in the order of the labels, or a mapping from label to name.
+            Defaults to `None`, those of `y` or else the numbers.
+        batch_size: Samples that are predicted at once, unless `x` is a data
+            set. Defaults to `256`.
+        from_logits: Whether the model returns logits. Defaults to `False`,
+            probabilities, of which those below 1e-38 count as 1e-38.
+        start_epoch: First epoch that counts, from 0 as `fit` numbers them;
+            pass `initial_epoch` to a second `fit`. Defaults to `0`.
+        images: A picture of each sample, for the picture and the report:
+            arrays of shape (height, width) or (height, width, channels), or
+            paths of files. Defaults to `None`: the files of `y`, or `x` if it
+            is such an array.
+
+    Returns:
+        A callback for `model.fit(..., callbacks=[...])`.
+
+    Raises:
+        ValueError: If an argument is outside its range, if lengths differ, if
+            `x` shuffles, or if predictions are not probabilities.
+        RuntimeError: If scores are asked for before an epoch was seen.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.callbacks import LabelQuality
+    >>> x = np.repeat(np.eye(3), 20, axis=0)
+    >>> y = np.repeat([0, 1, 2], 20)
+    >>> y[7] = 2  # a wrong label
+    >>> quality = LabelQuality(x, y)
+    >>> model = keras.Sequential([keras.layers.Dense(3, "softmax")])
+    >>> optimizer = keras.optimizers.SGD(1.0)
+    >>> model.compile(optimizer, "sparse_categorical_crossentropy")
+    >>> _ = model.fit(x, y, epochs=9, callbacks=[quality], verbose=0)
+    >>> quality.suspects(1)
+    array([7])
+
+    References:
+        - Pleiss et al., Identifying mislabeled data using the area under the
+          margin ranking, NeurIPS 2020, arXiv 2001.10528
+        - Toneva et al., An empirical study of example forgetting during deep
+          neural network learning, ICLR 2019, arXiv 1812.05159
+        - Han et al., Co-teaching: Robust training of deep neural networks
+          with extremely noisy labels, NeurIPS 2018, arXiv 1804.06872
+        - Liu et al., Early-learning regularization prevents memorization of
+          noisy labels, NeurIPS 2020, arXiv 2007.00151
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        clean_labels: Any = None,
+        class_names: Sequence[str] | Mapping[int, str] | None = None,
+        batch_size: int = 256,
+        from_logits: bool = False,
+        start_epoch: int = 0,
+        images: Any = None,
+    ):
+        super().__init__()
+        if _lists_files(y):
+            y = opened(y)
+        if hasattr(y, "files") and hasattr(y, "labels"):
+            images = y.files if images is None else images
+            if class_names is None:
+                class_names = getattr(y, "class_names", None)
+            y = y.labels
+        labels = class_labels("y", given_labels("y", y))
+        count = len(labels)
+        x = samples(x, count)
+        if clean_labels is not None:
+            clean_labels = given_labels("clean_labels", clean_labels)
+            if clean_labels.min() < -1:
+                raise invalid(
+                    "clean_labels", clean_labels, "labels of at least -1"
+                )
+            check_length("clean_labels", len(clean_labels), count)
+        if images is not None:
+            images = by_position("images", images, count)
+        elif hasattr(x, "shape") and len(x.shape) > 2:
+            images = x
+        self.x = x
+        self.batch_size = integer("batch_size", batch_size, 1)
+        self.from_logits = boolean("from_logits", from_logits)
+        self.start_epoch = integer("start_epoch", start_epoch, 0)
+        self._findings = Findings(
+            labels, clean_labels, names_of_classes(class_names, labels), images
+        )
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Predict the training samples, update scores and logs."""
+        if epoch < self.start_epoch and self.clean_labels is None:
+            return
+        predictions = predict(self.model, self.x, self.labels, self.batch_size)
+        found = self._findings.compare(predictions, self.from_logits)
+        if logs is not None:
+            logs.update(self._findings.rates(found))
+        if epoch >= self.start_epoch:
+            self._findings.update(found)
+
+    @property
+    def findings(self) -> Findings:
+        """What the epochs so far say; an error before the first that counts."""
+        if self._findings.epochs == 0:
+            raise RuntimeError(
+                "LabelQuality has seen no epoch yet. Pass it to "
+                "`model.fit(..., callbacks=[quality])`; epochs count from "
+                f"`start_epoch={self.start_epoch}` on"
+            )
+        return self._findings
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The given labels, int64 of shape `(N,)`."""
+        return self._findings.labels
+
+    @property
+    def clean_labels(self) -> np.ndarray | None:
+        """The true labels, if they are known."""
+        return self._findings.clean_labels
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """A name for each class; the numbers once an epoch was seen."""
+        return self._findings.class_names
+
+    @property
+    def images(self) -> Any:
+        """A picture of each sample, which may be set later too."""
+        return self._findings.images
+
+    @images.setter
+    def images(self, images: Any) -> None:
+        self._findings.images = images
+
+    def scores(self, score: str = "area_under_margin") -> np.ndarray:
+        """See `Findings.scores`."""
+        return self.findings.scores(score)
+
+    def suspects(
+        self,
+        n: int,
+        score: str = "area_under_margin",
+        label: int | None = None,
+    ) -> np.ndarray:
+        """See `Findings.suspects`."""
+        return self.findings.suspects(n, score, label)
+
+    def precision_recall(
+        self, n: int | None = None, score: str = "area_under_margin"
+    ) -> tuple[float, float]:
+        """See `Findings.precision_recall`."""
+        return self.findings.precision_recall(n, score)
+
+    def plot(
+        self,
+        n: int = 24,
+        score: str = "area_under_margin",
+        label: int | None = None,
+    ) -> Any:
+        """See `Findings.plot`."""
+        return self.findings.plot(n, score, label)
+
+    def report(
+        self,
+        path: str | os.PathLike,
+        n: int = 500,
+        score: str = "area_under_margin",
+        title: str = "Label quality",
+    ) -> Path:
+        """See `Findings.report`."""
+        return self.findings.report(path, n, score, title)
+
+
+def _lists_files(y: Any) -> bool:
+    """Whether this is a folder or a table of paths, and no column of labels."""
+    if isinstance(y, str | os.PathLike | Mapping):
+        return True
+    is_frame = hasattr(y, "columns") and not isinstance(y, np.ndarray)
+    return is_frame and len(y.columns) > 1 and np.asarray(y).dtype.kind == "O"
