@@ -1,10 +1,8 @@
 """Hyperparameters of a loss from the number of classes alone."""
 
 from keras_noisy.calibration.average_error import average_error
-from keras_noisy.calibration.fresh import Calibratable, Fresh
 from keras_noisy.calibration.margin_fade import MarginFade
 from keras_noisy.calibration.matching import (
-    automatic,
     matched_hyperparameter,
     matched_logit_bias,
 )
@@ -16,11 +14,8 @@ from keras_noisy.calibration.network import (
 from keras_noisy.calibration.plot import plot_average_error
 
 __all__ = [
-    "Calibratable",
-    "Fresh",
     "LogitDistribution",
     "MarginFade",
-    "automatic",
     "average_error",
     "calibrate",
     "logit_distribution",

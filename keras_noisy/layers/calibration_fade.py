@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.calibration.margin_fade import MarginFade, fresh_margin
-from keras_noisy.layers._pass_through import PassThrough, value
+from keras_noisy.layers.loss_state import PassThrough, value
 
 Tensor = Any
 Schedule = keras.optimizers.schedules.LearningRateSchedule

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy.layers._pass_through import PassThrough, value
+from keras_noisy.layers.loss_state import PassThrough, value
 
 Tensor = Any
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_noisy.layers._pass_through import PassThrough
+from keras_noisy.layers.loss_state import PassThrough
 
 
 def without_state(model: keras.Model) -> keras.Model:

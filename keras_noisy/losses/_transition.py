@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy import calibration
 from keras_noisy._arguments import invalid
 from keras_noisy._stochastic import distributions, transition_matrix
+from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base._arguments import Argument
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import RobustLoss
@@ -85,7 +85,7 @@ class CorrectionLoss(DistributionLoss):
 
     T: Any
 
-    def fresh(self, num_classes: int, **changes: Any) -> calibration.Fresh:
+    def fresh(self, num_classes: int, **changes: Any) -> Fresh:
         """Its functions, for the number of classes of the matrix alone."""
         type(self).T.check_count(self.T, num_classes)
         return super().fresh(num_classes, **changes)

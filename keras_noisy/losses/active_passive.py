@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy import calibration
 from keras_noisy._arguments import invalid
+from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base._arguments import Argument, number
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
@@ -183,8 +183,6 @@ class ActivePassive(RobustLoss):
         """One value per sample from the transformed logits."""
         return self._base().values(self, labels, logits, numbers)
 
-    def as_fresh(
-        self, num_classes: int, numbers: dict[str, Any]
-    ) -> calibration.Fresh:
+    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
         """What calibration looks at, for numbers that are known."""
         return self._base().as_fresh(self, num_classes, numbers)

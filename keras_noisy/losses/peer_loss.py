@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy import calibration
+from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses._transition import Shares
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._labels import Labels
@@ -61,7 +61,7 @@ class PeerLoss(DistributionLoss):
     alpha: float = number(1.0, 0, closed="low")
     prior: Any = Shares(None)
 
-    def fresh(self, num_classes: int, **changes: Any) -> calibration.Fresh:
+    def fresh(self, num_classes: int, **changes: Any) -> Fresh:
         """With even shares, where otherwise those of the batch are taken."""
         if self.prior is not None:
             type(self).prior.check_count(self.prior, num_classes)

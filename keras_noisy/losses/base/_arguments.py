@@ -98,17 +98,96 @@ def number(
     closed: str = "",
     auto: bool = False,
 ) -> Any:
-    """Declare a number of a loss; `closed` names the closed ends."""
+    """Declare a number that a loss of your own takes.
+
+    In the body of a subclass of `TrueClassLoss` or `DistributionLoss`, under
+    the name that its `formula` has for it. The number is then an argument of
+    the loss, is checked, and comes back with a saved model.
+
+    Args:
+        default: Its default. By default it must be given.
+        low: Lower end of its interval. Defaults to minus infinity.
+        high: Upper end of its interval. Defaults to infinity.
+        closed: Which ends belong to the interval, `""`, `"low"`, `"high"` or
+            `"low high"`. Defaults to `""`.
+        auto: Whether it may be `"auto"`, which is computed from the number of
+            classes so that they have the error that 10 classes have at the
+            default. Defaults to `False`.
+
+    Returns:
+        A descriptor of the class.
+
+    Raises:
+        ValueError: When the loss is built with a value outside the interval.
+
+    Example:
+
+    >>> from keras import ops
+    >>> from keras_noisy.losses import TrueClassLoss, number
+    >>> class Power(TrueClassLoss):
+    ...     q: float | str = number(0.7, 0, 1, closed="high", auto=True)
+    ...
+    ...     @staticmethod
+    ...     def formula(log_p, q):
+    ...         return 1 - ops.exp(q * log_p)
+    >>> round(Power(q="auto", num_classes=100).q, 2)
+    0.26
+    """
     return Number(default, low, high, closed, auto)
 
 
 def whole_number(default: Any = REQUIRED, low: int = 1) -> Any:
-    """Declare a whole number of a loss."""
+    """Declare a whole number that a loss of your own takes, as `number` does.
+
+    Args:
+        default: Its default. By default it must be given.
+        low: Its smallest value. Defaults to `1`.
+
+    Returns:
+        A descriptor of the class.
+
+    Raises:
+        ValueError: When the loss is built with something else.
+
+    Example:
+
+    >>> from keras_noisy.losses import TrueClassLoss, whole_number
+    >>> class Power(TrueClassLoss):
+    ...     n: int = whole_number(2)
+    ...
+    ...     @staticmethod
+    ...     def formula(log_p, n):
+    ...         return (-log_p) ** n
+    >>> Power().n
+    2
+    """
     return Integer(default, low)
 
 
 def flag(default: bool) -> Any:
-    """Declare an argument that is True or False."""
+    """Declare an argument of a loss of your own that is True or False.
+
+    Args:
+        default: Its default.
+
+    Returns:
+        A descriptor of the class.
+
+    Raises:
+        ValueError: When the loss is built with something else.
+
+    Example:
+
+    >>> from keras_noisy.losses import TrueClassLoss, flag
+    >>> class Signed(TrueClassLoss):
+    ...     negative: bool = flag(True)
+    ...
+    ...     @staticmethod
+    ...     def formula(log_p, negative):
+    ...         return -log_p if negative else log_p
+    >>> Signed().negative
+    True
+    """
     return Flag(default)
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import keras
 
-from keras_noisy import calibration
 from keras_noisy._arguments import invalid
+from keras_noisy.calibration.matching import automatic
 from keras_noisy.losses.base import _signature
 from keras_noisy.losses.base._arguments import declared
 
@@ -94,7 +94,7 @@ class DeclaredLoss(keras.losses.Loss):
     def matched(self, name: str, num_classes: int) -> float:
         """The value of an `"auto"` argument for a number of classes."""
         if (name, num_classes) not in self._matched:
-            value = calibration.automatic(self, name, num_classes)
+            value = automatic(self, name, num_classes)
             self._matched[name, num_classes] = value
         return self._matched[name, num_classes]
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.layers import CalibrationFade
-from keras_noisy.layers._pass_through import (
+from keras_noisy.layers.loss_state import (
     PassThrough,
     Reference,
     connected,

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy import calibration
+from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base._arguments import declared
 from keras_noisy.losses.base._declared import DeclaredLoss
 from keras_noisy.losses.base._labels import SparseLabels
@@ -17,7 +17,7 @@ Tensor = Any
 class FreshLoss(DeclaredLoss):
     """Base of `RobustLoss`: its functions for `keras_noisy.calibration`."""
 
-    def fresh(self, num_classes: int, **changes: Any) -> calibration.Fresh:
+    def fresh(self, num_classes: int, **changes: Any) -> Fresh:
         """This loss as a fresh network meets it, for its calibration."""
         arguments = declared(type(self))
         for name, value in changes.items():
@@ -27,9 +27,7 @@ class FreshLoss(DeclaredLoss):
         self.check_numbers(**numbers)
         return self.as_fresh(num_classes, numbers)
 
-    def as_fresh(
-        self, num_classes: int, numbers: dict[str, Any]
-    ) -> calibration.Fresh:
+    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
         """What calibration looks at, for numbers that are known."""
 
         def values(index: Tensor, logits: Tensor) -> Tensor:
@@ -40,7 +38,7 @@ class FreshLoss(DeclaredLoss):
 
         if self.has_own_call():
             values = self.call
-        return calibration.Fresh(
+        return Fresh(
             name=type(self).__name__,
             logit_bias=numbers["logit_bias"] or 0.0,
             view_axes=self.view_axes,

@@ -74,7 +74,8 @@ def complete(cls: type) -> None:
         for name, argument in arguments.items()
         if argument.auto and not isinstance(argument, Shared)
     }
-    _show_signature(cls)
+    if arguments:
+        _show_signature(cls)
     for name, value in vars(cls).items():
         if name.endswith("formula") and isinstance(value, staticmethod):
             _check_names(cls, value.__func__, arguments)

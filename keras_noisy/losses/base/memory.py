@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy import calibration
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import whole_labels
 from keras_noisy._label_tensors import as_tensor, widened
-from keras_noisy.layers._pass_through import PassThrough, Reference
+from keras_noisy.calibration.fresh import Fresh
+from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses.base import _batch, _first_batch
 from keras_noisy.losses.base._arguments import Argument, whole_number
@@ -105,9 +105,7 @@ class MemoryLoss(DistributionLoss):
             self._memory = Reference(self.memory.fresh())
         return [self.memory, *super()._new_layers()]
 
-    def as_fresh(
-        self, num_classes: int, numbers: dict[str, Any]
-    ) -> calibration.Fresh:
+    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
         """Cross-entropy: there is nothing to remember yet."""
         return CrossEntropy().as_fresh(num_classes, numbers)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy import calibration
+from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import DenseLabels, Labels
 from keras_noisy.losses.base._signature import documented
@@ -99,9 +99,7 @@ class TrueClassLoss(RobustLoss):
             log_p = _math.biased(log_p, column)
         return self.of_true_class(log_p, numbers)
 
-    def as_fresh(
-        self, num_classes: int, numbers: dict[str, Any]
-    ) -> calibration.Fresh:
+    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
         """What calibration looks at, for numbers that are known."""
         found = RobustLoss.as_fresh(self, num_classes, numbers)
         if numbers["logit_clip"] or numbers["logit_normalization"]:
