@@ -5,6 +5,12 @@ import pytest
 from helpers import number
 
 from keras_noisy import losses
+from keras_noisy.losses.base._arguments import (
+    Flag,
+    Integer,
+    Number,
+    declared,
+)
 
 pytestmark = pytest.mark.once
 
@@ -50,6 +56,40 @@ CASES = [
 def test_bad_hyperparameters_are_named(name, argument, value):
     with pytest.raises(ValueError, match=rf"`{argument}`.*Received"):
         losses.get(name, from_logits=True, **{argument: value})
+
+
+def declared_cases():
+    """Values outside what each class declares."""
+    for name in losses.names():
+        for argument in declared(getattr(losses, name, losses.MAE)).values():
+            if isinstance(argument, Number):
+                yield from bad_numbers(name, argument)
+            elif isinstance(argument, Integer):
+                yield from ((name, argument.name, argument.low - 1),)
+                yield from ((name, argument.name, x) for x in (1.5, True))
+            elif isinstance(argument, Flag):
+                yield from ((name, argument.name, x) for x in (1, None))
+
+
+def bad_numbers(name, argument):
+    bad = [NAN, None, "large", True]
+    bad += [] if argument.auto else ["auto"]
+    ends = ("low", argument.low, -1), ("high", argument.high, 1)
+    for end, at, step in ends:
+        bad.append(at if np.isinf(at) else at + step)
+        if end not in argument.closed:
+            bad.append(at)
+    return [(name, argument.name, value) for value in bad]
+
+
+@pytest.mark.parametrize(("name", "argument", "value"), list(declared_cases()))
+def test_what_is_declared_is_checked(name, argument, value):
+    needed = {"T": np.eye(2), "num_samples": 9, "active": losses.NCE()}
+    needed["passive"] = losses.MAE()
+    kind = getattr(losses, name)
+    arguments = {n: v for n, v in needed.items() if n in declared(kind)}
+    with pytest.raises(ValueError, match=rf"`{argument}`.*Received"):
+        kind(**{**arguments, "from_logits": True, argument: value})
 
 
 BAD_MATRICES = {

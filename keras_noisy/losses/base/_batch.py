@@ -11,6 +11,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy._label_tensors import as_tensor, widened
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
+from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
 
 Tensor = Any
 
@@ -74,6 +75,14 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
         found = SparseLabels(index, valid, ignored, sample)
     found.given = given
     return Batch(given, y_pred, integers, found, logits, num_classes, shape)
+
+
+def restored(values: Tensor, batch: Batch) -> Tensor:
+    """Values in the shape of the predictions, NaN where labels are bad."""
+    values = ops.where(batch.labels.valid, values, float("nan"))
+    if batch.labels.ignored is not None:
+        values = IgnoreClass.on_values(values, batch.labels.ignored)
+    return values if batch.shape is None else ops.reshape(values, batch.shape)
 
 
 def _one_view(y_pred: Tensor, view_axes: tuple[int, ...]) -> Tensor:

@@ -15,28 +15,20 @@ Tensor = Any
 SEE = " `keras_noisy.check(model, loss, batch)` looks at any batch like this."
 
 
-def check(
-    y_true: Tensor,
-    y_pred: Tensor,
-    *,
-    targets: bool,
-    from_logits: bool,
-    ignore_class: int | None,
-    strict: bool = False,
-) -> bool:
+def check(loss: Any, batch: Any, y_true: Tensor, strict: bool) -> bool:
     """Raise on a batch that cannot be meant; False while values are traced.
 
     `strict` raises also on what is likely a mistake.
     """
-    predictions = concrete(y_pred)
+    predictions = concrete(batch.y_pred)
     given = concrete(y_true)
     if predictions is None or given is None:
         return False
-    _check_predictions(predictions, from_logits, strict)
-    if targets:
+    _check_predictions(predictions, loss.from_logits, strict)
+    if batch.integers is None:
         _check_targets(given)
     else:
-        _check_labels(given, predictions.shape[-1], ignore_class)
+        _check_labels(given, predictions.shape[-1], loss.ignore_class)
     return True
 
 

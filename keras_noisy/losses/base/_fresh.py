@@ -17,6 +17,11 @@ Tensor = Any
 class FreshLoss(DeclaredLoss):
     """Base of `RobustLoss`: its functions for `keras_noisy.calibration`."""
 
+    @property
+    def view_axes(self) -> tuple[int, ...]:
+        """Sizes of the axes of predictions that labels do not have."""
+        return ()
+
     def fresh(self, num_classes: int, **changes: Any) -> Fresh:
         """This loss as a fresh network meets it, for its calibration."""
         arguments = declared(type(self))

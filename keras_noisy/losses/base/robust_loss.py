@@ -160,11 +160,6 @@ class RobustLoss(FreshLoss, FadingLoss):
     #: Whether adding a constant to all logits changes the loss.
     needs_logits: ClassVar[bool] = False
 
-    @property
-    def view_axes(self) -> tuple[int, ...]:
-        """Sizes of the axes of predictions that labels do not have."""
-        return ()
-
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._seen_concrete_batch = False
@@ -216,7 +211,7 @@ class RobustLoss(FreshLoss, FadingLoss):
             numbers = _fade.now(self, numbers, batch)
         logits = self.transformed(batch.logits, numbers)
         values = self.values(batch.labels, logits, numbers)
-        return self._restored(values, batch)
+        return _math.cast(_batch.restored(values, batch), self.dtype)
 
     def transformed(self, logits: Tensor, numbers: dict[str, Any]) -> Tensor:
         """Logits after all that acts on them before the bias, in order."""
@@ -236,15 +231,6 @@ class RobustLoss(FreshLoss, FadingLoss):
             "`formula(labels, log_p)`"
         )
 
-    def _restored(self, values: Tensor, batch: _batch.Batch) -> Tensor:
-        """Values in the shape of the predictions, NaN where labels are bad."""
-        values = ops.where(batch.labels.valid, values, float("nan"))
-        if batch.labels.ignored is not None:
-            values = shared.IgnoreClass.on_values(values, batch.labels.ignored)
-        if batch.shape is not None:
-            values = ops.reshape(values, batch.shape)
-        return _math.cast(values, self.dtype)
-
     def check(self, y_true: Tensor, y_pred: Tensor) -> None:
         """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
         batch = _batch.read(self, y_true, y_pred)
@@ -256,11 +242,4 @@ class RobustLoss(FreshLoss, FadingLoss):
         self, batch: _batch.Batch, y_true: Any, strict: bool = False
     ) -> bool:
         """Raise on values that cannot be meant; False while they are traced."""
-        return _first_batch.check(
-            y_true,
-            batch.y_pred,
-            targets=batch.integers is None,
-            from_logits=self.from_logits,
-            ignore_class=self.ignore_class,
-            strict=strict,
-        )
+        return _first_batch.check(self, batch, y_true, strict)
