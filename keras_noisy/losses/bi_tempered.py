@@ -81,8 +81,8 @@ class BiTempered(DistributionLoss):
         q, targets = softmax.power(1.0), labels.dense(log_p)
         powers = ops.sum(softmax.power(2 - t1), axis=-1) / (2 - t1)
         likelihood = softmax.log_tempered(labels, t1)
-        entropy = labels.total(lambda t: _entropy(t, t1))
-        value = powers - likelihood - entropy
+        value = labels.total(lambda t: _negative_entropy(t, t1))
+        value = value - likelihood + powers
 
         # The closed form of the gradient.
         slope = (q - targets) * softmax.power(t2 - t1)
@@ -93,6 +93,6 @@ class BiTempered(DistributionLoss):
         return with_derivative_of(tangent, value)
 
 
-def _entropy(t: Tensor, t1: float) -> Tensor:
+def _negative_entropy(t: Tensor, t1: float) -> Tensor:
     log_t = ops.log(ops.maximum(t, TINY))
-    return t ** (2 - t1) / (2 - t1) - t * log_tempered(log_t, t1)
+    return t * log_tempered(log_t, t1) - t ** (2 - t1) / (2 - t1)
