@@ -85,6 +85,7 @@ def test_a_killed_trial_ends_with_the_same_table(tmp_path):
     assert {"val_accuracy", "memorization_rate", "loss"} <= table[0].keys()
 
 
+@pytest.mark.once
 def test_real_images_train(tmp_path):
     folder = real_data.folder("fashion_mnist")
     arguments = "--dataset fashion_mnist --samples 96 --epochs 1 --losses CE"
