@@ -115,6 +115,39 @@ def test_losses_written_for_an_earlier_version_still_work():
     np.testing.assert_allclose(values(smooth, labels, p), exact, rtol=1e-5)
 
 
+class Scaled(losses.GCE):
+    """Calls the formula of a loss of this package, as one could."""
+
+    def __init__(self, q=0.7, scale=2.0, **kwargs):
+        super().__init__(q, **kwargs)
+        self.set_hyperparameters(scale=scale)
+
+    def formula(self, log_p):
+        return self.scale * super().formula(log_p)
+
+
+def test_the_formula_of_a_parent_is_called_as_before():
+    p = np.array([[0.3, 0.7], [0.6, 0.4]], "float32")
+    plain = values(losses.GCE(q=0.4), [0, 1], p)
+    loss = Scaled(q=0.4, scale=3.0)
+    np.testing.assert_allclose(values(loss, [0, 1], p), 3 * plain, rtol=1e-6)
+    again = Scaled.from_config(loss.get_config())
+    assert (again.q, again.scale) == (0.4, 3.0)
+    log_p = ops.log(ops.convert_to_tensor(p[:, 0]))
+    one = ops.convert_to_numpy(losses.GCE(q=0.4).formula(log_p))
+    np.testing.assert_allclose(one, (1 - p[:, 0] ** 0.4) / 0.4, rtol=1e-5)
+
+
+def test_an_automatic_value_follows_another_argument():
+    loss = losses.AGCE(a=1e-5, q="auto", num_classes=1000)
+    first = loss.q
+    loss.a = 1e-4
+    assert loss.q != first
+    assert loss.q == losses.AGCE(a=1e-4, q="auto", num_classes=1000).q
+    with pytest.raises(ValueError, match="`a`"):
+        loss.a = -1.0
+
+
 def test_an_older_loss_fades_too():
     half = keras.optimizers.schedules.PiecewiseConstantDecay([9], [0.5, 0.5])
     p = ops.convert_to_tensor(np.full((4, 100), 0.01, "float32"))

@@ -35,6 +35,7 @@ class Argument:
 
     def __set__(self, loss: Any, value: Any) -> None:
         loss.arguments[self.name] = self.check(value)
+        loss.forget_matches()
 
     def check(self, value: Any) -> Any:
         """The value as it is kept; a ValueError if it is outside its range."""
@@ -189,6 +190,10 @@ def flag(default: bool) -> Any:
     True
     """
     return Flag(default)
+
+
+#: What an argument is declared by, for type checkers.
+DECLARES = (Argument, flag, number, whole_number)
 
 
 @functools.cache

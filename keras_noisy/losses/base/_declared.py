@@ -39,7 +39,7 @@ class DeclaredLoss(keras.losses.Loss):
         self.arguments: dict[str, Any] = {}
         self._own: list[str] = []
         self._now: dict[str, Any] = {}
-        self._matched: dict[tuple[str, int], float] = {}
+        self._matched: dict[tuple[str, int], float]
         for name, value in given.items():
             setattr(self, name, value)
         for argument in declared(type(self)).values():
@@ -56,7 +56,7 @@ class DeclaredLoss(keras.losses.Loss):
         self.arguments = {**values, **self.arguments, **values}
         self._own += [name for name in values if name not in self._own]
         for name, value in values.items():
-            if value == "auto" and name not in self.references:
+            if _is_auto(value) and name not in self.references:
                 raise invalid(name, value, 'a number: it has no "auto"')
         self._check_automatic()
 
@@ -97,6 +97,10 @@ class DeclaredLoss(keras.losses.Loss):
             value = automatic(self, name, num_classes)
             self._matched[name, num_classes] = value
         return self._matched[name, num_classes]
+
+    def forget_matches(self) -> None:
+        """Match anew what is `"auto"`, as another argument has changed."""
+        self._matched = {}
 
     def numbers(self, num_classes: Any, **changes: Any) -> dict[str, Any]:
         """What the formula is computed with, for a number of classes."""

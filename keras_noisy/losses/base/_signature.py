@@ -22,6 +22,32 @@ RAISES = """Raises:
 """
 
 
+#: Functions of tensors and of the numbers of a loss.
+FORMULAS = (
+    "formula",
+    "target_formula",
+    "class_losses",
+    "headroom",
+    "log_probabilities",
+    "error_powers",
+)
+
+
+class Pure(staticmethod):
+    """A function of tensors and numbers, which a loss calls with its own."""
+
+    def __get__(self, loss: Any, owner: type | None = None) -> Any:
+        function = self.__func__
+        if loss is None:
+            return function
+
+        def with_numbers(*inputs: Any) -> Any:
+            names = names_of(function)[len(inputs) :]
+            return function(*inputs, *(loss.argument(n) for n in names))
+
+        return with_numbers
+
+
 def robust_loss(cls: type) -> type:
     """Register a loss of this package, and complete its docstring."""
     return keras.saving.register_keras_serializable(PACKAGE)(documented(cls))
@@ -76,8 +102,9 @@ def complete(cls: type) -> None:
     }
     if arguments:
         _show_signature(cls)
-    for name, value in vars(cls).items():
-        if name.endswith("formula") and isinstance(value, staticmethod):
+    for name, value in list(vars(cls).items()):
+        if name in FORMULAS and isinstance(value, staticmethod):
+            setattr(cls, name, Pure(value.__func__))
             _check_names(cls, value.__func__, arguments)
 
 
@@ -146,7 +173,7 @@ def takes_num_classes(cls: type) -> bool:
 
 
 def _check_names(cls: type, function: Any, arguments: dict) -> None:
-    inputs = {"labels", "log_p", "targets", "plain_log_p"}
+    inputs = {"labels", "log_p", "logits", "targets"}
     for name in names_of(function):
         if name not in arguments and name not in inputs:
             raise TypeError(

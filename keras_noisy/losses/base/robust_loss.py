@@ -7,6 +7,7 @@ from typing import Any, ClassVar, dataclass_transform
 from keras import ops
 
 from keras_noisy.losses.base import (
+    _arguments,
     _batch,
     _fade,
     _first_batch,
@@ -15,7 +16,6 @@ from keras_noisy.losses.base import (
     _signature,
     shared,
 )
-from keras_noisy.losses.base._arguments import Argument, declared
 from keras_noisy.losses.base._fade import FadingLoss
 from keras_noisy.losses.base._fresh import FreshLoss
 from keras_noisy.losses.base._labels import Labels
@@ -25,7 +25,7 @@ Tensor = Any
 ON_LOGITS = ("logit_clip", "logit_normalization")
 
 
-@dataclass_transform(field_specifiers=(Argument,))
+@dataclass_transform(field_specifiers=(Argument, flag, number, whole_number))
 class RobustLoss(FreshLoss, FadingLoss):
     """Base of the losses that learn from noisy labels.
 
@@ -217,7 +217,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         """Logits after all that acts on them before the bias, in order."""
         for name in ON_LOGITS:
             if numbers[name] is not None:
-                part = declared(type(self))[name]
+                part = _arguments.declared(type(self))[name]
                 logits = part.on_logits(logits, numbers[name])
         return logits
 
