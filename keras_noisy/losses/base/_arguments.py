@@ -192,10 +192,6 @@ def flag(default: bool) -> Any:
     return Flag(default)
 
 
-#: What an argument is declared by, for type checkers.
-DECLARES = (Argument, flag, number, whole_number)
-
-
 @functools.cache
 def declared(cls: type) -> dict[str, Argument]:
     """All arguments of a class; a subclass may declare one anew."""

@@ -25,7 +25,13 @@ Tensor = Any
 ON_LOGITS = ("logit_clip", "logit_normalization")
 
 
-@dataclass_transform(field_specifiers=(Argument, flag, number, whole_number))
+@dataclass_transform(
+    field_specifiers=(
+        _arguments.Argument,
+        _arguments.flag,
+        _arguments.number,
+    )
+)
 class RobustLoss(FreshLoss, FadingLoss):
     """Base of the losses that learn from noisy labels.
 
