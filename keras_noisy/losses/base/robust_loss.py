@@ -25,13 +25,7 @@ Tensor = Any
 ON_LOGITS = ("logit_clip", "logit_normalization")
 
 
-@dataclass_transform(
-    field_specifiers=(
-        _arguments.Argument,
-        _arguments.flag,
-        _arguments.number,
-    )
-)
+@dataclass_transform(field_specifiers=(_arguments.Argument,))
 class RobustLoss(FreshLoss, FadingLoss):
     """Base of the losses that learn from noisy labels.
 
