@@ -21,7 +21,7 @@ SCRIPT = TESTS / "distributed_training.py"
 
 
 #: What differs between topologies: means over a batch, choices in a row.
-FEW = ("NCE", "PeerLoss", "CORES", "HardBootstrapping", "ActivePassive")
+FEW = ("NCE", "PeerLoss", "HardBootstrapping")
 few_and_all = pytest.mark.parametrize(
     "names",
     [FEW, pytest.param((), marks=pytest.mark.slow)],

@@ -72,6 +72,7 @@ def test_fit_evaluate_predict(formats):
         assert np.mean(np.argmax(logits, axis=-1) == labels) > least, name
 
 
+@pytest.mark.once
 def test_every_published_pair_is_trained_by_its_name():
     x, labels = clusters(5, per_class=24)
     inputs = keras.Input((16,))
