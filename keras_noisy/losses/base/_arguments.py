@@ -130,9 +130,9 @@ def number(
     ...
     ...     @staticmethod
     ...     def formula(log_p, q):
-    ...         return 1 - ops.exp(q * log_p)
-    >>> round(Power(q="auto", num_classes=100).q, 2)
-    0.26
+    ...         return (1 - ops.exp(q * log_p)) / q
+    >>> round(Power(q="auto", num_classes=100).q, 3)
+    0.379
     """
     return Number(default, low, high, closed, auto)
 
