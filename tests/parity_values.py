@@ -17,7 +17,7 @@ TRANSFORMS = {
     "negative bias": {"from_logits": True, "logit_bias": -3.0},
     "clip": {"from_logits": True, "logit_clip": 1.0},
     "probabilities": {},
-    "normalised": {"from_logits": True, "logit_normalization": 0.2},
+    "normalized": {"from_logits": True, "logit_normalization": 0.2},
 }
 
 

@@ -42,7 +42,7 @@ def loss_values(
     normalization=None,
     **hyperparameters,
 ):
-    """Values for logits z: clipped or normalised, then biased."""
+    """Values for logits z: clipped or normalized, then biased."""
     z = np.asarray(z, "float64")
     targets = np.asarray(targets, "float64")
     norm = np.linalg.norm(z, axis=-1, keepdims=True)

@@ -186,7 +186,7 @@ def test_gradients_through_a_softmax_are_finite(name, dtype):
 
 @catalogue_shared
 @pytest.mark.parametrize("transform", ["logit_clip", "logit_normalization"])
-def test_the_zero_vector_can_be_clipped_and_normalised(name, transform):
+def test_the_zero_vector_can_be_clipped_and_normalized(name, transform):
     loss = build(name, 3, from_logits=True, logit_bias=1.0, **{transform: 1.0})
     slopes = gradient(lambda x: loss.call([0], x), np.zeros((1, 3), "float32"))
     assert np.all(np.isfinite(slopes))

@@ -289,7 +289,7 @@ def test_probabilities_count_down_to_the_smallest_normal_float():
     np.testing.assert_allclose(result, [69.0776, 87.3365], rtol=1e-5)
 
 
-def test_probabilities_are_renormalised():
+def test_probabilities_are_renormalized():
     p = random_probabilities(4, 3).astype("float32")
     np.testing.assert_allclose(
         values(GCE(), [0, 1, 2, 0], 0.95 * p),

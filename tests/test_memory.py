@@ -51,9 +51,9 @@ def test_elr_is_its_formula():
     mean, values = np.zeros_like(p), []
     for _ in range(3):
         mean = 0.6 * mean + 0.4 * p / p.sum(axis=1, keepdims=True)
-        regulariser = 2.0 * np.log(1 - (p * mean).sum(axis=1))
+        regularizer = 2.0 * np.log(1 - (p * mean).sum(axis=1))
         ce = reference.cross_entropy(reference.one_hot(labels, CLASSES), z)
-        values.append((ce + regulariser).mean())
+        values.append((ce + regularizer).mean())
     # One batch and several ones, in another order each time.
     history = model.fit(x, with_index(labels), batch_size=SAMPLES, verbose=0)
     assert history.history["loss"] == pytest.approx(values[:1], rel=1e-5)
@@ -581,7 +581,7 @@ def test_elr_memorises_less_than_cross_entropy():
     x = centres[labels] + 0.4 * rng.normal(size=(600, 32))
     wrong = rng.random(600) < 0.4
     noisy = np.where(wrong, (labels + rng.integers(1, 10, 600)) % 10, labels)
-    memorised = {}
+    memorized = {}
     for name, loss, y in (
         ("elr", ELR(600), with_index(noisy)),
         ("ce", CrossEntropy(), noisy),
@@ -596,5 +596,5 @@ def test_elr_memorises_less_than_cross_entropy():
         model.compile(keras.optimizers.Adam(0.003), loss)
         model.fit(x, y, epochs=40, batch_size=60, verbose=0)
         predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
-        memorised[name] = np.mean(predicted[wrong] == noisy[wrong])
-    assert memorised["elr"] < 0.3 < 0.6 < memorised["ce"]
+        memorized[name] = np.mean(predicted[wrong] == noisy[wrong])
+    assert memorized["elr"] < 0.3 < 0.6 < memorized["ce"]

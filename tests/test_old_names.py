@@ -16,6 +16,16 @@ MOVED = {
     "keras_noisy.noise.plot": "keras_noisy.noise.plot_transition",
     "keras_noisy.tuning.loss": "keras_noisy.tuning.search_loss",
     "keras_noisy.tuning.results": "keras_noisy.tuning.summary",
+    **{
+        f"keras_noisy.losses.{file}.{name}": f"keras_noisy.losses.{name}"
+        for file, name in (
+            ("robust_loss", "RobustLoss"),
+            ("distribution_loss", "DistributionLoss"),
+            ("memory_loss", "MemoryLoss"),
+            ("normalized_loss", "NormalizedLoss"),
+            ("negative_loss", "NegativeLoss"),
+        )
+    },
 }
 
 

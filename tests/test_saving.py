@@ -76,7 +76,7 @@ def test_a_subclass_keeps_the_hyperparameters_of_its_parent():
 
 
 @catalogue
-def test_keras_serialisation(name):
+def test_keras_serialization(name):
     loss = build(name, 20, num_classes=20, from_logits=True)
     config = keras.losses.serialize(loss)
     assert config["registered_name"] == f"keras_noisy>{type(loss).__name__}"

@@ -141,13 +141,13 @@ def test_one_argument_learns_a_hundred_classes_where_mae_does_not():
 
 
 def test_wrong_labels_are_left_alone():
-    """On 40 % wrong labels cross-entropy memorises, MAE* does not."""
+    """On 40 % wrong labels cross-entropy memorizes, MAE* does not."""
     x, labels = clusters(20, per_class=30, features=32, spread=0.4)
     rng = np.random.default_rng(1)
     wrong = rng.random(len(labels)) < 0.4
     shifted = (labels + rng.integers(1, 20, len(labels))) % 20
     noisy = np.where(wrong, shifted, labels)
-    accuracy, memorised = {}, {}
+    accuracy, memorized = {}, {}
     for loss in (MAEStar(num_classes=20), CrossEntropy()):
         keras.utils.set_random_seed(0)
         model = classifier(20, features=32, units=256)
@@ -155,9 +155,9 @@ def test_wrong_labels_are_left_alone():
         model.fit(x, noisy, epochs=40, batch_size=60, verbose=0)
         predicted = np.argmax(model.predict(x, verbose=0), axis=-1)
         accuracy[type(loss)] = np.mean(predicted == labels)
-        memorised[type(loss)] = np.mean(predicted[wrong] == noisy[wrong])
+        memorized[type(loss)] = np.mean(predicted[wrong] == noisy[wrong])
     assert accuracy[MAEStar] > 0.9 > 0.75 > accuracy[CrossEntropy]
-    assert memorised[MAEStar] < 0.2 < 0.7 < memorised[CrossEntropy]
+    assert memorized[MAEStar] < 0.2 < 0.7 < memorized[CrossEntropy]
 
 
 def test_segmentation_with_ignored_pixels_and_class_axis_of_three_dimensions():

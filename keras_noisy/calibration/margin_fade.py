@@ -29,7 +29,7 @@ class MarginFade:
     ```
 
     where the margin of a sample is `z_y - logsumexp(z_k for k != y)`, without
-    bias, clip and normalisation, so that `level` follows the `quantile` of the
+    bias, clip and normalization, so that `level` follows the `quantile` of the
     margins of a class. It starts at `fresh`, the mean of a fresh network, about
     `-log(num_classes) - 1 / 2`. Where a batch holds several samples of every
     class, `rate` is divided by their number. With `per_class=False` there is

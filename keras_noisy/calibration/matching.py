@@ -37,7 +37,7 @@ def matched_logit_bias(
 ) -> float:
     """Logit bias that gives `num_classes` classes the error of a few.
 
-    This is what `logit_bias="auto"` computes. A bias, clip or normalisation of
+    This is what `logit_bias="auto"` computes. A bias, clip or normalization of
     the loss itself is left out.
 
     Formula:
@@ -120,7 +120,7 @@ def matched_hyperparameter(
 
     This is what an `"auto"` hyperparameter computes. The value that `loss`
     has is taken as the one that is known to train with `reference_classes`.
-    A clip or normalisation of the loss is left out.
+    A clip or normalization of the loss is left out.
 
     Formula:
 

@@ -1,4 +1,4 @@
-"""Logarithm and softmax of a temperature, exactly normalised."""
+"""Logarithm and softmax of a temperature, exactly normalized."""
 
 from typing import Any
 

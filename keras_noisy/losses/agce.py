@@ -1,4 +1,4 @@
-"""Asymmetric generalised cross-entropy."""
+"""Asymmetric generalized cross-entropy."""
 
 import math
 from typing import Any
@@ -15,7 +15,7 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 
 @robust_loss
 class AGCE(TrueClassLoss):
-    """Asymmetric generalised cross-entropy (AGCE), a shifted GCE.
+    """Asymmetric generalized cross-entropy (AGCE), a shifted GCE.
 
     For noise in which the right label stays the most frequent one in every
     class; small `a` is close to `GCE`, large `a` to a multiple of `MAE`.

@@ -1,4 +1,4 @@
-"""Confidence-regularised cross-entropy."""
+"""Confidence-regularized cross-entropy."""
 
 from keras import ops
 
@@ -11,7 +11,7 @@ from keras_noisy.losses.base.robust_loss import Tensor
 
 @robust_loss
 class CORES(DistributionLoss):
-    """Cross-entropy with confidence regularisation (CORES).
+    """Cross-entropy with confidence regularization (CORES).
 
     Subtracts what random labels would cost, which makes the network confident
     and separates the losses of right labels from those of wrong ones. It is
@@ -28,7 +28,7 @@ class CORES(DistributionLoss):
     where `p` is the prediction and `y` the label.
 
     Args:
-        beta: Weight of the regularisation, a number of at least 0; 0 is
+        beta: Weight of the regularization, a number of at least 0; 0 is
             cross-entropy. Defaults to `2.0`.
 
     Example:

@@ -7,10 +7,10 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 
 @robust_loss
 class CrossEntropy(TrueClassLoss):
-    """Cross-entropy, with logit bias, clip and normalisation.
+    """Cross-entropy, with logit bias, clip and normalization.
 
     The loss of `keras.losses.SparseCategoricalCrossentropy`, here so that
-    bias, clip and normalisation apply to it. It fits every label, the wrong
+    bias, clip and normalization apply to it. It fits every label, the wrong
     ones too: use it as the baseline, or with `logit_clip`, which bounds it.
 
     Formula:

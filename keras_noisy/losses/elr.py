@@ -1,4 +1,4 @@
-"""Early-learning regularisation."""
+"""Early-learning regularization."""
 
 from keras import ops
 
@@ -11,9 +11,9 @@ from keras_noisy.losses.base.robust_loss import Tensor
 
 @robust_loss
 class ELR(MemoryLoss):
-    """Early-learning regularisation (ELR), which holds on to early beliefs.
+    """Early-learning regularization (ELR), which holds on to early beliefs.
 
-    Networks learn right labels before they memorise wrong ones. ELR remembers
+    Networks learn right labels before they memorize wrong ones. ELR remembers
     a running mean of the predictions of each sample and keeps the network
     close to it. Fit to pairs of label and index, and `connect` the outputs;
     outside training the loss is cross-entropy. Every output needs a loss of its
@@ -35,7 +35,7 @@ class ELR(MemoryLoss):
         num_samples: Number of training samples, an integer of at least 1.
         beta: Weight of the past in the running mean, a number in [0, 1).
             Defaults to `0.7`.
-        lambda_: Strength of the regularisation, a number of at least 0.
+        lambda_: Strength of the regularization, a number of at least 0.
             Defaults to `3.0`.
         memory_key: Text that ties the loss to its memory in a saved model.
             Defaults to `None`, a new one.

@@ -1,4 +1,4 @@
-"""Generalised cross-entropy."""
+"""Generalized cross-entropy."""
 
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._math import expm1
@@ -9,11 +9,11 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 
 @robust_loss
 class GCE(TrueClassLoss):
-    """Generalised cross-entropy (GCE), between cross-entropy and MAE.
+    """Generalized cross-entropy (GCE), between cross-entropy and MAE.
 
     Small `q` learns fast like cross-entropy, large `q` resists wrong labels
     like MAE. The published 0.7 suits about 10 classes; with many more
-    classes it stalls at initialisation, and `q="auto"` chooses the `q` that
+    classes it stalls at initialization, and `q="auto"` chooses the `q` that
     sends back the error that 0.7 sends back at 10 classes.
 
     Formula:

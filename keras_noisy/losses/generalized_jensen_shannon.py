@@ -1,4 +1,4 @@
-"""Generalised Jensen-Shannon loss."""
+"""Generalized Jensen-Shannon loss."""
 
 from keras_noisy.losses.base._arguments import number, whole_number
 from keras_noisy.losses.base._labels import Labels
@@ -10,7 +10,7 @@ from keras_noisy.losses.jensen_shannon import scaled_divergence
 
 @robust_loss
 class GeneralizedJensenShannon(DistributionLoss):
-    """Generalised Jensen-Shannon divergence of label and several views (GJS).
+    """Generalized Jensen-Shannon divergence of label and several views (GJS).
 
     Asks the predictions of differently augmented views of a sample to agree
     with each other and with the label; wrong labels are outvoted by the views.

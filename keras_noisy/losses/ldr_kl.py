@@ -1,4 +1,4 @@
-"""Label-distributionally robust loss with KL regularisation."""
+"""Label-distributionally robust loss with KL regularization."""
 
 import math
 
@@ -38,7 +38,7 @@ class LDRKL(DistributionLoss):
     other classes and 0 for the label.
 
     Args:
-        lambda_: Strength of the regularisation, a positive number. Defaults to
+        lambda_: Strength of the regularization, a positive number. Defaults to
             `10.0`.
         margin: Margin, a number of at least 0. Defaults to `0.1`.
 

@@ -15,7 +15,7 @@ class MAE(TrueClassLoss):
     The L1 distance of the two distributions. Summed over all labels it is
     constant, so that symmetric label noise does not move its minimum. With
     more than a few dozen classes it sends back almost no error at
-    initialisation and the network does not start: use `MAEStar` there.
+    initialization and the network does not start: use `MAEStar` there.
 
     Formula:
 

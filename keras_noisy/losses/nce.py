@@ -1,4 +1,4 @@
-"""Normalised cross-entropy."""
+"""Normalized cross-entropy."""
 
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.normalized import NormalizedLoss
@@ -7,7 +7,7 @@ from keras_noisy.losses.base.robust_loss import Tensor
 
 @robust_loss
 class NCE(NormalizedLoss):
-    """Normalised cross-entropy (NCE), an active loss that resists wrong labels.
+    """Normalized cross-entropy (NCE), an active loss that resists wrong labels.
 
     Cross-entropy divided by its sum over all labels. It underfits alone; add a
     passive loss such as `MAE`, `RCE` or `AGCE` by `ActivePassive`, or by name:

@@ -1,4 +1,4 @@
-"""Normalised focal loss."""
+"""Normalized focal loss."""
 
 from keras_noisy.losses.base._arguments import flag, number
 from keras_noisy.losses.base._signature import robust_loss
@@ -9,7 +9,7 @@ from keras_noisy.losses.focal import focal
 
 @robust_loss
 class NFL(NormalizedLoss):
-    """Normalised focal loss (NFL), an active loss that resists wrong labels.
+    """Normalized focal loss (NFL), an active loss that resists wrong labels.
 
     The focal loss divided by its sum over all labels; used like `NCE`. The
     weights `(1 - p) ** gamma` carry no gradient, neither above nor below the

@@ -1,4 +1,4 @@
-"""Normalised generalised cross-entropy."""
+"""Normalized generalized cross-entropy."""
 
 from keras import ops
 
@@ -10,7 +10,7 @@ from keras_noisy.losses.base.robust_loss import Tensor
 
 @robust_loss
 class NGCE(NormalizedLoss):
-    """Normalised generalised cross-entropy (NGCE).
+    """Normalized generalized cross-entropy (NGCE).
 
     `GCE` divided by its sum over all labels, bounded by 1; used like `NCE`,
     beside a passive loss. Published `q`: CIFAR-10 0.1, CIFAR-100 0.7.

@@ -1,4 +1,4 @@
-"""Normalised mean absolute error."""
+"""Normalized mean absolute error."""
 
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.passive import passive
@@ -8,11 +8,11 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 
 @robust_loss
 class NMAE(TrueClassLoss):
-    """Normalised mean absolute error (NMAE), MAE on another scale.
+    """Normalized mean absolute error (NMAE), MAE on another scale.
 
     `MAE` divided by its sum over all labels. As `MAE` is symmetric that sum is
     a constant, so that this is `MAE` on another scale, made for sums of
-    normalised losses.
+    normalized losses.
 
     Formula:
 

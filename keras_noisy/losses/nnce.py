@@ -1,4 +1,4 @@
-"""Normalised negative cross-entropy."""
+"""Normalized negative cross-entropy."""
 
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.negative import LOG_FLOOR, NegativeLoss
@@ -7,7 +7,7 @@ from keras_noisy.losses.base.robust_loss import Tensor
 
 @robust_loss
 class NNCE(NegativeLoss):
-    """Normalised negative cross-entropy (NNCE), a passive loss.
+    """Normalized negative cross-entropy (NNCE), a passive loss.
 
     The passive half of `ANL-CE`, where it stands beside `NCE`:
     `keras_noisy.losses.get("ANL-CE", num_classes=100)`. The probabilities have

@@ -1,4 +1,4 @@
-"""Normalised negative focal loss."""
+"""Normalized negative focal loss."""
 
 from keras_noisy.losses.base._arguments import flag, number
 from keras_noisy.losses.base._signature import robust_loss
@@ -13,7 +13,7 @@ from keras_noisy.losses.focal import focal
 
 @robust_loss
 class NNFL(NegativeLoss):
-    """Normalised negative focal loss (NNFL), a passive loss.
+    """Normalized negative focal loss (NNFL), a passive loss.
 
     The passive half of `ANL-FL`, where it stands beside `NFL`. The weights
     `(1 - p) ** gamma` carry no gradient, as in the authors' program;

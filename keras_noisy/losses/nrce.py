@@ -1,4 +1,4 @@
-"""Normalised reverse cross-entropy."""
+"""Normalized reverse cross-entropy."""
 
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.nmae import NMAE
@@ -6,7 +6,7 @@ from keras_noisy.losses.nmae import NMAE
 
 @robust_loss
 class NRCE(NMAE):
-    """Normalised reverse cross-entropy (NRCE), the same function as NMAE.
+    """Normalized reverse cross-entropy (NRCE), the same function as NMAE.
 
     `RCE` divided by its sum over all labels, which is the same as for `MAE`. A
     published program has the factor `1/4*(K-1)`, which divides by 4 and

@@ -1,4 +1,4 @@
-"""Partially Huberised cross-entropy."""
+"""Partially Huberized cross-entropy."""
 
 import math
 
@@ -12,7 +12,7 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 
 @robust_loss
 class PHuberCE(TrueClassLoss):
-    """Partially Huberised cross-entropy (PHuber-CE).
+    """Partially Huberized cross-entropy (PHuber-CE).
 
     Cross-entropy made linear for bad samples: its derivative with respect to
     the probability is clipped at `-tau`, so that samples of a probability

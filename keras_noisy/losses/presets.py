@@ -70,7 +70,7 @@ def _each(**values: tuple) -> dict[str, dict[str, float]]:
 PLAIN = _on((1, 10), (1, 1), (10, 1), (50, 1))
 WITH_RCE = _on((1, 10), (1, 1), (10, 0.1), (50, 0.1))
 NEGATIVE = _on((1, 1), (5, 5), (10, 1), (20, 1))
-# The weights beside a normalised loss are meant for 1 - p_y, which is
+# The weights beside a normalized loss are meant for 1 - p_y, which is
 # GCE(q=1), and half of the MAE of this package.
 UNIT_MAE = _each(q=(1.0, 1.0, 1.0, 1.0))
 

@@ -15,7 +15,7 @@ class SCE(TrueClassLoss):
 
     The cross-entropy learns fast and `RCE` resists wrong labels. Published
     `(alpha, beta)`: MNIST (0.01, 1), CIFAR-10 (0.1, 1), CIFAR-100 (6, 0.1),
-    mini-WebVision (10, 1). A large `alpha` memorises like cross-entropy.
+    mini-WebVision (10, 1). A large `alpha` memorizes like cross-entropy.
 
     Formula:
 

@@ -1,4 +1,4 @@
-"""Sparse over-parametrisation."""
+"""Sparse over-parametrization."""
 
 import keras
 from keras import ops
@@ -14,7 +14,7 @@ LEAST = 1e-4
 
 @robust_loss
 class SOP(MemoryLoss):
-    """Sparse over-parametrisation (SOP), which learns the noise of a sample.
+    """Sparse over-parametrization (SOP), which learns the noise of a sample.
 
     Every sample has numbers of its own that explain a wrong label: `u` what
     the label has too much, `v` what other classes have too little. They start

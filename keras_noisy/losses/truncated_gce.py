@@ -1,4 +1,4 @@
-"""Truncated generalised cross-entropy."""
+"""Truncated generalized cross-entropy."""
 
 import math
 
@@ -12,7 +12,7 @@ from keras_noisy.losses.gce import GCE
 
 @robust_loss
 class TruncatedGCE(GCE):
-    """Truncated generalised cross-entropy, which gives hopeless samples up.
+    """Truncated generalized cross-entropy, which gives hopeless samples up.
 
     Below a probability of `k` the loss is flat: labels that the network finds
     that implausible teach it nothing. Use it once the network has learned
