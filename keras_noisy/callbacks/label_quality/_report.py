@@ -77,7 +77,7 @@ def report_page(
 
 
 def _file(name: str) -> str:
-    folder = importlib.resources.files("keras_noisy.callbacks.label_quality")
+    folder = importlib.resources.files("keras_noisy.metrics")
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 

@@ -1,0 +1,8 @@
+"""The old place of the pictures of `keras_noisy.callbacks.LabelQuality`."""
+
+from keras_noisy._old_names import old_names
+
+__getattr__ = old_names(
+    __name__,
+    {"pictures": "keras_noisy.callbacks.label_quality._pictures.pictures"},
+)
