@@ -97,7 +97,7 @@ def goal_of(name: str, loss: Any, num_classes: int) -> float | None:
     """Largest ratio to the baseline that is wanted."""
     if name in (BASELINE, AGAIN):
         return None
-    if hasattr(loss, "of_true_class"):
+    if getattr(loss, "has_formula", False):
         return 1.0 if num_classes >= 1000 else 1.3
     return 3.0 if name == "BiTempered" else 1.5
 

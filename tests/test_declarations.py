@@ -138,6 +138,34 @@ def test_the_formula_of_a_parent_is_called_as_before():
     np.testing.assert_allclose(one, (1 - p[:, 0] ** 0.4) / 0.4, rtol=1e-5)
 
 
+def test_a_sum_of_sums_is_the_sum_of_all():
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(5), 6).astype("float32")
+    labels, soft = rng.integers(5, size=6), rng.dirichlet(np.ones(5), 6)
+    for active in (losses.NCE(), losses.GCE()):
+        pair = losses.ActivePassive(active, losses.MAE(), 2.0, 3.0)
+        three = losses.ActivePassive(pair, losses.RCE(), 0.5, 1.5)
+        assert three.has_formula == active.has_formula
+        for y in (labels, soft.astype("float32")):
+            exact = values(active, y, p) + 1.5 * values(losses.MAE(), y, p)
+            exact = exact + 1.5 * values(losses.RCE(), y, p)
+            np.testing.assert_allclose(values(three, y, p), exact, rtol=1e-5)
+
+
+def test_a_matrix_is_inverted_once(monkeypatch):
+    T = np.full((5, 5), 0.05) + 0.75 * np.eye(5)
+    p = np.full((3, 5), 0.2, "float32")
+    inverse, calls = np.linalg.inv, []
+    monkeypatch.setattr(
+        np.linalg, "inv", lambda x: calls.append(x) or inverse(x)
+    )
+    loss = losses.BackwardCorrection(T)
+    for _ in range(3):
+        number(loss([0, 1, 2], p))
+    assert len(calls) == 1
+    assert T.tolist() == loss.T
+
+
 def test_an_automatic_value_follows_another_argument():
     loss = losses.AGCE(a=1e-5, q="auto", num_classes=1000)
     first = loss.q

@@ -123,7 +123,7 @@ SLOPES = {
 OF_TRUE_CLASS = [
     name
     for name in CATALOGUE
-    if build(name, 3, from_logits=True).fresh(3).formula is not None
+    if build(name, 3, from_logits=True).has_formula
 ]
 
 

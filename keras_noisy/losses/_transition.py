@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy._stochastic import distributions, transition_matrix
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base._arguments import Argument
+from keras_noisy.losses.base._math import LOWEST
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import RobustLoss
 
@@ -41,21 +43,52 @@ class PerClass(Argument):
             )
 
 
-class Transition(PerClass):
-    """A row-stochastic square matrix, as lists."""
+class Matrix:
+    """A matrix, and what is computed from it once."""
 
-    def check(self, value: Any) -> list[list[float]]:
+    def __init__(self, array: np.ndarray):
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @functools.cached_property
+    def inverse(self) -> np.ndarray:
+        """Its inverse."""
+        return np.linalg.inv(self.array)
+
+    @functools.cached_property
+    def log_columns(self) -> np.ndarray:
+        """Logarithm of its columns, as rows."""
+        with np.errstate(divide="ignore"):
+            columns = np.maximum(np.log(self.array.T), LOWEST)
+        return np.ascontiguousarray(columns)
+
+
+class Transition(PerClass):
+    """A row-stochastic square matrix; lists for whoever asks for it."""
+
+    def __get__(self, loss: Any, owner: type) -> Any:
+        if loss is None:
+            return self
+        return self.config(loss.arguments[self.name])
+
+    def check(self, value: Any) -> Matrix:
         """The matrix."""
-        return transition_matrix(self.name, value).tolist()
+        return Matrix(transition_matrix(self.name, value))
+
+    def config(self, value: Matrix) -> list[list[float]]:
+        """The matrix as lists."""
+        return value.array.tolist()
 
 
 class RegularTransition(Transition):
     """A row-stochastic matrix that has an inverse."""
 
-    def check(self, value: Any) -> list[list[float]]:
+    def check(self, value: Any) -> Matrix:
         """The matrix."""
         value = super().check(value)
-        condition = np.linalg.cond(np.array(value))
+        condition = np.linalg.cond(value.array)
         if condition > 1 / np.finfo("float32").eps:
             raise ValueError(
                 f"Invalid value for argument `{self.name}`. Expected a matrix "
@@ -87,5 +120,5 @@ class CorrectionLoss(DistributionLoss):
 
     def fresh(self, num_classes: int, **changes: Any) -> Fresh:
         """Its functions, for the number of classes of the matrix alone."""
-        type(self).T.check_count(self.T, num_classes)
+        type(self).T.check_count(self.arguments["T"], num_classes)
         return super().fresh(num_classes, **changes)

@@ -131,12 +131,14 @@ class ActivePassive(RobustLoss):
     alpha: float | str = number(1.0, 0, closed="low", auto=True)
     beta: float = number(1.0, 0, closed="low")
 
+    @property
+    def has_formula(self) -> bool:
+        """Whether both are losses of the true-class probability alone."""
+        return self.active.has_formula and self.passive.has_formula
+
     def _base(self) -> type[RobustLoss]:
         """What a sum of these two is."""
-        parts = self.active, self.passive
-        if all(hasattr(part, "of_true_class") for part in parts):
-            return TrueClassLoss
-        return DistributionLoss
+        return TrueClassLoss if self.has_formula else DistributionLoss
 
     def numbers(self, num_classes: Any, **changes: Any) -> dict[str, Any]:
         """Those of the parts too."""
@@ -144,14 +146,10 @@ class ActivePassive(RobustLoss):
         parts = (self.active, self.passive)
         return {**found, "parts": [p.numbers(num_classes) for p in parts]}
 
-    def _sum(self, name: str, *inputs: Any) -> Tensor:
-        *inputs, numbers = inputs
-        active, passive = (
-            getattr(part, name)(*inputs, of_part)
-            for part, of_part in zip(
-                (self.active, self.passive), numbers["parts"], strict=True
-            )
-        )
+    def _sum(self, name: str, inputs: tuple, numbers: dict[str, Any]) -> Tensor:
+        of_active, of_passive = numbers["parts"]
+        active = getattr(self.active, name)(*inputs, of_active)
+        passive = getattr(self.passive, name)(*inputs, of_passive)
         alpha = numbers["alpha"]
         if not isinstance(alpha, float):  # A column, while it fades.
             alpha = ops.reshape(alpha, (-1,))
@@ -159,19 +157,19 @@ class ActivePassive(RobustLoss):
 
     def of_true_class(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
         """Values of log-probabilities of the true class."""
-        return self._sum("of_true_class", log_p, numbers)
+        return self._sum("of_true_class", (log_p,), numbers)
 
     def of_targets(
         self, targets: Tensor, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
         """Values of soft targets, both of shape (N, num_classes)."""
-        return self._sum("of_targets", targets, log_p, numbers)
+        return self._sum("of_targets", (targets, log_p), numbers)
 
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
         """Values of log-probabilities of all classes, of shape (N, K)."""
-        return self._sum("of_distribution", labels, log_p, numbers)
+        return self._sum("of_distribution", (labels, log_p), numbers)
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
         """Those that both share."""

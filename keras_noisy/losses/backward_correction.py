@@ -2,10 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 from keras import ops
 
-from keras_noisy.losses._transition import CorrectionLoss, RegularTransition
+from keras_noisy.losses._transition import (
+    CorrectionLoss,
+    Matrix,
+    RegularTransition,
+)
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -52,8 +55,8 @@ class BackwardCorrection(CorrectionLoss):
     T: Any = RegularTransition()
 
     @staticmethod
-    def formula(labels: Labels, log_p: Tensor, T: Any) -> Tensor:
+    def formula(labels: Labels, log_p: Tensor, T: Matrix) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        inverse = ops.convert_to_tensor(np.linalg.inv(T), log_p.dtype)
+        inverse = ops.convert_to_tensor(T.inverse, log_p.dtype)
         weights = labels.rows(inverse)
         return -ops.sum(weights * log_p, axis=-1)

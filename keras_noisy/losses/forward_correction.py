@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from keras import ops
 
-from keras_noisy.losses._transition import CorrectionLoss, Transition
+from keras_noisy.losses._transition import CorrectionLoss, Matrix, Transition
 from keras_noisy.losses.base._labels import DenseLabels, Labels
 from keras_noisy.losses.base._math import LOWEST, TINY, largest
 from keras_noisy.losses.base._signature import robust_loss
@@ -71,13 +70,11 @@ class ForwardCorrection(CorrectionLoss):
     T: Any = Transition()
 
     @staticmethod
-    def formula(labels: Labels, log_p: Tensor, T: Any) -> Tensor:
+    def formula(labels: Labels, log_p: Tensor, T: Matrix) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
         if isinstance(labels, DenseLabels):
-            matrix = ops.convert_to_tensor(T, log_p.dtype)
+            matrix = ops.convert_to_tensor(T.array, log_p.dtype)
             return -labels.pick(_log_mixture(log_p, matrix))
-        with np.errstate(divide="ignore"):
-            columns = np.maximum(np.log(np.array(T).T), LOWEST)
-        log_columns = ops.convert_to_tensor(columns, log_p.dtype)
+        log_columns = ops.convert_to_tensor(T.log_columns, log_p.dtype)
         log_terms = log_p + labels.rows(log_columns)
         return -ops.logsumexp(log_terms, axis=-1)

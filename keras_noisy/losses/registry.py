@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -149,14 +150,11 @@ def _plain(name: str) -> str:
 
 
 def _classes() -> dict[str, type[RobustLoss]]:
-    """Every registered loss by name, those of this package before others."""
+    """Every registered loss by name; of two, that of this package."""
     found = [
         (name.partition(">")[0] != PACKAGE, loss.__name__, loss)
         for name, loss in keras.saving.get_custom_objects().items()
         if isinstance(loss, type) and issubclass(loss, RobustLoss)
     ]
-    return {name: loss for _, name, loss in sorted(found, key=_order)[::-1]}
-
-
-def _order(entry: tuple) -> tuple:
-    return entry[:2]
+    found.sort(key=operator.itemgetter(0, 1), reverse=True)
+    return {name: loss for _, name, loss in found}

@@ -129,11 +129,12 @@ class DeclaredLoss(keras.losses.Loss):
         if isinstance(function, staticmethod):
             names = _signature.names_of(function.__func__)[len(inputs) :]
             return function.__func__(*inputs, *(numbers[n] for n in names))
-        self._now = numbers  # A method reads them from its loss.
+        # A method reads them from its loss.
+        before, self._now = self._now, numbers
         try:
             return getattr(self, formula)(*inputs)
         finally:
-            self._now = {}
+            self._now = before
 
     @staticmethod
     def check_numbers(**numbers: Any) -> None:

@@ -22,6 +22,11 @@ class FreshLoss(DeclaredLoss):
         """Sizes of the axes of predictions that labels do not have."""
         return ()
 
+    @property
+    def has_formula(self) -> bool:
+        """Whether this is a loss of the true-class probability alone."""
+        return hasattr(self, "of_true_class")
+
     def fresh(self, num_classes: int, **changes: Any) -> Fresh:
         """This loss as a fresh network meets it, for its calibration."""
         arguments = declared(type(self))
