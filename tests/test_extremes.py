@@ -121,9 +121,7 @@ SLOPES = {
 
 
 OF_TRUE_CLASS = [
-    name
-    for name in CATALOGUE
-    if build(name, 3, from_logits=True).has_formula
+    name for name in CATALOGUE if build(name, 3, from_logits=True).has_formula
 ]
 
 
