@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base._arguments import Argument, number
+from keras_noisy.losses.base._class_sums import Term
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
@@ -170,6 +172,24 @@ class ActivePassive(RobustLoss):
     ) -> Tensor:
         """Values of log-probabilities of all classes, of shape (N, K)."""
         return self._sum("of_distribution", (labels, log_p), numbers)
+
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term] | None:
+        """What both sum over the classes, if both are such losses."""
+        found = [
+            part.terms(labels, like, of_part)
+            for part, of_part in zip(
+                (self.active, self.passive), numbers["parts"], strict=True
+            )
+        ]
+        return None if None in found else [*found[0], *found[1]]
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values from the log-probability of the label and the sums."""
+        return self._sum("of_sums", (log_p, sums), numbers)
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
         """Those that both share."""

@@ -1,16 +1,22 @@
 """Asymmetric mean squared error."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._math import number_of
 from keras_noisy.losses.base._signature import robust_loss
-from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.summed import SummedLoss
 
 
 @robust_loss
-class AMSE(DistributionLoss):
+class AMSE(SummedLoss):
     """Asymmetric mean squared error (AMSE), drawn to `a` instead of 1.
 
     The passive half of `JAL-CE`, beside `NCE`. For large `a` it behaves like a
@@ -44,10 +50,27 @@ class AMSE(DistributionLoss):
     a: float = number(30.0, 1, closed="low")
 
     @staticmethod
-    def formula(labels: Labels, log_p: Tensor, a: float) -> Tensor:
-        """One value per sample from log-probabilities of shape (N, K)."""
-        p = ops.exp(log_p)
-        constant = a**2 * labels.total(ops.square)
-        squares = ops.sum(ops.square(p), axis=-1)
-        total = squares - 2 * a * labels.pick(p) + constant
-        return total / ops.cast(ops.shape(log_p)[-1], log_p.dtype)
+    def summed(log_p: Tensor) -> Tensor:
+        """What is summed over the classes."""
+        return ops.exp(2 * log_p)
+
+    @staticmethod
+    def slope(log_p: Tensor) -> Tensor:
+        """Derivative of `summed`."""
+        return 2 * ops.exp(2 * log_p)
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Loss of the log-probability of the label and of the sum."""
+        a = numbers["a"]
+        total = next(sums) - 2 * a * ops.exp(log_p) + a**2
+        return total / number_of(numbers["num_classes"], log_p.dtype)
+
+    def of_distribution(
+        self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """The squares of soft targets do not sum to 1."""
+        found = super().of_distribution(labels, log_p, numbers)
+        rest = numbers["a"] ** 2 * (labels.total(ops.square) - 1)
+        return found + rest / number_of(numbers["num_classes"], log_p.dtype)

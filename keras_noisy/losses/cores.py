@@ -1,16 +1,20 @@
 """Confidence-regularized cross-entropy."""
 
-from keras import ops
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._class_sums import counted
+from keras_noisy.losses.base._math import number_of
 from keras_noisy.losses.base._signature import robust_loss
-from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.summed import SummedLoss
 
 
 @robust_loss
-class CORES(DistributionLoss):
+class CORES(SummedLoss):
     """Cross-entropy with confidence regularization (CORES).
 
     Subtracts what random labels would cost, which makes the network confident
@@ -45,6 +49,18 @@ class CORES(DistributionLoss):
     beta: float = number(2.0, 0, closed="low")
 
     @staticmethod
-    def formula(labels: Labels, log_p: Tensor, beta: float) -> Tensor:
-        """One value per sample from log-probabilities of shape (N, K)."""
-        return beta * ops.mean(log_p, axis=-1) - labels.pick(log_p)
+    def summed(log_p: Tensor) -> Tensor:
+        """What is summed over the classes."""
+        return log_p
+
+    @staticmethod
+    def slope(log_p: Tensor) -> Tensor:
+        """Derivative of `summed`."""
+        return counted(log_p)
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Loss of the log-probability of the label and of the sum."""
+        mean = next(sums) / number_of(numbers["num_classes"], log_p.dtype)
+        return numbers["beta"] * mean - log_p

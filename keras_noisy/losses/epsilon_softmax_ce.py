@@ -1,19 +1,24 @@
 """Cross-entropy after eps-softmax."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
+from typing import Any
 
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._class_sums import WINNER, Term
 from keras_noisy.losses.base._labels import Labels
-from keras_noisy.losses.base._math import entry, expm1, first_argmax
+from keras_noisy.losses.base._math import expm1
 from keras_noisy.losses.base._signature import robust_loss
-from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.summed import SummedLoss
 
 
 @robust_loss
-class EpsilonSoftmaxCE(DistributionLoss):
+class EpsilonSoftmaxCE(SummedLoss):
     """Cross-entropy of predictions pushed towards one-hot (eps-softmax, ECE).
 
     A sample whose label is the predicted class counts as almost solved, any
@@ -50,13 +55,18 @@ class EpsilonSoftmaxCE(DistributionLoss):
 
     m: float = number(1e5, 0, closed="low")
 
-    @staticmethod
-    def formula(labels: Labels, log_p: Tensor, m: float) -> Tensor:
-        """One value per sample from log-probabilities of shape (N, K)."""
-        winner = first_argmax(ops.stop_gradient(log_p))
-        largest = entry(log_p, winner)
-        top = labels.weight_of(winner, log_p.dtype)
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term]:
+        """The predicted class takes the place of a sum."""
+        return [WINNER]
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Loss of a label that is the predicted class, or is not."""
+        largest, top = next(sums)
+        m = numbers["m"]
         # With q = 1 - (1 - p) / (m + 1) a confident prediction is not rounded.
         of_top = ops.log1p(expm1(largest) / (m + 1))
-        of_others = labels.pick(log_p) - top * largest
-        return (1 - top) * math.log1p(m) - top * of_top - of_others
+        return (1 - top) * (math.log1p(m) - log_p) - top * of_top

@@ -20,6 +20,18 @@ def focal(log_p: Tensor, gamma: float, stop_weight_gradient: bool) -> Tensor:
     return -(rest**gamma) * log_p
 
 
+def focal_slope(
+    log_p: Tensor, gamma: float, stop_weight_gradient: bool
+) -> Tensor:
+    """Derivative of `focal` by log(p), 0 for a class that is ruled out."""
+    of_weight = ops.stop_gradient(log_p) if stop_weight_gradient else log_p
+    rest = complement(of_weight)
+    slope = -(rest**gamma)
+    if not stop_weight_gradient:
+        slope = slope * (1 - gamma * ops.exp(log_p) * log_p / rest)
+    return ops.where(log_p > LOWEST, slope, 0.0)
+
+
 @robust_loss
 class Focal(TrueClassLoss):
     """Focal loss, cross-entropy with less weight on easy samples.

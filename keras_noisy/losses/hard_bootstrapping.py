@@ -1,17 +1,20 @@
 """Hard bootstrapping."""
 
-from keras import ops
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._class_sums import WINNER, Term
 from keras_noisy.losses.base._labels import Labels
-from keras_noisy.losses.base._math import entry, first_argmax
 from keras_noisy.losses.base._signature import robust_loss
-from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.summed import SummedLoss
 
 
 @robust_loss
-class HardBootstrapping(DistributionLoss):
+class HardBootstrapping(SummedLoss):
     """Hard bootstrapping: the label mixed with the predicted class.
 
     Cross-entropy with a target that trusts the network's decision a little, so
@@ -44,8 +47,16 @@ class HardBootstrapping(DistributionLoss):
 
     beta: float = number(0.8, 0, 1, closed="low high")
 
-    @staticmethod
-    def formula(labels: Labels, log_p: Tensor, beta: float) -> Tensor:
-        """One value per sample from log-probabilities of shape (N, K)."""
-        own = entry(log_p, first_argmax(ops.stop_gradient(log_p)))
-        return -beta * labels.pick(log_p) - (1 - beta) * own
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term]:
+        """The predicted class takes the place of a sum."""
+        return [WINNER]
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Loss of a label that is the predicted class, or is not."""
+        largest, _ = next(sums)
+        beta = numbers["beta"]
+        return -beta * log_p - (1 - beta) * largest

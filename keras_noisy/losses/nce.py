@@ -1,5 +1,6 @@
 """Normalized cross-entropy."""
 
+from keras_noisy.losses.base._class_sums import counted
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.normalized import NormalizedLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -36,3 +37,8 @@ class NCE(NormalizedLoss):
     def class_losses(log_p: Tensor) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
         return log_p
+
+    @staticmethod
+    def slope(log_p: Tensor) -> Tensor:
+        """Derivative of `class_losses`."""
+        return counted(log_p)

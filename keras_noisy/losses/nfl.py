@@ -4,7 +4,7 @@ from keras_noisy.losses.base._arguments import flag, number
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.normalized import NormalizedLoss
 from keras_noisy.losses.base.robust_loss import Tensor
-from keras_noisy.losses.focal import focal
+from keras_noisy.losses.focal import focal, focal_slope
 
 
 @robust_loss
@@ -51,3 +51,10 @@ class NFL(NormalizedLoss):
     ) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
         return focal(log_p, gamma, stop_weight_gradient)
+
+    @staticmethod
+    def slope(
+        log_p: Tensor, gamma: float, stop_weight_gradient: bool
+    ) -> Tensor:
+        """Derivative of `class_losses`."""
+        return focal_slope(log_p, gamma, stop_weight_gradient)

@@ -43,3 +43,8 @@ class NGCE(NormalizedLoss):
     def class_losses(log_p: Tensor, q: float) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
         return 1 - ops.exp(q * log_p)
+
+    @staticmethod
+    def slope(log_p: Tensor, q: float) -> Tensor:
+        """Derivative of `class_losses`."""
+        return -q * ops.exp(q * log_p)

@@ -1,5 +1,7 @@
 """Normalized negative focal loss."""
 
+from keras import ops
+
 from keras_noisy.losses.base._arguments import flag, number
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.negative import (
@@ -8,7 +10,7 @@ from keras_noisy.losses.base.negative import (
     NegativeLoss,
 )
 from keras_noisy.losses.base.robust_loss import Tensor
-from keras_noisy.losses.focal import focal
+from keras_noisy.losses.focal import focal, focal_slope
 
 
 @robust_loss
@@ -56,3 +58,11 @@ class NNFL(NegativeLoss):
         """`A - l(p)` of every class, at least 0."""
         largest = -((1 - FLOOR) ** gamma) * LOG_FLOOR
         return largest - focal(log_p, gamma, stop_weight_gradient)
+
+    @staticmethod
+    def slope(
+        log_p: Tensor, gamma: float, stop_weight_gradient: bool
+    ) -> Tensor:
+        """Derivative of `headroom`, 0 at the floor."""
+        slope = -focal_slope(log_p, gamma, stop_weight_gradient)
+        return ops.where(log_p > LOG_FLOOR, slope, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from keras import ops
@@ -9,14 +10,15 @@ from keras import ops
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses._transition import Shares
 from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._class_sums import Term, counted
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
-from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.summed import SummedLoss
 
 
 @robust_loss
-class PeerLoss(DistributionLoss):
+class PeerLoss(SummedLoss):
     """Peer loss: cross-entropy minus that of a random pair of the batch.
 
     Fitting labels that say nothing about the input gains nothing, so that
@@ -69,13 +71,23 @@ class PeerLoss(DistributionLoss):
         even = {"prior": [1 / num_classes] * num_classes}
         return super().fresh(num_classes, **even, **changes)
 
-    @staticmethod
-    def formula(
-        labels: Labels, log_p: Tensor, alpha: float, prior: Any
-    ) -> Tensor:
-        """One value per sample from log-probabilities of shape (N, K)."""
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term]:
+        """The mean of the log-probabilities over the shares."""
+        prior = numbers["prior"]
         if prior is None:
-            shares = labels.frequencies(log_p)
+            shares = labels.frequencies(like)
         else:
-            shares = ops.convert_to_tensor(prior, log_p.dtype)
-        return alpha * ops.matmul(log_p, shares) - labels.pick(log_p)
+            shares = ops.convert_to_tensor(prior, like.dtype)
+        return [Term(ops.matmul, _slope, (shares,))]
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Loss of the log-probability of the label and of the mean."""
+        return numbers["alpha"] * next(sums) - log_p
+
+
+def _slope(log_p: Tensor, shares: Tensor) -> Tensor:
+    return counted(log_p) * shares

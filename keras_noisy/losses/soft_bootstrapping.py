@@ -3,14 +3,13 @@
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
-from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.summed import SummedLoss
 
 
 @robust_loss
-class SoftBootstrapping(DistributionLoss):
+class SoftBootstrapping(SummedLoss):
     """Soft bootstrapping: the label mixed with the prediction.
 
     Cross-entropy with a target that trusts the network a little, so that a
@@ -45,7 +44,16 @@ class SoftBootstrapping(DistributionLoss):
     beta: float = number(0.95, 0, 1, closed="low high")
 
     @staticmethod
-    def formula(labels: Labels, log_p: Tensor, beta: float) -> Tensor:
-        """One value per sample from log-probabilities of shape (N, K)."""
-        own = ops.sum(ops.exp(log_p) * log_p, axis=-1)
-        return -beta * labels.pick(log_p) - (1 - beta) * own
+    def summed(log_p: Tensor) -> Tensor:
+        """What is summed over the classes."""
+        return ops.exp(log_p) * log_p
+
+    @staticmethod
+    def slope(log_p: Tensor) -> Tensor:
+        """Derivative of `summed`."""
+        return ops.exp(log_p) * (log_p + 1)
+
+    @staticmethod
+    def formula(log_p: Tensor, total: Tensor, beta: float) -> Tensor:
+        """Loss of the log-probability of the label and of the sum."""
+        return -beta * log_p - (1 - beta) * total

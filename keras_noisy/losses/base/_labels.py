@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses.base._math import cast, entry, first_argmax
+from keras_noisy.losses.base._math import added, cast, entry, first_argmax
 
 Tensor = Any
 
@@ -66,6 +66,10 @@ class SparseLabels:
         classes = ops.arange(ops.shape(like)[-1], dtype=self.index.dtype)
         return cast(self.index[:, None] == classes, like.dtype)
 
+    def added(self, logits: Tensor, bias: float | Tensor) -> Tensor:
+        """Logits of shape (N, K) with a bias added at the label."""
+        return added(logits, self.index, bias)
+
     def kept(self) -> Tensor:
         """Whether each sample counts: it is valid and not ignored."""
         if self.ignored is None:
@@ -106,10 +110,6 @@ class DenseLabels:
         """`sum_k t[k] * function(x[k])` of (N, K) values."""
         return self.pick(function(x))
 
-    def weight_of(self, index: Tensor, dtype: str) -> Tensor:
-        """Target of one class of each sample, `t[index]`."""
-        return entry(self.targets, index)
-
     def rows(self, matrix: Tensor) -> Tensor:
         """`sum_k t[k] * matrix[k]` of a (K, J) matrix."""
         return ops.matmul(self.targets, matrix)
@@ -121,6 +121,10 @@ class DenseLabels:
     def dense(self, like: Tensor) -> Tensor:
         """The targets."""
         return self.targets
+
+    def added(self, logits: Tensor, bias: float | Tensor) -> Tensor:
+        """Logits with a bias added in proportion to the targets."""
+        return logits + bias * self.targets
 
     def frequencies(self, like: Tensor) -> Tensor:
         """Mean target of each class in the batch, of shape (K,)."""

@@ -88,6 +88,15 @@ def entry(x: Tensor, index: Tensor) -> Tensor:
     return ops.take_along_axis(x, index[:, None], axis=-1)[:, 0]
 
 
+def added(x: Tensor, index: Tensor, value: float | Tensor) -> Tensor:
+    """(N, K) values, with a number or (N, 1) ones added at an (N,) index."""
+    if keras.backend.backend() == "torch":
+        value = value + ops.zeros_like(x[:, :1])
+        return x.scatter_add(1, index[:, None], value)
+    classes = ops.arange(ops.shape(x)[-1], dtype=index.dtype)
+    return ops.where(classes == index[:, None], x + value, x)
+
+
 def largest(x: Tensor) -> Tensor:
     """Largest entry of each row, of shape (N, 1)."""
     if keras.backend.backend() == "torch":
@@ -143,6 +152,11 @@ def expm1(x: Tensor) -> Tensor:
 def log(x: float | Tensor) -> float | Tensor:
     """Logarithm of a hyperparameter, which is a tensor while it fades."""
     return math.log(x) if isinstance(x, float | int) else ops.log(x)
+
+
+def number_of(classes: int | Tensor, dtype: str) -> int | Tensor:
+    """The number of classes, which may be a tensor, for arithmetic."""
+    return classes if isinstance(classes, int) else ops.cast(classes, dtype)
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:

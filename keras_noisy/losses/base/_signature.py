@@ -173,7 +173,7 @@ def takes_num_classes(cls: type) -> bool:
 
 
 def _check_names(cls: type, function: Any, arguments: dict) -> None:
-    inputs = {"labels", "log_p", "logits", "targets"}
+    inputs = {"labels", "log_p", "logits", "targets", "total"}
     for name in names_of(function):
         if name not in arguments and name not in inputs:
             raise TypeError(

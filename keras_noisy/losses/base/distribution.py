@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import ops
-
-from keras_noisy.losses.base._labels import Labels
-from keras_noisy.losses.base._math import LOWEST
+from keras_noisy.losses.base._class_sums import (
+    Term,
+    all_known,
+    class_sums,
+    log_probabilities,
+)
+from keras_noisy.losses.base._labels import Labels, SparseLabels
 from keras_noisy.losses.base._signature import documented
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 
@@ -61,17 +64,27 @@ class DistributionLoss(RobustLoss):
     @staticmethod
     def log_probabilities(logits: Tensor) -> Tensor:
         """What the formula is given, from biased logits of shape (N, K)."""
-        # The upper bound is never reached; clip has the cheaper gradient.
-        return ops.clip(ops.log_softmax(logits, axis=-1), LOWEST, 1.0)
+        return log_probabilities(logits)
+
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term] | None:
+        """What the loss sums over the classes, None if it is no such loss."""
+        return None
 
     def values(
         self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
         """One value per sample from the transformed logits."""
         bias = numbers["logit_bias"]
-        if bias is not None:
-            one_view = logits[:, 0] if self.view_axes else logits
-            shift = bias * labels.dense(one_view)
-            logits = logits + (shift[:, None] if self.view_axes else shift)
+        if bias is not None and self.view_axes:
+            logits = logits + (bias * labels.dense(logits[:, 0]))[:, None]
+        elif bias is not None:
+            logits = labels.added(logits, bias)
+        if isinstance(labels, SparseLabels):
+            terms = self.terms(labels, logits, numbers)
+            if terms is not None and all_known(terms):
+                log_p, sums = class_sums(logits, labels, terms)
+                return self.of_sums(log_p, iter(sums), numbers)
         log_p = self.evaluate("log_probabilities", (logits,), numbers)
         return self.of_distribution(labels, log_p, numbers)

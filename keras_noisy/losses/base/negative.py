@@ -1,14 +1,14 @@
 """The base of the normalized negative losses."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import documented
-from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.summed import SummedLoss
 
 #: Probabilities count down to here, where the paper bounds them.
 FLOOR = 1e-7
@@ -16,7 +16,7 @@ LOG_FLOOR = math.log(FLOOR)
 
 
 @documented
-class NegativeLoss(DistributionLoss):
+class NegativeLoss(SummedLoss):
     """Base of the normalized negative losses.
 
     Use a subclass: `NNCE` or `NNFL`. A loss `l` is turned upside down at its
@@ -51,10 +51,13 @@ class NegativeLoss(DistributionLoss):
             "must define it"
         )
 
-    def of_distribution(
-        self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
-    ) -> Tensor:
-        """One value per sample from log-probabilities of shape (N, K)."""
+    def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
+        """What is summed, of log-probabilities of any shape."""
         log_p = ops.maximum(log_p, LOG_FLOOR)
-        headroom = self.evaluate("headroom", (log_p,), numbers)
-        return 1 - labels.pick(headroom) / ops.sum(headroom, axis=-1)
+        return self.evaluate("headroom", (log_p,), numbers)
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values from the log-probability of the label and the sum."""
+        return 1 - self.class_values(log_p, numbers) / next(sums)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from keras import ops
@@ -78,6 +79,18 @@ class TrueClassLoss(RobustLoss):
             return self.of_targets(labels.targets, log_p, numbers)
         return self.of_true_class(labels.pick(log_p), numbers)
 
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list:
+        """Nothing is summed over the classes."""
+        return []
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values from the log-probability of the label."""
+        return self.of_true_class(log_p, numbers)
+
     def values(
         self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
@@ -85,13 +98,13 @@ class TrueClassLoss(RobustLoss):
         bias = numbers["logit_bias"]
         if isinstance(labels, DenseLabels):
             if bias is not None:
-                logits = logits + bias * labels.targets
+                logits = labels.added(logits, bias)
             log_p = ops.log_softmax(logits, axis=-1)
             return self.of_targets(labels.targets, log_p, numbers)
         if isinstance(bias, float) and bias < 0:
             # Near p = 1, log_p has lost the digits that a negative bias
             # needs: bias the logits instead.
-            logits = logits + bias * labels.dense(logits)
+            logits = labels.added(logits, bias)
             bias = None
         log_p = _math.log_probability(labels.index, logits)
         if bias is not None:

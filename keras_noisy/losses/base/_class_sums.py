@@ -1,0 +1,140 @@
+"""Sums over all classes in few passes, with their gradient in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._labels import (
+    DenseLabels,
+    Labels,
+    SparseLabels,
+)
+from keras_noisy.losses.base._math import (
+    LOWEST,
+    added,
+    cast,
+    entry,
+    first_argmax,
+)
+
+Tensor = Any
+
+
+class Term(NamedTuple):
+    """A sum over the classes of a function of their log-probabilities."""
+
+    #: The sums (N,) from log-probabilities (N, K).
+    total: Callable[..., Tensor]
+    #: Their derivative (N, K), None if it is not known.
+    slope: Callable[..., Tensor] | None
+    #: Further tensors that both are called with.
+    inputs: tuple[Tensor, ...] = ()
+
+
+#: In place of a sum: the largest log-probability, and whether it is that of
+#: the label, 1 or 0.
+WINNER: Any = "winner"
+
+
+def all_known(terms: list[Term]) -> bool:
+    """Whether all terms have a derivative in closed form."""
+    return all(term is WINNER or term.slope is not None for term in terms)
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """Of biased logits of shape (N, K), finite for a class ruled out."""
+    # The upper bound is never reached; clip has the cheaper gradient.
+    return ops.clip(ops.log_softmax(logits, axis=-1), LOWEST, 1.0)
+
+
+def counted(log_p: Tensor) -> Tensor:
+    """1, and 0 for the classes that are ruled out: the slope of `log_p`."""
+    return cast(log_p > LOWEST, log_p.dtype)
+
+
+def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
+    """A term as the formula takes it, beside soft targets of shape (N, 1)."""
+    if term is not WINNER:
+        total = term.total(log_p, *term.inputs)
+        return total[:, None] if isinstance(labels, DenseLabels) else total
+    winner = first_argmax(ops.stop_gradient(log_p))
+    largest = entry(log_p, winner)
+    if isinstance(labels, DenseLabels):
+        top = added(ops.zeros_like(log_p), winner, 1.0)
+        return largest[:, None], top
+    return largest, labels.weight_of(winner, log_p.dtype)
+
+
+def class_sums(
+    logits: Tensor, labels: SparseLabels, terms: list[Term]
+) -> tuple[Tensor, list[Any]]:
+    """Log-probability of the label of each row, and the sum of each term.
+
+    With `g_k` the derivative by the log-probability of class k, the one by
+    its logit is `g_k - p_k * sum(g)`. Each is one pass through memory, while
+    automatic differentiation keeps matrices in between.
+
+    Args:
+        logits: Biased logits of shape (N, K).
+        labels: Integer labels of shape (N,).
+        terms: What is summed.
+    """
+    sums = [term for term in terms if term is not WINNER]
+    places = [labels.index]
+    if len(sums) < len(terms):
+        places.append(first_argmax(ops.stop_gradient(logits)))
+    count = len(places)
+
+    def with_inputs(inputs):
+        found, start = [], count
+        for term in sums:
+            stop = start + len(term.inputs)
+            found.append((term, inputs[start:stop]))
+            start = stop
+        return found
+
+    def forward(logits, *inputs):
+        log_p = ops.log_softmax(logits, axis=-1)
+        found = [entry(log_p, place) for place in inputs[:count]]
+        log_p = ops.clip(log_p, LOWEST, 1.0)
+        for term, extra in with_inputs(inputs):
+            found.append(term.total(log_p, *extra))
+        return tuple(found), (log_p,)
+
+    def backward(kept, upstream, *inputs):
+        (log_p,) = kept
+        slope, total = None, 0.0
+        for (term, extra), by in zip(
+            with_inputs(inputs), upstream[count:], strict=True
+        ):
+            if by is None:
+                continue
+            part = term.slope(log_p, *extra) * by[:, None]
+            slope = part if slope is None else slope + part
+        if slope is not None:
+            total = ops.sum(slope, axis=-1)
+        at_places = [
+            (place, by)
+            for place, by in zip(inputs, upstream[:count], strict=False)
+            if by is not None
+        ]
+        for _, by in at_places:
+            total = total + by
+        spread = ops.exp(log_p) * total[:, None]
+        slope = -spread if slope is None else slope - spread
+        for place, by in at_places:
+            slope = added(slope, place, by[:, None])
+        return slope
+
+    extra = [x for term in sums for x in term.inputs]
+    found = closed_form(forward, backward, logits, *places, *extra)
+    at_label, *at_winner = (ops.clip(x, LOWEST, 1.0) for x in found[:count])
+    found = list(found[count:])
+    if at_winner:
+        top = labels.weight_of(places[1], at_label.dtype)
+        found.insert(terms.index(WINNER), (*at_winner, top))
+    return at_label, found

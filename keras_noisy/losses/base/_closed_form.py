@@ -1,0 +1,132 @@
+"""Functions of logits whose derivative is written down, on each backend."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+#: Of logits and further inputs: outputs of shape (N,), and what to keep.
+Forward = Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
+#: Of what was kept, a derivative by each output, or None where it is 0, and
+#: the further inputs: the derivative by the logits.
+Backward = Callable[..., Tensor]
+
+
+def closed_form(
+    forward: Forward, backward: Backward, logits: Tensor, *inputs: Tensor
+) -> tuple[Tensor, ...]:
+    """The outputs of `forward`, with the derivative that `backward` gives.
+
+    Both must be made of differentiable operations, so that derivatives of any
+    order are right. None is taken by the further inputs; tensors must be among
+    them, as transformations such as `vmap` do not see those of a closure.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return _jax(forward, backward, logits, *inputs)
+    if backend == "tensorflow":
+        return _tensorflow(forward, backward, logits, *inputs)
+    if backend == "torch":
+        kept = _torch_function().apply(forward, backward, logits, *inputs)
+        return kept[: kept[-1]]
+    return forward(logits, *inputs)[0]
+
+
+def _jax(
+    forward: Forward, backward: Backward, logits: Tensor, *inputs: Tensor
+) -> tuple[Tensor, ...]:
+    # From the rule of forward mode JAX derives that of reverse mode.
+    @sys.modules["jax"].custom_jvp
+    def function(logits, *inputs):
+        return forward(logits, *inputs)[0]
+
+    @function.defjvp
+    def _(primals, tangents):
+        outputs, kept = forward(*primals)
+        along = _along(backward, outputs, kept, primals[1:], tangents[0])
+        return outputs, along
+
+    return function(logits, *inputs)
+
+
+def _along(
+    backward: Backward,
+    outputs: tuple[Tensor, ...],
+    kept: tuple[Tensor, ...],
+    inputs: tuple[Tensor, ...],
+    direction: Tensor,
+) -> tuple[Tensor, ...]:
+    """The derivative of each output in a direction of the logits."""
+    found = []
+    for number, output in enumerate(outputs):
+        upstream: list[Tensor | None] = [None] * len(outputs)
+        upstream[number] = ops.ones_like(output)
+        slope = backward(kept, upstream, *inputs)
+        found.append(ops.sum(slope * direction, axis=-1))
+    return tuple(found)
+
+
+def _tensorflow(
+    forward: Forward, backward: Backward, logits: Tensor, *inputs: Tensor
+) -> tuple[Tensor, ...]:
+    @ops.custom_gradient
+    def function(logits):
+        outputs, kept = forward(logits, *inputs)
+
+        def gradient(*upstream):
+            return backward(kept, upstream, *inputs)
+
+        return outputs, gradient
+
+    return function(logits)
+
+
+@functools.cache
+def _torch_function() -> Any:
+    """Keras' own has one output, and no rules for function transforms."""
+    torch = sys.modules["torch"]
+
+    class ClosedForm(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(forward, backward, logits, *inputs):
+            outputs, kept = forward(logits, *inputs)
+            return (*outputs, *kept, len(outputs))
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.functions, inputs = inputs[:2], inputs[2:]
+            ctx.count, ctx.number_of_inputs = output[-1], len(inputs)
+            kept = output[ctx.count : -1]
+            ctx.mark_non_differentiable(*kept)
+            ctx.set_materialize_grads(False)
+            ctx.save_for_backward(*inputs, *kept)
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def backward(ctx, *upstream):
+            forward, backward = ctx.functions
+            saved, count = ctx.saved_tensors, ctx.number_of_inputs
+            (logits, *inputs), kept = saved[:count], saved[count:]
+            if torch.is_grad_enabled():
+                # For second derivatives: what was kept carries none.
+                kept = forward(logits, *inputs)[1]
+            slope = backward(kept, upstream[: ctx.count], *inputs)
+            return (None, None, slope, *(None for _ in inputs))
+
+        @staticmethod
+        def jvp(ctx, *directions):
+            forward, backward = ctx.functions
+            logits, *inputs = ctx.saved_tensors[: ctx.number_of_inputs]
+            outputs, kept = forward(logits, *inputs)
+            along = _along(backward, outputs, kept, inputs, directions[2])
+            return (*along, *(None for _ in kept), None)
+
+    return ClosedForm

@@ -1,0 +1,88 @@
+"""The base of the losses of the label's probability and of one sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from keras import ops
+
+from keras_noisy.losses.base._class_sums import Term, plain_sum
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base.distribution import DistributionLoss
+from keras_noisy.losses.base.robust_loss import Tensor
+
+#: What the slope of a loss must know of; it is not used for a subclass that
+#: changes one of these and not the slope.
+FORMULAS = (
+    "summed",
+    "formula",
+    "distribution_formula",
+    "class_losses",
+    "headroom",
+    "class_values",
+    "of_distribution",
+    "of_sums",
+    "log_probabilities",
+)
+
+
+class SummedLoss(DistributionLoss):
+    """Base of the losses of `log(p_y)` and of one sum over the classes.
+
+    A subclass defines `summed`, a function of the log-probability of a class,
+    and its `formula` of the log-probability of the label and of the sum over
+    the classes; for soft targets it is the mean of that over the targets. With
+    the derivative of `summed`, its `slope`, integer labels take a gradient in
+    closed form.
+    """
+
+    @staticmethod
+    def summed(log_p: Tensor) -> Tensor:
+        """What is summed over the classes, elementwise."""
+        raise TypeError(
+            "This loss has no `summed(log_p)`: a subclass of SummedLoss must "
+            "define it"
+        )
+
+    def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
+        """What is summed, of log-probabilities of any shape."""
+        return self.evaluate("summed", (log_p,), numbers)
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values from the log-probability of the label and the sum."""
+        return self.evaluate("formula", (log_p, next(sums)), numbers)
+
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term]:
+        """What is summed."""
+
+        def total(log_p: Tensor) -> Tensor:
+            return ops.sum(self.class_values(log_p, numbers), axis=-1)
+
+        def slope(log_p: Tensor) -> Tensor:
+            return self.evaluate("slope", (log_p,), numbers)
+
+        return [Term(total, slope if _knows_slope(type(self)) else None)]
+
+    def of_distribution(
+        self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from log-probabilities of shape (N, K)."""
+        terms = self.terms(labels, log_p, numbers)
+        sums = [plain_sum(term, labels, log_p) for term in terms]
+        return labels.mean_of(
+            lambda log_p: self.of_sums(log_p, iter(sums), numbers), log_p
+        )
+
+
+def _knows_slope(kind: type) -> bool:
+    for base in kind.__mro__:
+        if "slope" in vars(base):
+            return True
+        if any(name in vars(base) for name in FORMULAS):
+            return False
+    return False
