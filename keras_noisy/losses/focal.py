@@ -17,7 +17,11 @@ def focal(log_p: Tensor, gamma: float, stop_weight_gradient: bool) -> Tensor:
         rest = ops.maximum(-ops.expm1(of_weight), 0.0)
     else:
         rest = complement(log_p)
-    return -(rest**gamma) * log_p
+    return -_power(rest, gamma) * log_p
+
+
+def _power(x: Tensor, gamma: float) -> Tensor:
+    return ops.sqrt(x) if gamma == 0.5 else x**gamma
 
 
 def focal_slope(
@@ -26,7 +30,7 @@ def focal_slope(
     """Derivative of `focal` by log(p), 0 for a class that is ruled out."""
     of_weight = ops.stop_gradient(log_p) if stop_weight_gradient else log_p
     rest = complement(of_weight)
-    slope = -(rest**gamma)
+    slope = -_power(rest, gamma)
     if not stop_weight_gradient:
         slope = slope * (1 - gamma * ops.exp(log_p) * log_p / rest)
     return ops.where(log_p > LOWEST, slope, 0.0)

@@ -80,13 +80,17 @@ class PeerLoss(SummedLoss):
             shares = labels.frequencies(like)
         else:
             shares = ops.convert_to_tensor(prior, like.dtype)
-        return [Term(ops.matmul, _slope, (shares,))]
+        return [Term(_value, _slope, (shares,))]
 
     def of_sums(
         self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
     ) -> Tensor:
         """Loss of the log-probability of the label and of the mean."""
         return numbers["alpha"] * next(sums) - log_p
+
+
+def _value(log_p: Tensor, shares: Tensor) -> Tensor:
+    return log_p * shares
 
 
 def _slope(log_p: Tensor, shares: Tensor) -> Tensor:

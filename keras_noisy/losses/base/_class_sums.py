@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 from keras_noisy.losses.base._closed_form import closed_form
@@ -27,9 +30,9 @@ Tensor = Any
 class Term(NamedTuple):
     """A sum over the classes of a function of their log-probabilities."""
 
-    #: The sums (N,) from log-probabilities (N, K).
-    total: Callable[..., Tensor]
-    #: Their derivative (N, K), None if it is not known.
+    #: Of log-probabilities (N, K), elementwise.
+    value: Callable[..., Tensor]
+    #: Its derivative, None if it is not known.
     slope: Callable[..., Tensor] | None
     #: Further tensors that both are called with.
     inputs: tuple[Tensor, ...] = ()
@@ -59,7 +62,7 @@ def counted(log_p: Tensor) -> Tensor:
 def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
     """A term as the formula takes it, beside soft targets of shape (N, 1)."""
     if term is not WINNER:
-        total = term.total(log_p, *term.inputs)
+        total = ops.sum(term.value(log_p, *term.inputs), axis=-1)
         return total[:, None] if isinstance(labels, DenseLabels) else total
     winner = first_argmax(ops.stop_gradient(log_p))
     largest = entry(log_p, winner)
@@ -98,24 +101,27 @@ def class_sums(
         return found
 
     def forward(logits, *inputs):
+        if keras.backend.backend() == "jax":
+            return _fused(logits, inputs[:count], with_inputs(inputs))
         log_p = ops.log_softmax(logits, axis=-1)
         found = [entry(log_p, place) for place in inputs[:count]]
         log_p = ops.clip(log_p, LOWEST, 1.0)
         for term, extra in with_inputs(inputs):
-            found.append(term.total(log_p, *extra))
+            found.append(ops.sum(term.value(log_p, *extra), axis=-1))
         return tuple(found), (log_p,)
 
     def backward(kept, upstream, *inputs):
-        (log_p,) = kept
+        log_p, *totals = kept if len(kept) == 1 else _unfused(*kept)
         slope, total = None, 0.0
-        for (term, extra), by in zip(
-            with_inputs(inputs), upstream[count:], strict=True
-        ):
+        for number, (term, extra) in enumerate(with_inputs(inputs)):
+            by = upstream[count + number]
             if by is None:
                 continue
             part = term.slope(log_p, *extra) * by[:, None]
             slope = part if slope is None else slope + part
-        if slope is not None:
+            if totals:
+                total = total + by * totals[number]
+        if slope is not None and not totals:
             total = ops.sum(slope, axis=-1)
         at_places = [
             (place, by)
@@ -138,3 +144,56 @@ def class_sums(
         top = labels.weight_of(places[1], at_label.dtype)
         found.insert(terms.index(WINNER), (*at_winner, top))
     return at_label, found
+
+
+def _fused(logits: Tensor, places: tuple, terms: list) -> tuple:
+    """What XLA computes without a matrix in memory: it only reads the logits.
+
+    One loop sums the terms and their slopes; XLA would keep what two loops
+    have in common.
+    """
+    shift = ops.max(logits, axis=-1, keepdims=True)
+    log_sum = ops.log(ops.sum(ops.exp(logits - shift), axis=-1, keepdims=True))
+    found = [
+        (ops.take_along_axis(logits, place[:, None], axis=-1) - shift - log_sum)
+        for place in places
+    ]
+    found = [x[:, 0] for x in found]
+    kept = (logits, shift, log_sum)
+    (log_p,) = _unfused(*kept)
+    parts = [term.value(log_p, *extra) for term, extra in terms]
+    parts += [term.slope(log_p, *extra) for term, extra in terms]
+    if not parts:
+        return tuple(found), kept
+
+    sums = _sums_at_once()(*parts)
+    return (*found, *sums[: len(terms)]), (*kept, *sums[len(terms) :])
+
+
+@functools.cache
+def _sums_at_once() -> Callable[..., tuple[Tensor, ...]]:
+    """The sums of the rows of several matrices, in one loop."""
+    jax = sys.modules["jax"]
+
+    def add(left, right):
+        return tuple(a + b for a, b in zip(left, right, strict=True))
+
+    @jax.custom_jvp
+    def sums(*parts):
+        zeros = tuple(ops.zeros((), part.dtype) for part in parts)
+        return jax.lax.reduce(parts, zeros, add, (1,))
+
+    @sums.defjvp
+    def _(parts, tangents):
+        # JAX has no derivative of it where a tangent is 0.
+        return sums(*parts), tuple(ops.sum(x, axis=-1) for x in tangents)
+
+    return sums
+
+
+def _unfused(
+    logits: Tensor, shift: Tensor, log_sum: Tensor, *totals: Tensor
+) -> tuple[Tensor, ...]:
+    """Log-probabilities once more, and the sums of the slopes."""
+    log_p = ops.clip(logits - shift - log_sum, LOWEST, 1.0)
+    return log_p, *totals

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from keras import ops
-
 from keras_noisy.losses.base._class_sums import Term, plain_sum
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base.distribution import DistributionLoss
@@ -60,13 +58,13 @@ class SummedLoss(DistributionLoss):
     ) -> list[Term]:
         """What is summed."""
 
-        def total(log_p: Tensor) -> Tensor:
-            return ops.sum(self.class_values(log_p, numbers), axis=-1)
+        def value(log_p: Tensor) -> Tensor:
+            return self.class_values(log_p, numbers)
 
         def slope(log_p: Tensor) -> Tensor:
             return self.evaluate("slope", (log_p,), numbers)
 
-        return [Term(total, slope if _knows_slope(type(self)) else None)]
+        return [Term(value, slope if _knows_slope(type(self)) else None)]
 
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
