@@ -12,28 +12,28 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 def focal(log_p: Tensor, gamma: float, stop_weight_gradient: bool) -> Tensor:
     """`-(1 - p) ** gamma * log(p)`, elementwise."""
     log_p = ops.maximum(log_p, LOWEST)
-    if stop_weight_gradient:
-        of_weight = ops.stop_gradient(log_p)
-        rest = ops.maximum(-ops.expm1(of_weight), 0.0)
-    else:
-        rest = complement(log_p)
-    return -_power(rest, gamma) * log_p
-
-
-def _power(x: Tensor, gamma: float) -> Tensor:
-    return ops.sqrt(x) if gamma == 0.5 else x**gamma
+    return -_power(_rest(log_p, stop_weight_gradient), gamma) * log_p
 
 
 def focal_slope(
     log_p: Tensor, gamma: float, stop_weight_gradient: bool
 ) -> Tensor:
     """Derivative of `focal` by log(p), 0 for a class that is ruled out."""
-    of_weight = ops.stop_gradient(log_p) if stop_weight_gradient else log_p
-    rest = complement(of_weight)
+    rest = _rest(log_p, stop_weight_gradient)
     slope = -_power(rest, gamma)
     if not stop_weight_gradient:
         slope = slope * (1 - gamma * ops.exp(log_p) * log_p / rest)
     return ops.where(log_p > LOWEST, slope, 0.0)
+
+
+def _rest(log_p: Tensor, stop_gradient: bool) -> Tensor:
+    if stop_gradient:
+        return ops.maximum(-ops.expm1(ops.stop_gradient(log_p)), 0.0)
+    return complement(log_p)
+
+
+def _power(x: Tensor, gamma: float) -> Tensor:
+    return ops.sqrt(x) if gamma == 0.5 else x**gamma
 
 
 @robust_loss

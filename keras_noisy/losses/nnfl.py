@@ -64,5 +64,6 @@ class NNFL(NegativeLoss):
         log_p: Tensor, gamma: float, stop_weight_gradient: bool
     ) -> Tensor:
         """Derivative of `headroom`, 0 at the floor."""
-        slope = -focal_slope(log_p, gamma, stop_weight_gradient)
+        at_least = ops.maximum(log_p, LOG_FLOOR)
+        slope = -focal_slope(at_least, gamma, stop_weight_gradient)
         return ops.where(log_p > LOG_FLOOR, slope, 0.0)

@@ -101,40 +101,14 @@ def class_sums(
         return found
 
     def forward(logits, *inputs):
+        places, terms = inputs[:count], with_inputs(inputs)
         if keras.backend.backend() == "jax":
-            return _fused(logits, inputs[:count], with_inputs(inputs))
-        log_p = ops.log_softmax(logits, axis=-1)
-        found = [entry(log_p, place) for place in inputs[:count]]
-        log_p = ops.clip(log_p, LOWEST, 1.0)
-        for term, extra in with_inputs(inputs):
-            found.append(ops.sum(term.value(log_p, *extra), axis=-1))
-        return tuple(found), (log_p,)
+            return _fused(logits, places, terms)
+        return _whole(logits, places, terms)
 
-    def backward(kept, upstream, *inputs):
-        log_p, *totals = kept if len(kept) == 1 else _unfused(*kept)
-        slope, total = None, 0.0
-        for number, (term, extra) in enumerate(with_inputs(inputs)):
-            by = upstream[count + number]
-            if by is None:
-                continue
-            part = term.slope(log_p, *extra) * by[:, None]
-            slope = part if slope is None else slope + part
-            if totals:
-                total = total + by * totals[number]
-        if slope is not None and not totals:
-            total = ops.sum(slope, axis=-1)
-        at_places = [
-            (place, by)
-            for place, by in zip(inputs, upstream[:count], strict=False)
-            if by is not None
-        ]
-        for _, by in at_places:
-            total = total + by
-        spread = ops.exp(log_p) * total[:, None]
-        slope = -spread if slope is None else slope - spread
-        for place, by in at_places:
-            slope = added(slope, place, by[:, None])
-        return slope
+    def backward(logits, kept, upstream, *inputs):
+        places, terms = inputs[:count], with_inputs(inputs)
+        return _slope(logits, kept, upstream, places, terms)
 
     extra = [x for term in sums for x in term.inputs]
     found = closed_form(forward, backward, logits, *places, *extra)
@@ -146,7 +120,17 @@ def class_sums(
     return at_label, found
 
 
-def _fused(logits: Tensor, places: tuple, terms: list) -> tuple:
+def _whole(logits: Tensor, places: Any, terms: list) -> tuple:
+    """The outputs and the log-probabilities."""
+    log_p = ops.log_softmax(logits, axis=-1)
+    found = [entry(log_p, place) for place in places]
+    log_p = ops.clip(log_p, LOWEST, 1.0)
+    for term, extra in terms:
+        found.append(ops.sum(term.value(log_p, *extra), axis=-1))
+    return tuple(found), (log_p,)
+
+
+def _fused(logits: Tensor, places: Any, terms: list) -> tuple:
     """What XLA computes without a matrix in memory: it only reads the logits.
 
     One loop sums the terms and their slopes; XLA would keep what two loops
@@ -155,19 +139,16 @@ def _fused(logits: Tensor, places: tuple, terms: list) -> tuple:
     shift = ops.max(logits, axis=-1, keepdims=True)
     log_sum = ops.log(ops.sum(ops.exp(logits - shift), axis=-1, keepdims=True))
     found = [
-        (ops.take_along_axis(logits, place[:, None], axis=-1) - shift - log_sum)
+        ops.take_along_axis(logits, place[:, None], axis=-1) - shift - log_sum
         for place in places
     ]
     found = [x[:, 0] for x in found]
-    kept = (logits, shift, log_sum)
-    (log_p,) = _unfused(*kept)
+    log_p = _log_p(logits, shift, log_sum)
     parts = [term.value(log_p, *extra) for term, extra in terms]
     parts += [term.slope(log_p, *extra) for term, extra in terms]
-    if not parts:
-        return tuple(found), kept
-
-    sums = _sums_at_once()(*parts)
-    return (*found, *sums[: len(terms)]), (*kept, *sums[len(terms) :])
+    sums = _sums_at_once()(*parts) if parts else ()
+    totals = sums[len(terms) :]
+    return (*found, *sums[: len(terms)]), (shift, log_sum, *totals)
 
 
 @functools.cache
@@ -191,9 +172,42 @@ def _sums_at_once() -> Callable[..., tuple[Tensor, ...]]:
     return sums
 
 
-def _unfused(
-    logits: Tensor, shift: Tensor, log_sum: Tensor, *totals: Tensor
-) -> tuple[Tensor, ...]:
-    """Log-probabilities once more, and the sums of the slopes."""
-    log_p = ops.clip(logits - shift - log_sum, LOWEST, 1.0)
-    return log_p, *totals
+def _log_p(logits: Tensor, shift: Tensor, log_sum: Tensor) -> Tensor:
+    return ops.clip(logits - shift - log_sum, LOWEST, 1.0)
+
+
+def _slope(
+    logits: Tensor, kept: Any, upstream: Any, places: Any, terms: list
+) -> Tensor:
+    """The derivative by the logits."""
+    log_p = kept[0] if len(kept) == 1 else _log_p(logits, *kept[:2])
+    totals = kept[2:]
+    count = len(places)
+    slope, total = None, 0.0
+    for number, (term, extra) in enumerate(terms):
+        by = upstream[count + number]
+        if by is None:
+            continue
+        part = term.slope(log_p, *extra) * by[:, None]
+        slope = part if slope is None else slope + part
+        if totals:
+            total = total + by * totals[number]
+    if slope is not None and not totals:
+        total = ops.sum(slope, axis=-1)
+    at_places = [
+        (place, by)
+        for place, by in zip(places, upstream, strict=False)
+        if by is not None
+    ]
+    for _, by in at_places:
+        total = total + by
+    p, total = ops.exp(log_p), total[:, None]
+    if slope is None:
+        slope = p * -total
+    elif keras.backend.backend() == "torch":
+        slope = slope.addcmul(p, total, value=-1)
+    else:
+        slope = slope - p * total
+    for place, by in at_places:
+        slope = added(slope, place, by[:, None])
+    return slope

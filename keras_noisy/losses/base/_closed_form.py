@@ -13,8 +13,8 @@ from keras import ops
 Tensor = Any
 #: Of logits and further inputs: outputs of shape (N,), and what to keep.
 Forward = Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
-#: Of what was kept, a derivative by each output, or None where it is 0, and
-#: the further inputs: the derivative by the logits.
+#: Of the logits, what was kept, a derivative by each output, or None where it
+#: is 0, and the further inputs: the derivative by the logits.
 Backward = Callable[..., Tensor]
 
 
@@ -49,7 +49,7 @@ def _jax(
     @function.defjvp
     def _(primals, tangents):
         outputs, kept = forward(*primals)
-        along = _along(backward, outputs, kept, primals[1:], tangents[0])
+        along = _along(backward, outputs, kept, primals, tangents[0])
         return outputs, along
 
     return function(logits, *inputs)
@@ -67,7 +67,7 @@ def _along(
     for number, output in enumerate(outputs):
         upstream: list[Tensor | None] = [None] * len(outputs)
         upstream[number] = ops.ones_like(output)
-        slope = backward(kept, upstream, *inputs)
+        slope = backward(inputs[0], kept, upstream, *inputs[1:])
         found.append(ops.sum(slope * direction, axis=-1))
     return tuple(found)
 
@@ -80,7 +80,7 @@ def _tensorflow(
         outputs, kept = forward(logits, *inputs)
 
         def gradient(*upstream):
-            return backward(kept, upstream, *inputs)
+            return backward(logits, kept, upstream, *inputs)
 
         return outputs, gradient
 
@@ -118,14 +118,15 @@ def _torch_function() -> Any:
             if torch.is_grad_enabled():
                 # For second derivatives: what was kept carries none.
                 kept = forward(logits, *inputs)[1]
-            slope = backward(kept, upstream[: ctx.count], *inputs)
+            upstream = upstream[: ctx.count]
+            slope = backward(logits, kept, upstream, *inputs)
             return (None, None, slope, *(None for _ in inputs))
 
         @staticmethod
         def jvp(ctx, *directions):
             forward, backward = ctx.functions
-            logits, *inputs = ctx.saved_tensors[: ctx.number_of_inputs]
-            outputs, kept = forward(logits, *inputs)
+            inputs = ctx.saved_tensors[: ctx.number_of_inputs]
+            outputs, kept = forward(*inputs)
             along = _along(backward, outputs, kept, inputs, directions[2])
             return (*along, *(None for _ in kept), None)
 

@@ -1,0 +1,164 @@
+"""Gradients in closed form are those of automatic differentiation."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import uneven_prior, values
+from keras import ops
+
+from keras_noisy import losses
+from keras_noisy.calibration._gradient import gradient
+from keras_noisy.losses.base import distribution
+
+NAMES = (
+    *("NCE", "NFL", "NGCE", "NNCE", "NNFL", "AMSE", "CORES", "PeerLoss"),
+    *("SoftBootstrapping", "EpsilonSoftmaxCE", "HardBootstrapping"),
+    *(name for name in losses.names() if "+" in name or "-" in name),
+)
+#: Logits of a fresh network, of a trained one, and with a class ruled out.
+SCALES = (1.0, 30.0)
+
+
+def batch(num_classes):
+    generator = np.random.default_rng(0)
+    z = [
+        scale * generator.standard_normal((3, num_classes)) for scale in SCALES
+    ]
+    z = np.concatenate(z).astype("float32")
+    z[1, 0] = -np.inf
+    labels = np.array([0, 1, num_classes - 1, 0, 1, -1])
+    return labels, z
+
+
+def variants(name):
+    """The loss with what acts on its logits, and what changes its slope."""
+    yield {"logit_bias": 3.0}, {}
+    if name in ("NFL", "NNFL"):
+        yield {"stop_weight_gradient": False}, {}
+    if name == "PeerLoss":
+        yield {}, uneven_prior
+
+
+def both(monkeypatch, function):
+    """Results by the closed form and by automatic differentiation."""
+    closed = function()
+    with monkeypatch.context() as patch:
+        patch.setattr(distribution, "all_known", lambda terms: False)
+        return closed, function()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(7, "float32")],
+        pytest.param(
+            [(2, "float16"), (40, "bfloat16"), (1000, "float32")],
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["one", "more"],
+)
+def test_values_and_gradients(name, rows, monkeypatch):
+    for num_classes, dtype in rows:
+        labels, z = batch(num_classes)
+        for arguments, of_class_count in variants(name):
+            more = of_class_count and of_class_count(num_classes)
+            loss = losses.get(
+                name,
+                num_classes=num_classes,
+                from_logits=True,
+                **{"ignore_class": -1, **arguments, **(more or {})},
+            )
+
+            def found(loss=loss, labels=labels, z=z, dtype=dtype):
+                def function(x):
+                    return loss.call(labels, ops.cast(x, dtype))
+
+                return values(loss, labels, z), gradient(function, z)
+
+            (value, slope), (plain, truth) = both(monkeypatch, found)
+            np.testing.assert_allclose(value, plain, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(slope, truth, rtol=1e-2, atol=2e-6)
+            assert np.any(truth != 0)
+
+
+def hessian(loss, labels, z):
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.hessian(lambda x: loss(labels, x))(z)
+    if backend == "torch":
+        import torch
+
+        return torch.autograd.functional.hessian(
+            lambda x: loss(labels, x), torch.tensor(z)
+        )
+    import tensorflow as tf
+
+    z = tf.constant(z)
+    with tf.GradientTape() as outer:
+        outer.watch(z)
+        with tf.GradientTape() as inner:
+            inner.watch(z)
+            value = loss(labels, z)
+        slope = inner.gradient(value, z)
+    return outer.jacobian(slope, z)
+
+
+@pytest.mark.parametrize("name", ["NCE", "AMSE", "ANL-FL", "ECE+MAE"])
+def test_second_derivatives(name, monkeypatch):
+    z = np.array([[0.5, -1.0, 2.0], [1.0, 0.0, -3.0]], "float32")
+    loss = losses.get(name, num_classes=3, from_logits=True)
+    closed, plain = both(
+        monkeypatch,
+        lambda: ops.convert_to_numpy(hessian(loss, np.array([0, 2]), z)),
+    )
+    assert np.abs(plain).max() > 1e-3
+    np.testing.assert_allclose(closed, plain, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
+@pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow", reason="has no such transforms"
+)
+def test_function_transforms(monkeypatch):
+    z = np.array([[0.5, -1.0, 2.0], [1.0, 0.0, -3.0]], "float32")
+    labels = np.array([0, 2])
+    loss = losses.get("NCE+AGCE", num_classes=3, from_logits=True)
+    if keras.backend.backend() == "jax":
+        import jax as of
+
+        given = z, labels
+    else:
+        import torch
+
+        of, given = torch.func, (torch.tensor(z), torch.tensor(labels))
+
+    def one(x, label):
+        return loss.call(label[None], x[None])[0]
+
+    def found():
+        slopes = of.vmap(of.grad(one))(*given)
+        along = of.jvp(lambda x: loss.call(given[1], x), given[:1], given[:1])
+        return [ops.convert_to_numpy(x) for x in (slopes, along[1])]
+
+    for closed, plain in zip(*both(monkeypatch, found), strict=True):
+        np.testing.assert_allclose(closed, plain, rtol=1e-4, atol=1e-6)
+
+
+def test_a_formula_without_its_slope_is_differentiated():
+    """A subclass that changes what is summed does not inherit the slope."""
+
+    class Squares(losses.NCE):
+        @staticmethod
+        def class_losses(log_p):
+            return ops.square(log_p)
+
+    loss = Squares(from_logits=True)
+    z = np.array([[0.5, -1.0, 2.0]], "float32")
+    slope = gradient(lambda x: loss.call([0], x), z)[0]
+    step = 1e-2 * np.eye(3, dtype="float32")
+    up, down = (values(loss, [0, 0, 0], z + s) for s in (step, -step))
+    np.testing.assert_allclose(slope, (up - down) / 2e-2, atol=1e-3)
