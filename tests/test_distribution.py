@@ -71,6 +71,8 @@ def test_several_processes_train_like_one(names):
         compare(result, on_devices(1, names))
 
 
+# TensorFlow and JAX notice it by a heartbeat that is long in coming.
+@pytest.mark.once if BACKEND == "torch" else pytest.mark.slow
 def test_a_run_that_lost_a_process_ends_and_goes_on(tmp_path):
     script = TESTS / "parallel_training.py"
     with Processes(script, 1, tmp_path / "a", backend=BACKEND) as processes:
