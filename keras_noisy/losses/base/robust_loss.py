@@ -6,6 +6,7 @@ from typing import Any, ClassVar, dataclass_transform
 
 from keras import ops
 
+from keras_noisy.distribution.processes import check_together
 from keras_noisy.losses.base import (
     _arguments,
     _batch,
@@ -180,6 +181,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         # Keras would cast `y_true` to the dtype of the loss and so round
         # labels. The values are computed first; Keras then reduces them, in
         # float32 at least, as half precision overflows in sums.
+        check_together(y_pred)
         batch = _batch.read(self, y_true, y_pred)
         if not self._seen_concrete_batch:
             _signature.check_config(self)
