@@ -2,6 +2,7 @@
 
 from keras_noisy.calibration.average_error import average_error
 from keras_noisy.calibration.margin_fade import MarginFade
+from keras_noisy.calibration.margin_scale import matched_margin_scale
 from keras_noisy.calibration.matching import (
     matched_hyperparameter,
     matched_logit_bias,
@@ -21,5 +22,6 @@ __all__ = [
     "logit_distribution",
     "matched_hyperparameter",
     "matched_logit_bias",
+    "matched_margin_scale",
     "plot_average_error",
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CALIBRATION_ARGUMENTS = (
     "from_logits",
     "logit_bias",
+    "margin_scale",
     "logit_clip",
     "logit_normalization",
     "num_samples",
