@@ -67,13 +67,13 @@ def matched_margin_scale(
     >>> round(matched_margin_scale(MAE(), 1000), 5)
     0.34607
     >>> matched_margin_scale(MAE(), 1000, reference_classes=5)
-    0.25...
+    0.227...
 
     References:
         - Staats, Thamm, Rosenow (the rule), Enhancing noise-robust losses for
           large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
         - Ou, Zhang, A curriculum perspective of robust loss functions
-          (rescaled margin), arXiv 2305.02139
+          (rescaled margin), Preprint 2023, arXiv 2305.02139
     """
     num_classes = integer("num_classes", num_classes, 2)
     reference_classes = integer("reference_classes", reference_classes, 2)

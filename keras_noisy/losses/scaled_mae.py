@@ -45,7 +45,7 @@ class ScaledMAE(MAE):
 
     References:
         - Ou, Zhang, A curriculum perspective of robust loss functions
-          (rescaled margin), arXiv 2305.02139
+          (rescaled margin), Preprint 2023, arXiv 2305.02139
         - Staats, Thamm, Rosenow (the rule), Enhancing noise-robust losses for
           large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
         - Ghosh, Kumar, Sastry, Robust loss functions under label noise for

@@ -156,7 +156,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         - Wei et al., Mitigating memorization of noisy labels by clipping the
           model's prediction (LogitClip), ICML 2023, arXiv 2212.04055
         - Ou, Zhang, A curriculum perspective of robust loss functions
-          (rescaled margin), arXiv 2305.02139
+          (rescaled margin), Preprint 2023, arXiv 2305.02139
         - Wei et al., Mitigating neural network overconfidence with logit
           normalization, ICML 2022, arXiv 2205.09310
     """
