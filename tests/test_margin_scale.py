@@ -13,6 +13,7 @@ from keras_noisy.calibration import (
     average_error,
     calibrate,
     matched_margin_scale,
+    plot_margin_error,
 )
 from keras_noisy.calibration._gradient import gradient
 from keras_noisy.calibration._scaled_moments import scaled_moment
@@ -336,6 +337,22 @@ def test_training_with_a_fade_ends_at_one_and_is_saved(tmp_path):
 def test_what_does_not_go_is_said(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.once
+def test_the_picture_shows_where_each_calibration_turns():
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
+    calibrations = {"bias": MAEStar(), "scale": ScaledMAE()}
+    margins = np.linspace(-6, 2, 801)
+    figure = plot_margin_error(calibrations, 1000, margins=margins)
+    curves = {c.get_label(): c.get_ydata() for c in figure.axes[0].lines[:2]}
+    turns = [margins[np.argmax(curves[name])] for name in calibrations]
+    bias = MAEStar(1000).logit_bias
+    np.testing.assert_allclose(turns, [-bias, 0], atol=0.02)
+    p = 1 / (1 + np.exp(-bias))
+    np.testing.assert_allclose(curves["bias"][600], 2 * p * (1 - p), 1e-4)
+    with pytest.raises(ValueError, match="true-class probability alone"):
+        plot_margin_error([losses.NCE()])
 
 
 @pytest.mark.once

@@ -13,6 +13,7 @@ from keras_noisy.calibration.network import (
     logit_distribution,
 )
 from keras_noisy.calibration.plot import plot_average_error
+from keras_noisy.calibration.plot_margin import plot_margin_error
 
 __all__ = [
     "LogitDistribution",
@@ -24,4 +25,5 @@ __all__ = [
     "matched_logit_bias",
     "matched_margin_scale",
     "plot_average_error",
+    "plot_margin_error",
 ]

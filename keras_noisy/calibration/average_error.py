@@ -131,11 +131,15 @@ def _from_moments(fresh, num_classes, z, logit_std):
 
 def _integrated(fresh, num_classes, z, logit_std):
     others, weights = log_sum(num_classes - 1, logit_std)
-    margin = z[:, None] + fresh.logit_bias - others
-    margin *= fresh.margin_scale
+    return error_at_margin(fresh, z[:, None] - others) @ weights
+
+
+def error_at_margin(fresh: Fresh, margin: np.ndarray) -> np.ndarray:
+    """Error sent to a label of a margin `z_y - logsumexp(z_k, k != y)`."""
+    margin = fresh.margin_scale * (margin + fresh.logit_bias)
     log_p = -np.logaddexp(0.0, -margin)
     slope = gradient(fresh.formula, log_p.astype("float32"))
-    return (slope * -np.expm1(log_p)) @ weights
+    return slope * -np.expm1(log_p)
 
 
 def _sampled(fresh, num_classes, z, logit_std):
