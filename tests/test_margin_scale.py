@@ -98,8 +98,7 @@ GAPS = np.array(
 )
 
 
-@pytest.mark.parametrize("scale", [0.01, 0.35])
-@pytest.mark.parametrize("name", ["MAE", "GCE"])
+@pytest.mark.parametrize(("name", "scale"), [("MAE", 0.01), ("GCE", 0.35)])
 def test_gradients_keep_their_digits_at_both_ends(name, scale):
     """Far beyond where the log-probability has rounded the margin away."""
     kind, arguments, _ = KINDS[name]
