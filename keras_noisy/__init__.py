@@ -17,6 +17,7 @@ from keras_noisy.losses import (
     CrossEntropy,
     MAEStar,
     RobustLoss,
+    ScaledMAE,
     check,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "CrossEntropy",
     "MAEStar",
     "RobustLoss",
+    "ScaledMAE",
     "__version__",
     "calibration",
     "callbacks",

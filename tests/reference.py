@@ -293,3 +293,14 @@ def active_passive(targets, z, /, active, passive, alpha=1.0, beta=1.0):
     return alpha * active(targets, z, **of_active) + beta * passive(
         targets, z, **of_passive
     )
+
+
+def margins(z):
+    """`z_k - logsumexp(z_j for j != k)` of every class."""
+    others = np.where(np.eye(z.shape[-1], dtype=bool), -np.inf, z[..., None, :])
+    return z - np.logaddexp.reduce(others, axis=-1)
+
+
+def scaled_mae(targets, z, /, margin_scale):
+    bounded = 2 * np.exp(-np.logaddexp(0, margin_scale * margins(z)))
+    return expectation(targets, bounded / margin_scale)

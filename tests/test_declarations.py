@@ -24,8 +24,14 @@ ROOT = Path(__file__).parent.parent
 
 def test_signatures_tell_every_argument():
     shared = [
-        *("num_classes", "from_logits", "logit_bias", "logit_clip"),
-        *("logit_normalization", "ignore_class", "fade", "fade_key"),
+        *("num_classes", "from_logits", "logit_bias", "margin_scale"),
+        *(
+            "logit_clip",
+            "logit_normalization",
+            "ignore_class",
+            "fade",
+            "fade_key",
+        ),
         *("reduction", "name", "dtype"),
     ]
     for kind, own in (

@@ -112,6 +112,7 @@ SLOPES = {
     "CrossEntropy": lambda p: -1.0,
     "MAE": lambda p: -2 * p,
     "MAEStar": lambda p: -2 * p,
+    "ScaledMAE": lambda p: -2 * p,
     "GCE": lambda p: -(p**0.7),
     "GCE 0.1": lambda p: -(p**0.1),
     "TruncatedGCE": lambda p: 0.0,

@@ -24,6 +24,13 @@ def test_there_is_one_of_every_loss():
     assert len(FILES) >= 62
 
 
+def known_part(config, expected):
+    """What an earlier version knew of the configuration of a part."""
+    if not isinstance(expected, dict):
+        return config
+    return {k: known_part(config.get(k), v) for k, v in expected.items()}
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_saved_model_has_the_same_loss_and_config(file):
     model = keras.models.load_model(file)
@@ -34,5 +41,5 @@ def test_a_saved_model_has_the_same_loss_and_config(file):
     assert math.isfinite(value)
     config = write.described(model.loss)
     for key, found in expected["config"].items():
-        assert config[key] == found, key
+        assert known_part(config[key], found) == found, key
     assert set(config) >= set(expected["config"])

@@ -11,6 +11,7 @@ from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration._gradient import gradient
 from keras_noisy.calibration._log_sum import log_sum
 from keras_noisy.calibration._moments import moment
+from keras_noisy.calibration._scaled_moments import scaled_moment
 from keras_noisy.calibration.fresh import Calibratable, Fresh
 
 #: Logits drawn per value of z where only sampling helps.
@@ -35,7 +36,9 @@ def average_error(
     E[d loss / d z_k | z_k = z],  z_j ~ N(0, logit_std ** 2) for j != k
     ```
 
-    for the true class `k`. It is exact to 1e-9 for losses that name the
+    for the true class `k`. With a margin scale `c` a loss `l(p)` is
+    `l(sigmoid(c * margin)) / c`, so that its error is that of `l` at the scaled
+    margin. It is exact to 1e-9 for losses that name the
     powers of `p` in their error (`CrossEntropy`, `MAE`, `GCE`), and within
     1e-3 for other losses of the true-class probability up to a `logit_std` of
     3. For losses of the whole distribution, and with a `logit_clip` or
@@ -44,8 +47,8 @@ def average_error(
     of a second.
 
     Args:
-        loss: A `keras_noisy.losses.RobustLoss`; its logit bias, number or
-            `"auto"`, takes part.
+        loss: A `keras_noisy.losses.RobustLoss`; its logit bias or
+            margin scale, number or `"auto"`, takes part.
         num_classes: Number of classes, an integer of at least 2.
         z: Logit of the true class, a number or an array. Defaults to `0.0`.
         logit_std: Standard deviation of the logits, a number in [0, 10].
@@ -111,6 +114,14 @@ def errors_at(
 
 
 def _from_moments(fresh, num_classes, z, logit_std):
+    if fresh.margin_scale != 1:
+        return sum(
+            coefficient
+            * scaled_moment(
+                power, num_classes, z, logit_std, fresh.margin_scale
+            )
+            for power, coefficient in fresh.powers.items()
+        )
     return sum(
         coefficient
         * moment(power, num_classes, z + fresh.logit_bias, logit_std)
@@ -120,10 +131,15 @@ def _from_moments(fresh, num_classes, z, logit_std):
 
 def _integrated(fresh, num_classes, z, logit_std):
     others, weights = log_sum(num_classes - 1, logit_std)
-    margin = z[:, None] + fresh.logit_bias - others
+    return error_at_margin(fresh, z[:, None] - others) @ weights
+
+
+def error_at_margin(fresh: Fresh, margin: np.ndarray) -> np.ndarray:
+    """Error sent to a label of a margin `z_y - logsumexp(z_k, k != y)`."""
+    margin = fresh.margin_scale * (margin + fresh.logit_bias)
     log_p = -np.logaddexp(0.0, -margin)
     slope = gradient(fresh.formula, log_p.astype("float32"))
-    return (slope * -np.expm1(log_p)) @ weights
+    return slope * -np.expm1(log_p)
 
 
 def _sampled(fresh, num_classes, z, logit_std):

@@ -14,6 +14,7 @@ class Fresh(NamedTuple):
     #: Name of its class, for messages.
     name: str
     logit_bias: float
+    margin_scale: float
     #: Sizes of the axes between samples and classes.
     view_axes: tuple[int, ...]
     #: Values of labels and logits, with bias and transforms.

@@ -20,6 +20,7 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 #: What belongs to the sum, with the value that its parts must leave.
 OF_THE_SUM = {
     "logit_bias": None,
+    "margin_scale": None,
     "logit_clip": None,
     "logit_normalization": None,
     "ignore_class": None,
@@ -96,21 +97,21 @@ class ActivePassive(RobustLoss):
             Defaults to `1.0`.
         beta: Weight of the passive loss, a number of at least 0. Defaults to
             `1.0`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `margin_scale`,
+            `logit_clip`, `logit_normalization`, `ignore_class`, `fade`,
+            `fade_key`, `reduction`, `name` and `dtype`, see
             `keras_noisy.losses.RobustLoss`. They are the sum's: `from_logits`,
             `reduction`, `name` and `dtype` of the two losses do not count,
-            `num_classes` must agree, and a bias, clip, normalization or
-            `ignore_class` of their own is refused.
+            `num_classes` must agree, and a bias, scale, clip,
+            normalization or `ignore_class` of their own is refused.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, or if a part has a
-            bias, clip, normalization or `ignore_class` of its own or cannot
-            share a log-softmax.
+            bias, scale, clip, normalization or `ignore_class` of its own or
+            cannot share a log-softmax.
 
     Example:
 
@@ -152,7 +153,7 @@ class ActivePassive(RobustLoss):
         passive = getattr(self.passive, name)(*inputs, of_passive)
         alpha = numbers["alpha"]
         if not isinstance(alpha, float):  # A column, while it fades.
-            alpha = ops.reshape(alpha, (-1,))
+            alpha = ops.reshape(alpha, (-1, *[1] * (len(active.shape) - 1)))
         return alpha * active + numbers["beta"] * passive
 
     def of_true_class(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:

@@ -14,7 +14,7 @@ from keras_noisy.layers.loss_state import (
     connected,
 )
 from keras_noisy.losses.base import _math
-from keras_noisy.losses.base._declared import DeclaredLoss
+from keras_noisy.losses.base._declared import TRANSFORMS, DeclaredLoss
 from keras_noisy.losses.base._labels import DenseLabels
 
 Tensor = Any
@@ -64,16 +64,18 @@ class FadingLoss(DeclaredLoss):
 def ends(loss: Any) -> dict[str, float]:
     """What fades in this loss, and the value that it fades to."""
     names = loss.automatic_arguments()
-    found = {n: loss.references[n] for n in names if n != "logit_bias"}
-    bias = loss.logit_bias
-    if bias is not None:
-        found["logit_bias"] = 0.0
+    found = {n: loss.references[n] for n in names if n not in TRANSFORMS}
+    for name, end in TRANSFORMS.items():
+        if loss.argument(name) is not None:
+            found[name] = end
     if not found:
         raise ValueError(
             f"{type(loss).__name__} has nothing that could fade. Expected a "
-            '`logit_bias`, a number or "auto", or a hyperparameter that is '
-            '"auto". Received: logit_bias=None'
+            '`logit_bias` or a `margin_scale`, a number or "auto", or a '
+            'hyperparameter that is "auto". Received: logit_bias=None, '
+            "margin_scale=None"
         )
+    bias = loss.logit_bias
     if isinstance(bias, float) and bias < 0:
         raise invalid("logit_bias", bias, "at least 0, as it is to fade")
     return found

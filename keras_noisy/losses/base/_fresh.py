@@ -51,6 +51,7 @@ class FreshLoss(DeclaredLoss):
         return Fresh(
             name=type(self).__name__,
             logit_bias=numbers["logit_bias"] or 0.0,
+            margin_scale=numbers["margin_scale"] or 1.0,
             view_axes=self.view_axes,
             values=values,
         )

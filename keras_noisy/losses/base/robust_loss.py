@@ -43,11 +43,16 @@ class RobustLoss(FreshLoss, FadingLoss):
     z = z / ((||z|| + 1e-7) * logit_normalization)  # if that
     z[y_true] += logit_bias              # if logit_bias
     loss = formula(log_softmax(z)[y_true])
+    # if margin_scale
+    margin = z[y_true] - logsumexp(z[k] for k != y_true)
+    loss = formula(log_sigmoid(margin_scale * margin)) / margin_scale
     ```
 
     These act inside the loss only: predict with the plain outputs of the
     model. For soft targets `t` the bias adds `logit_bias * t[k]` to logit
-    `k`, and the loss is `sum_k t[k] * formula(log_softmax(z)[k])`.
+    `k`, and the loss is `sum_k t[k] * formula(log_softmax(z)[k])`; with a
+    `margin_scale` below 1 it is that sum with the scaled margin of each class,
+    for `MAE` too.
 
     Arithmetic is done in float32 at least. Labels are never rounded, whatever
     the dtype of the loss. A sample with a label outside `[0, num_classes)`,
@@ -70,6 +75,11 @@ class RobustLoss(FreshLoss, FadingLoss):
             computes it from the number of classes, see
             `keras_noisy.calibration.matched_logit_bias`. Defaults to `None`,
             no bias.
+        margin_scale: Number in (0, 1] that multiplies the margin of the true
+            class, in place of a bias; `"auto"` computes it from the number of
+            classes, see `keras_noisy.calibration.matched_margin_scale`. For
+            losses of the true-class probability alone. Defaults to `None`,
+            which is a scale of 1.
         logit_clip: Largest Euclidean norm of the logits of a sample, a
             positive number; longer ones are scaled down to it. Needs
             `from_logits=True`, since probabilities do not tell the norm, and
@@ -82,8 +92,9 @@ class RobustLoss(FreshLoss, FadingLoss):
         ignore_class: Integer label of samples to leave out, such as -1 or
             255; the mean is then over the other samples. It has no meaning
             for one-hot and soft targets. Defaults to `None`.
-        fade: How the calibration fades in training: the logit bias to 0, and
-            a hyperparameter that is `"auto"` to its value at 10 classes.
+        fade: How the calibration fades in training: the logit bias to 0,
+            the margin scale to 1, and a hyperparameter that is `"auto"` to
+            its value at 10 classes.
             `"margin"`, class by class as the network learns them, see
             `keras_noisy.calibration.MarginFade`; or a schedule of
             `keras.optimizers.schedules` that gives the share of the
@@ -145,6 +156,8 @@ class RobustLoss(FreshLoss, FadingLoss):
           arXiv 2306.05497
         - Wei et al., Mitigating memorization of noisy labels by clipping the
           model's prediction (LogitClip), ICML 2023, arXiv 2212.04055
+        - Ou, Zhang, A curriculum perspective of robust loss functions
+          (rescaled margin), Preprint 2023, arXiv 2305.02139
         - Wei et al., Mitigating neural network overconfidence with logit
           normalization, ICML 2022, arXiv 2205.09310
     """
@@ -152,6 +165,7 @@ class RobustLoss(FreshLoss, FadingLoss):
     num_classes: int | None = shared.NumClasses()
     from_logits: bool = shared.FromLogits(False)
     logit_bias: float | str | None = shared.LogitBias()
+    margin_scale: float | str | None = shared.MarginScale()
     logit_clip: float | None = shared.LogitClip()
     logit_normalization: float | None = shared.LogitNormalization()
     ignore_class: int | None = shared.IgnoreClass()

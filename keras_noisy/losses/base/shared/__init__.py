@@ -8,6 +8,7 @@ from keras_noisy.losses.base.shared.logit_clip import LogitClip
 from keras_noisy.losses.base.shared.logit_normalization import (
     LogitNormalization,
 )
+from keras_noisy.losses.base.shared.margin_scale import MarginScale
 from keras_noisy.losses.base.shared.num_classes import NumClasses
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "LogitBias",
     "LogitClip",
     "LogitNormalization",
+    "MarginScale",
     "NumClasses",
 ]
