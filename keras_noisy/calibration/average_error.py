@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -110,7 +111,9 @@ def errors_at(
     return method(fresh, num_classes, z, logit_std)
 
 
-def _from_moments(fresh, num_classes, z, logit_std):
+def _from_moments(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
     return sum(
         coefficient
         * moment(power, num_classes, z + fresh.logit_bias, logit_std)
@@ -118,7 +121,9 @@ def _from_moments(fresh, num_classes, z, logit_std):
     )
 
 
-def _integrated(fresh, num_classes, z, logit_std):
+def _integrated(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
     others, weights = log_sum(num_classes - 1, logit_std)
     margin = z[:, None] + fresh.logit_bias - others
     log_p = -np.logaddexp(0.0, -margin)
@@ -126,7 +131,9 @@ def _integrated(fresh, num_classes, z, logit_std):
     return (slope * -np.expm1(log_p)) @ weights
 
 
-def _sampled(fresh, num_classes, z, logit_std):
+def _sampled(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
     views = fresh.view_axes
     rows = max(4, SAMPLED_LOGITS // (num_classes * math.prod(views)))
     logits = np.random.default_rng(0).standard_normal(

@@ -197,8 +197,9 @@ def _of_all(backend: ModuleType, original: Callable) -> Callable:
         with backend.training(given.args[0]):
             return original(*given.args, **given.kwargs)
 
-    run.of_all = True
-    return run
+    marked: Any = run
+    marked.of_all = True
+    return marked
 
 
 def _explained(error: Exception, count: int) -> Exception | None:
