@@ -16,6 +16,7 @@ from keras import ops
 from keras_noisy import losses
 from keras_noisy.losses.base import robust_loss
 from keras_noisy.losses.base._math import log_of_probabilities
+from keras_noisy.losses.base._signature import documented
 
 pytestmark = pytest.mark.once
 
@@ -68,6 +69,12 @@ def test_values_that_are_left_out_are_zero_even_where_labels_are_bad():
     loss([0, 1, 1], p)
     found = values(loss, np.array([-1, 5, 0]), p)
     assert found[0] == 0 and np.isnan(found[1]) and found[2] == 1
+
+
+def test_a_class_without_docstrings_is_left_as_it_is():
+    """As all are under `python -OO`."""
+    bare = documented(type("Bare", (), {}))
+    assert bare.__name__ == "Bare" and bare.__doc__ is None
 
 
 class Declared(losses.TrueClassLoss):

@@ -12,11 +12,11 @@ from keras_noisy.losses.presets import PRESETS
 
 
 def clusters(num_classes, per_class=8, features=16, spread=0.1):
-    """Points around one centre per class."""
+    """Points around one center per class."""
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(num_classes, features))
+    centers = rng.normal(size=(num_classes, features))
     labels = np.repeat(np.arange(num_classes), per_class)
-    x = centres[labels] + spread * rng.normal(size=(len(labels), features))
+    x = centers[labels] + spread * rng.normal(size=(len(labels), features))
     order = rng.permutation(len(labels))
     return x[order].astype("float32"), labels[order]
 

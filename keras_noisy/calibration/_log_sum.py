@@ -1,6 +1,7 @@
 """Distribution of the log-sum of the other classes' exponentiated logits."""
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of `log sum_{j <= count} e^(std x_j)`, x normal.
 
     The sum is put together by doubling. After each addition the distribution
-    is laid on a uniform grid anew, each mass shared by its two neighbours
+    is laid on a uniform grid anew, each mass shared by its two neighbors
     and the grid scaled such that mean and variance stay.
     """
     if logit_std == 0:
@@ -21,7 +22,7 @@ def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
     x = np.linspace(-7.0, 7.0, SIZE)
     weights = np.exp(-(x**2) / 2)
     power = (x * logit_std, weights / weights.sum())
-    total = None
+    total: Any = None
     while count:
         if count % 2:
             total = power if total is None else _added(total, power)
@@ -40,7 +41,7 @@ def _added(left: tuple, right: tuple) -> tuple[np.ndarray, np.ndarray]:
     position = (values - grid[0]) / (grid[1] - grid[0])
     cell = np.minimum(position.astype(int), SIZE - 2)
     share = position - cell
-    weights = np.bincount(cell, masses * (1 - share), SIZE)
+    weights: np.ndarray = np.bincount(cell, masses * (1 - share), SIZE)
     weights += np.bincount(cell + 1, masses * share, SIZE)
     weights /= weights.sum()
     return _rescaled(grid, weights, _moments(values, masses)), weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -113,7 +114,9 @@ def errors_at(
     return method(fresh, num_classes, z, logit_std)
 
 
-def _from_moments(fresh, num_classes, z, logit_std):
+def _from_moments(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
     if fresh.margin_scale != 1:
         return sum(
             coefficient
@@ -129,7 +132,9 @@ def _from_moments(fresh, num_classes, z, logit_std):
     )
 
 
-def _integrated(fresh, num_classes, z, logit_std):
+def _integrated(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
     others, weights = log_sum(num_classes - 1, logit_std)
     return error_at_margin(fresh, z[:, None] - others) @ weights
 
@@ -142,7 +147,9 @@ def error_at_margin(fresh: Fresh, margin: np.ndarray) -> np.ndarray:
     return slope * -np.expm1(log_p)
 
 
-def _sampled(fresh, num_classes, z, logit_std):
+def _sampled(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
     views = fresh.view_axes
     rows = max(4, SAMPLED_LOGITS // (num_classes * math.prod(views)))
     logits = np.random.default_rng(0).standard_normal(

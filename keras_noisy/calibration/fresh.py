@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 Tensor = Any
 
@@ -31,6 +31,7 @@ class Calibratable(Protocol):
     #: Values that are known to train with 10 classes.
     references: dict[str, float]
     num_classes: int | None
+    name: str
 
     def fresh(self, num_classes: int, **changes: Any) -> Fresh:
         """Its functions, some arguments changed."""
@@ -40,3 +41,7 @@ class Calibratable(Protocol):
 
     def get_config(self) -> dict[str, Any]:
         """All arguments."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A loss of these arguments."""

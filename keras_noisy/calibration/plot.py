@@ -69,15 +69,16 @@ def plot_average_error(
     styles = ("-", "--", ":", "-.")
     for i, (label, loss) in enumerate(labeled):
         for j, count in enumerate(num_classes):
-            error = average_error(loss, count, np.append(z, 0.0), logit_std)
+            points = np.append(z, 0.0)
+            errors: Any = average_error(loss, count, points, logit_std)
             curves.plot(
                 z,
-                -error[:-1],
+                -errors[:-1],
                 color=f"C{i}",
                 linestyle=styles[j % len(styles)],
                 label=wrapped(f"{label}, {count:,} classes", 32, 6),
             )
-            curves.plot(0.0, -error[-1], "o", color=f"C{i}", markersize=5)
+            curves.plot(0.0, -errors[-1], "o", color=f"C{i}", markersize=5)
     curves.set_ylabel("average error\nsent to the true class")
     curves.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     for axes in (curves, histogram):

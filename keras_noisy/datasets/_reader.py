@@ -36,7 +36,7 @@ class Reader:
             raise invalid(
                 "augment", augment, f"None, {names}, a layer or a function"
             )
-        self.augment = augment
+        self.augment: Any = augment
         try:
             self.index, self.count = (0, 1) if shard is None else shard
             integer("shard", self.count, 1)
@@ -46,8 +46,8 @@ class Reader:
             expected = "(index, count) with 0 <= index < count, or None"
             raise invalid("shard", shard, expected) from error
         self.is_resumed = isinstance(start, Start)
-        self.start = start
-        if self.is_resumed:
+        if isinstance(start, Start):
+            self.start = start
             if not self.training or start.num_batches is not None:
                 raise ValueError(
                     "Expected `start=resume.start` for the training data, of "
@@ -61,9 +61,9 @@ class Reader:
                 expected = "(epoch, batch), two integers >= 0"
                 raise invalid("start", start, expected) from error
             self.start = Start((epoch, batch))
-        self._image_size = image_size
+        self._image_size: Size | None = None
         if image_size is not None:
-            sides = image_size
+            sides: Any = image_size
             if not isinstance(sides, (tuple, list)):
                 sides = (sides, sides)
             try:
@@ -89,14 +89,15 @@ class Reader:
             return self._image_size
         if default is not None:
             return default, default
-        if None in shape[:2]:
+        height, width = shape[:2]
+        if height is None or width is None:
             raise invalid(
                 "image_size",
                 None,
                 "the height and width that every image shall have, as these "
                 "images can differ in size",
             )
-        return shape[0], shape[1]
+        return height, width
 
     def num_batches(self, count: int) -> int:
         """Batches of an epoch, the same in every process in training."""

@@ -154,7 +154,7 @@ class ImageDataset(keras.utils.PyDataset):
                 "`pipeline` reads in parallel",
             )
         self._iteration = 0
-        self._order = None, None
+        self._order: tuple[int | None, Any] = None, None
 
     def _place(self) -> tuple[int, int]:
         """The epoch, and the batch that is the first of it."""

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.calibration.fresh import Fresh
-from keras_noisy.losses.base._arguments import Argument, number
+from keras_noisy.losses.base._arguments import Argument, number, typed
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
@@ -127,8 +127,8 @@ class ActivePassive(RobustLoss):
           arXiv 2306.05497
     """
 
-    active: RobustLoss = Part()
-    passive: RobustLoss = Part()
+    active: RobustLoss = typed(Part())
+    passive: RobustLoss = typed(Part())
     alpha: float | str = number(1.0, 0, closed="low", auto=True)
     beta: float = number(1.0, 0, closed="low")
 

@@ -124,7 +124,8 @@ def _range(name: str, num_classes: int, **shared: Any) -> _Range | None:
         return None
     argument = calibrated[0]
     if isinstance(loss, ActivePassive) and argument == "alpha":
-        return _Range(argument, loss.alpha, (loss.alpha / 10, loss.alpha * 10))
+        alpha = float(loss.alpha)
+        return _Range(argument, alpha, (alpha / 10, alpha * 10))
 
     def value(num_classes: int) -> float:
         auto = {argument: "auto", **shared}

@@ -143,6 +143,7 @@ class DeclaredLoss(keras.losses.Loss):
             self._now = before
 
     @staticmethod
+    @_signature.any_numbers
     def check_numbers(**numbers: Any) -> None:
         """Raise a ValueError on numbers that do not go together."""
 
@@ -155,7 +156,7 @@ class DeclaredLoss(keras.losses.Loss):
         }
         return {**given, **super().get_config(), "dtype": self.dtype}
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Keras would copy the state of the layers too.
         return _from_config, (type(self), self.get_config())
 

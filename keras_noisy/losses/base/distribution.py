@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._math import LOWEST
-from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 
 
@@ -59,6 +59,7 @@ class DistributionLoss(RobustLoss):
         return self.evaluate(name, (labels, log_p), numbers)
 
     @staticmethod
+    @any_numbers
     def log_probabilities(logits: Tensor) -> Tensor:
         """What the formula is given, from biased logits of shape (N, K)."""
         # The upper bound is never reached; clip has the cheaper gradient.

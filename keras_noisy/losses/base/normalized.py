@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_noisy.losses.base._labels import Labels
-from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 
@@ -47,6 +47,7 @@ class NormalizedLoss(DistributionLoss):
     """
 
     @staticmethod
+    @any_numbers
     def class_losses(log_p: Tensor) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
         raise TypeError(

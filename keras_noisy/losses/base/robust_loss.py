@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, dataclass_transform
+from dataclasses import KW_ONLY
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras import ops
 
@@ -15,18 +16,19 @@ from keras_noisy.losses.base import (
     _math,
     _reduction,
     _signature,
-    shared,
 )
+from keras_noisy.losses.base import shared as _shared
 from keras_noisy.losses.base._fade import FadingLoss
 from keras_noisy.losses.base._fresh import FreshLoss
 from keras_noisy.losses.base._labels import Labels
 
 Tensor = Any
+# Each argument has the type of its annotation, for type checkers.
+shared: Any = _shared
 #: What changes logits, in this order; the bias and the formula follow.
 ON_LOGITS = ("logit_clip", "logit_normalization")
 
 
-@dataclass_transform(field_specifiers=(_arguments.Argument,))
 class RobustLoss(FreshLoss, FadingLoss):
     """Base of the losses that learn from noisy labels.
 
@@ -162,6 +164,7 @@ class RobustLoss(FreshLoss, FadingLoss):
           normalization, ICML 2022, arXiv 2205.09310
     """
 
+    _: KW_ONLY
     num_classes: int | None = shared.NumClasses()
     from_logits: bool = shared.FromLogits(False)
     logit_bias: float | str | None = shared.LogitBias()
@@ -171,6 +174,10 @@ class RobustLoss(FreshLoss, FadingLoss):
     ignore_class: int | None = shared.IgnoreClass()
     fade: Any = shared.Fade()
     fade_key: str | None = shared.FadeKey()
+    if TYPE_CHECKING:  # Keras sets these.
+        reduction: Any = None
+        name: Any = None
+        dtype: Any = None
 
     #: Whether adding a constant to all logits changes the loss.
     needs_logits: ClassVar[bool] = False
@@ -233,7 +240,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         """Logits after all that acts on them before the bias, in order."""
         for name in ON_LOGITS:
             if numbers[name] is not None:
-                part = _arguments.declared(type(self))[name]
+                part: Any = _arguments.declared(type(self))[name]
                 logits = part.on_logits(logits, numbers[name])
         return logits
 

@@ -11,7 +11,7 @@ from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import DenseLabels, Labels
 from keras_noisy.losses.base._margin import all_margins, label_margin
-from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 from keras_noisy.losses.base.shared.margin_scale import MarginScale
 
@@ -51,6 +51,7 @@ class TrueClassLoss(RobustLoss):
     """
 
     @staticmethod
+    @any_numbers
     def formula(log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         raise TypeError(
@@ -156,4 +157,4 @@ def adopt(kind: type[RobustLoss]) -> None:
 
 
 # A subclass of RobustLoss itself was the way to write a loss once.
-RobustLoss.adopt = staticmethod(adopt)
+RobustLoss.adopt = staticmethod(adopt)  # type: ignore[method-assign]
