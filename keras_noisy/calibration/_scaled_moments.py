@@ -52,7 +52,15 @@ def scaled_moment(
     return np.where(right, found, 1 - found)
 
 
-def _expected(a, b, line, num_classes, z, logit_std, scale) -> np.ndarray:
+def _expected(
+    a: float,
+    b: float,
+    line: float,
+    num_classes: int,
+    z: np.ndarray,
+    logit_std: float,
+    scale: float,
+) -> np.ndarray:
     """`E[p^a (1 - p)^b]` by its Mellin transform along a vertical line.
 
     With E of the exponential distribution `T = E / S` has `P(T > t) =

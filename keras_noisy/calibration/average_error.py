@@ -139,7 +139,7 @@ def _integrated(
     return error_at_margin(fresh, z[:, None] - others) @ weights
 
 
-def error_at_margin(fresh: Fresh, margin: np.ndarray) -> np.ndarray:
+def error_at_margin(fresh: Any, margin: np.ndarray) -> np.ndarray:
     """Error sent to a label of a margin `z_y - logsumexp(z_k, k != y)`."""
     margin = fresh.margin_scale * (margin + fresh.logit_bias)
     log_p = -np.logaddexp(0.0, -margin)

@@ -1,6 +1,7 @@
 """Mean absolute error with the margin scale of the number of classes."""
 
 from keras_noisy.losses.base import shared
+from keras_noisy.losses.base._arguments import typed
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.mae import MAE
 
@@ -52,5 +53,5 @@ class ScaledMAE(MAE):
           deep neural networks, AAAI 2017
     """
 
-    num_classes: int | None = shared.NumClasses(kw_only=False)
-    margin_scale: float | str | None = shared.MarginScale("auto")
+    num_classes: int | None = typed(shared.NumClasses(kw_only=False))
+    margin_scale: float | str | None = typed(shared.MarginScale("auto"))

@@ -1,5 +1,7 @@
 """A factor of the margin of the true class."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_noisy._arguments import invalid, real
@@ -14,7 +16,7 @@ class MarginScale(Shared):
 
     auto = True
 
-    def check(self, value):
+    def check(self, value: Any) -> float | str | None:
         """The number."""
         if value is None or (isinstance(value, str) and value == "auto"):
             return value
@@ -27,7 +29,7 @@ class MarginScale(Shared):
             alternative=', None or "auto"',
         )
 
-    def verify(self, loss):
+    def verify(self, loss: Any) -> None:
         """Raise beside a bias, and in a loss of the whole distribution."""
         value = loss.arguments[self.name]
         if value is None:
@@ -49,6 +51,6 @@ class MarginScale(Shared):
             )
 
     @staticmethod
-    def on_margin(margin, scale):
+    def on_margin(margin: Any, scale: Any) -> Any:
         """Log-probability of a class whose margin is scaled."""
         return ops.log_sigmoid(scale * margin)
