@@ -19,6 +19,8 @@ from keras_noisy.calibration.fresh import Calibratable, Fresh
 #: Robust losses are known to train with this many classes.
 REFERENCE_CLASSES = 10
 NO_TRANSFORM = {"logit_clip": None, "logit_normalization": None}
+#: A prior is for one number of classes; the few have even shares.
+NO_PRIOR = {"logit_adjustment": None}
 
 
 class NoMatch(ValueError):
@@ -38,7 +40,7 @@ def matched_logit_bias(
     """Logit bias that gives `num_classes` classes the error of a few.
 
     This is what `logit_bias="auto"` computes. A bias, clip or normalization of
-    the loss itself is left out.
+    the loss itself is left out; a `logit_adjustment` takes part.
 
     Formula:
 
@@ -82,7 +84,7 @@ def matched_logit_bias(
     if num_classes <= reference_classes:
         return 0.0
     plain = {"logit_bias": None, **NO_TRANSFORM}
-    few = as_calibratable(loss).fresh(reference_classes, **plain)
+    few = as_calibratable(loss).fresh(reference_classes, **plain, **NO_PRIOR)
     target = _target(few, reference_classes, logit_std)
     many = loss.fresh(num_classes, **plain)
     high = math.log(num_classes) + logit_std**2 + 10
@@ -120,7 +122,8 @@ def matched_hyperparameter(
 
     This is what an `"auto"` hyperparameter computes. The value that `loss`
     has is taken as the one that is known to train with `reference_classes`.
-    A clip or normalization of the loss is left out.
+    A clip or normalization of the loss is left out; a `logit_adjustment` takes
+    part.
 
     Formula:
 
@@ -192,7 +195,7 @@ def _matched(
     bounds: tuple[float, float],
 ) -> float:
     ((name, start),) = reference.items()
-    few = loss.fresh(reference_classes, **reference, **NO_TRANSFORM)
+    few = loss.fresh(reference_classes, **reference, **NO_TRANSFORM, **NO_PRIOR)
     target = _target(few, reference_classes, logit_std)
     tolerance = 1e-4 if few.formula is None else 1e-10
     low, high = bounds
