@@ -111,6 +111,7 @@ def test_examples_in_docstrings(module):
             keras_noisy.layers,
             keras_noisy.metrics,
             keras_noisy.noise,
+            keras_noisy.training,
             keras_noisy.tuning,
         )
         for name in module.__all__
