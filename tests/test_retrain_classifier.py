@@ -46,10 +46,9 @@ def trained(loss=None):
 
 def test_the_classifier_goes_on_and_all_before_it_stays(tmp_path):
     model = trained()
-    model.compile("adam", losses.CrossEntropy(from_logits=True))
-    model.fit(X, Y, epochs=2, verbose=0)
+    statistics = model.get_layer("norm").moving_mean
+    statistics.assign(np.arange(6.0))
     before = [w.copy() for w in model.get_weights()]
-    logits = model.predict(X, verbose=0)
 
     again = retrain_classifier(
         model, X, Y, epochs=2, scale=20.0, batch_size=64, verbose=0
@@ -63,7 +62,6 @@ def test_the_classifier_goes_on_and_all_before_it_stays(tmp_path):
     assert (again.loss.gamma, again.history.epoch) == (1.0, [0, 1])
     for one, two in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
-    np.testing.assert_array_equal(logits, model.predict(X, verbose=0))
 
     (kernel,) = again.trainable_weights
     frozen = again.get_layer("backbone")
@@ -80,9 +78,9 @@ def test_the_classifier_goes_on_and_all_before_it_stays(tmp_path):
 
     again.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(
-        loaded.predict(X, verbose=0), again.predict(X, verbose=0), rtol=1e-5
-    )
+    assert loaded.get_layer("backbone").trainable is False
+    for one, two in zip(again.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_dropout_is_off_in_training_too():
@@ -97,9 +95,6 @@ def test_dropout_is_off_in_training_too():
     )
     found = again.history.history["loss"]
     np.testing.assert_allclose(found, found[0], rtol=1e-5)
-    np.testing.assert_allclose(
-        again.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-5
-    )
 
 
 @pytest.mark.once

@@ -63,11 +63,13 @@ class CosineDense(keras.layers.Layer):
 
     Example:
 
+    >>> import keras
     >>> import numpy as np
     >>> from keras_noisy.layers import CosineDense
     >>> layer = CosineDense(2, scale=10.0, kernel_initializer="identity")
-    >>> [round(float(z), 4) for z in layer(np.array([[3.0, 4.0]]))[0]]
-    [6.0, 8.0]
+    >>> logits = keras.ops.convert_to_numpy(layer(np.array([[3.0, 4.0]])))
+    >>> logits.round(4).tolist()
+    [[6.0, 8.0]]
 
     A head for 100 classes of which the first is the most frequent:
 
