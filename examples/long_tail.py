@@ -280,12 +280,12 @@ for name, row in results.items():
 """
 ## What it shows
 
-Adjustment and cloud move accuracy from the head to the tail, and a robust loss
-keeps what wrong labels would take away. They are arguments of a loss and of a
-layer, and combine freely:
+Adjustment and cloud each raise the accuracy of the tail. With the digits, where
+wrong labels are learned by heart, a robust loss adds to it. They are an argument
+of every loss and a layer, and combine freely; together they can be too much:
 
 ```python
 head = CosineDense(100, cloud=GaussianCloud(counts))
-loss = losses.GCE("auto", from_logits=True, logit_adjustment=counts)
+loss = losses.GCE("auto", num_classes=100, from_logits=True)
 ```
 """
