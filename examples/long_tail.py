@@ -281,8 +281,9 @@ for name, row in results.items():
 ## What it shows
 
 Adjustment and cloud each raise the accuracy of the tail. With the digits, where
-wrong labels are learned by heart, a robust loss adds to it. They are an argument
-of every loss and a layer, and combine freely; together they can be too much:
+wrong labels are learned by heart, a robust loss adds to it. One is an argument
+of every loss, the other a layer, and both combine; together they can be too
+much:
 
 ```python
 head = CosineDense(100, cloud=GaussianCloud(counts))
