@@ -9,6 +9,7 @@ from keras_noisy import (
     losses,
     metrics,
     noise,
+    training,
     tuning,
 )
 from keras_noisy.losses import (
@@ -40,5 +41,6 @@ __all__ = [
     "losses",
     "metrics",
     "noise",
+    "training",
     "tuning",
 ]

@@ -18,6 +18,7 @@ TRANSFORMS = {
     "clip": {"from_logits": True, "logit_clip": 1.0},
     "probabilities": {},
     "normalized": {"from_logits": True, "logit_normalization": 0.2},
+    "adjusted": {"logit_adjustment": np.geomspace(500, 5, 50)},
 }
 
 

@@ -26,13 +26,8 @@ ROOT = Path(__file__).parent.parent
 def test_signatures_tell_every_argument():
     shared = [
         *("num_classes", "from_logits", "logit_bias", "margin_scale"),
-        *(
-            "logit_clip",
-            "logit_normalization",
-            "ignore_class",
-            "fade",
-            "fade_key",
-        ),
+        *("logit_clip", "logit_normalization", "logit_adjustment", "tau"),
+        *("ignore_class", "fade", "fade_key"),
         *("reduction", "name", "dtype"),
     ]
     for kind, own in (
@@ -51,16 +46,23 @@ def test_signatures_tell_every_argument():
 
 
 def test_what_changes_logits_acts_in_one_order():
-    """Clip or normalization, then the bias, then the formula."""
+    """Clip or normalization, adjustment, bias, then the formula."""
     z = np.array([[3.0, -4.0, 0.0]], "float32")
     for name, scale in (("logit_clip", 0.2), ("logit_normalization", 1.0)):
         loss = losses.CrossEntropy(
-            from_logits=True, logit_bias=2.0, **{name: 1.0}
+            from_logits=True,
+            logit_bias=2.0,
+            logit_adjustment=[1.0, 2.0, 1.0],
+            **{name: 1.0},
         )
-        scaled = z / 5 + np.array([[2.0, 0.0, 0.0]])
+        scaled = z / 5 + np.array([[2.0, np.log(2.0), 0.0]])
         exact = np.log(np.exp(scaled).sum()) - scaled[0, 0]
         assert values(loss, [0], z)[0] == pytest.approx(exact, rel=1e-5), scale
-    assert robust_loss.ON_LOGITS == ("logit_clip", "logit_normalization")
+    assert robust_loss.ON_LOGITS == (
+        "logit_clip",
+        "logit_normalization",
+        "logit_adjustment",
+    )
 
 
 def test_values_that_are_left_out_are_zero_even_where_labels_are_bad():

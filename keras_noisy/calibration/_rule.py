@@ -13,6 +13,8 @@ from keras_noisy.calibration.fresh import Fresh
 #: Robust losses are known to train with this many classes.
 REFERENCE_CLASSES = 10
 NO_TRANSFORM = {"logit_clip": None, "logit_normalization": None}
+#: A prior is for one number of classes; the few have even shares.
+NO_PRIOR = {"logit_adjustment": None}
 
 
 class NoMatch(ValueError):

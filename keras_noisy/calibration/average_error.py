@@ -10,7 +10,11 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration._gradient import gradient
-from keras_noisy.calibration._log_sum import log_sum
+from keras_noisy.calibration._log_sum import (
+    adjusted_log_sum,
+    labels_of,
+    log_sum,
+)
 from keras_noisy.calibration._moments import moment
 from keras_noisy.calibration._scaled_moments import scaled_moment
 from keras_noisy.calibration.fresh import Calibratable, Fresh
@@ -45,7 +49,8 @@ def average_error(
     3. For losses of the whole distribution, and with a `logit_clip` or
     `logit_normalization`, logits are sampled with a fixed seed: within 1e-2
     at a `logit_std` of 1, where a single value of `z` takes some hundredths
-    of a second.
+    of a second. With a `logit_adjustment`, for its number of classes alone,
+    labels are sampled too: the error is the mean over the labels of that prior.
 
     Args:
         loss: A `keras_noisy.losses.RobustLoss`; its logit bias or
@@ -135,7 +140,10 @@ def _from_moments(
 def _integrated(
     fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
 ) -> np.ndarray:
-    others, weights = log_sum(num_classes - 1, logit_std)
+    if fresh.shift is None:
+        others, weights = log_sum(num_classes - 1, logit_std)
+    else:
+        others, weights = adjusted_log_sum(fresh.shares, fresh.shift, logit_std)
     return error_at_margin(fresh, z[:, None] - others) @ weights
 
 
@@ -157,9 +165,13 @@ def _sampled(
     )
     logits *= logit_std
     labels = np.zeros(rows, "int32")
+    if fresh.shares is not None:
+        labels = labels_of(fresh.shares, rows)
+    each = np.arange(rows)
     errors = []
     for value in z:
-        logits[..., 0] = value
+        logits[each, ..., labels] = value
         slopes = gradient(lambda x: ops.sum(fresh.values(labels, x)), logits)
-        errors.append(slopes[..., 0].sum(dtype="float64") / rows)
+        error = slopes[each, ..., labels].sum(dtype="float64") / rows
+        errors.append(error)
     return np.array(errors)

@@ -23,6 +23,10 @@ class Fresh(NamedTuple):
     formula: Callable[[Tensor], Tensor] | None = None
     #: Error over `1 - p` as powers of p and their coefficients, if it is one.
     powers: dict[float, float] | None = None
+    #: Share of each class among the labels, and what is added to its logit,
+    #: if not all classes are alike.
+    shares: tuple[float, ...] | None = None
+    shift: tuple[float, ...] | None = None
 
 
 class Calibratable(Protocol):

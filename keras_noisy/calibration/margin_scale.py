@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy.calibration._rule import (
+    NO_PRIOR,
     NO_TRANSFORM,
     REFERENCE_CLASSES,
     NoMatch,
@@ -79,7 +80,7 @@ def matched_margin_scale(
     reference_classes = integer("reference_classes", reference_classes, 2)
     logit_std = checked_std(logit_std)
     plain = {"logit_bias": None, "margin_scale": None, **NO_TRANSFORM}
-    few = as_calibratable(loss).fresh(reference_classes, **plain)
+    few = as_calibratable(loss).fresh(reference_classes, **plain, **NO_PRIOR)
     if few.formula is None:
         raise invalid(
             "loss",

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration._rule import (
+    NO_PRIOR,
     NO_TRANSFORM,
     REFERENCE_CLASSES,
     NoMatch,
@@ -34,7 +35,7 @@ def matched_logit_bias(
     """Logit bias that gives `num_classes` classes the error of a few.
 
     This is what `logit_bias="auto"` computes. A bias, clip or normalization of
-    the loss itself is left out.
+    the loss itself is left out; a `logit_adjustment` takes part.
 
     Formula:
 
@@ -78,7 +79,7 @@ def matched_logit_bias(
     if num_classes <= reference_classes:
         return 0.0
     plain = {"logit_bias": None, "margin_scale": None, **NO_TRANSFORM}
-    few = as_calibratable(loss).fresh(reference_classes, **plain)
+    few = as_calibratable(loss).fresh(reference_classes, **plain, **NO_PRIOR)
     target = error_of_few(few, reference_classes, logit_std)
     many = loss.fresh(num_classes, **plain)
     high = math.log(num_classes) + logit_std**2 + 10
@@ -123,7 +124,8 @@ def matched_hyperparameter(
 
     This is what an `"auto"` hyperparameter computes. The value that `loss`
     has is taken as the one that is known to train with `reference_classes`.
-    A clip or normalization of the loss is left out.
+    A clip or normalization of the loss is left out; a `logit_adjustment` takes
+    part.
 
     Formula:
 
@@ -195,7 +197,7 @@ def _matched(
     bounds: tuple[float, float],
 ) -> float:
     ((name, start),) = reference.items()
-    few = loss.fresh(reference_classes, **reference, **NO_TRANSFORM)
+    few = loss.fresh(reference_classes, **reference, **NO_TRANSFORM, **NO_PRIOR)
     target = error_of_few(few, reference_classes, logit_std)
     tolerance = 1e-4 if few.formula is None else 1e-10
     low, high = bounds

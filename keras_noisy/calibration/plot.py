@@ -14,7 +14,13 @@ from keras_noisy.calibration.average_error import average_error
 from keras_noisy.calibration.fresh import Calibratable
 
 #: Arguments of every loss that change the curve.
-TRANSFORMS = ("logit_bias", "margin_scale", "logit_clip", "logit_normalization")
+TRANSFORMS = (
+    "logit_bias",
+    "margin_scale",
+    "logit_clip",
+    "logit_normalization",
+    "logit_adjustment",
+)
 
 
 def plot_average_error(

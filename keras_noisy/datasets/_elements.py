@@ -78,6 +78,12 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
             "again. Give arrays or the paths of files to start there. "
             f"Received: start={reader.start}"
         )
+    if reader.sample_weight is not None:
+        raise ValueError(
+            "Invalid value for argument `sample_weight`. Expected None for a "
+            "tf.data.Dataset, whose samples have no number. Give arrays or "
+            "the paths of files to draw by weight"
+        )
     spec = dataset.element_spec
     if isinstance(spec, dict) and {"image", "label"} <= set(spec):
         dataset = dataset.map(lambda x: (x["image"], x["label"]))

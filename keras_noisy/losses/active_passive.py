@@ -23,6 +23,7 @@ OF_THE_SUM = {
     "margin_scale": None,
     "logit_clip": None,
     "logit_normalization": None,
+    "logit_adjustment": None,
     "ignore_class": None,
     "fade": None,
 }
@@ -98,20 +99,21 @@ class ActivePassive(RobustLoss):
         beta: Weight of the passive loss, a number of at least 0. Defaults to
             `1.0`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `margin_scale`,
-            `logit_clip`, `logit_normalization`, `ignore_class`, `fade`,
-            `fade_key`, `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`. They are the sum's: `from_logits`,
-            `reduction`, `name` and `dtype` of the two losses do not count,
-            `num_classes` must agree, and a bias, scale, clip,
-            normalization or `ignore_class` of their own is refused.
+            `logit_clip`, `logit_normalization`, `logit_adjustment`, `tau`,
+            `ignore_class`, `fade`, `fade_key`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`. They are the sum's:
+            `from_logits`, `tau`, `reduction`, `name` and `dtype` of the two
+            losses do not count, `num_classes` must agree, and a bias, scale,
+            clip, normalization, adjustment or `ignore_class` of their own is
+            refused.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, or if a part has a
-            bias, scale, clip, normalization or `ignore_class` of its own or
-            cannot share a log-softmax.
+            bias, scale, clip, normalization, adjustment or `ignore_class` of
+            its own or cannot share a log-softmax.
 
     Example:
 

@@ -226,6 +226,10 @@ class Shared(Argument):
     def __init__(self, default: Any = None, *, kw_only: bool = True):
         super().__init__(default, kw_only=kw_only)
 
+    def now(self, loss: Any, numbers: dict[str, Any]) -> Any:
+        """What acts on the logits, from the numbers of a loss."""
+        return numbers[self.name]
+
     def verify(self, loss: Any) -> None:
         """Raise if it does not go with the other arguments of a loss."""
         value = loss.arguments[self.name]

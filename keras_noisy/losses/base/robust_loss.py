@@ -26,7 +26,7 @@ Tensor = Any
 # Each argument has the type of its annotation, for type checkers.
 shared: Any = _shared
 #: What changes logits, in this order; the bias and the formula follow.
-ON_LOGITS = ("logit_clip", "logit_normalization")
+ON_LOGITS = ("logit_clip", "logit_normalization", "logit_adjustment")
 
 
 class RobustLoss(FreshLoss, FadingLoss):
@@ -43,6 +43,7 @@ class RobustLoss(FreshLoss, FadingLoss):
     z = log(y_pred)                      # z = y_pred if from_logits
     z = z * min(1, logit_clip / ||z||)   # if logit_clip
     z = z / ((||z|| + 1e-7) * logit_normalization)  # if that
+    z = z + tau * (log(prior) - mean(log(prior)))   # if logit_adjustment
     z[y_true] += logit_bias              # if logit_bias
     loss = formula(log_softmax(z)[y_true])
     # if margin_scale
@@ -91,6 +92,18 @@ class RobustLoss(FreshLoss, FadingLoss):
             number such as 0.04: their Euclidean norm is then 1 over it. In
             place of `logit_clip`, under the same conditions. Defaults to
             `None`, as they are.
+        logit_adjustment: Number of training samples of each class, or their
+            shares, for data in which some classes are rare: positive numbers
+            of shape `(num_classes,)`. The loss then sees logits that know how
+            frequent a class is, so that the plain outputs, with which you
+            predict, treat all classes alike. `"auto"` values of other
+            arguments are for the mean over the labels of this prior. With
+            noisy labels count the given ones. Defaults to `None`, no
+            adjustment.
+        tau: How much of the prior counts, a number of at least 0: 1 is right
+            for probabilities that are calibrated, more favors rare classes. In
+            a loss that has a `tau` of its own, such as `PHuberCE`, it is 1;
+            counts to a power do the same. Defaults to `1.0`.
         ignore_class: Integer label of samples to leave out, such as -1 or
             255; the mean is then over the other samples. It has no meaning
             for one-hot and soft targets. Defaults to `None`.
@@ -162,6 +175,8 @@ class RobustLoss(FreshLoss, FadingLoss):
           (rescaled margin), Preprint 2023, arXiv 2305.02139
         - Wei et al., Mitigating neural network overconfidence with logit
           normalization, ICML 2022, arXiv 2205.09310
+        - Menon et al., Long-tail learning via logit adjustment, ICLR 2021,
+          arXiv 2007.07314
     """
 
     _: KW_ONLY
@@ -171,6 +186,8 @@ class RobustLoss(FreshLoss, FadingLoss):
     margin_scale: float | str | None = shared.MarginScale()
     logit_clip: float | None = shared.LogitClip()
     logit_normalization: float | None = shared.LogitNormalization()
+    logit_adjustment: Any = shared.LogitAdjustment()
+    tau: float = shared.Tau(1.0)
     ignore_class: int | None = shared.IgnoreClass()
     fade: Any = shared.Fade()
     fade_key: str | None = shared.FadeKey()
@@ -241,7 +258,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         for name in ON_LOGITS:
             if numbers[name] is not None:
                 part: Any = _arguments.declared(type(self))[name]
-                logits = part.on_logits(logits, numbers[name])
+                logits = part.on_logits(logits, part.now(self, numbers))
         return logits
 
     def values(

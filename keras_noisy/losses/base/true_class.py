@@ -127,7 +127,7 @@ class TrueClassLoss(RobustLoss):
         if numbers["logit_clip"] or numbers["logit_normalization"]:
             return found
         powers = None
-        if _names_powers(type(self)):
+        if found.shift is None and _names_powers(type(self)):
             powers = self.evaluate("error_powers", (), numbers)
         return found._replace(
             formula=lambda log_p: self.of_true_class(log_p, numbers),
