@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
+from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
 
@@ -125,7 +126,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
                 "would measure statistics of its own. Leave it out, or refresh "
                 "a saved model in one process"
             )
-        layers = list(_layers(model))
+        layers = list(all_layers(model))
         kind = keras.layers.BatchNormalization
         normalizations = [
             x for x in layers if isinstance(x, kind) and x.trainable
@@ -194,24 +195,6 @@ class _InTraining(keras.Model):
     def call(self, x: Any) -> Any:
         """Outputs of the model in training mode."""
         return self.model(x, training=True)
-
-
-def _layers(root: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """A layer and all that it owns, also in lists and dictionaries."""
-    waiting: list[Any] = [root]
-    seen: set[int] = set()
-    while waiting:
-        found = waiting.pop()
-        if id(found) in seen:
-            continue
-        seen.add(id(found))
-        if isinstance(found, keras.layers.Layer):
-            yield found
-            waiting += [*vars(found).values(), *getattr(found, "layers", ())]
-        elif isinstance(found, Mapping):
-            waiting += list(found.values())
-        elif isinstance(found, list | tuple):
-            waiting += list(found)
 
 
 @contextlib.contextmanager
