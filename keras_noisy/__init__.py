@@ -9,6 +9,8 @@ from keras_noisy import (
     losses,
     metrics,
     noise,
+    optimizers,
+    training,
     tuning,
 )
 from keras_noisy.losses import (
@@ -38,5 +40,7 @@ __all__ = [
     "losses",
     "metrics",
     "noise",
+    "optimizers",
+    "training",
     "tuning",
 ]
