@@ -83,13 +83,17 @@ def test_values_of_the_programs(name):
             np.testing.assert_allclose(array(one), other, TOLERANCE, TOLERANCE)
 
 
-def dense(steps=5, **arguments):
+#: XLA takes long to compile steps that run a few times.
+FAST = {"jit_compile": IS_JAX}
+
+
+def dense(steps=5, compiled=FAST, **arguments):
     """The softmax problem as a model, and its batch again and again."""
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = EntropySGD(1.0, 5, **arguments)
-    model.compile(optimizer, loss)
+    model.compile(optimizer, loss, **compiled)
     kernel, bias = (
         np.array(GOLDEN["softmax"][key]) for key in ("W0_out_by_in", "bias0")
     )
@@ -120,7 +124,7 @@ def test_epochs_of_any_length_show_the_center():
     """`fit` compiles, and gives the values of the program."""
     steps = GOLDEN["entropy_sgd_chaudhari"]["softmax momentum .9 nesterov"]
     model, data = dense(
-        3, form="2017-python", gamma=0.03, gamma_growth=0.0, noise=0.0
+        *(3, {}), form="2017-python", gamma=0.03, gamma_growth=0.0, noise=0.0
     )
     start = model.get_weights()
     record = Record()
@@ -287,7 +291,7 @@ def test_statistics_of_batch_normalization_are_those_of_the_center():
     )
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(2)(inner(inputs)))
-    model.compile(EntropySGD(inner_steps=4), "mse")
+    model.compile(EntropySGD(inner_steps=4), "mse", **FAST)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(24, 3)), rng.normal(size=(24, 2))
     refresh = RefreshBatchNorm((x, y), batch_size=12)

@@ -14,6 +14,8 @@ from keras_noisy.training import SAM, ReplicatedSGD
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_wfm.json").read_text())
 CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+#: XLA takes long to compile steps that run a few times.
+FAST = {"jit_compile": keras.backend.backend() == "jax"}
 
 
 def array(tensor):
@@ -59,7 +61,8 @@ def test_replicas_are_those_of_the_program(kind):
     ):
         network.set_weights([np.array(kernel).T, np.array(bias)])
     rate = config["lr_used"]
-    model.compile(keras.optimizers.SGD(rate, 0.9, nesterov=True), CE)
+    optimizer = keras.optimizers.SGD(rate, 0.9, nesterov=True)
+    model.compile(optimizer, CE, **FAST)
     record, x, y = Record(), golden["batches_x"], golden["batches_y"]
     history = model.fit(
         *(np.float32(x).reshape(-1, 3), np.int32(y).reshape(-1)),
@@ -128,7 +131,7 @@ def test_replicas_come_together_and_a_run_goes_on(tmp_path):
         keras.utils.set_random_seed(seed)
         model = ReplicatedSGD(normalized, replicas=2, growth=1e3)
         optimizer = keras.optimizers.SGD(0.02)
-        model.compile(optimizer, CE, metrics=["accuracy"])
+        model.compile(optimizer, CE, metrics=["accuracy"], **FAST)
         resume = Resume(folder)
         model.fit(
             **data,
@@ -148,7 +151,7 @@ def test_replicas_come_together_and_a_run_goes_on(tmp_path):
     assert history["replica_distance"][-1] < history["replica_distance"][0] / 2
 
     center = whole.center()
-    center.compile(loss=CE, metrics=["accuracy"])
+    center.compile(loss=CE, metrics=["accuracy"], **FAST)
     np.testing.assert_allclose(
         center.evaluate(data["x"], data["y"], verbose=0),
         [history["val_loss"][-1], history["val_accuracy"][-1]],
@@ -166,7 +169,7 @@ def test_replicas_come_together_and_a_run_goes_on(tmp_path):
 def test_the_first_batch_chooses_the_coupling():
     model = ReplicatedSGD(dense, replicas=2)
     ones, others = (r.get_weights() for r in model.replicas)
-    model.compile(keras.optimizers.SGD(0.1), CE)
+    model.compile(keras.optimizers.SGD(0.1), CE, **FAST)
     data = batches(1)
     history = model.fit(**data, shuffle=False, verbose=0).history
     pairs = zip(ones, others, strict=True)
@@ -252,31 +255,35 @@ def test_sam_steps_along_the_gradient_at_the_worst_weights(tmp_path):
     assert_same(again.model.get_weights(), model.get_weights())
 
 
-def test_sam_moves_states_once_and_works_in_half_precision():
-    """Averages of normalization and a loss's memory move as without SAM."""
-    data = batches(4, 8)
+def normalized_with_memory(wrap, rate=0.0):
+    """Weights and losses after an epoch, with a loss that has a memory."""
+    keras.utils.set_random_seed(0)
+    data, elr = batches(4, 8), losses.ELR(32, from_logits=True)
+    hidden = normalized()
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, elr.connect(hidden(inputs)))
+    trained = wrap(model)
+    trained.compile(keras.optimizers.SGD(rate), elr, **FAST)
     labels = losses.with_index(data["y"])
+    history = trained.fit(data["x"], labels, 8, verbose=0).history
+    return model.get_weights(), history["loss"]
 
-    def train(wrap, policy):
-        keras.config.set_dtype_policy(policy)
-        keras.utils.set_random_seed(0)
-        elr = losses.ELR(32, from_logits=True)
-        hidden = normalized()
-        inputs = keras.Input((3,))
-        model = keras.Model(inputs, elr.connect(hidden(inputs)))
-        trained = wrap(model)
-        trained.compile(keras.optimizers.SGD(0.0), elr)
-        history = trained.fit(data["x"], labels, 8, verbose=0).history
-        return model.get_weights(), history["loss"]
 
-    plain, loss = train(lambda model: model, "float32")
-    sharp, same = train(SAM, "float32")
+def test_sam_moves_states_once():
+    """Averages of normalization and a loss's memory move as without SAM."""
+    plain, loss = normalized_with_memory(lambda model: model)
+    sharp, same = normalized_with_memory(SAM)
     for one, other in zip(plain, sharp, strict=True):
         np.testing.assert_allclose(one, other, 1e-5, 1e-5)
     np.testing.assert_allclose(loss, same, 1e-5)
-    half, loss = train(SAM, "mixed_float16")
+
+
+@pytest.mark.once
+def test_sam_works_in_half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    weights, loss = normalized_with_memory(SAM, 0.1)
     assert np.isfinite(loss).all()
-    assert all(np.isfinite(w).all() for w in half)
+    assert all(np.isfinite(w).all() for w in weights)
 
 
 @pytest.mark.once

@@ -34,9 +34,11 @@ class ReplicatedSGD(keras.Model):
     `replica_distance`, their distance to the center by the norm of the center,
     and `coupling`.
 
-    The coupling counts all trainable weights. Penalties of regularizers are
-    added up over the replicas. A batch of a size that `replicas` does not
-    divide counts every sample the same.
+    The pull overshoots where `2 * g * learning_rate / replicas` is above 1: let
+    the learning rate fall while `g` grows, and watch that `replica_distance`
+    falls too. The coupling counts all trainable weights. Penalties of
+    regularizers are added up over the replicas. A batch of a size that
+    `replicas` does not divide counts every sample the same.
 
     Formula:
 
