@@ -72,6 +72,7 @@ option("--noise", type=float, nargs="+", default=[0.0, 0.4], metavar="RATE")
 option("--samples", type=int, default=6_000, help="size of the training set")
 option("--epochs", type=int, default=30, help="passes over the training set")
 option("--units", type=int, default=256, help="width of the hidden layers")
+option("--rho", type=float, default=0.05, help="distance of SAM")
 option("--seeds", type=int, nargs="+", default=[0], metavar="SEED")
 option("--methods", nargs="+", choices=names, default=names, metavar="METHOD")
 option("--output", type=Path, help="picture of the flatness to save")
@@ -88,6 +89,7 @@ requirements = {
     "--samples must be 128 or more": options.samples >= 128,
     "--epochs must be 1 or more": options.epochs >= 1,
     "--units must be 1 or more": options.units >= 1,
+    "--rho must be above 0": options.rho > 0,
 }
 for requirement, met in requirements.items():
     if not met:
@@ -141,7 +143,7 @@ def train(method, x, y):
     if method == "Replicated SGD":
         model = ReplicatedSGD(build_model, replicas)
     elif method == "SAM":
-        model = SAM(build_model(), rho=0.05)
+        model = SAM(build_model(), options.rho)
     else:
         model = build_model()
     if method == "Entropy-SGD":
