@@ -42,7 +42,21 @@ def array(tensor):
     return np.asarray(ops.convert_to_numpy(tensor), "float64")
 
 
-@pytest.mark.parametrize("name", ROWS)
+#: One row of each form runs on every backend, the others on one.
+SHARED = (
+    "quadratic momentum .9 nesterov wd 1e-2",
+    "lua",
+    "quadratic wd 1e-2 no gscale",
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in SHARED else pytest.param(name, marks=pytest.mark.once)
+        for name in ROWS
+    ],
+)
 def test_values_of_the_programs(name):
     form, config, steps = ROWS[name]
     loss, start = quadratic, [GOLDEN["quadratic"]["w0"]]

@@ -42,7 +42,10 @@ class Record(keras.callbacks.Callback):
         self.weights.append([r.get_weights() for r in replicas])
 
 
-@pytest.mark.parametrize("kind", ["centre of mass", "central replica"])
+@pytest.mark.parametrize(
+    "kind",
+    ["centre of mass", pytest.param("central replica", marks=pytest.mark.once)],
+)
 def test_replicas_are_those_of_the_program(kind):
     config, golden = GOLDEN["replicated_sgd"]["config"], None
     for name, entry in GOLDEN["replicated_sgd"].items():
@@ -124,6 +127,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(array(found), array(wanted))
 
 
+@pytest.mark.once
 def test_replicas_come_together_and_a_run_goes_on(tmp_path):
     data = {**batches(), "verbose": 0, "shuffle": False, "epochs": 4}
 

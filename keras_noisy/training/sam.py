@@ -23,6 +23,9 @@ class SAM(keras.Model):
     that point everywhere, which this damps: under label noise it is among what
     helps most, with any loss. It takes about twice the time of SGD.
 
+    With many wrong labels search larger distances than the default: see
+    `docs/wide_minima.md`, where 1.0 memorizes few and 0.05 all.
+
     The wrapped model has the weights; use and save it as ever. An optimizer of
     Keras sees one gradient a step, so that this is a model.
 
