@@ -9,6 +9,7 @@ from keras_noisy import (
     losses,
     metrics,
     noise,
+    optimizers,
     training,
     tuning,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "losses",
     "metrics",
     "noise",
+    "optimizers",
     "training",
     "tuning",
 ]

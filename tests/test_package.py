@@ -111,6 +111,7 @@ def test_examples_in_docstrings(module):
             keras_noisy.layers,
             keras_noisy.metrics,
             keras_noisy.noise,
+            keras_noisy.optimizers,
             keras_noisy.training,
             keras_noisy.tuning,
         )
@@ -119,6 +120,7 @@ def test_examples_in_docstrings(module):
         if name
         not in (
             "Corruption",
+            "LocalEnergy",
             "LogitDistribution",
             "OpenSet",
             "DataParallel",
@@ -151,7 +153,7 @@ def test_public_docstrings_are_complete(thing):
         "README.md",
         *(
             f"docs/{name}.md"
-            for name in ("data", "fading", "long_tail", "resume")
+            for name in ("data", "fading", "long_tail", "resume", "wide_minima")
         ),
     ],
 )
