@@ -44,7 +44,10 @@ class Record(keras.callbacks.Callback):
 
 @pytest.mark.parametrize(
     "kind",
-    ["centre of mass", pytest.param("central replica", marks=pytest.mark.once)],
+    [
+        "centre of mass",  # codespell:ignore centre
+        pytest.param("central replica", marks=pytest.mark.once),
+    ],
 )
 def test_replicas_are_those_of_the_program(kind):
     config, golden = GOLDEN["replicated_sgd"]["config"], None

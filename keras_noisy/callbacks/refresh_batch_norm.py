@@ -144,7 +144,8 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         if self._in_training is None or self._in_training.model is not model:
             self._in_training = _InTraining(model)
             self._in_training.compile()
-        sums, count = [0.0] * len(statistics), 0
+        sums: list[Any] = [0.0] * len(statistics)
+        count = 0
         with _changed(layers):
             for x in self._batches():
                 self._in_training.predict_on_batch(x)

@@ -334,8 +334,10 @@ class EntropySGD(Centered):
                 "Expected a walk to measure. Call `match_gamma` after "
                 "`inner_steps` batches of training"
             )
-        self._matched_gamma.assign(loss / (0.5 * sum(squares)))
-        return loss / (0.5 * sum(squares))
+        matched = loss / (0.5 * sum(squares))
+        gamma: Any = self._matched_gamma
+        gamma.assign(matched)
+        return matched
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

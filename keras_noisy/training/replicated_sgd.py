@@ -157,7 +157,7 @@ class ReplicatedSGD(keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Make the coupling; the networks are built."""
-        if self.built:
+        if self.built:  # type: ignore[has-type]  # Keras sets it.
             return
         start = UNSET if self.coupling is None else self.coupling
         for name, value in (("start", start), ("factor", 1.0)):
