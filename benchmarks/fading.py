@@ -27,7 +27,7 @@ from keras_noisy.calibration import MarginFade
 from keras_noisy.datasets import NoisyDataset, load
 
 KEYS = ("task", "loss", "noise", "fade", "seed")
-RESULTS = ("last", "best", "memorised", "share_left", "seconds")
+RESULTS = ("last", "best", "memorized", "share_left", "seconds")
 #: Training images and epochs.
 TASKS = {
     "digits-1000": (30_000, 12),
@@ -124,16 +124,16 @@ def run(
         validation_batch_size=1000,
         verbose=0,
     ).history["val_accuracy"]
-    memorised = float("nan")
+    memorized = float("nan")
     if wrong.any():
         x, y = x[wrong][:5000], y[wrong][:5000]
-        _, memorised = model.evaluate(x, y, batch_size=1000, verbose=0)
+        _, memorized = model.evaluate(x, y, batch_size=1000, verbose=0)
     share = (
         1.0
         if loss.fading is None
         else float(keras.ops.mean(loss.fading.share()))
     )
-    values = (history[-1], max(history), memorised, share)
+    values = (history[-1], max(history), memorized, share)
     return dict(
         zip(
             RESULTS,
@@ -158,7 +158,7 @@ def report(rows: list[dict[str, str]], picture: Path) -> None:
     for row in rows:
         key = tuple(row[k] for k in KEYS[:-1])
         found[key].append(
-            (100 * float(row["last"]), 100 * float(row["memorised"]))
+            (100 * float(row["last"]), 100 * float(row["memorized"]))
         )
     tasks, names, noises, fades = (
         list(dict.fromkeys(column)) for column in zip(*found, strict=True)
@@ -173,10 +173,10 @@ def report(rows: list[dict[str, str]], picture: Path) -> None:
             if runs is None:
                 cells.append("-")
                 continue
-            last, memorised = np.mean(runs, axis=0)
+            last, memorized = np.mean(runs, axis=0)
             text = f"{last:.1f}"
-            if not np.isnan(memorised):
-                text += f" ({memorised:.1f})"
+            if not np.isnan(memorized):
+                text += f" ({memorized:.1f})"
             cells.append(f"{text}, {len(runs)}")
         if any(cell != "-" for cell in cells):
             print(f"| {task}, {name} | {fade} | {' | '.join(cells)} |")

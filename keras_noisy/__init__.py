@@ -9,6 +9,8 @@ from keras_noisy import (
     losses,
     metrics,
     noise,
+    optimizers,
+    training,
     tuning,
 )
 from keras_noisy.losses import (
@@ -17,6 +19,7 @@ from keras_noisy.losses import (
     CrossEntropy,
     MAEStar,
     RobustLoss,
+    ScaledMAE,
     check,
 )
 
@@ -28,6 +31,7 @@ __all__ = [
     "CrossEntropy",
     "MAEStar",
     "RobustLoss",
+    "ScaledMAE",
     "__version__",
     "calibration",
     "callbacks",
@@ -38,5 +42,7 @@ __all__ = [
     "losses",
     "metrics",
     "noise",
+    "optimizers",
+    "training",
     "tuning",
 ]

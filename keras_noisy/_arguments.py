@@ -48,11 +48,17 @@ def integer(name: str, value: object, low: int | None = None) -> int:
     return int(value)
 
 
-def real_or_auto(name: str, value: object, *interval, **ends) -> float | str:
+def real_or_auto(
+    name: str,
+    value: object,
+    low: float = -math.inf,
+    high: float = math.inf,
+    closed: str = "",
+) -> float | str:
     """`value` as a float inside an interval, or `"auto"`."""
     if isinstance(value, str) and value == "auto":
         return value
-    return real(name, value, *interval, **ends, alternative=', or "auto"')
+    return real(name, value, low, high, closed, ', or "auto"')
 
 
 def boolean(name: str, value: object) -> bool:

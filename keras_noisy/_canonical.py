@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -61,6 +61,7 @@ def canonical(name: str, value: Any, advice: str) -> Any:
 def differences(saved: Any, now: Any, name: str = "") -> dict[str, Any]:
     """Name of each part that differs, with the two values."""
     if isinstance(saved, Mapping) and isinstance(now, Mapping):
+        pairs: Iterable[tuple[Any, Any, Any]]
         pairs = [(saved.get(k), now.get(k), k) for k in {**saved, **now}]
     elif (
         isinstance(saved, list)
@@ -70,7 +71,7 @@ def differences(saved: Any, now: Any, name: str = "") -> dict[str, Any]:
         pairs = zip(saved, now, range(len(now)), strict=True)
     else:
         return {} if saved == now else {name or "value": (saved, now)}
-    found = {}
+    found: dict[str, Any] = {}
     for left, right, key in pairs:
         if isinstance(key, int):
             part = f"{name}[{key}]"
@@ -125,7 +126,7 @@ def _is_array(value: Any) -> bool:
 class _Reader:
     """Reads one argument; code that it meets again is known by its name."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.code_seen: set[int] = set()
 
     def form(self, name: str, value: Any, above: tuple[int, ...]) -> Any:
@@ -210,7 +211,7 @@ class _Reader:
             form["values"] = inner("", array.reshape(-1).tolist())
         else:
             flat = np.ascontiguousarray(array).reshape(-1)
-            form["sha256"] = hashlib.sha256(flat.view("uint8")).hexdigest()
+            form["sha256"] = hashlib.sha256(flat.view("uint8").data).hexdigest()
         return {"__array__": [str(array.dtype), list(array.shape)], **form}
 
     def configured(self, value: Any, inner: Inner) -> dict[str, Any]:
@@ -271,7 +272,7 @@ class _Reader:
         self, value: types.FunctionType, inner: Inner
     ) -> dict[str, Any]:
         """A function: its code and the values that it has from around it."""
-        form = {"__function__": _where(value)}
+        form: dict[str, Any] = {"__function__": _where(value)}
         code, cells = value.__code__, value.__closure__ or ()
         is_known = _is_of_library(value) and not cells
         if is_known or id(value) in self.code_seen:
@@ -279,7 +280,7 @@ class _Reader:
         self.code_seen.add(id(value))
         form["code"] = _digest(inner("", code))
         form["defaults"] = inner("", [value.__defaults__, value.__kwdefaults__])
-        captured = {}
+        captured: dict[str, Any] = {}
         for name, cell in zip(code.co_freevars, cells, strict=True):
             with contextlib.suppress(ValueError):  # not assigned yet
                 captured[name] = cell.cell_contents

@@ -39,6 +39,7 @@ def as_paths(array: np.ndarray) -> np.ndarray | None:
         return None
     if array.dtype.kind in "UT":
         return array.astype(str)
+    paths: list[Any]
     paths = array.tolist() if array.dtype.kind in "OS" else [None]
     if all(isinstance(path, str | bytes | os.PathLike) for path in paths):
         return np.array([os.fsdecode(path) for path in paths])

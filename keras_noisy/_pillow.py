@@ -40,18 +40,18 @@ def picture(source: Source, name: str | None = None) -> Any:
     Errors have the name, that of the file by default.
     """
     pillow()
-    name = source if name is None else name
+    label: Any = source if name is None else name
     try:
         return _decoded(source)
     except OSError as error:
         if error.filename is None:  # the content is wrong, not the path
-            raise _undecodable(name, error) from error
+            raise _undecodable(label, error) from error
         raise type(error)(
-            f"Cannot read {name}: {error.strerror}. Correct the path, or leave "
-            "it out of the dataset"
+            f"Cannot read {label}: {error.strerror}. Correct the path, or "
+            "leave it out of the dataset"
         ) from error
     except Exception as error:  # decoders raise errors of every kind
-        raise _undecodable(name, error) from error
+        raise _undecodable(label, error) from error
 
 
 def fault(source: Source) -> str | None:
@@ -69,8 +69,9 @@ def fault(source: Source) -> str | None:
 def _decoded(source: Source, scaled: bool = False) -> Any:
     """The picture of a file; with `scaled` a JPEG is decoded at 1/8."""
     Image = pillow()
-    is_path = isinstance(source, str)
-    with open(source, "rb") if is_path else io.BytesIO(source) as file:
+    with (
+        open(source, "rb") if isinstance(source, str) else io.BytesIO(source)
+    ) as file:
         try:
             image = Image.open(file)
         except Image.UnidentifiedImageError:

@@ -65,6 +65,9 @@ CATALOGUE = {
     "MAEStar": Entry(
         losses.MAEStar, reference.mae, {"logit_bias": None}, of_formula={}
     ),
+    "ScaledMAE": Entry(
+        losses.ScaledMAE, reference.mae, {"margin_scale": None}, of_formula={}
+    ),
     "GCE": Entry(losses.GCE, reference.gce),
     "GCE 0.1": Entry(losses.GCE, reference.gce, {"q": 0.1}),
     "TruncatedGCE": Entry(losses.TruncatedGCE, reference.truncated_gce),

@@ -19,29 +19,36 @@ class Drift(keras.callbacks.Callback):
         self.model.set_weights([w + 1 for w in self.model.get_weights()])
 
 
-def fit(x, y, loss=None, kind=keras.Model, batch_size=2, **arguments):
+def fit(parallel, x, y, loss=None, kind=keras.Model, batch_size=2, **arguments):
     inputs = keras.Input((3,))
     outputs = keras.layers.Dense(2, activation="softmax")(inputs)
     if isinstance(loss, ELR):
         outputs = loss.memory(outputs)
     model = kind(inputs, outputs)
     model.compile("sgd", loss or CrossEntropy())
-    model.fit(x, y, batch_size=batch_size, shuffle=False, **arguments)
+    fit = parallel.fit if parallel else keras.Model.fit
+    fit(model, x, y, batch_size=batch_size, shuffle=False, **arguments)
 
 
-def mistakes(first):
+def mistakes(parallel):
+    first = parallel.is_chief
     more = 8 if first else 4
-    yield "batches", lambda: fit(X[:more], Y[:more], epochs=2)
-    yield "sizes", lambda: fit(X, Y, batch_size=more)
-    yield "memory", lambda: fit(X, with_index(Y), ELR(num_samples=8))
-    yield "own step", lambda: fit(X, Y, kind=OwnStep)
-    yield "drift", lambda: fit(X, Y, callbacks=[] if first else [Drift()])
+    yield "batches", lambda: fit(parallel, X[:more], Y[:more], epochs=2)
+    yield "alone", lambda: fit(None, X, Y)
+    yield "sizes", lambda: fit(parallel, X, Y, batch_size=more)
+    memory = ELR(num_samples=8)
+    yield "memory", lambda: fit(parallel, X, with_index(Y), memory)
+    yield "own step", lambda: fit(parallel, X, Y, kind=OwnStep)
+    yield (
+        "drift",
+        lambda: fit(parallel, X, Y, callbacks=[] if first else [Drift()]),
+    )
 
 
 def errors(parallel):
     """What each mistake is told in this process."""
     found = {}
-    for name, mistake in mistakes(parallel.is_chief):
+    for name, mistake in mistakes(parallel):
         try:
             mistake()
         except ValueError as error:

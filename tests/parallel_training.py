@@ -77,7 +77,8 @@ def run(parallel, directory, who_dies):
         start=resume.start,
     )
     test = read(images(), parallel.batch_size(14), shard=parallel.shard)
-    model.fit(
+    parallel.fit(
+        model,
         train,
         epochs=EPOCHS,
         initial_epoch=resume.initial_epoch,
@@ -88,7 +89,7 @@ def run(parallel, directory, who_dies):
     return model, {
         "start": resume.start,
         "history": resume.history,
-        "scores": model.evaluate(test, verbose=0),
+        "scores": parallel.evaluate(model, test, verbose=0),
         "weights": [w.tolist() for w in model.get_weights()],
     }
 

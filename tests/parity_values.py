@@ -6,7 +6,7 @@ As a script it prints them as JSON.
 import json
 
 import numpy as np
-from helpers import CATALOGUE, OF_LOGITS, build
+from helpers import CATALOGUE, KINDS, OF_LOGITS, build
 from keras import ops
 
 from keras_noisy.calibration._gradient import gradient
@@ -18,6 +18,7 @@ TRANSFORMS = {
     "clip": {"from_logits": True, "logit_clip": 1.0},
     "probabilities": {},
     "normalized": {"from_logits": True, "logit_normalization": 0.2},
+    "adjusted": {"logit_adjustment": np.geomspace(500, 5, 50)},
 }
 
 
@@ -35,7 +36,14 @@ def computed():
             if name in OF_LOGITS and "from_logits" not in arguments:
                 continue
             inputs = logits if "from_logits" in arguments else p
-            for kind, y in {"labels": labels, "soft": soft}.items():
+            # Soft targets meet the transforms in a loss of each kind.
+            kinds = {"labels": labels, "soft": soft}
+            if name not in KINDS and transform not in (
+                "plain",
+                "probabilities",
+            ):
+                del kinds["soft"]
+            for kind, y in kinds.items():
                 loss = build(name, 50, **arguments)
                 value = ops.convert_to_numpy(loss.call(y, inputs))
                 slope = gradient(

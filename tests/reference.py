@@ -40,9 +40,10 @@ def loss_values(
     bias=None,
     clip=None,
     normalization=None,
+    adjustment=None,
     **hyperparameters,
 ):
-    """Values for logits z: clipped or normalized, then biased."""
+    """Values for logits z: clipped or normalized, adjusted, then biased."""
     z = np.asarray(z, "float64")
     targets = np.asarray(targets, "float64")
     norm = np.linalg.norm(z, axis=-1, keepdims=True)
@@ -50,6 +51,8 @@ def loss_values(
         z = z * (clip / np.maximum(norm, clip))
     if normalization is not None:
         z = z / ((norm + 1e-7) * normalization)
+    if adjustment is not None:
+        z = z + np.log(adjustment) - np.mean(np.log(adjustment))
     if bias is not None:
         of_views = z.ndim > targets.ndim
         z = z + bias * (targets[..., None, :] if of_views else targets)
@@ -293,3 +296,14 @@ def active_passive(targets, z, /, active, passive, alpha=1.0, beta=1.0):
     return alpha * active(targets, z, **of_active) + beta * passive(
         targets, z, **of_passive
     )
+
+
+def margins(z):
+    """`z_k - logsumexp(z_j for j != k)` of every class."""
+    others = np.where(np.eye(z.shape[-1], dtype=bool), -np.inf, z[..., None, :])
+    return z - np.logaddexp.reduce(others, axis=-1)
+
+
+def scaled_mae(targets, z, /, margin_scale):
+    bounded = 2 * np.exp(-np.logaddexp(0, margin_scale * margins(z)))
+    return expectation(targets, bounded / margin_scale)

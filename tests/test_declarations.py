@@ -16,6 +16,7 @@ from keras import ops
 from keras_noisy import losses
 from keras_noisy.losses.base import robust_loss
 from keras_noisy.losses.base._math import log_of_probabilities
+from keras_noisy.losses.base._signature import documented
 
 pytestmark = pytest.mark.once
 
@@ -24,8 +25,9 @@ ROOT = Path(__file__).parent.parent
 
 def test_signatures_tell_every_argument():
     shared = [
-        *("num_classes", "from_logits", "logit_bias", "logit_clip"),
-        *("logit_normalization", "ignore_class", "fade", "fade_key"),
+        *("num_classes", "from_logits", "logit_bias", "margin_scale"),
+        *("logit_clip", "logit_normalization", "logit_adjustment", "tau"),
+        *("ignore_class", "fade", "fade_key"),
         *("reduction", "name", "dtype"),
     ]
     for kind, own in (
@@ -44,16 +46,23 @@ def test_signatures_tell_every_argument():
 
 
 def test_what_changes_logits_acts_in_one_order():
-    """Clip or normalization, then the bias, then the formula."""
+    """Clip or normalization, adjustment, bias, then the formula."""
     z = np.array([[3.0, -4.0, 0.0]], "float32")
     for name, scale in (("logit_clip", 0.2), ("logit_normalization", 1.0)):
         loss = losses.CrossEntropy(
-            from_logits=True, logit_bias=2.0, **{name: 1.0}
+            from_logits=True,
+            logit_bias=2.0,
+            logit_adjustment=[1.0, 2.0, 1.0],
+            **{name: 1.0},
         )
-        scaled = z / 5 + np.array([[2.0, 0.0, 0.0]])
+        scaled = z / 5 + np.array([[2.0, np.log(2.0), 0.0]])
         exact = np.log(np.exp(scaled).sum()) - scaled[0, 0]
         assert values(loss, [0], z)[0] == pytest.approx(exact, rel=1e-5), scale
-    assert robust_loss.ON_LOGITS == ("logit_clip", "logit_normalization")
+    assert robust_loss.ON_LOGITS == (
+        "logit_clip",
+        "logit_normalization",
+        "logit_adjustment",
+    )
 
 
 def test_values_that_are_left_out_are_zero_even_where_labels_are_bad():
@@ -62,6 +71,12 @@ def test_values_that_are_left_out_are_zero_even_where_labels_are_bad():
     loss([0, 1, 1], p)
     found = values(loss, np.array([-1, 5, 0]), p)
     assert found[0] == 0 and np.isnan(found[1]) and found[2] == 1
+
+
+def test_a_class_without_docstrings_is_left_as_it_is():
+    """As all are under `python -OO`."""
+    bare = documented(type("Bare", (), {}))
+    assert bare.__name__ == "Bare" and bare.__doc__ is None
 
 
 class Declared(losses.TrueClassLoss):

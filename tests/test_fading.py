@@ -68,7 +68,10 @@ AUTOMATIC = {
 }
 
 
-@pytest.mark.parametrize("targets", [lambda labels: labels, one_hot])
+@pytest.mark.parametrize(
+    "targets",
+    [lambda labels: labels, pytest.param(one_hot, marks=pytest.mark.once)],
+)
 @pytest.mark.parametrize("fade", [HALF, MarginFade(per_class=True)])
 @pytest.mark.parametrize(
     "name",

@@ -195,7 +195,7 @@ def test_what_needs_logits_refuses_probabilities(arguments):
         losses.get(name, **arguments)
 
 
-def test_clip_and_normalisation_exclude_each_other():
+def test_clip_and_normalization_exclude_each_other():
     with pytest.raises(ValueError, match=r"not both.*logit_clip=1"):
         losses.MAE(from_logits=True, logit_clip=1.0, logit_normalization=0.1)
     for bad in (0, -1, NAN, "auto"):

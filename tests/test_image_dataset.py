@@ -24,6 +24,7 @@ def folder(root, count, side=40):
     return [str(root / f"{i}.jpg") for i in range(count)], np.arange(count)
 
 
+@pytest.mark.once
 def test_tensorflow_is_not_needed_to_train(tmp_path):
     folder(tmp_path, 24)
     code = f"""

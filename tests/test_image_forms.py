@@ -253,7 +253,7 @@ def test_a_limit_that_the_user_raised_counts(tmp_path, monkeypatch):
 
 
 def test_a_name_that_is_no_utf_8_is_read(tmp_path):
-    path = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    path = os.fsencode(tmp_path) + b"/caf\xe9.png"  # codespell:ignore caf
     try:
         with open(path, "wb") as file:
             PICTURE.save(file, "PNG")

@@ -722,6 +722,7 @@ def test_finds_symmetric_noise_in_real_images():
 
 # The scores are NumPy; how networks learn is tested elsewhere.
 @pytest.mark.once
+@pytest.mark.slow
 def test_finds_human_mistakes_in_real_images():
     count = 5000
     human = real_data.cifar_n_labels()

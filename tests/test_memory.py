@@ -574,11 +574,11 @@ def test_label_accuracy_checks_shapes_and_is_saved():
 
 
 @pytest.mark.once
-def test_elr_memorises_less_than_cross_entropy():
+def test_elr_memorizes_less_than_cross_entropy():
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(10, 32))
+    centers = rng.normal(size=(10, 32))
     labels = np.repeat(np.arange(10), 60)
-    x = centres[labels] + 0.4 * rng.normal(size=(600, 32))
+    x = centers[labels] + 0.4 * rng.normal(size=(600, 32))
     wrong = rng.random(600) < 0.4
     noisy = np.where(wrong, (labels + rng.integers(1, 10, 600)) % 10, labels)
     memorized = {}

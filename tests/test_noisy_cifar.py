@@ -40,7 +40,7 @@ def rows(file):
         return list(csv.DictReader(text))
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_a_killed_trial_ends_with_the_same_table(tmp_path):
     whole = [*SMOKE.split(), "--resume", tmp_path / "whole"]
     printed = run(tmp_path / "whole", *whole)

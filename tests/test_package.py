@@ -111,6 +111,8 @@ def test_examples_in_docstrings(module):
             keras_noisy.layers,
             keras_noisy.metrics,
             keras_noisy.noise,
+            keras_noisy.optimizers,
+            keras_noisy.training,
             keras_noisy.tuning,
         )
         for name in module.__all__
@@ -118,6 +120,7 @@ def test_examples_in_docstrings(module):
         if name
         not in (
             "Corruption",
+            "LocalEnergy",
             "LogitDistribution",
             "OpenSet",
             "DataParallel",
@@ -148,7 +151,10 @@ def test_public_docstrings_are_complete(thing):
     "page",
     [
         "README.md",
-        *(f"docs/{name}.md" for name in ("data", "fading", "resume")),
+        *(
+            f"docs/{name}.md"
+            for name in ("data", "fading", "long_tail", "resume", "wide_minima")
+        ),
     ],
 )
 def test_python_blocks_of_the_pages_run(page, tmp_path, monkeypatch):

@@ -212,7 +212,11 @@ def test_a_broken_file_is_named(reader, damage, training, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("reader", "memory"), [(pipeline, True), (ImageDataset, False)]
+    ("reader", "memory"),
+    [
+        (pipeline, True),
+        pytest.param(ImageDataset, False, marks=pytest.mark.once),
+    ],
 )
 def test_a_model_learns_from_it(reader, memory):
     images, labels = gray(256, 16)

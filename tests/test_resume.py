@@ -58,7 +58,7 @@ def assert_same(found, wanted):
 @pytest.mark.parametrize(
     "moments",
     [
-        pytest.param(MOMENTS[::3], id="two kills", marks=pytest.mark.once),
+        pytest.param(MOMENTS[:1], id="one kill", marks=pytest.mark.once),
         pytest.param(MOMENTS, id="every moment", marks=pytest.mark.slow),
     ],
 )

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from helpers import CATALOGUE, build, heads, number, values
+from helpers import CATALOGUE, KINDS, build, heads, number, values
 from keras import ops
 from reference import cross_entropy, loss_values
 
@@ -12,11 +12,11 @@ from keras_noisy.losses.presets import PRESETS
 
 
 def clusters(num_classes, per_class=8, features=16, spread=0.1):
-    """Points around one centre per class."""
+    """Points around one center per class."""
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(num_classes, features))
+    centers = rng.normal(size=(num_classes, features))
     labels = np.repeat(np.arange(num_classes), per_class)
-    x = centres[labels] + spread * rng.normal(size=(len(labels), features))
+    x = centers[labels] + spread * rng.normal(size=(len(labels), features))
     order = rng.permutation(len(labels))
     return x[order].astype("float32"), labels[order]
 
@@ -32,21 +32,27 @@ def classifier(num_classes, activation="softmax", features=16, units=64):
 
 
 @pytest.mark.parametrize(
-    "formats",
+    ("names", "formats"),
     [
-        ("labels", "one-hot"),
-        pytest.param(("labels",), marks=pytest.mark.slow),
-        pytest.param(("one-hot",), marks=pytest.mark.slow),
+        pytest.param(KINDS, ("labels", "one-hot"), id="kinds"),
+        pytest.param(
+            CATALOGUE, ("labels", "one-hot"), id="all", marks=pytest.mark.once
+        ),
+        pytest.param(
+            CATALOGUE, ("labels",), id="labels", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            CATALOGUE, ("one-hot",), id="one-hot", marks=pytest.mark.slow
+        ),
     ],
-    ids="-".join,
 )
-def test_fit_evaluate_predict(formats):
+def test_fit_evaluate_predict(names, formats):
     """The heads take turns with the formats, in `evaluate` in reverse."""
     x, labels = clusters(5, per_class=24)
     one_hot = keras.utils.to_categorical(labels, 5)
     y_of = {"labels": labels, "one-hot": one_hot}
     model, losses = heads(
-        CATALOGUE,
+        names,
         5,
         lambda inputs: keras.layers.Dense(5)(inputs),
         features=16,
@@ -62,7 +68,7 @@ def test_fit_evaluate_predict(formats):
     results = model.evaluate(x, y, batch_size=len(x), verbose=0)
     outputs = model.predict(x, verbose=0)
     # The first result is the sum.
-    heads_of = zip(CATALOGUE, losses, y, results[1:], outputs, strict=True)
+    heads_of = zip(names, losses, y, results[1:], outputs, strict=True)
     for name, loss, y_of_head, value, logits in heads_of:
         assert value == pytest.approx(
             number(loss(y_of_head, logits)), rel=1e-5, abs=1e-6
@@ -140,6 +146,7 @@ def test_one_argument_learns_a_hundred_classes_where_mae_does_not():
     assert plain < 0.5 * star
 
 
+@pytest.mark.once
 def test_wrong_labels_are_left_alone():
     """On 40 % wrong labels cross-entropy memorizes, MAE* does not."""
     x, labels = clusters(20, per_class=30, features=32, spread=0.4)

@@ -109,6 +109,7 @@ def searched(data, tmp_path_factory):
         ("GCE", "q", {"q": "auto"}),
         ("GCE*", "logit_bias", {}),
         ("MAEStar", "logit_bias", {}),
+        ("ScaledMAE", "margin_scale", {}),
         ("SCE", "alpha", {"alpha": "auto"}),
         ("NCE+RCE", "alpha", {}),
     ],

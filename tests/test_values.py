@@ -42,6 +42,7 @@ TRANSFORMS = [
     {"logit_clip": 1.5},
     {"logit_bias": 4.0, "logit_clip": 0.5},
     {"logit_bias": 1.0, "logit_normalization": 0.25},
+    {"logit_bias": 1.0, "logit_adjustment": (70, 50, 40, 30, 9, 2, 0.5)},
 ]
 
 

@@ -98,9 +98,9 @@ def test_shapes_that_do_not_fit_are_named():
 
 def test_a_model_of_views_is_trained_saved_and_loaded(tmp_path):
     rng = np.random.default_rng(0)
-    centres = 2 * rng.normal(size=(3, 8))
+    centers = 2 * rng.normal(size=(3, 8))
     labels = np.repeat(np.arange(3), 16)
-    x = centres[labels][:, None] + rng.normal(size=(48, 2, 8))
+    x = centers[labels][:, None] + rng.normal(size=(48, 2, 8))
     base = keras.Sequential(
         [keras.Input((8,)), keras.layers.Dense(3, activation="softmax")]
     )

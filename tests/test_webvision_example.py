@@ -144,6 +144,7 @@ def test_a_finished_run_is_measured_alike_from_tfds_and_not_trained(
     assert "train_filelist_google.txt" in message
 
 
+@once
 def test_a_run_that_was_stopped_ends_with_the_same_numbers(
     root, finished, example, tmp_path
 ):

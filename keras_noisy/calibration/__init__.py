@@ -2,6 +2,7 @@
 
 from keras_noisy.calibration.average_error import average_error
 from keras_noisy.calibration.margin_fade import MarginFade
+from keras_noisy.calibration.margin_scale import matched_margin_scale
 from keras_noisy.calibration.matching import (
     matched_hyperparameter,
     matched_logit_bias,
@@ -12,6 +13,7 @@ from keras_noisy.calibration.network import (
     logit_distribution,
 )
 from keras_noisy.calibration.plot import plot_average_error
+from keras_noisy.calibration.plot_margin import plot_margin_error
 
 __all__ = [
     "LogitDistribution",
@@ -21,5 +23,7 @@ __all__ = [
     "logit_distribution",
     "matched_hyperparameter",
     "matched_logit_bias",
+    "matched_margin_scale",
     "plot_average_error",
+    "plot_margin_error",
 ]

@@ -26,13 +26,13 @@ def gradient(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
         return thread.submit(derivatives[backend], function, x).result()
 
 
-def _jax(function, x):
+def _jax(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     import jax
 
     return np.asarray(jax.grad(lambda inputs: ops.sum(function(inputs)))(x))
 
 
-def _tensorflow(function, x):
+def _tensorflow(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
     inputs = tf.constant(x)
@@ -42,7 +42,7 @@ def _tensorflow(function, x):
     return tape.gradient(total, inputs).numpy()
 
 
-def _torch(function, x):
+def _torch(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     import torch
 
     inputs = ops.convert_to_tensor(x).requires_grad_()

@@ -1,11 +1,15 @@
 """Distribution of the log-sum of the other classes' exponentiated logits."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 SIZE = 512
 REFINEMENT = 12
+#: Logits to draw where classes differ, and labels at least.
+DRAWN_LOGITS, MIN_ROWS = 2**20, 256
 
 
 @functools.lru_cache(maxsize=64)
@@ -13,7 +17,7 @@ def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of `log sum_{j <= count} e^(std x_j)`, x normal.
 
     The sum is put together by doubling. After each addition the distribution
-    is laid on a uniform grid anew, each mass shared by its two neighbours
+    is laid on a uniform grid anew, each mass shared by its two neighbors
     and the grid scaled such that mean and variance stay.
     """
     if logit_std == 0:
@@ -21,7 +25,7 @@ def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
     x = np.linspace(-7.0, 7.0, SIZE)
     weights = np.exp(-(x**2) / 2)
     power = (x * logit_std, weights / weights.sum())
-    total = None
+    total: Any = None
     while count:
         if count % 2:
             total = power if total is None else _added(total, power)
@@ -40,7 +44,7 @@ def _added(left: tuple, right: tuple) -> tuple[np.ndarray, np.ndarray]:
     position = (values - grid[0]) / (grid[1] - grid[0])
     cell = np.minimum(position.astype(int), SIZE - 2)
     share = position - cell
-    weights = np.bincount(cell, masses * (1 - share), SIZE)
+    weights: np.ndarray = np.bincount(cell, masses * (1 - share), SIZE)
     weights += np.bincount(cell + 1, masses * share, SIZE)
     weights /= weights.sum()
     return _rescaled(grid, weights, _moments(values, masses)), weights
@@ -61,3 +65,32 @@ def _moments(x: np.ndarray, masses: np.ndarray) -> tuple[float, float]:
 def _rescaled(x: np.ndarray, masses: np.ndarray, moments: tuple) -> np.ndarray:
     mean, std = _moments(x, masses)
     return moments[0] + (x - mean) * (moments[1] / std)
+
+
+def labels_of(shares: Sequence[float], rows: int) -> np.ndarray:
+    """Labels in these shares, without chance, int32 of shape (rows,)."""
+    quantiles = (np.arange(rows) + 0.5) / rows
+    labels = np.searchsorted(np.cumsum(shares), quantiles)
+    return np.minimum(labels, len(shares) - 1).astype("int32")
+
+
+@functools.lru_cache(maxsize=8)
+def adjusted_log_sum(
+    shares: tuple[float, ...], shift: tuple[float, ...], logit_std: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of the log-sum of others less the shift of the label, and weights.
+
+    Labels have these shares, and every logit its shift. The draws follow from
+    a fixed seed, so that errors rise and fall smoothly.
+    """
+    rows = max(MIN_ROWS, DRAWN_LOGITS // len(shares))
+    labels, shifts = labels_of(shares, rows), np.array(shift)
+    normal = np.random.default_rng(0).standard_normal(
+        (rows, len(shares)), dtype="float32"
+    )
+    logits = logit_std * normal + shifts.astype("float32")
+    logits[np.arange(rows), labels] = -np.inf
+    largest = logits.max(axis=1)
+    sums = np.exp(logits - largest[:, None]).sum(axis=1, dtype="float64")
+    others = np.log(sums) + largest - shifts[labels]
+    return others, np.full(rows, 1 / rows)

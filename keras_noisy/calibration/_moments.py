@@ -23,14 +23,14 @@ def moment(
     tail = math.log(num_classes) + min(logit_std, 9.0) * logit_std
     low = -45 - max(0.0, z.max()) - tail
     u = np.arange(low, 5 - min(0.0, z.min()), STEP)
-    log_transform, slope = _laplace_transform(u, logit_std)
+    log_transform, slope = laplace_transform(u, logit_std)
     exponent = power * (u + z[:, None]) - np.exp(u + z[:, None])
     exponent += (num_classes - 2) * log_transform
     total = (np.exp(exponent) * slope).sum(axis=1) * STEP
     return (num_classes - 1) * total / math.gamma(power + 1)
 
 
-def _laplace_transform(u: np.ndarray, logit_std: float) -> tuple:
+def laplace_transform(u: np.ndarray, logit_std: float) -> tuple:
     """`log phi` and `-t phi'` of `phi(t) = E[exp(-t e^(std x))]`, t = e^u."""
     step = STEP / max(1.0, logit_std)
     x = np.arange(-9, 9 + step, step)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.calibration._gradient import gradient
-from keras_noisy.calibration._log_sum import log_sum
+from keras_noisy.calibration._log_sum import (
+    adjusted_log_sum,
+    labels_of,
+    log_sum,
+)
 from keras_noisy.calibration._moments import moment
+from keras_noisy.calibration._scaled_moments import scaled_moment
 from keras_noisy.calibration.fresh import Calibratable, Fresh
 
 #: Logits drawn per value of z where only sampling helps.
@@ -35,17 +41,20 @@ def average_error(
     E[d loss / d z_k | z_k = z],  z_j ~ N(0, logit_std ** 2) for j != k
     ```
 
-    for the true class `k`. It is exact to 1e-9 for losses that name the
+    for the true class `k`. With a margin scale `c` a loss `l(p)` is
+    `l(sigmoid(c * margin)) / c`, so that its error is that of `l` at the scaled
+    margin. It is exact to 1e-9 for losses that name the
     powers of `p` in their error (`CrossEntropy`, `MAE`, `GCE`), and within
     1e-3 for other losses of the true-class probability up to a `logit_std` of
     3. For losses of the whole distribution, and with a `logit_clip` or
     `logit_normalization`, logits are sampled with a fixed seed: within 1e-2
     at a `logit_std` of 1, where a single value of `z` takes some hundredths
-    of a second.
+    of a second. With a `logit_adjustment`, for its number of classes alone,
+    labels are sampled too: the error is the mean over the labels of that prior.
 
     Args:
-        loss: A `keras_noisy.losses.RobustLoss`; its logit bias, number or
-            `"auto"`, takes part.
+        loss: A `keras_noisy.losses.RobustLoss`; its logit bias or
+            margin scale, number or `"auto"`, takes part.
         num_classes: Number of classes, an integer of at least 2.
         z: Logit of the true class, a number or an array. Defaults to `0.0`.
         logit_std: Standard deviation of the logits, a number in [0, 10].
@@ -110,7 +119,17 @@ def errors_at(
     return method(fresh, num_classes, z, logit_std)
 
 
-def _from_moments(fresh, num_classes, z, logit_std):
+def _from_moments(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
+    if fresh.margin_scale != 1:
+        return sum(
+            coefficient
+            * scaled_moment(
+                power, num_classes, z, logit_std, fresh.margin_scale
+            )
+            for power, coefficient in fresh.powers.items()
+        )
     return sum(
         coefficient
         * moment(power, num_classes, z + fresh.logit_bias, logit_std)
@@ -118,15 +137,27 @@ def _from_moments(fresh, num_classes, z, logit_std):
     )
 
 
-def _integrated(fresh, num_classes, z, logit_std):
-    others, weights = log_sum(num_classes - 1, logit_std)
-    margin = z[:, None] + fresh.logit_bias - others
+def _integrated(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
+    if fresh.shift is None:
+        others, weights = log_sum(num_classes - 1, logit_std)
+    else:
+        others, weights = adjusted_log_sum(fresh.shares, fresh.shift, logit_std)
+    return error_at_margin(fresh, z[:, None] - others) @ weights
+
+
+def error_at_margin(fresh: Any, margin: np.ndarray) -> np.ndarray:
+    """Error sent to a label of a margin `z_y - logsumexp(z_k, k != y)`."""
+    margin = fresh.margin_scale * (margin + fresh.logit_bias)
     log_p = -np.logaddexp(0.0, -margin)
     slope = gradient(fresh.formula, log_p.astype("float32"))
-    return (slope * -np.expm1(log_p)) @ weights
+    return slope * -np.expm1(log_p)
 
 
-def _sampled(fresh, num_classes, z, logit_std):
+def _sampled(
+    fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
+) -> np.ndarray:
     views = fresh.view_axes
     rows = max(4, SAMPLED_LOGITS // (num_classes * math.prod(views)))
     logits = np.random.default_rng(0).standard_normal(
@@ -134,9 +165,13 @@ def _sampled(fresh, num_classes, z, logit_std):
     )
     logits *= logit_std
     labels = np.zeros(rows, "int32")
+    if fresh.shares is not None:
+        labels = labels_of(fresh.shares, rows)
+    each = np.arange(rows)
     errors = []
     for value in z:
-        logits[..., 0] = value
+        logits[each, ..., labels] = value
         slopes = gradient(lambda x: ops.sum(fresh.values(labels, x)), logits)
-        errors.append(slopes[..., 0].sum(dtype="float64") / rows)
+        error = slopes[each, ..., labels].sum(dtype="float64") / rows
+        errors.append(error)
     return np.array(errors)

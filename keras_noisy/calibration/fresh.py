@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 Tensor = Any
 
@@ -14,6 +14,7 @@ class Fresh(NamedTuple):
     #: Name of its class, for messages.
     name: str
     logit_bias: float
+    margin_scale: float
     #: Sizes of the axes between samples and classes.
     view_axes: tuple[int, ...]
     #: Values of labels and logits, with bias and transforms.
@@ -22,6 +23,10 @@ class Fresh(NamedTuple):
     formula: Callable[[Tensor], Tensor] | None = None
     #: Error over `1 - p` as powers of p and their coefficients, if it is one.
     powers: dict[float, float] | None = None
+    #: Share of each class among the labels, and what is added to its logit,
+    #: if not all classes are alike.
+    shares: tuple[float, ...] | None = None
+    shift: tuple[float, ...] | None = None
 
 
 class Calibratable(Protocol):
@@ -30,6 +35,7 @@ class Calibratable(Protocol):
     #: Values that are known to train with 10 classes.
     references: dict[str, float]
     num_classes: int | None
+    name: str
 
     def fresh(self, num_classes: int, **changes: Any) -> Fresh:
         """Its functions, some arguments changed."""
@@ -39,3 +45,7 @@ class Calibratable(Protocol):
 
     def get_config(self) -> dict[str, Any]:
         """All arguments."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A loss of these arguments."""

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid, real
+from keras_noisy.calibration._rule import (
+    NO_PRIOR,
+    NO_TRANSFORM,
+    REFERENCE_CLASSES,
+    NoMatch,
+    bisected,
+    error_of_few,
+    first_bracket,
+)
 from keras_noisy.calibration.average_error import (
     as_calibratable,
     checked_std,
     errors_at,
 )
-from keras_noisy.calibration.fresh import Calibratable, Fresh
-
-#: Robust losses are known to train with this many classes.
-REFERENCE_CLASSES = 10
-NO_TRANSFORM = {"logit_clip": None, "logit_normalization": None}
-
-
-class NoMatch(ValueError):
-    """No value gives the error asked for: the finding, and what to do."""
-
-    def __init__(self, finding: str, advice: str):
-        super().__init__(f"{finding}. {advice}")
-        self.finding = finding
+from keras_noisy.calibration.fresh import Calibratable
+from keras_noisy.calibration.margin_scale import matched_margin_scale
 
 
 def matched_logit_bias(
@@ -38,7 +35,7 @@ def matched_logit_bias(
     """Logit bias that gives `num_classes` classes the error of a few.
 
     This is what `logit_bias="auto"` computes. A bias, clip or normalization of
-    the loss itself is left out.
+    the loss itself is left out; a `logit_adjustment` takes part.
 
     Formula:
 
@@ -81,9 +78,9 @@ def matched_logit_bias(
     logit_std = checked_std(logit_std)
     if num_classes <= reference_classes:
         return 0.0
-    plain = {"logit_bias": None, **NO_TRANSFORM}
-    few = as_calibratable(loss).fresh(reference_classes, **plain)
-    target = _target(few, reference_classes, logit_std)
+    plain = {"logit_bias": None, "margin_scale": None, **NO_TRANSFORM}
+    few = as_calibratable(loss).fresh(reference_classes, **plain, **NO_PRIOR)
+    target = error_of_few(few, reference_classes, logit_std)
     many = loss.fresh(num_classes, **plain)
     high = math.log(num_classes) + logit_std**2 + 10
     # More digits than a sample has would only cost time.
@@ -94,7 +91,7 @@ def matched_logit_bias(
         errors = errors_at(many, num_classes, bias, logit_std)
         return np.abs(errors) - abs(target)
 
-    bracket = _first_bracket(np.linspace(0.0, high, points), excess)
+    bracket = first_bracket(np.linspace(0.0, high, points), excess)
     if bracket is None:
         raise NoMatch(
             f"No logit bias in [0, {high:.1f}] gives {type(loss).__name__} the "
@@ -104,8 +101,15 @@ def matched_logit_bias(
         )
     while bracket[1] - bracket[0] > tolerance:
         grid = np.linspace(*bracket, finer)
-        bracket = _first_bracket(grid, excess) or bracket
+        bracket = first_bracket(grid, excess) or bracket
     return float(np.mean(bracket))
+
+
+#: What finds the value of a calibration that every loss has.
+MATCHED = {
+    "logit_bias": matched_logit_bias,
+    "margin_scale": matched_margin_scale,
+}
 
 
 def matched_hyperparameter(
@@ -120,7 +124,8 @@ def matched_hyperparameter(
 
     This is what an `"auto"` hyperparameter computes. The value that `loss`
     has is taken as the one that is known to train with `reference_classes`.
-    A clip or normalization of the loss is left out.
+    A clip or normalization of the loss is left out; a `logit_adjustment` takes
+    part.
 
     Formula:
 
@@ -192,8 +197,8 @@ def _matched(
     bounds: tuple[float, float],
 ) -> float:
     ((name, start),) = reference.items()
-    few = loss.fresh(reference_classes, **reference, **NO_TRANSFORM)
-    target = _target(few, reference_classes, logit_std)
+    few = loss.fresh(reference_classes, **reference, **NO_TRANSFORM, **NO_PRIOR)
+    target = error_of_few(few, reference_classes, logit_std)
     tolerance = 1e-4 if few.formula is None else 1e-10
     low, high = bounds
 
@@ -218,7 +223,7 @@ def _matched(
         )
     distances = np.abs(np.log(grid[brackets] / start))
     chosen = brackets[np.argmin(distances)]
-    return _bisected(excess, grid[chosen], grid[chosen + 1], tolerance)
+    return bisected(excess, grid[chosen], grid[chosen + 1], tolerance)
 
 
 def automatic(
@@ -226,12 +231,13 @@ def automatic(
 ) -> float:
     """The value of an argument that is `"auto"`, `logit_bias` or another."""
     logit_std = checked_std(logit_std)
-    if name == "logit_bias":
+    if name in MATCHED:
         try:
-            return matched_logit_bias(loss, num_classes, logit_std=logit_std)
+            return MATCHED[name](loss, num_classes, logit_std=logit_std)
         except NoMatch as error:
+            what = "bias" if name == "logit_bias" else "scale"
             raise ValueError(
-                f'{type(loss).__name__} has no "auto" bias. {error.finding}. '
+                f'{type(loss).__name__} has no "auto" {what}. {error.finding}. '
                 "Pass a number, or add a passive loss by `ActivePassive`"
             ) from error
     reference = loss.references[name]
@@ -246,47 +252,3 @@ def automatic(
         logit_std,
         (1e-3, 1e3),
     )
-
-
-def _first_bracket(
-    grid: np.ndarray, excess: Callable[[np.ndarray], np.ndarray]
-) -> tuple[float, float] | None:
-    """The first cell of `grid` in which the error rises to the target.
-
-    A loss whose error only falls, like cross-entropy, has one where it falls.
-    """
-    above = excess(grid) >= 0
-    changes = np.flatnonzero(above[:-1] != above[1:])
-    if len(changes) == 0:
-        return None
-    rising = changes[~above[changes]]
-    first = rising[0] if len(rising) else changes[0]
-    return grid[first], grid[first + 1]
-
-
-def _target(few: Fresh, classes: int, logit_std: float) -> float:
-    """The error of few classes at logit 0, which is to be matched."""
-    (target,) = errors_at(few, classes, np.zeros(1), logit_std)
-    if target == 0:
-        raise ValueError(
-            f"{few.name} sends back no error to a fresh network of "
-            f"{classes} classes, so that there is nothing to match. Set the "
-            "value to a number, or start with another loss"
-        )
-    return float(target)
-
-
-def _bisected(
-    excess: Callable[[float], float],
-    low: float,
-    high: float,
-    tolerance: float,
-) -> float:
-    sign = math.copysign(1, excess(low))
-    while high - low > tolerance * high:
-        middle = math.sqrt(low * high)
-        if sign * excess(middle) > 0:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(low * high)

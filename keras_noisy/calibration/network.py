@@ -60,7 +60,7 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
 
     Every `"auto"` argument of the loss is computed for the standard deviation
     of this network's logits instead of 1. A loss without one receives a
-    `logit_bias`.
+    `logit_bias`, or a new `margin_scale` if it has one.
 
     Args:
         loss: A `keras_noisy.losses.RobustLoss`.
@@ -101,12 +101,18 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
         )
     values = {
         name: automatic(loss, name, num_classes, logit_std)
-        for name in loss.automatic_arguments() or ["logit_bias"]
+        for name in loss.automatic_arguments() or [_calibration(loss)]
     }
     config = {**loss.get_config(), "num_classes": num_classes, **values}
     # What is fixed for the network does not fade.
     config |= {"fade": None, "fade_key": None}
     return type(loss).from_config(config)
+
+
+def _calibration(loss: Calibratable) -> str:
+    """What is set in a loss without an `"auto"` argument."""
+    scaled = loss.get_config()["margin_scale"] is not None
+    return "margin_scale" if scaled else "logit_bias"
 
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:

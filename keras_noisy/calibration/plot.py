@@ -14,7 +14,13 @@ from keras_noisy.calibration.average_error import average_error
 from keras_noisy.calibration.fresh import Calibratable
 
 #: Arguments of every loss that change the curve.
-TRANSFORMS = ("logit_bias", "logit_clip", "logit_normalization")
+TRANSFORMS = (
+    "logit_bias",
+    "margin_scale",
+    "logit_clip",
+    "logit_normalization",
+    "logit_adjustment",
+)
 
 
 def plot_average_error(
@@ -60,33 +66,25 @@ def plot_average_error(
         - Staats, Thamm, Rosenow (Figures 1 and 2), AAAI 2025,
           arXiv 2306.05497
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "plot_average_error needs matplotlib: "
-            'pip install "keras-noisy[plot]"'
-        ) from error
-    if isinstance(losses, Mapping):
-        labeled = list(losses.items())
-    else:
-        labeled = [(_label(loss), loss) for loss in losses]
+    figure_class = matplotlib_figure("plot_average_error")
+    labeled = labels_of(losses)
     z = np.linspace(-4.0, 12.0, 121) if z is None else np.asarray(z)
 
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = figure_class(figsize=(9, 5), layout="constrained")
     curves, histogram = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     styles = ("-", "--", ":", "-.")
     for i, (label, loss) in enumerate(labeled):
         for j, count in enumerate(num_classes):
-            error = average_error(loss, count, np.append(z, 0.0), logit_std)
+            points = np.append(z, 0.0)
+            errors: Any = average_error(loss, count, points, logit_std)
             curves.plot(
                 z,
-                -error[:-1],
+                -errors[:-1],
                 color=f"C{i}",
                 linestyle=styles[j % len(styles)],
                 label=wrapped(f"{label}, {count:,} classes", 32, 6),
             )
-            curves.plot(0.0, -error[-1], "o", color=f"C{i}", markersize=5)
+            curves.plot(0.0, -errors[-1], "o", color=f"C{i}", markersize=5)
     curves.set_ylabel("average error\nsent to the true class")
     curves.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     for axes in (curves, histogram):
@@ -103,6 +101,26 @@ def plot_average_error(
     histogram.set_ylabel("density of\nlogits")
     histogram.set_xlabel("logit of the true class")
     return figure
+
+
+def matplotlib_figure(function: str) -> Any:
+    """The class of figures; an ImportError that names the function."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            f'{function} needs matplotlib: pip install "keras-noisy[plot]"'
+        ) from error
+    return Figure
+
+
+def labels_of(
+    losses: Mapping[str, Calibratable] | Sequence[Calibratable],
+) -> list[tuple[str, Calibratable]]:
+    """Labels and losses, from a mapping or from losses alone."""
+    if isinstance(losses, Mapping):
+        return list(losses.items())
+    return [(_label(loss), loss) for loss in losses]
 
 
 def _label(loss: Calibratable) -> str:

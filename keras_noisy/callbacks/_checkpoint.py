@@ -31,7 +31,8 @@ class Checkpoint(NamedTuple):
 def write(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a file that is there as a whole or not at all."""
     path = folder / NAME.format(checkpoint.epoch, checkpoint.batch)
-    names, arrays = {}, {}
+    names: dict[str, list[str]] = {}
+    arrays: dict[str, Any] = {}
     for owner, variables in checkpoint.state.items():
         names[owner] = [name for name, _ in variables]
         for i, (_, value) in enumerate(variables):

@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import socket
+import sys
 import threading
 import weakref
 from pathlib import Path
@@ -125,7 +126,7 @@ def _lock(file: Any) -> bool:
     These locks belong to a process: one that is forked does not keep them.
     """
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             file.seek(BYTE)

@@ -17,7 +17,7 @@ def other_settings(
 
     `now` is the canonical form of `given`.
     """
-    found = {}
+    found: dict[str, tuple[Any, Any]] = {}
     for name in {**saved, **now}:
         both = name in saved and name in given
         if both and _is_older_form(saved[name], given[name]):

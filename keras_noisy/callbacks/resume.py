@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -230,7 +230,7 @@ class Resume(keras.callbacks.Callback):
         self._is_first_epoch = False
         self._batch = self._saved.batch if self._saved else 0
         self.start.now = epoch, self._batch
-        if not self._batch:
+        if not self._saved or not self._batch:
             self._saved = None
             return
         # TensorFlow makes the metrics of `compile` in the first step.
@@ -266,10 +266,12 @@ class Resume(keras.callbacks.Callback):
             # at once, before it calls back.
             self._ignoring.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", "Your input ran out of data;")
-        if self.save_freq == "epoch" or self._batch >= self.params["steps"]:
+        every = self.save_freq
+        if isinstance(every, str) or self._batch >= self.params["steps"]:
             return
-        if self._batch // self.save_freq > before // self.save_freq:
-            self._save(self.start.now[0], self._batch, ("metrics",))
+        if self._batch // every > before // every:
+            epoch, _ = cast(tuple[int, int], self.start.now)
+            self._save(epoch, self._batch, ("metrics",))
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         """Show all warnings again, as a validation begins."""
@@ -331,7 +333,8 @@ class Resume(keras.callbacks.Callback):
 
     def _load(self, owner: str, add: bool = False) -> None:
         """Assign what was saved, or add it to what there is."""
-        saved, variables = self._saved.state[owner], self._variables(owner)
+        saved = cast(Checkpoint, self._saved).state[owner]
+        variables = self._variables(owner)
         there = [f"{_plain(name)} {value.shape}" for name, value in saved]
         here = [f"{_plain(v.path)} {tuple(v.shape)}" for v in variables]
         pairs = itertools.zip_longest(there, here, fillvalue="nothing")

@@ -3,10 +3,22 @@
 WebVision is in `keras_noisy.datasets.webvision`, which is imported on its own.
 """
 
+from keras_noisy.datasets.class_weights import class_weights
 from keras_noisy.datasets.image_dataset import ImageDataset
 from keras_noisy.datasets.image_files import ImageFiles
 from keras_noisy.datasets.load import load
+from keras_noisy.datasets.long_tail import long_tail
 from keras_noisy.datasets.noisy_dataset import NoisyDataset
 from keras_noisy.datasets.pipeline import pipeline
+from keras_noisy.datasets.sample_weights import sample_weights
 
-__all__ = ["ImageDataset", "ImageFiles", "NoisyDataset", "load", "pipeline"]
+__all__ = [
+    "ImageDataset",
+    "ImageFiles",
+    "NoisyDataset",
+    "class_weights",
+    "load",
+    "long_tail",
+    "pipeline",
+    "sample_weights",
+]

@@ -1,7 +1,6 @@
 """What the field does with images, once for both readers."""
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -43,7 +42,7 @@ PRESETS = {
 }
 
 
-def scale_and_offset(augment: Any) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_offset(augment: Any) -> tuple[Any, Any]:
     """What standardizes images in [0, 1]; nothing without a preset."""
     if not isinstance(augment, str):
         return np.float32(1), np.float32(0)
@@ -56,6 +55,7 @@ def random_layers(augment: str, size: tuple[int, int]) -> list[list[Any]]:
 
     Compiled as one, the groups would compute a color anew for each channel.
     """
+    shared: dict[str, Any]
     shared = {"dtype": "float32", "data_format": "channels_last"}
     flip = keras.layers.RandomFlip("horizontal", **shared)
     if augment != "webvision":
@@ -115,7 +115,7 @@ def box(
     return top, left, kept_height, kept_width
 
 
-def applied(images: Any, augment: Callable[[Any], Any]) -> Any:
+def applied(images: Any, augment: Any) -> Any:
     """Images that a layer or function of the user's has changed."""
     is_layer = isinstance(augment, keras.layers.Layer)
     changed = augment(images, training=True) if is_layer else augment(images)

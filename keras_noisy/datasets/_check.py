@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
+import numpy as np
 
 from keras_noisy._arguments import integer
 from keras_noisy._pillow import fault, pillow
 
 
 def faults(
-    files: Sequence[str], workers: int | None = None
+    files: Sequence[str] | np.ndarray, workers: int | None = None
 ) -> list[str | None]:
     """Why each file cannot be read as a picture, or None if it can.
 

@@ -8,7 +8,9 @@ TEST_DIGITS = 360
 TEST_SAMPLES = 5_000
 
 
-def digits(num_classes: int, num_samples: int, seed: int):
+def digits(
+    num_classes: int, num_samples: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Both splits; no digit of the one is in an image of the other."""
     try:
         from sklearn.datasets import load_digits

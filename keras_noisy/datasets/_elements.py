@@ -1,6 +1,7 @@
 """The samples of an epoch, one by one, as a tf.data.Dataset."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ class Source(NamedTuple):
     #: Shape of an image, None in an axis that is not known.
     shape: tuple[int | None, ...]
     #: Number of all samples, below 0 if it is not known.
-    count: int
+    count: int  # type: ignore[assignment] # Nobody counts its items.
     are_files: bool = False
 
 
@@ -77,6 +78,12 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
             "again. Give arrays or the paths of files to start there. "
             f"Received: start={reader.start}"
         )
+    if reader.sample_weight is not None:
+        raise ValueError(
+            "Invalid value for argument `sample_weight`. Expected None for a "
+            "tf.data.Dataset, whose samples have no number. Give arrays or "
+            "the paths of files to draw by weight"
+        )
     spec = dataset.element_spec
     if isinstance(spec, dict) and {"image", "label"} <= set(spec):
         dataset = dataset.map(lambda x: (x["image"], x["label"]))
@@ -97,7 +104,7 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
             image = dataset.element_spec[0]
         shape = tuple(image.shape)
         check_images(np.dtype(image.dtype.as_numpy_dtype), shape, _ADVICE)
-        size = np.prod([n or TYPICAL_SIDE for n in shape[:2]]) * 3
+        size = math.prod(n or TYPICAL_SIDE for n in shape[:2]) * 3
     count = int(dataset.cardinality())
     if reader.count > 1 and reader.training and count < 0:
         raise ValueError(

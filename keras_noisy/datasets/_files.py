@@ -160,7 +160,7 @@ def fashion_mnist(data_dir: str | Path) -> tuple[Split, Split]:
                 )
             with reading(path, source):
                 arrays.append(_idx(path))
-        splits.append(tuple(arrays))
+        splits.append((arrays[0], arrays[1]))
     return splits[0], splits[1]
 
 
@@ -255,10 +255,14 @@ def _members(path: Path, folder: str, files: list[str]) -> dict[str, bytes]:
         found = {file: file_in(path, file) or path / file for file in files}
         return {file: place.read_bytes() for file, place in found.items()}
     with tarfile.open(path) as archive:
-        return {
-            file: archive.extractfile(f"{folder}/{file}").read()
-            for file in files
-        }
+        return {file: _member(archive, f"{folder}/{file}") for file in files}
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    if file is None:  # A folder has that name.
+        raise KeyError(name)
+    return file.read()
 
 
 def _idx(path: Path) -> np.ndarray:

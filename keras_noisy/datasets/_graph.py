@@ -76,8 +76,8 @@ def preparation(
         return plain.concatenate(one.map(other)).take(1).get_single_element()
 
     def by_pillow(content: bytes, name: bytes) -> np.ndarray:
-        name = name.decode(errors="backslashreplace")
-        return np.asarray(picture(content, name))
+        text = name.decode(errors="backslashreplace")
+        return np.asarray(picture(content, text))
 
     def resized(image: Any) -> Any:
         # Antialiasing changes nothing if an image grows, and is slower.

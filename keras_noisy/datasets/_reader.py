@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
+from keras_noisy._containers import as_array
 from keras_noisy._random import Random
 from keras_noisy._start import Start
 from keras_noisy.datasets._augmentation import PRESETS
@@ -25,6 +26,7 @@ class Reader:
         seed: int,
         shard: tuple[int, int] | None,
         start: tuple[int, int],
+        sample_weight: Any = None,
     ):
         self.batch_size = integer("batch_size", batch_size, 1)
         self.training = boolean("training", training)
@@ -36,7 +38,7 @@ class Reader:
             raise invalid(
                 "augment", augment, f"None, {names}, a layer or a function"
             )
-        self.augment = augment
+        self.augment: Any = augment
         try:
             self.index, self.count = (0, 1) if shard is None else shard
             integer("shard", self.count, 1)
@@ -46,8 +48,8 @@ class Reader:
             expected = "(index, count) with 0 <= index < count, or None"
             raise invalid("shard", shard, expected) from error
         self.is_resumed = isinstance(start, Start)
-        self.start = start
-        if self.is_resumed:
+        if isinstance(start, Start):
+            self.start = start
             if not self.training or start.num_batches is not None:
                 raise ValueError(
                     "Expected `start=resume.start` for the training data, of "
@@ -61,9 +63,10 @@ class Reader:
                 expected = "(epoch, batch), two integers >= 0"
                 raise invalid("start", start, expected) from error
             self.start = Start((epoch, batch))
-        self._image_size = image_size
+        self.sample_weight = self._checked_weight(sample_weight)
+        self._image_size: Size | None = None
         if image_size is not None:
-            sides = image_size
+            sides: Any = image_size
             if not isinstance(sides, (tuple, list)):
                 sides = (sides, sides)
             try:
@@ -72,6 +75,32 @@ class Reader:
                 expected = "an integer >= 1, two of them or None"
                 raise invalid("image_size", image_size, expected) from error
             self._image_size = height, width
+
+    def _checked_weight(self, value: Any) -> np.ndarray | None:
+        """Weights to draw by as float64, if there are any."""
+        if value is None:
+            return None
+        if not self.training:
+            raise ValueError(
+                "Invalid value for argument `sample_weight`. Expected None "
+                "with training=False, where every sample comes once, in "
+                "order. Leave it out"
+            )
+        expected = "finite numbers of at least 0, not all 0, of shape (N,)"
+        weights = as_array("sample_weight", value)
+        if weights.dtype.kind not in "biuf" or weights.ndim != 1:
+            raise ValueError(
+                f"Invalid value for argument `sample_weight`. Expected "
+                f"{expected}. Received: dtype {weights.dtype}, shape "
+                f"{weights.shape}. `keras_noisy.datasets.sample_weights` makes "
+                "them from the weights of classes"
+            )
+        weights = weights.astype("float64")
+        bad = ~(np.isfinite(weights) & (weights >= 0))
+        if bad.any() or not weights.any():
+            found = weights[bad][:1] if bad.any() else weights[:1]
+            raise invalid("sample_weight", found.tolist(), expected)
+        return weights
 
     def size(self, shape: tuple[int | None, ...]) -> Size:
         """Height and width of the images that come out.
@@ -89,17 +118,26 @@ class Reader:
             return self._image_size
         if default is not None:
             return default, default
-        if None in shape[:2]:
+        height, width = shape[:2]
+        if height is None or width is None:
             raise invalid(
                 "image_size",
                 None,
                 "the height and width that every image shall have, as these "
                 "images can differ in size",
             )
-        return shape[0], shape[1]
+        return height, width
 
     def num_batches(self, count: int) -> int:
         """Batches of an epoch, the same in every process in training."""
+        weights = self.sample_weight
+        if weights is not None and len(weights) != count:
+            raise ValueError(
+                "Invalid value for argument `sample_weight`. Expected a weight "
+                f"for each of the {count} samples. Received: {len(weights)} "
+                "weights. A `check` that leaves files out leaves out their "
+                "weights too: make the weights from the labels that are left"
+            )
         part = len(range(self.index, count, self.count))
         batches = -(-part // self.batch_size)
         if self.training:
@@ -134,7 +172,14 @@ class Reader:
         return Random(self.seed, 6, self.index, epoch, *path)
 
     def order(self, count: int, epoch: int) -> np.ndarray:
-        """The samples of this process, shuffled in training."""
+        """The samples of this process, shuffled or drawn in training."""
+        if self.sample_weight is not None:
+            # All processes draw the same, and each takes its part: so rare
+            # samples are as frequent in every one.
+            draws = Random(self.seed, 6, 0, epoch, 2).uniform(count)
+            ends = np.cumsum(self.sample_weight)
+            places = draws[self.index :: self.count] * ends[-1]
+            return np.searchsorted(ends, places, side="right")
         part = np.arange(self.index, count, self.count)
         if self.training:
             return part[self.random(epoch, 0).permutation(len(part))]

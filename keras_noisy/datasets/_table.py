@@ -22,7 +22,7 @@ def column(
     table: Any, argument: str, name: str | None, guesses: tuple[str, ...]
 ) -> np.ndarray:
     """The column `name`, or else the only one whose name is a guess."""
-    names = [*table] if isinstance(table, Mapping) else _names(table)
+    names = [*table] if isinstance(table, Mapping) else _names(table) or []
     if name is None:
         found = [n for n in names if str(n).lower() in guesses]
         name = found[0] if len(found) == 1 else None

@@ -80,6 +80,12 @@ class ImageDataset(keras.utils.PyDataset):
             give the `start` of a `keras_noisy.callbacks.Resume`, as Keras
             ends an epoch before it trains, and one worker: the first epoch
             begins with what several have read before. Defaults to `(0, 0)`.
+        sample_weight: How often each sample comes in training, relative to
+            others: an epoch then has as many samples as before, drawn by
+            these weights with replacement, in place of every one once.
+            Numbers of at least 0 of shape `(N,)`, such as
+            `sample_weights(labels, class_weights(labels))`. The loss does not
+            see them. Defaults to `None`.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, images float32
@@ -126,10 +132,18 @@ class ImageDataset(keras.utils.PyDataset):
         use_multiprocessing: bool = False,
         max_queue_size: int = 10,
         start: tuple[int, int] = (0, 0),
+        sample_weight: Any = None,
     ):
         super().__init__(workers, use_multiprocessing, max_queue_size)
         self._reader = Reader(
-            batch_size, image_size, augment, training, seed, shard, start
+            batch_size,
+            image_size,
+            augment,
+            training,
+            seed,
+            shard,
+            start,
+            sample_weight,
         )
         self._samples = samples(dataset)
         images = self._samples.images
@@ -154,7 +168,7 @@ class ImageDataset(keras.utils.PyDataset):
                 "`pipeline` reads in parallel",
             )
         self._iteration = 0
-        self._order = None, None
+        self._order: tuple[int | None, Any] = None, None
 
     def _place(self) -> tuple[int, int]:
         """The epoch, and the batch that is the first of it."""

@@ -22,6 +22,7 @@ def pipeline(
     seed: int = 0,
     shard: tuple[int, int] | None = None,
     start: tuple[int, int] = (0, 0),
+    sample_weight: Any = None,
 ) -> tf.data.Dataset:
     """Batches of images and labels, ready for `fit` and `evaluate`.
 
@@ -100,6 +101,13 @@ def pipeline(
             `keras_noisy.callbacks.Resume`, as Keras looks at a first batch
             before it trains. Not for a `tf.data.Dataset`. Defaults to
             `(0, 0)`.
+        sample_weight: How often each sample comes in training, relative to
+            others: an epoch then has as many samples as before, drawn by
+            these weights with replacement, in place of every one once.
+            Numbers of at least 0 of shape `(N,)`, such as
+            `sample_weights(labels, class_weights(labels))`. The loss does not
+            see them. Not for a `tf.data.Dataset`.
+            Defaults to `None`.
 
     Returns:
         A `tf.data.Dataset` of batches `(images, labels)`, images float32 of
@@ -142,7 +150,14 @@ def pipeline(
             "same without"
         ) from error
     reader = Reader(
-        batch_size, image_size, augment, training, seed, shard, start
+        batch_size,
+        image_size,
+        augment,
+        training,
+        seed,
+        shard,
+        start,
+        sample_weight,
     )
     given = source(tf, dataset, reader)
     size = reader.size(given.shape)

@@ -22,7 +22,8 @@ def chosen(devices: Any, available: list[str]) -> list[str]:
             raise invalid("devices", devices, expected)
         return available[:count]
     by_name = {name.lower(): name for name in available}
-    names = [by_name.get(str(name).lower()) for name in devices]
-    if not names or None in names or len({*names}) < len(names):
+    found = [by_name.get(str(name).lower()) for name in devices]
+    names = [name for name in found if name is not None]
+    if not found or len({*names}) < len(found):
         raise invalid("devices", devices, expected)
     return names

@@ -38,7 +38,7 @@ def connected(devices: Any, count: int) -> Iterator[int]:
 
 
 def _multi_worker_strategy() -> Any:
-    tf = sys.modules["tensorflow"]
+    tf: Any = sys.modules["tensorflow"]
 
     class Strategy(tf.distribute.MultiWorkerMirroredStrategy):
         """Takes what `fit` of Keras 3.15 asks for in several processes."""

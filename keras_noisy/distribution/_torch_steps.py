@@ -53,7 +53,7 @@ class Steps:
                 "`model.compile(jit_compile=False)`"
             )
         self.model = model
-        self.replica: DistributedDataParallel | None = None
+        self.replica: Any = None
         self.count = distributed.get_world_size()
         self._is_started, self._stepping = False, False
         self._unfinished: int | None = None

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import keras
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy.distribution.processes import process_count, process_index
-
-METHODS = ("fit", "evaluate")
+from keras_noisy.distribution.processes import (
+    each_alone,
+    process_count,
+    process_index,
+)
 
 # What JAX, TensorFlow and PyTorch say when another process does not answer.
 LOST = re.compile(
@@ -77,12 +78,28 @@ class DataParallel:
         return size // self._count
 
     def fit(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        """`model.fit(*args, **kwargs)`, which does the same in the context."""
-        return model.fit(*args, **kwargs)
+        """`model.fit(*args, **kwargs)` of all processes together."""
+        return self._together(model, "fit", args, kwargs)
 
     def evaluate(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        """`model.evaluate(*args, **kwargs)`, the same in the context."""
-        return model.evaluate(*args, **kwargs)
+        """`model.evaluate(*args, **kwargs)` of all processes together."""
+        return self._together(model, "evaluate", args, kwargs)
+
+    def _together(
+        self, model: keras.Model, method: str, args: tuple, kwargs: dict
+    ) -> Any:
+        run = getattr(model, method)
+        if self._count == 1:
+            return run(*args, **kwargs)
+        given = inspect.signature(run).bind(*args, **kwargs)
+        if not self.is_chief:
+            given.arguments["verbose"] = 0
+        backend = _backend()
+        for name in ("x", "validation_data"):
+            if name in given.arguments:
+                given.arguments[name] = backend.data(given.arguments[name])
+        with each_alone(False), backend.training(model):
+            return run(*given.args, **given.kwargs)
 
 
 @contextlib.contextmanager
@@ -99,9 +116,10 @@ def data_parallel(
     `DistributedDataParallel` in the processes of `torchrun`.
     `docs/distribution.md` has the commands and the limits.
 
-    In several processes `fit` and `evaluate` of all models are replaced until
-    the context is left: only the chief shows progress, and on PyTorch steps
-    are those of all processes. Give each process its part of the data, by
+    In several processes train and evaluate by `parallel.fit(model, ...)` and
+    `parallel.evaluate(model, ...)`, whose steps are those of all processes
+    and of which only the chief shows progress; `model.fit` is an error there.
+    Give each process its part of the data, by
     `pipeline(..., parallel.batch_size(128), shard=parallel.shard)` or the
     same of `ImageDataset`.
 
@@ -150,15 +168,13 @@ def data_parallel(
     if count > 1 and devices is not None:
         expected = f"None in {count} processes, which use all of their devices"
         raise invalid("devices", devices, expected)
-    backend = importlib.import_module(
-        f"keras_noisy.distribution._{keras.backend.backend()}"
-    )
     try:
-        with backend.connected(devices, count) as num_devices:
+        with _backend().connected(devices, count) as num_devices:
             if count == 1:
                 yield DataParallel(num_devices)
             else:
-                with _replaced(backend):
+                # JAX compiles what all devices do, whoever calls `fit`.
+                with each_alone(keras.backend.backend() != "jax"):
                     yield DataParallel(num_devices)
     except Exception as error:
         explained = _explained(error, count)
@@ -167,38 +183,10 @@ def data_parallel(
         raise explained from error
 
 
-@contextlib.contextmanager
-def _replaced(backend: ModuleType) -> Iterator[None]:
-    """Replace `fit` and `evaluate` of all models by those of all processes."""
-    originals = {name: getattr(keras.Model, name) for name in METHODS}
-    if any(hasattr(original, "of_all") for original in originals.values()):
-        yield  # Inside of another context.
-        return
-    for name, original in originals.items():
-        setattr(keras.Model, name, _of_all(backend, original))
-    try:
-        yield
-    finally:
-        for name in METHODS:
-            setattr(keras.Model, name, originals[name])
-
-
-def _of_all(backend: ModuleType, original: Callable) -> Callable:
-    signature = inspect.signature(original)
-
-    @functools.wraps(original)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs)
-        if process_index() > 0:
-            given.arguments["verbose"] = 0
-        for name in ("x", "validation_data"):
-            if name in given.arguments:
-                given.arguments[name] = backend.data(given.arguments[name])
-        with backend.training(given.args[0]):
-            return original(*given.args, **given.kwargs)
-
-    run.of_all = True
-    return run
+def _backend() -> ModuleType:
+    return importlib.import_module(
+        f"keras_noisy.distribution._{keras.backend.backend()}"
+    )
 
 
 def _explained(error: Exception, count: int) -> Exception | None:

@@ -1,10 +1,17 @@
 """The place of this process among those that train together."""
 
+from __future__ import annotations
+
+import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import keras
+
+_each_alone = False
 
 
 def process_index() -> int:
@@ -48,6 +55,34 @@ def process_count() -> int:
     1
     """
     return _place()[1]
+
+
+@contextlib.contextmanager
+def each_alone(alone: bool) -> Iterator[None]:
+    """Whether a step of one of several processes is not that of all."""
+    global _each_alone
+    before, _each_alone = _each_alone, alone
+    try:
+        yield
+    finally:
+        _each_alone = before
+
+
+def check_together(y_pred: Any) -> None:
+    """Raise where a loss trains one of several processes alone."""
+    if not _each_alone:
+        return
+    if keras.backend.backend() == "tensorflow":
+        is_step = not sys.modules["tensorflow"].executing_eagerly()
+    else:
+        is_step = getattr(y_pred, "requires_grad", False)
+    if is_step:
+        raise ValueError(
+            "Expected `parallel.fit(model, ...)` or `parallel.evaluate(model, "
+            "...)` in several processes, whose steps are those of all. "
+            "Received: a step of `model.fit` or of a loop of your own, in "
+            "which each process would train alone"
+        )
 
 
 def _place() -> tuple[int, int]:

@@ -69,10 +69,11 @@ class CalibrationFade(PassThrough):
         """Whether it follows the margins, and not the steps."""
         return isinstance(self.fade, MarginFade)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the weight, for the number of classes of the inputs."""
-        shape, start = (), 0.0
-        if self.by_margin:
+        shape: tuple[int, ...] = ()
+        start = 0.0
+        if isinstance(self.fade, MarginFade):
             num_classes = self.num_classes or input_shape[-1]
             start = fresh_margin(num_classes)
             shape = (num_classes,) if self.fade.per_class else ()
@@ -97,7 +98,7 @@ class CalibrationFade(PassThrough):
     def share(self) -> Tensor:
         """Share of the calibration that is left, of shape () or (classes,)."""
         progress = value(self.progress)
-        if self.by_margin:
+        if isinstance(self.fade, MarginFade):
             way = (progress - self._start) / self._way
             return 1 - ops.clip(way, 0.0, 1.0)
         # The step that runs has been counted.
@@ -129,7 +130,7 @@ class CalibrationFade(PassThrough):
         return {**super().get_config(), "fade": fade}
 
 
-def as_fade(fade: Any) -> MarginFade | Schedule:
+def as_fade(fade: Any) -> Any:
     """A fade from what a loss or a config has for it."""
     if isinstance(fade, dict):
         fade = keras.saving.deserialize_keras_object(fade)

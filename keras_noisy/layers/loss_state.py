@@ -7,7 +7,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import keras
 from keras import ops
@@ -15,7 +15,7 @@ from keras import ops
 Tensor = Any
 
 #: Layers of loaded and cloned models, by key, until a loss takes them.
-_WITHOUT_LOSS: weakref.WeakValueDictionary[str, PassThrough]
+_WITHOUT_LOSS: weakref.WeakValueDictionary[str | None, PassThrough]
 _WITHOUT_LOSS = weakref.WeakValueDictionary()
 
 
@@ -75,10 +75,13 @@ class PassThrough(keras.layers.Layer):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Hand the inputs on, and tell the loss whether this is training."""
         last = _CALLS.of_key.get(self.key)
-        unused = last is not None and last.training and last.passes > 0
-        clash = bool(training and unused and last.layer() not in (self, None))
+        if last is not None and not (
+            training and last.training and last.passes > 0
+        ):
+            last = None  # No loss of it is still to come.
+        clash = last is not None and last.layer() not in (self, None)
         call = _Call(self, bool(training), clash)
-        if training and unused:  # Two views, whose losses follow.
+        if last is not None:  # Two views, whose losses follow.
             call.passes += last.passes
         _CALLS.of_key[self.key] = call
         return inputs
@@ -118,11 +121,14 @@ class _Call:
 
 class _Calls(threading.local):
     # Replicas of TensorFlow are threads, which take turns.
-    def __init__(self):
+    def __init__(self) -> None:
         self.of_key: dict[str, _Call] = {}
 
 
 _CALLS = _Calls()
+
+
+Layer = TypeVar("Layer", bound=PassThrough)
 
 
 class Use(NamedTuple):
@@ -136,10 +142,10 @@ class Use(NamedTuple):
     repeated: bool = False
 
 
-class Reference:
+class Reference(Generic[Layer]):
     """Holds a layer of the model without being taken for its owner."""
 
-    def __init__(self, layer: PassThrough):
+    def __init__(self, layer: Layer):
         self.layer = layer
 
     def peek(self) -> Use | None:

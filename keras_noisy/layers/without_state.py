@@ -1,5 +1,7 @@
 """A trained model without the state of its loss."""
 
+from typing import Any
+
 import keras
 
 from keras_noisy.layers.loss_state import PassThrough
@@ -36,7 +38,7 @@ def without_state(model: keras.Model) -> keras.Model:
           noisy labels, NeurIPS 2020, arXiv 2007.00151
     """
 
-    def call(layer, *args, **kwargs):
+    def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, PassThrough):
             return args[0]
         return layer(*args, **kwargs)

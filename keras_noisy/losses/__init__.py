@@ -47,6 +47,7 @@ from keras_noisy.losses.peer_loss import PeerLoss
 from keras_noisy.losses.phuber_ce import PHuberCE
 from keras_noisy.losses.rce import RCE
 from keras_noisy.losses.registry import get, names
+from keras_noisy.losses.scaled_mae import ScaledMAE
 from keras_noisy.losses.sce import SCE
 from keras_noisy.losses.soft_bootstrapping import SoftBootstrapping
 from keras_noisy.losses.sop import SOP
@@ -93,6 +94,7 @@ __all__ = [
     "PHuberCE",
     "PeerLoss",
     "RobustLoss",
+    "ScaledMAE",
     "SoftBootstrapping",
     "TaylorCE",
     "TrueClassLoss",

@@ -70,7 +70,8 @@ def _power(x: Tensor, r: float) -> Tensor:
     whole = round(r)
     if whole == 0 or abs(r - whole) > 1e-9 or abs(whole) > 16:
         return x**r
-    result, square, left = None, x, abs(whole)
+    result: Any = None
+    square, left = x, abs(whole)
     while left:
         if left % 2:
             result = square if result is None else result * square

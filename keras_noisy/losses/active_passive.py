@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.calibration.fresh import Fresh
-from keras_noisy.losses.base._arguments import Argument, number
+from keras_noisy.losses.base._arguments import Argument, number, typed
 from keras_noisy.losses.base._class_sums import Term
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
@@ -22,8 +22,10 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 #: What belongs to the sum, with the value that its parts must leave.
 OF_THE_SUM = {
     "logit_bias": None,
+    "margin_scale": None,
     "logit_clip": None,
     "logit_normalization": None,
+    "logit_adjustment": None,
     "ignore_class": None,
     "fade": None,
 }
@@ -98,21 +100,22 @@ class ActivePassive(RobustLoss):
             Defaults to `1.0`.
         beta: Weight of the passive loss, a number of at least 0. Defaults to
             `1.0`.
-        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `logit_clip`,
-            `logit_normalization`, `ignore_class`, `fade`, `fade_key`,
-            `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`. They are the sum's: `from_logits`,
-            `reduction`, `name` and `dtype` of the two losses do not count,
-            `num_classes` must agree, and a bias, clip, normalization or
-            `ignore_class` of their own is refused.
+        **kwargs: `num_classes`, `from_logits`, `logit_bias`, `margin_scale`,
+            `logit_clip`, `logit_normalization`, `logit_adjustment`, `tau`,
+            `ignore_class`, `fade`, `fade_key`, `reduction`, `name` and
+            `dtype`, see `keras_noisy.losses.RobustLoss`. They are the sum's:
+            `from_logits`, `tau`, `reduction`, `name` and `dtype` of the two
+            losses do not count, `num_classes` must agree, and a bias, scale,
+            clip, normalization, adjustment or `ignore_class` of their own is
+            refused.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
         ValueError: If an argument is outside its range, or if a part has a
-            bias, clip, normalization or `ignore_class` of its own or cannot
-            share a log-softmax.
+            bias, scale, clip, normalization, adjustment or `ignore_class` of
+            its own or cannot share a log-softmax.
 
     Example:
 
@@ -128,8 +131,8 @@ class ActivePassive(RobustLoss):
           arXiv 2306.05497
     """
 
-    active: RobustLoss = Part()
-    passive: RobustLoss = Part()
+    active: RobustLoss = typed(Part())
+    passive: RobustLoss = typed(Part())
     alpha: float | str = number(1.0, 0, closed="low", auto=True)
     beta: float = number(1.0, 0, closed="low")
 
@@ -154,7 +157,7 @@ class ActivePassive(RobustLoss):
         passive = getattr(self.passive, name)(*inputs, of_passive)
         alpha = numbers["alpha"]
         if not isinstance(alpha, float):  # A column, while it fades.
-            alpha = ops.reshape(alpha, (-1,))
+            alpha = ops.reshape(alpha, (-1, *[1] * (len(active.shape) - 1)))
         return alpha * active + numbers["beta"] * passive
 
     def of_true_class(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:

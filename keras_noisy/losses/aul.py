@@ -53,7 +53,9 @@ class AUL(TrueClassLoss):
     @staticmethod
     def check_numbers(a: float | str, q: float, **others: Any) -> None:
         """Raise where a power would overflow."""
-        if a != "auto" and q * math.log(max(a, a / (a - 1))) > 60:
+        if isinstance(a, str):
+            return
+        if q * math.log(max(a, a / (a - 1))) > 60:
             raise invalid("q", q, "a ** q and (a / (a - 1)) ** q below 1e26")
 
     @staticmethod

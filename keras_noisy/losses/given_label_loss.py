@@ -82,7 +82,7 @@ class GivenLabelLoss(keras.losses.Loss):
         """Return every argument."""
         return {"loss": keras.losses.serialize(self.loss)}
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Keras would copy the state of the loss inside too.
         return type(self).from_config, (self.get_config(),)
 

@@ -1,6 +1,7 @@
 """Mean absolute error with the logit bias of the number of classes."""
 
 from keras_noisy.losses.base import shared
+from keras_noisy.losses.base._arguments import typed
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.mae import MAE
 
@@ -46,5 +47,5 @@ class MAEStar(MAE):
           deep neural networks, AAAI 2017
     """
 
-    num_classes: int | None = shared.NumClasses(kw_only=False)
-    logit_bias: float | str | None = shared.LogitBias("auto")
+    num_classes: int | None = typed(shared.NumClasses(kw_only=False))
+    logit_bias: float | str | None = typed(shared.LogitBias("auto"))

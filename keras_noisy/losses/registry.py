@@ -138,7 +138,7 @@ def _built(name: str, build: Callable[..., Any], arguments: dict) -> RobustLoss:
 
 def _registered(config: dict[str, Any]) -> dict[str, Any]:
     """The config, its class also found without the name of the package."""
-    found = _classes().get(config.get("class_name"))
+    found = _classes().get(config.get("class_name", ""))
     if found is not None:
         name = keras.saving.get_registered_name(found)
         return {"registered_name": name, "module": None, **config}

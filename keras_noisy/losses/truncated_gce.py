@@ -52,6 +52,8 @@ class TruncatedGCE(GCE):
     k: float = number(0.5, 0, 1)
 
     @staticmethod
-    def formula(log_p: Tensor, q: float, k: float) -> Tensor:
+    def formula(  # type: ignore[override] # It is another one.
+        log_p: Tensor, q: float, k: float
+    ) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         return GCE.formula(ops.maximum(log_p, math.log(k)), q)

@@ -4,12 +4,20 @@ from keras_noisy._old_names import old_names
 from keras_noisy.metrics import label_quality as label_quality
 from keras_noisy.metrics.clean_accuracy import CleanAccuracy
 from keras_noisy.metrics.label_accuracy import LabelAccuracy
+from keras_noisy.metrics.local_energy import (
+    LocalEnergy,
+    local_energy,
+    plot_local_energy,
+)
 from keras_noisy.metrics.memorization_rate import MemorizationRate
 
 __all__ = [
     "CleanAccuracy",
     "LabelAccuracy",
+    "LocalEnergy",
     "MemorizationRate",
+    "local_energy",
+    "plot_local_energy",
 ]
 
 __getattr__ = old_names(

@@ -67,7 +67,7 @@ def plot_transition(
         ticks = range(len(matrix))
         lines = 2 if len(matrix) <= MOST_NAMES // 2 else 1
         names = [wrapped(name, WIDTH, lines) for name in names]
-        texts = {"fontsize": "small", "parse_math": False}
+        texts: dict[str, Any] = {"fontsize": "small", "parse_math": False}
         axes.set_xticks(
             ticks,
             names,

@@ -1,6 +1,6 @@
 """Transition matrices: which label a sample of a class gets, how often."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -209,7 +209,7 @@ def asymmetric(
     if flips in FLIPS:
         found, mapping = 10, FLIPS[flips]
     else:
-        groups = CIFAR100_SUPERCLASSES
+        groups: Sequence[Sequence[int]] = CIFAR100_SUPERCLASSES
         if flips == "cifar100_blocks":
             groups = [range(first, first + 5) for first in range(0, 100, 5)]
         found, mapping = 100, {}
@@ -226,7 +226,7 @@ pair_flip_transition = pair_flip
 asymmetric_transition = asymmetric
 
 
-def _cycle(classes) -> dict[int, int]:
+def _cycle(classes: Sequence[int]) -> dict[int, int]:
     return dict(zip(classes, [*classes[1:], classes[0]], strict=True))
 
 

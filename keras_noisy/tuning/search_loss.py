@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CALIBRATION_ARGUMENTS = (
     "from_logits",
     "logit_bias",
+    "margin_scale",
     "logit_clip",
     "logit_normalization",
     "num_samples",
@@ -31,14 +32,14 @@ def search_loss(
 ) -> RobustLoss:
     """The loss of a trial, from a search space over losses.
 
-    Call it where the model is built. The name of the loss is searched,
-    and one hyperparameter of each: the logit bias of `MAEStar` and of names
-    with a star such as `"GCE*"`, else the one that may be `"auto"`, such as
-    `q` of `GCE`. Its default is the value calibrated for `num_classes`; the
-    range goes from the value for a tenth of the classes to that for ten times
-    as many. Of a published pair `alpha` is searched, from a tenth of the
-    published weight to ten times that. Losses without any of these, such as
-    `CrossEntropy`, are taken as they are.
+    Call it where the model is built. The name of the loss is searched, and one
+    hyperparameter of each: the logit bias of `MAEStar` and of names with a
+    star such as `"GCE*"`, the margin scale of `ScaledMAE`, else the one that
+    may be `"auto"`, such as `q` of `GCE`. Its default is the value calibrated
+    for `num_classes`; the range goes from the value for a tenth of the classes
+    to that for ten times as many. Of a published pair `alpha` is searched,
+    from a tenth of the published weight to ten times that. Losses without any
+    of these, such as `CrossEntropy`, are taken as they are.
 
     Args:
         hp: The `keras_tuner.HyperParameters` of the trial. It receives
@@ -123,7 +124,8 @@ def _range(name: str, num_classes: int, **shared: Any) -> _Range | None:
         return None
     argument = calibrated[0]
     if isinstance(loss, ActivePassive) and argument == "alpha":
-        return _Range(argument, loss.alpha, (loss.alpha / 10, loss.alpha * 10))
+        alpha = float(loss.alpha)
+        return _Range(argument, alpha, (alpha / 10, alpha * 10))
 
     def value(num_classes: int) -> float:
         auto = {argument: "auto", **shared}

@@ -92,8 +92,9 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
 
 def _beginning_with_baselines(oracle: Oracle) -> Oracle:
     """A copy of an oracle whose first trials are the baselines."""
+    kind: Any = type(oracle)
 
-    class BaselinesFirst(type(oracle)):
+    class BaselinesFirst(kind):
         def populate_space(self, trial_id: str) -> dict[str, Any]:
             tried = [t.hyperparameters.values for t in self.trials.values()]
             for values in baselines(self):
@@ -101,7 +102,7 @@ def _beginning_with_baselines(oracle: Oracle) -> Oracle:
                     return {"status": "RUNNING", "values": values}
             return super().populate_space(trial_id)
 
-    found = BaselinesFirst.__new__(BaselinesFirst)
+    found: Any = BaselinesFirst.__new__(BaselinesFirst)
     # What refers to the oracle in its own state refers to the copy then.
     vars(found).update(copy.deepcopy(vars(oracle), {id(oracle): found}))
     return found

@@ -52,20 +52,21 @@ class Results(list[Trial]):
     def best(self) -> Trial:
         """The completed trial of the highest accuracy, a baseline if equal."""
         done = [trial for trial in self if trial.accuracy is not None]
-        return max(done, key=lambda trial: (trial.accuracy, trial.is_baseline))
+        return max(done, key=lambda t: (t.accuracy or 0.0, t.is_baseline))
 
     @property
     def best_baseline(self) -> Trial | None:
         """The best without tuning; None if all of these failed."""
         done = [t for t in self if t.is_baseline and t.accuracy is not None]
-        return max(done, key=lambda trial: trial.accuracy, default=None)
+        return max(done, key=lambda t: t.accuracy or 0.0, default=None)
 
     def gain(self, trial: Trial) -> float | None:
         """What a trial has over `best_baseline`, None if one is missing."""
         base = self.best_baseline
-        if base is None or trial.accuracy is None:
+        start = None if base is None else base.accuracy
+        if start is None or trial.accuracy is None:
             return None
-        return trial.accuracy - base.accuracy
+        return trial.accuracy - start
 
     def __str__(self) -> str:
         lines = ["trial | status    | validation |    gain | clean test | loss"]
@@ -88,7 +89,8 @@ class Results(list[Trial]):
 
     def _last_line(self) -> str:
         best, base = self.best, self.best_baseline
-        if base is None:
+        gained = self.gain(best)
+        if base is None or gained is None:
             return "No trial without tuning completed: the gain is not known."
         if best is base:
             return (
@@ -96,7 +98,7 @@ class Results(list[Trial]):
                 "tuning, is the best."
             )
         text = (
-            f"Trial {best.trial_id} gained {100 * self.gain(best):.1f} points "
+            f"Trial {best.trial_id} gained {100 * gained:.1f} points "
             "on the validation labels over the best without tuning, trial "
             f"{base.trial_id}"
         )

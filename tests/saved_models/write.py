@@ -30,6 +30,7 @@ OTHERS = {
     "MAEStar auto": losses.MAEStar(**LOGITS),
     "MAEStar of 12": losses.MAEStar(num_classes=CLASSES, **LOGITS),
     "MAEStar of probabilities": losses.MAEStar(num_classes=CLASSES),
+    "ScaledMAE auto": losses.ScaledMAE(**LOGITS),
     "GCE auto": losses.GCE(q="auto", num_classes=CLASSES, **LOGITS),
     "GCE fades by steps": losses.GCE("auto", fade=decay(1.0, 9), **LOGITS),
     "MAEStar fades by margins": losses.MAEStar(

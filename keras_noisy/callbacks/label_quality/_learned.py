@@ -1,5 +1,7 @@
 """Whether predictions tell more about the given labels than chance does."""
 
+from typing import Any
+
 import numpy as np
 
 #: Standard deviations that agreement must be above chance, and those that a
@@ -35,13 +37,13 @@ def learned_nothing(
     agreement = float(np.mean(labels == predicted))
     chance = float(given @ guessed)
     # Both variances are exact: labels or outputs are permuted.
-    of_labels = chance + chance**2 - (given * guessed) @ (given + guessed)
+    of_labels: Any = chance + chance**2 - (given * guessed) @ (given + guessed)
     cells, counts = np.unique(
         labels * np.int64(num_classes) + predicted, return_counts=True
     )
     joint = counts / count
     row, column = np.divmod(cells, num_classes)
-    of_outputs = joint @ (joint - 2 * given[row] * guessed[column]) + (
+    of_outputs: Any = joint @ (joint - 2 * given[row] * guessed[column]) + (
         given @ given
     ) * (guessed @ guessed)
     above = agreement - chance

@@ -48,7 +48,7 @@ def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
     if len(getattr(images, "shape", ())) > 1:
         _has_channels_first(images.shape[1:])  # an error for all at once
     read = (_read(images, i) for i in indices)
-    first = []
+    first: list[np.ndarray | str] = []
     while sum(isinstance(of, np.ndarray) for of in first) < FIRST:
         try:
             first.append(next(read))
@@ -93,15 +93,15 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
         ) from error
     images = list(images)
     refuse_only_gaps(images)
-    titles = [
+    texts = [
         "\n".join(wrapped(line, WIDTH) for line in lines) for lines in titles
     ]
-    columns = min(6, len(titles))
-    rows = -(-len(titles) // columns)
-    lines = max(title.count("\n") + 1 for title in titles)
+    columns = min(6, len(texts))
+    rows = -(-len(texts) // columns)
+    lines = max(title.count("\n") + 1 for title in texts)
     height = 2 + 0.18 * max(lines, 3)
     figure = Figure(figsize=(2 * columns, height * rows), layout="constrained")
-    for i, (image, title) in enumerate(zip(images, titles, strict=True)):
+    for i, (image, title) in enumerate(zip(images, texts, strict=True)):
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.axis("off")
         axes.imshow(image.pixels, cmap="gray", vmin=0, vmax=255)

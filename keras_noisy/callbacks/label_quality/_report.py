@@ -17,6 +17,8 @@ from keras_noisy.callbacks.label_quality._pictures import (
 )
 from keras_noisy.callbacks.label_quality._scores import Scores
 
+_NO_PIXELS = np.empty((0, 0), "uint8")
+
 
 def report_page(
     scores: Scores,
@@ -35,7 +37,7 @@ def report_page(
     cards, notes, largest = [], [], 0
     shown = with_notes(images, suspects)
     for i, image in zip(suspects.tolist(), shown, strict=True):
-        notes.append(image._replace(pixels=None))
+        notes.append(image._replace(pixels=_NO_PIXELS))
         if not image.is_gap:
             largest = max(largest, *image.pixels.shape[:2])
         card = {
@@ -89,7 +91,7 @@ def _finding(
         return None
     wrong = scores.labels != clean_labels
     total = int(wrong.sum())
-    found = {"wrong": total, "shown": shown, "scores": []}
+    found: dict[str, Any] = {"wrong": total, "shown": shown, "scores": []}
     if total:
         at = np.unique(np.linspace(1, len(wrong), 100).astype(int))
         for score in Scores.names:

@@ -27,7 +27,7 @@ def statistics(
     predictions: Any, labels: np.ndarray, from_logits: bool
 ) -> Statistics:
     """Compare the predictions of all samples with their given labels."""
-    shape = getattr(predictions, "shape", type(predictions).__name__)
+    shape: Any = getattr(predictions, "shape", type(predictions).__name__)
     if len(shape) != 2 or shape[0] != len(labels) or shape[1] < 2:
         raise ValueError(
             "LabelQuality needs a model with one output of shape (N, "

@@ -198,7 +198,7 @@ class LabelQuality(keras.callbacks.Callback):
         return self._findings.clean_labels
 
     @property
-    def class_names(self) -> list[str] | None:
+    def class_names(self) -> Sequence[str] | None:
         """A name for each class; the numbers once an epoch was seen."""
         return self._findings.class_names
 

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -230,10 +230,11 @@ class Findings:
             A `matplotlib.figure.Figure`; call its `savefig`.
         """
         suspects = self.suspects(n, score, label)
+        names = self._names()
         titles = [
             [
-                f"given {self.class_names[self.labels[i]]}",
-                f"predicted {self.class_names[self.predicted[i]]}",
+                f"given {names[self.labels[i]]}",
+                f"predicted {names[self.predicted[i]]}",
             ]
             for i in suspects
         ]
@@ -270,7 +271,7 @@ class Findings:
             score=score,
             title=title,
             images=self.images,
-            class_names=self.class_names,
+            class_names=self._names(),
             clean_labels=self.clean_labels,
             warning=self.warning(),
         )
@@ -284,9 +285,13 @@ class Findings:
             A text that says what to do.
         """
         finding = learned_nothing(
-            self.labels, self.predicted, len(self.class_names)
+            self.labels, self.predicted, len(self._names())
         )
         return finding and advice(finding)
+
+    def _names(self) -> Sequence[str]:
+        # Known since the first epoch, and not asked for before.
+        return cast(Sequence[str], self.class_names)
 
     def _wrong(self) -> np.ndarray:
         return self.labels != self.clean_labels

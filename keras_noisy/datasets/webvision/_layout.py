@@ -6,9 +6,7 @@ import codecs
 import re
 from collections.abc import Iterator, Mapping
 from os import PathLike
-from typing import TypeVar
-
-AnyPath = TypeVar("AnyPath", bound=PathLike)
+from typing import Any
 
 HOMEPAGE = "https://data.vision.ee.ethz.ch/cvl/webvision/dataset2017.html"
 DOWNLOADS = "https://data.vision.ee.ethz.ch/cvl/webvision/"
@@ -60,7 +58,7 @@ def query(image_id: str) -> str:
     return folder[0] if folder and folder[0].startswith("q") else ""
 
 
-def image_folder(root: AnyPath, source: str) -> AnyPath:
+def image_folder(root: Any, source: str) -> Any:
     """The unpacked folder to which the paths of a file list are relative."""
     return root / FOLDERS[source] if source == "validation" else root
 

@@ -270,7 +270,8 @@ Terms of use: {_layout.HOMEPAGE}
         converted = self.info.metadata["converted"][split]
         for source, of_source in labels.items():
             before = len(skipped)
-            unread, faults = dict(of_source), {}
+            unread = dict(of_source)
+            faults: dict[str, str] = {}
             for image_id, content in self._read_images(
                 root, source, unread, faults
             ):

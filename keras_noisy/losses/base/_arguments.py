@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from keras_noisy._arguments import boolean, integer, real, real_or_auto
@@ -27,7 +28,7 @@ class Argument:
         self.default = default
         self.kw_only = kw_only
 
-    def __set_name__(self, owner: type, name: str):
+    def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
     def __get__(self, loss: Any, owner: type) -> Any:
@@ -50,10 +51,14 @@ class Argument:
 
     def parameter(self) -> inspect.Parameter:
         """How a signature shows it."""
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        if self.kw_only:
-            kind = inspect.Parameter.KEYWORD_ONLY
-        return inspect.Parameter(self.name, kind, default=self.default)
+        of = inspect.Parameter
+        kind = of.KEYWORD_ONLY if self.kw_only else of.POSITIONAL_OR_KEYWORD
+        return of(self.name, kind, default=self.default)
+
+
+def typed(argument: Argument) -> Any:
+    """An argument as a class declares it, of the type of its annotation."""
+    return argument
 
 
 class Number(Argument):
@@ -193,7 +198,7 @@ def flag(default: bool) -> Any:
 
 
 @functools.cache
-def declared(cls: type) -> dict[str, Argument]:
+def _declared(cls: type) -> dict[str, Argument]:
     """All arguments of a class; a subclass may declare one anew."""
     found: dict[str, Argument] = {}
     for base in reversed(cls.__mro__):
@@ -208,6 +213,10 @@ def declared(cls: type) -> dict[str, Argument]:
     }
 
 
+# Type checkers do not take a class for a key of a cache.
+declared: Callable[[type], dict[str, Argument]] = _declared
+
+
 class Shared(Argument):
     """An argument of every loss."""
 
@@ -216,6 +225,10 @@ class Shared(Argument):
 
     def __init__(self, default: Any = None, *, kw_only: bool = True):
         super().__init__(default, kw_only=kw_only)
+
+    def now(self, loss: Any, numbers: dict[str, Any]) -> Any:
+        """What acts on the logits, from the numbers of a loss."""
+        return numbers[self.name]
 
     def verify(self, loss: Any) -> None:
         """Raise if it does not go with the other arguments of a loss."""

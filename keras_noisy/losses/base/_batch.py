@@ -151,7 +151,7 @@ def static_shape(x: Tensor) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
-def safe_index(labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+def safe_index(labels: Tensor, num_classes: Any) -> tuple[Tensor, Tensor]:
     """Labels brought into [0, num_classes), and which of them were there."""
     if keras.backend.is_float_dtype(
         keras.backend.standardize_dtype(labels.dtype)

@@ -38,14 +38,21 @@ class Term(NamedTuple):
     inputs: tuple[Tensor, ...] = ()
 
 
+#: Fewer classes take PyTorch less time than a function of one's own does.
+SHORT = 256
+
 #: In place of a sum: the largest log-probability, and whether it is that of
 #: the label, 1 or 0.
 WINNER: Any = "winner"
 
 
-def all_known(terms: list[Term]) -> bool:
-    """Whether all terms have a derivative in closed form."""
-    return all(term is WINNER or term.slope is not None for term in terms)
+def has_closed_form(terms: list[Term] | None, num_classes: int | None) -> bool:
+    """Whether all terms have a derivative in closed form that is quick."""
+    if keras.backend.backend() == "torch" and (num_classes or 0) < SHORT:
+        return False
+    return terms is not None and all(
+        term is WINNER or term.slope is not None for term in terms
+    )
 
 
 def log_probabilities(logits: Tensor) -> Tensor:
@@ -92,7 +99,7 @@ def class_sums(
         places.append(first_argmax(ops.stop_gradient(logits)))
     count = len(places)
 
-    def with_inputs(inputs):
+    def with_inputs(inputs: tuple[Tensor, ...]) -> list:
         found, start = [], count
         for term in sums:
             stop = start + len(term.inputs)
@@ -100,20 +107,22 @@ def class_sums(
             start = stop
         return found
 
-    def forward(logits, *inputs):
+    def forward(logits: Tensor, *inputs: Tensor) -> tuple:
         places, terms = inputs[:count], with_inputs(inputs)
         if keras.backend.backend() == "jax":
             return _fused(logits, places, terms)
         return _whole(logits, places, terms)
 
-    def backward(logits, kept, upstream, *inputs):
+    def backward(
+        logits: Tensor, kept: Any, upstream: Any, *inputs: Tensor
+    ) -> Tensor:
         places, terms = inputs[:count], with_inputs(inputs)
         return _slope(logits, kept, upstream, places, terms)
 
     extra = [x for term in sums for x in term.inputs]
-    found = closed_form(forward, backward, logits, *places, *extra)
-    at_label, *at_winner = (ops.clip(x, LOWEST, 1.0) for x in found[:count])
-    found = list(found[count:])
+    outputs = closed_form(forward, backward, logits, *places, *extra)
+    at_label, *at_winner = (ops.clip(x, LOWEST, 1.0) for x in outputs[:count])
+    found: list[Any] = list(outputs[count:])
     if at_winner:
         top = labels.weight_of(places[1], at_label.dtype)
         found.insert(terms.index(WINNER), (*at_winner, top))
@@ -156,16 +165,16 @@ def _sums_at_once() -> Callable[..., tuple[Tensor, ...]]:
     """The sums of the rows of several matrices, in one loop."""
     jax = sys.modules["jax"]
 
-    def add(left, right):
+    def add(left: tuple, right: tuple) -> tuple[Tensor, ...]:
         return tuple(a + b for a, b in zip(left, right, strict=True))
 
     @jax.custom_jvp
-    def sums(*parts):
+    def sums(*parts: Tensor) -> tuple[Tensor, ...]:
         zeros = tuple(ops.zeros((), part.dtype) for part in parts)
         return jax.lax.reduce(parts, zeros, add, (1,))
 
     @sums.defjvp
-    def _(parts, tangents):
+    def _(parts: tuple, tangents: tuple) -> tuple:
         # JAX has no derivative of it where a tangent is 0.
         return sums(*parts), tuple(ops.sum(x, axis=-1) for x in tangents)
 
@@ -183,7 +192,8 @@ def _slope(
     log_p = kept[0] if len(kept) == 1 else _log_p(logits, *kept[:2])
     totals = kept[2:]
     count = len(places)
-    slope, total = None, 0.0
+    slope: Tensor = None
+    total: Tensor = 0.0
     for number, (term, extra) in enumerate(terms):
         by = upstream[count + number]
         if by is None:

@@ -43,11 +43,11 @@ def _jax(
 ) -> tuple[Tensor, ...]:
     # From the rule of forward mode JAX derives that of reverse mode.
     @sys.modules["jax"].custom_jvp
-    def function(logits, *inputs):
+    def function(logits: Tensor, *inputs: Tensor) -> tuple:
         return forward(logits, *inputs)[0]
 
     @function.defjvp
-    def _(primals, tangents):
+    def _(primals: tuple, tangents: tuple) -> tuple:
         outputs, kept = forward(*primals)
         along = _along(backward, outputs, kept, primals, tangents[0])
         return outputs, along
@@ -76,10 +76,10 @@ def _tensorflow(
     forward: Forward, backward: Backward, logits: Tensor, *inputs: Tensor
 ) -> tuple[Tensor, ...]:
     @ops.custom_gradient
-    def function(logits):
+    def function(logits: Tensor) -> tuple:
         outputs, kept = forward(logits, *inputs)
 
-        def gradient(*upstream):
+        def gradient(*upstream: Tensor) -> Tensor:
             return backward(logits, kept, upstream, *inputs)
 
         return outputs, gradient
@@ -90,18 +90,24 @@ def _tensorflow(
 @functools.cache
 def _torch_function() -> Any:
     """Keras' own has one output, and no rules for function transforms."""
-    torch = sys.modules["torch"]
+    torch: Any = sys.modules["torch"]
+    function: Any = torch.autograd.Function
 
-    class ClosedForm(torch.autograd.Function):
+    class ClosedForm(function):
         generate_vmap_rule = True
 
         @staticmethod
-        def forward(forward, backward, logits, *inputs):
+        def forward(
+            forward: Forward,
+            backward: Backward,
+            logits: Tensor,
+            *inputs: Tensor,
+        ) -> tuple:
             outputs, kept = forward(logits, *inputs)
             return (*outputs, *kept, len(outputs))
 
         @staticmethod
-        def setup_context(ctx, inputs, output):
+        def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
             ctx.functions, inputs = inputs[:2], inputs[2:]
             ctx.count, ctx.number_of_inputs = output[-1], len(inputs)
             kept = output[ctx.count : -1]
@@ -111,7 +117,7 @@ def _torch_function() -> Any:
             ctx.save_for_forward(*inputs)
 
         @staticmethod
-        def backward(ctx, *upstream):
+        def backward(ctx: Any, *upstream: Tensor) -> tuple:
             forward, backward = ctx.functions
             saved, count = ctx.saved_tensors, ctx.number_of_inputs
             (logits, *inputs), kept = saved[:count], saved[count:]
@@ -123,7 +129,7 @@ def _torch_function() -> Any:
             return (None, None, slope, *(None for _ in inputs))
 
         @staticmethod
-        def jvp(ctx, *directions):
+        def jvp(ctx: Any, *directions: Tensor) -> tuple:
             forward, backward = ctx.functions
             inputs = ctx.saved_tensors[: ctx.number_of_inputs]
             outputs, kept = forward(*inputs)

@@ -12,12 +12,16 @@ from keras_noisy.calibration.matching import automatic
 from keras_noisy.losses.base import _signature
 from keras_noisy.losses.base._arguments import declared
 
+#: Calibrations of every loss, and the values that change nothing.
+TRANSFORMS = {"logit_bias": 0.0, "margin_scale": 1.0}
+
 
 class DeclaredLoss(keras.losses.Loss):
     """Base of `RobustLoss`: arguments, `"auto"`, config and formulas."""
 
     num_classes: int | None
     logit_bias: float | str | None
+    margin_scale: float | str | None
 
     #: The value of each argument that may be `"auto"` at 10 classes.
     references: ClassVar[dict[str, float]] = {}
@@ -68,13 +72,13 @@ class DeclaredLoss(keras.losses.Loss):
                 '"auto": each alone restores the error of few classes'
             )
         for name in automatic:
-            # A bias waits until it is asked for: it can take a while.
-            if self.num_classes is not None and name != "logit_bias":
+            # These wait until they are asked for: they can take a while.
+            if self.num_classes is not None and name not in TRANSFORMS:
                 self.argument(name)
 
     def automatic_arguments(self) -> list[str]:
         """Names of the arguments that were given as `"auto"`."""
-        names = [*self.references, "logit_bias"]
+        names = [*self.references, *TRANSFORMS]
         return [n for n in names if _is_auto(self.arguments.get(n))]
 
     def argument(self, name: str) -> Any:
@@ -119,6 +123,8 @@ class DeclaredLoss(keras.losses.Loss):
         for name in automatic:
             values[name] = self.matched(name, num_classes)
         values["logit_bias"] = values["logit_bias"] or None
+        if values["margin_scale"] == 1:
+            values["margin_scale"] = None
         return values
 
     def evaluate(
@@ -137,6 +143,7 @@ class DeclaredLoss(keras.losses.Loss):
             self._now = before
 
     @staticmethod
+    @_signature.any_numbers
     def check_numbers(**numbers: Any) -> None:
         """Raise a ValueError on numbers that do not go together."""
 
@@ -149,7 +156,7 @@ class DeclaredLoss(keras.losses.Loss):
         }
         return {**given, **super().get_config(), "dtype": self.dtype}
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Keras would copy the state of the layers too.
         return _from_config, (type(self), self.get_config())
 

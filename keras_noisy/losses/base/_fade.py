@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, dataclass_transform
 
 from keras import ops
 
@@ -14,12 +14,14 @@ from keras_noisy.layers.loss_state import (
     connected,
 )
 from keras_noisy.losses.base import _math
-from keras_noisy.losses.base._declared import DeclaredLoss
+from keras_noisy.losses.base._declared import TRANSFORMS, DeclaredLoss
 from keras_noisy.losses.base._labels import DenseLabels
 
 Tensor = Any
 
 
+# What its subclasses declare are arguments, which type checkers know then.
+@dataclass_transform()
 class FadingLoss(DeclaredLoss):
     """Base of `RobustLoss`: the layer behind `fade=`."""
 
@@ -28,7 +30,7 @@ class FadingLoss(DeclaredLoss):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._fading: Reference | None = None
+        self._fading: Reference[CalibrationFade] | None = None
         if self.fade is not None:
             loaded = CalibrationFade.without_loss(self.fade_key)
             layer = loaded or CalibrationFade(self.fade, self.fade_key)
@@ -38,7 +40,7 @@ class FadingLoss(DeclaredLoss):
     @property
     def fading(self) -> CalibrationFade | None:
         """The layer that knows how much calibration is left, with `fade`."""
-        return self._fading and self._fading.layer
+        return None if self._fading is None else self._fading.layer
 
     def connect(self, outputs: Tensor) -> Tensor:
         """Hand the outputs of a model through the layers of this loss.
@@ -56,24 +58,26 @@ class FadingLoss(DeclaredLoss):
         if self._fading is None:
             return []
         ends(self)  # Raise here rather than in training.
-        if self.fading.built:
-            self._fading = Reference(self.fading.fresh())
-        return [self.fading]
+        if self._fading.layer.built:
+            self._fading = Reference(self._fading.layer.fresh())
+        return [self._fading.layer]
 
 
 def ends(loss: Any) -> dict[str, float]:
     """What fades in this loss, and the value that it fades to."""
     names = loss.automatic_arguments()
-    found = {n: loss.references[n] for n in names if n != "logit_bias"}
-    bias = loss.logit_bias
-    if bias is not None:
-        found["logit_bias"] = 0.0
+    found = {n: loss.references[n] for n in names if n not in TRANSFORMS}
+    for name, end in TRANSFORMS.items():
+        if loss.argument(name) is not None:
+            found[name] = end
     if not found:
         raise ValueError(
             f"{type(loss).__name__} has nothing that could fade. Expected a "
-            '`logit_bias`, a number or "auto", or a hyperparameter that is '
-            '"auto". Received: logit_bias=None'
+            '`logit_bias` or a `margin_scale`, a number or "auto", or a '
+            'hyperparameter that is "auto". Received: logit_bias=None, '
+            "margin_scale=None"
         )
+    bias = loss.logit_bias
     if isinstance(bias, float) and bias < 0:
         raise invalid("logit_bias", bias, "at least 0, as it is to fade")
     return found

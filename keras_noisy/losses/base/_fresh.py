@@ -48,9 +48,16 @@ class FreshLoss(DeclaredLoss):
 
         if self.has_own_call():
             values = self.call
-        return Fresh(
+        found = Fresh(
             name=type(self).__name__,
             logit_bias=numbers["logit_bias"] or 0.0,
+            margin_scale=numbers["margin_scale"] or 1.0,
             view_axes=self.view_axes,
             values=values,
         )
+        prior = numbers["logit_adjustment"]
+        if prior is None:
+            return found
+        argument: Any = declared(type(self))["logit_adjustment"]
+        shift = argument.now(self, numbers)
+        return found._replace(shares=tuple(prior.shares), shift=tuple(shift))

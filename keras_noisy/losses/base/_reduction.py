@@ -11,7 +11,7 @@ Tensor = Any
 class Reduction(keras.losses.Loss):
     """Lets Keras mask, weigh and reduce values that come as `y_true`."""
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
         if not isinstance(y_true, tuple):
             return y_true
         return _Mask(name="mask", dtype=self.dtype)(y_true)
@@ -20,15 +20,17 @@ class Reduction(keras.losses.Loss):
 class _Mask(keras.layers.Layer):
     """Attaches a mask to values, which only a layer may do by public means."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs):
+    def call(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         values, _ = inputs
         return values
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(
+        self, inputs: tuple[Tensor, Tensor], previous_mask: Any = None
+    ) -> Tensor:
         _, keep = inputs
         return ops.cast(keep, "bool")
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 import textwrap
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import keras
 
 from keras_noisy.losses.base._arguments import Shared, declared
 
 PACKAGE = "keras_noisy"
+Kind = TypeVar("Kind", bound=type)
 #: Arguments of `keras.losses.Loss`, with their defaults.
 OF_KERAS = {"reduction": "sum_over_batch_size", "name": None, "dtype": None}
 RETURNS = """Returns:
@@ -48,14 +50,21 @@ class Pure(staticmethod):
         return with_numbers
 
 
-def robust_loss(cls: type) -> type:
+def any_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell type checkers that a subclass may name other numbers."""
+    return function
+
+
+def robust_loss(cls: Kind) -> Kind:
     """Register a loss of this package, and complete its docstring."""
     return keras.saving.register_keras_serializable(PACKAGE)(documented(cls))
 
 
-def documented(cls: type) -> type:
+def documented(cls: Kind) -> Kind:
     """Add what all losses have in common to the docstring of a class."""
     text = inspect.getdoc(cls)
+    if text is None:  # as under `python -OO`
+        return cls
     own = text.partition("\nArgs:\n")[2].partition("\n\n")[0]
     names = [
         name
@@ -86,7 +95,7 @@ def documented(cls: type) -> type:
     return cls
 
 
-def complete(cls: type) -> None:
+def complete(cls: Any) -> None:
     """Give a class what follows from its arguments."""
     arguments = declared(cls)
     inherited = {
@@ -141,7 +150,7 @@ def bound(cls: type, args: tuple, kwargs: dict) -> dict[str, Any]:
     return dict(found.arguments)
 
 
-def _show_signature(cls: type) -> None:
+def _show_signature(cls: Any) -> None:
     """Give a class an `__init__` that tells its arguments."""
     build = inspect.unwrap(cls.__init__)
     own = [p.kind for p in inspect.signature(build).parameters.values()][1:]
@@ -149,13 +158,14 @@ def _show_signature(cls: type) -> None:
         return  # It tells its arguments itself.
 
     @functools.wraps(build)
-    def __init__(self: Any, *args: Any, **kwargs: Any):
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
 
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = [this, *signature(cls).parameters.values()]
-    __init__.__signature__ = inspect.Signature(parameters)
-    cls.__init__ = __init__
+    shown: Any = __init__
+    shown.__signature__ = inspect.Signature(parameters)
+    cls.__init__ = shown
 
 
 @functools.cache

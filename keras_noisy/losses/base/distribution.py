@@ -6,12 +6,12 @@ from typing import Any
 
 from keras_noisy.losses.base._class_sums import (
     Term,
-    all_known,
     class_sums,
+    has_closed_form,
     log_probabilities,
 )
 from keras_noisy.losses.base._labels import Labels, SparseLabels
-from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 
 
@@ -62,6 +62,7 @@ class DistributionLoss(RobustLoss):
         return self.evaluate(name, (labels, log_p), numbers)
 
     @staticmethod
+    @any_numbers
     def log_probabilities(logits: Tensor) -> Tensor:
         """What the formula is given, from biased logits of shape (N, K)."""
         return log_probabilities(logits)
@@ -83,7 +84,7 @@ class DistributionLoss(RobustLoss):
             logits = labels.added(logits, bias)
         if isinstance(labels, SparseLabels):
             terms = self.terms(labels, logits, numbers)
-            if terms is not None and all_known(terms):
+            if has_closed_form(terms, logits.shape[-1]):
                 log_p, sums = class_sums(logits, labels, terms)
                 return self.of_sums(log_p, iter(sums), numbers)
         log_p = self.evaluate("log_probabilities", (logits,), numbers)

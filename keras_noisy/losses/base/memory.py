@@ -16,7 +16,7 @@ from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses.base import _batch, _first_batch
-from keras_noisy.losses.base._arguments import Argument, whole_number
+from keras_noisy.losses.base._arguments import Argument, typed, whole_number
 from keras_noisy.losses.base._labels import Labels, SparseLabels
 from keras_noisy.losses.base._signature import documented
 from keras_noisy.losses.base.distribution import DistributionLoss
@@ -74,7 +74,7 @@ class MemoryLoss(DistributionLoss):
     """
 
     num_samples: int = whole_number()
-    memory_key: str | None = Argument(None, kw_only=True)
+    memory_key: str | None = typed(Argument(None, kw_only=True))
 
     #: Name and initializer of each state, see `SampleMemory`.
     states: ClassVar[dict[str, Any]]
@@ -182,7 +182,7 @@ class MemoryLoss(DistributionLoss):
         is_metric = not first and (pass_.repeated or not has_index)
         if not training or is_metric:
             return -labels.pick(log_p)
-        if not has_index:
+        if not isinstance(labels, SparseLabels) or labels.sample is None:
             raise ValueError(_NEEDS_INDEX.format(name))
         sample, known = _batch.safe_index(
             widened(labels.sample), self.memory.num_samples
@@ -204,11 +204,15 @@ class MemoryLoss(DistributionLoss):
         if labels.remembered:
             scratch = self.memory.num_samples
             sample = ops.where(labels.kept(), labels.sample, scratch)
-            self._memory.peek().layer.write(name, sample, rows)
+            self._reading().write(name, sample, rows)
 
     def recall(self, name: str, labels: SparseLabels) -> Tensor:
         """The state of the samples of a batch."""
-        return self._memory.peek().layer.rows(name, labels.sample)
+        return self._reading().rows(name, labels.sample)
+
+    def _reading(self) -> SampleMemory:
+        """The layer of the last forward pass, that of a clone for instance."""
+        return self._memory.called(type(self).__name__).layer
 
 
 _NEEDS_INDEX = (

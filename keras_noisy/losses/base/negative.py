@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.summed import SummedLoss
 
@@ -44,6 +44,7 @@ class NegativeLoss(SummedLoss):
     """
 
     @staticmethod
+    @any_numbers
     def headroom(log_p: Tensor) -> Tensor:
         """`A - l(p)` of every class, at least 0."""
         raise TypeError(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.summed import SummedLoss
 
@@ -46,6 +46,7 @@ class NormalizedLoss(SummedLoss):
     """
 
     @staticmethod
+    @any_numbers
     def class_losses(log_p: Tensor) -> Tensor:
         """Loss of every class, had it been the label, up to a factor."""
         raise TypeError(

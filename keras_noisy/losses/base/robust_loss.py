@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, dataclass_transform
+from dataclasses import KW_ONLY
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras import ops
 
+from keras_noisy.distribution.processes import check_together
 from keras_noisy.losses.base import (
     _arguments,
     _batch,
@@ -14,18 +16,19 @@ from keras_noisy.losses.base import (
     _math,
     _reduction,
     _signature,
-    shared,
 )
+from keras_noisy.losses.base import shared as _shared
 from keras_noisy.losses.base._fade import FadingLoss
 from keras_noisy.losses.base._fresh import FreshLoss
 from keras_noisy.losses.base._labels import Labels
 
 Tensor = Any
+# Each argument has the type of its annotation, for type checkers.
+shared: Any = _shared
 #: What changes logits, in this order; the bias and the formula follow.
-ON_LOGITS = ("logit_clip", "logit_normalization")
+ON_LOGITS = ("logit_clip", "logit_normalization", "logit_adjustment")
 
 
-@dataclass_transform(field_specifiers=(_arguments.Argument,))
 class RobustLoss(FreshLoss, FadingLoss):
     """Base of the losses that learn from noisy labels.
 
@@ -40,13 +43,19 @@ class RobustLoss(FreshLoss, FadingLoss):
     z = log(y_pred)                      # z = y_pred if from_logits
     z = z * min(1, logit_clip / ||z||)   # if logit_clip
     z = z / ((||z|| + 1e-7) * logit_normalization)  # if that
+    z = z + tau * (log(prior) - mean(log(prior)))   # if logit_adjustment
     z[y_true] += logit_bias              # if logit_bias
     loss = formula(log_softmax(z)[y_true])
+    # if margin_scale
+    margin = z[y_true] - logsumexp(z[k] for k != y_true)
+    loss = formula(log_sigmoid(margin_scale * margin)) / margin_scale
     ```
 
     These act inside the loss only: predict with the plain outputs of the
     model. For soft targets `t` the bias adds `logit_bias * t[k]` to logit
-    `k`, and the loss is `sum_k t[k] * formula(log_softmax(z)[k])`.
+    `k`, and the loss is `sum_k t[k] * formula(log_softmax(z)[k])`; with a
+    `margin_scale` below 1 it is that sum with the scaled margin of each class,
+    for `MAE` too.
 
     Arithmetic is done in float32 at least. Labels are never rounded, whatever
     the dtype of the loss. A sample with a label outside `[0, num_classes)`,
@@ -69,6 +78,11 @@ class RobustLoss(FreshLoss, FadingLoss):
             computes it from the number of classes, see
             `keras_noisy.calibration.matched_logit_bias`. Defaults to `None`,
             no bias.
+        margin_scale: Number in (0, 1] that multiplies the margin of the true
+            class, in place of a bias; `"auto"` computes it from the number of
+            classes, see `keras_noisy.calibration.matched_margin_scale`. For
+            losses of the true-class probability alone. Defaults to `None`,
+            which is a scale of 1.
         logit_clip: Largest Euclidean norm of the logits of a sample, a
             positive number; longer ones are scaled down to it. Needs
             `from_logits=True`, since probabilities do not tell the norm, and
@@ -78,11 +92,24 @@ class RobustLoss(FreshLoss, FadingLoss):
             number such as 0.04: their Euclidean norm is then 1 over it. In
             place of `logit_clip`, under the same conditions. Defaults to
             `None`, as they are.
+        logit_adjustment: Number of training samples of each class, or their
+            shares, for data in which some classes are rare: positive numbers
+            of shape `(num_classes,)`. The loss then sees logits that know how
+            frequent a class is, so that the plain outputs, with which you
+            predict, treat all classes alike. `"auto"` values of other
+            arguments are for the mean over the labels of this prior. With
+            noisy labels count the given ones. Defaults to `None`, no
+            adjustment.
+        tau: How much of the prior counts, a number of at least 0: 1 is right
+            for probabilities that are calibrated, more favors rare classes. In
+            a loss that has a `tau` of its own, such as `PHuberCE`, it is 1;
+            counts to a power do the same. Defaults to `1.0`.
         ignore_class: Integer label of samples to leave out, such as -1 or
             255; the mean is then over the other samples. It has no meaning
             for one-hot and soft targets. Defaults to `None`.
-        fade: How the calibration fades in training: the logit bias to 0, and
-            a hyperparameter that is `"auto"` to its value at 10 classes.
+        fade: How the calibration fades in training: the logit bias to 0,
+            the margin scale to 1, and a hyperparameter that is `"auto"` to
+            its value at 10 classes.
             `"margin"`, class by class as the network learns them, see
             `keras_noisy.calibration.MarginFade`; or a schedule of
             `keras.optimizers.schedules` that gives the share of the
@@ -144,18 +171,30 @@ class RobustLoss(FreshLoss, FadingLoss):
           arXiv 2306.05497
         - Wei et al., Mitigating memorization of noisy labels by clipping the
           model's prediction (LogitClip), ICML 2023, arXiv 2212.04055
+        - Ou, Zhang, A curriculum perspective of robust loss functions
+          (rescaled margin), Preprint 2023, arXiv 2305.02139
         - Wei et al., Mitigating neural network overconfidence with logit
           normalization, ICML 2022, arXiv 2205.09310
+        - Menon et al., Long-tail learning via logit adjustment, ICLR 2021,
+          arXiv 2007.07314
     """
 
+    _: KW_ONLY
     num_classes: int | None = shared.NumClasses()
     from_logits: bool = shared.FromLogits(False)
     logit_bias: float | str | None = shared.LogitBias()
+    margin_scale: float | str | None = shared.MarginScale()
     logit_clip: float | None = shared.LogitClip()
     logit_normalization: float | None = shared.LogitNormalization()
+    logit_adjustment: Any = shared.LogitAdjustment()
+    tau: float = shared.Tau(1.0)
     ignore_class: int | None = shared.IgnoreClass()
     fade: Any = shared.Fade()
     fade_key: str | None = shared.FadeKey()
+    if TYPE_CHECKING:  # Keras sets these.
+        reduction: Any = None
+        name: Any = None
+        dtype: Any = None
 
     #: Whether adding a constant to all logits changes the loss.
     needs_logits: ClassVar[bool] = False
@@ -180,6 +219,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         # Keras would cast `y_true` to the dtype of the loss and so round
         # labels. The values are computed first; Keras then reduces them, in
         # float32 at least, as half precision overflows in sums.
+        check_together(y_pred)
         batch = _batch.read(self, y_true, y_pred)
         if not self._seen_concrete_batch:
             _signature.check_config(self)
@@ -217,8 +257,8 @@ class RobustLoss(FreshLoss, FadingLoss):
         """Logits after all that acts on them before the bias, in order."""
         for name in ON_LOGITS:
             if numbers[name] is not None:
-                part = _arguments.declared(type(self))[name]
-                logits = part.on_logits(logits, numbers[name])
+                part: Any = _arguments.declared(type(self))[name]
+                logits = part.on_logits(logits, part.now(self, numbers))
         return logits
 
     def values(

@@ -11,8 +11,10 @@ from keras import ops
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import DenseLabels, Labels
-from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._margin import all_margins, label_margin
+from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
+from keras_noisy.losses.base.shared.margin_scale import MarginScale
 
 
 @documented
@@ -50,6 +52,7 @@ class TrueClassLoss(RobustLoss):
     """
 
     @staticmethod
+    @any_numbers
     def formula(log_p: Tensor) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         raise TypeError(
@@ -95,6 +98,8 @@ class TrueClassLoss(RobustLoss):
         self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
         """One value per sample from the transformed logits."""
+        if numbers["margin_scale"] is not None:
+            return TrueClassLoss.scaled_values(self, labels, logits, numbers)
         bias = numbers["logit_bias"]
         if isinstance(labels, DenseLabels):
             if bias is not None:
@@ -112,13 +117,30 @@ class TrueClassLoss(RobustLoss):
             log_p = _math.biased(log_p, column)
         return self.of_true_class(log_p, numbers)
 
+    def scaled_values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample with the margin of the label scaled."""
+        scale = numbers["margin_scale"]
+        if isinstance(labels, DenseLabels):
+            margin = all_margins(logits)
+            # A class of target 0 must not bring in an infinite loss.
+            margin = ops.where(labels.targets == 0, 0.0, margin)
+        else:
+            margin = label_margin(labels.index, logits)
+        log_p = MarginScale.on_margin(margin, scale)
+        values = self.of_true_class(log_p, numbers) / scale
+        if isinstance(labels, DenseLabels):
+            values = ops.sum(labels.targets * values, axis=-1)
+        return values
+
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
         """What calibration looks at, for numbers that are known."""
         found = RobustLoss.as_fresh(self, num_classes, numbers)
         if numbers["logit_clip"] or numbers["logit_normalization"]:
             return found
         powers = None
-        if _names_powers(type(self)):
+        if found.shift is None and _names_powers(type(self)):
             powers = self.evaluate("error_powers", (), numbers)
         return found._replace(
             formula=lambda log_p: self.of_true_class(log_p, numbers),
@@ -148,4 +170,4 @@ def adopt(kind: type[RobustLoss]) -> None:
 
 
 # A subclass of RobustLoss itself was the way to write a loss once.
-RobustLoss.adopt = staticmethod(adopt)
+RobustLoss.adopt = staticmethod(adopt)  # type: ignore[method-assign]

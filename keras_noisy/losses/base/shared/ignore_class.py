@@ -1,5 +1,7 @@
 """A label of samples that are left out."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
@@ -9,7 +11,7 @@ from keras_noisy.losses.base._arguments import Shared
 class IgnoreClass(Shared):
     """An integer of 32 bits, or None to leave out none."""
 
-    def check(self, value):
+    def check(self, value: Any) -> int | None:
         """The integer."""
         if value is None:
             return None
@@ -19,6 +21,6 @@ class IgnoreClass(Shared):
         return value
 
     @staticmethod
-    def on_values(values, ignored):
+    def on_values(values: Any, ignored: Any) -> Any:
         """Values, 0 for the samples that are left out."""
         return ops.where(ignored, 0.0, values)

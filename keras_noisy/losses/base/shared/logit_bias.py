@@ -1,5 +1,7 @@
 """A number that is added to the logit of the true class."""
 
+from typing import Any
+
 from keras_noisy._arguments import real
 from keras_noisy.losses.base._arguments import Shared
 
@@ -13,7 +15,7 @@ class LogitBias(Shared):
 
     auto = True
 
-    def check(self, value):
+    def check(self, value: Any) -> float | str | None:
         """The number."""
         if value is None or (isinstance(value, str) and value == "auto"):
             return value

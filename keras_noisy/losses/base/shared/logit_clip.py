@@ -1,5 +1,7 @@
 """A largest norm of the logits (LogitClip)."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_noisy._arguments import real
@@ -12,12 +14,12 @@ class LogitClip(Shared):
 
     needs_logits = True
 
-    def check(self, value):
+    def check(self, value: Any) -> float | None:
         """The number."""
         return value if value is None else real(self.name, value, low=0)
 
     @staticmethod
-    def on_logits(logits, norm):
+    def on_logits(logits: Any, norm: Any) -> Any:
         """`norm * logits / ||logits||` where their norm is larger."""
         scaled = logits * (SMALL / norm)
         squares = ops.sum(ops.square(scaled), axis=-1, keepdims=True)

@@ -1,5 +1,7 @@
 """A temperature of normalized logits (LogitNorm)."""
 
+from typing import Any
+
 from keras import ops
 
 from keras_noisy._arguments import real
@@ -12,11 +14,11 @@ class LogitNormalization(Shared):
 
     needs_logits = True
 
-    def check(self, value):
+    def check(self, value: Any) -> float | None:
         """The number."""
         return value if value is None else real(self.name, value, low=0)
 
-    def verify(self, loss):
+    def verify(self, loss: Any) -> None:
         """Raise beside a clip, which would do nothing then."""
         if None not in (loss.logit_clip, loss.logit_normalization):
             raise ValueError(
@@ -28,7 +30,7 @@ class LogitNormalization(Shared):
         super().verify(loss)
 
     @staticmethod
-    def on_logits(logits, temperature):
+    def on_logits(logits: Any, temperature: Any) -> Any:
         """`logits / ((||logits|| + 1e-7) * temperature)`."""
         squares = ops.sum(ops.square(logits * SMALL), axis=-1, keepdims=True)
         # The root has no derivative at 0, where this one is as good.

@@ -1,0 +1,298 @@
+"""What a scale of the margin gains, from which start and with which fade.
+
+    python benchmarks/margin_scale.py --data-dir FOLDER --limit-minutes 60
+    python benchmarks/margin_scale.py --table
+
+Trains `ScaledMAE` from several starts, constant and faded, beside other
+losses, and appends a row for each run to `margin_scale.csv`. A run that has a
+row is not run again, so that the study goes on where it was stopped. The runs
+that tell most come first, and all of one seed before the next. `--table` runs
+nothing and prints the rows as Markdown. `margin_scale_tasks.py` has the tasks,
+and what `FOLDER` holds.
+"""
+
+import argparse
+import csv
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from margin_scale_tasks import TASKS, network, noises, read
+
+from keras_noisy import losses
+from keras_noisy.calibration import MarginFade, matched_margin_scale
+
+#: Starts: parts of the matched scale, or the number of reference classes.
+STARTS = ("1", ".67", ".5", ".3", "of 5", "of 3")
+FADES = {
+    "none": lambda steps: None,
+    "margin": lambda steps: MarginFade(),
+    "median": lambda steps: MarginFade(quantile=0.5),
+    "quantile .9": lambda steps: MarginFade(quantile=0.9),
+    "end -1": lambda steps: MarginFade(margin_end=-1.0),
+    "end 2": lambda steps: MarginFade(margin_end=2.0),
+    "end 4": lambda steps: MarginFade(margin_end=4.0),
+    "rate .1": lambda steps: MarginFade(rate=0.1),
+    "rate 2": lambda steps: MarginFade(rate=2.0),
+    "all classes": lambda steps: MarginFade(rate=0.1, per_class=False),
+    "cosine": lambda steps: keras.optimizers.schedules.CosineDecay(1.0, steps),
+}
+OTHERS = {
+    "CE": lambda **kwargs: losses.CrossEntropy(**kwargs),
+    "MAE*": lambda **kwargs: losses.MAEStar(**kwargs),
+    "GCE auto": lambda **kwargs: losses.GCE(q="auto", **kwargs),
+    "GCE .7": lambda **kwargs: losses.GCE(q=0.7, **kwargs),
+    "NCE+RCE": lambda **kwargs: losses.get("NCE+RCE", **kwargs),
+}
+SCALED = "ScaledMAE"
+RATES = ("0.03", "0.1", "0.3")
+#: The learning rate of Adam is this part of the one that is named.
+OF_ADAM = 0.01
+MAIN = ("features-100", "digits-1000", "digits-100", "cnn-8")
+FEW = ("features-10", "features-5", "digits-10", "fashion-mnist")
+LONG = ("cnn-30", "clicks")
+
+
+class Run(NamedTuple):
+    """What is trained; the key of a row."""
+
+    task: str
+    noise: str
+    loss: str
+    start: str = ""
+    fade: str = "none"
+    optimizer: str = "SGD"
+    rate: str = "0.1"
+    seed: str = "0"
+
+
+RESULTS = ("last", "best", "memorized", "share_left", "seconds")
+
+
+def plan(seeds: list[int], tasks: list[str]) -> Iterator[Run]:
+    """All runs once, the most telling ones first."""
+    seen = set()
+    for seed in seeds:
+        for run in _of_a_seed():
+            # Up to ten classes a scale of 1 has nothing to take back.
+            same = TASKS[run.task][2] <= 10 and run.start == "1"
+            if same and run.fade != "none":
+                continue
+            if run.task in tasks and run not in seen:
+                seen.add(run)
+                yield run._replace(seed=str(seed))
+        seen.clear()
+
+
+def _of_a_seed() -> Iterator[Run]:
+    def cells(names: tuple[str, ...]) -> list[tuple[str, str]]:
+        # A noise of all tasks before the next noise.
+        every = dict.fromkeys(noises(max(names, key=lambda n: len(noises(n)))))
+        pairs = itertools.product(every, names)
+        return [(name, n) for n, name in pairs if n in noises(name)]
+
+    def runs(names: tuple[str, ...]) -> Iterator[Run]:
+        for cell in cells(names):
+            for start, fade in (("1", "none"), ("1", "margin")):
+                yield Run(*cell, SCALED, start, fade, **_optimizer(cell[0]))
+            for loss in OTHERS:
+                yield Run(*cell, loss, **_optimizer(cell[0]))
+        for cell in cells(names):
+            for start, fade in (
+                *((start, "margin") for start in STARTS[1:]),
+                *((start, "none") for start in STARTS[1:]),
+            ):
+                yield Run(*cell, SCALED, start, fade, **_optimizer(cell[0]))
+
+    yield from runs(MAIN[:2])
+    yield from runs(FEW[:2])
+    yield from runs(MAIN[2:])
+    yield from runs(FEW[2:])
+    for cell in cells(MAIN[:2]):
+        for start, fade in itertools.product(("1", ".5"), FADES):
+            yield Run(*cell, SCALED, start, fade)
+    yield from runs(LONG)
+    for cell in cells((MAIN[0], MAIN[1], FEW[0])):
+        for optimizer, rate in itertools.product(("SGD", "Adam"), RATES):
+            of_run = {"optimizer": optimizer, "rate": rate}
+            for start, fade in (("1", "none"), ("1", "margin"), (".5", "none")):
+                yield Run(*cell, SCALED, start, fade, **of_run)
+            for loss in OTHERS:
+                yield Run(*cell, loss, **of_run)
+    for cell in cells((MAIN[3],)):
+        for start, fade in itertools.product(("1", ".5"), FADES):
+            yield Run(*cell, SCALED, start, fade)
+
+
+def _optimizer(task: str) -> dict[str, str]:
+    return {"optimizer": "Adam" if task == "clicks" else "SGD"}
+
+
+def loss_of(run: Run, num_classes: int, steps: int) -> losses.RobustLoss:
+    """The loss of a run."""
+    shared = {"num_classes": num_classes, "from_logits": True}
+    if run.loss != SCALED:
+        return OTHERS[run.loss](**shared)
+    kind, _, classes = run.start.rpartition(" ")
+    if kind == "of":
+        mae = losses.MAE()
+        scale = matched_margin_scale(mae, num_classes, int(classes))
+    else:
+        matched = losses.ScaledMAE(num_classes).margin_scale
+        scale = float(run.start) * matched
+    fade = FADES[run.fade](steps)
+    if scale == 1:
+        fade = None  # There is nothing to take back.
+    return losses.ScaledMAE(margin_scale=scale, fade=fade, **shared)
+
+
+def train(run: Run, folder: Path) -> dict[str, float]:
+    """Train a network; the results of its row."""
+    started = time.perf_counter()
+    epochs, batch_size, num_classes = TASKS[run.task]
+    data = read(run.task, run.noise, int(run.seed), folder)
+    keras.utils.set_random_seed(int(run.seed))
+    steps = epochs * -(-len(data.x) // batch_size)
+    loss = loss_of(run, num_classes, steps)
+    model = network(run.task, data, loss)
+    rate = float(run.rate)
+    if run.optimizer == "Adam":
+        rate *= OF_ADAM
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    optimizer = (
+        keras.optimizers.Adam(schedule)
+        if run.optimizer == "Adam"
+        else keras.optimizers.SGD(schedule, momentum=0.9)
+    )
+    metric = "accuracy"
+    if run.task == "clicks":
+        metric = keras.metrics.SparseTopKCategoricalAccuracy(20, "accuracy")
+    # On JAX a loss that fades is no metric, and needs none.
+    model.compile(optimizer, loss, metrics=[metric])
+    history = model.fit(
+        data.x,
+        data.y,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=(data.x_test, data.y_test),
+        validation_batch_size=500,
+        verbose=0,
+    ).history["val_accuracy"]
+    memorized = float("nan")
+    wrong = None if data.clean is None else data.y != data.clean
+    if wrong is not None and wrong.any():
+        logits = model.predict(data.x[wrong][:5000], 500, verbose=0)
+        memorized = np.mean(logits.argmax(-1) == data.y[wrong][:5000])
+    share = 1.0
+    if loss.fading is not None:
+        share = float(keras.ops.mean(loss.fading.share()))
+    values = [history[-1], max(history), memorized, share]
+    values = [f"{value:.4f}" for value in values]
+    values.append(f"{time.perf_counter() - started:.1f}")
+    return dict(zip(RESULTS, values, strict=True))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def table(rows: list[dict[str, str]]) -> None:
+    """Print the mean last accuracy of each cell, a table for each task."""
+    found = defaultdict(list)
+    for row in rows:
+        head = (row["task"], row["optimizer"], row["rate"])
+        start = f" from {row['start']}" if row["start"] else ""
+        fade = "" if row["fade"] == "none" else f", {row['fade']}"
+        line = (f"{row['loss']}{start}{fade}", row["noise"])
+        found[head, line].append([float(row[k]) for k in RESULTS[:3]])
+    for head in dict.fromkeys(head for head, _ in found):
+        lines = [line for known, line in found if known == head]
+        columns = [
+            n for n in noises(head[0]) if n in dict(map(reversed, lines))
+        ]
+        print(f"\n**{head[0]}, {head[1]} {head[2]}**\n")
+        print(f"| Loss | {' | '.join(columns)} |")
+        print("| --- " * (1 + len(columns)) + "|")
+        best = {
+            n: max(
+                np.mean(v, axis=0)[0]
+                for (known, line), v in found.items()
+                if known == head and line[1] == n
+            )
+            for n in columns
+        }
+        for name in dict.fromkeys(name for name, _ in lines):
+            cells = []
+            for noise in columns:
+                runs = found.get((head, (name, noise)))
+                if runs is None:
+                    cells.append("")
+                    continue
+                last, _, memorized = np.mean(runs, axis=0)
+                text = f"{100 * last:.1f}"
+                if last == best[noise]:
+                    text = f"**{text}**"
+                if not np.isnan(memorized):
+                    text += f" ({100 * memorized:.0f})"
+                cells.append(text + f", {len(runs)}" * (len(runs) > 1))
+            print(f"| {name} | {' | '.join(cells)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data-dir", type=Path, help="folder of the data")
+    add("--tasks", nargs="+", choices=TASKS, default=[*TASKS])
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    add("--limit-minutes", type=float, help="start no run after that")
+    add("--limit-runs", type=int, help="runs at most")
+    add("--csv", type=Path, default=Path(__file__).with_suffix(".csv"))
+    add("--table", action="store_true", help="print tables; runs nothing")
+    add("--plan", action="store_true", help="print what is left to run")
+    options = parser.parse_args()
+    if options.table:
+        table(rows_of(options.csv))
+        return
+    if options.data_dir is None and not options.plan:
+        parser.error("--data-dir is needed to train")
+
+    started, count = time.monotonic(), 0
+    done = {tuple(r[k] for k in Run._fields) for r in rows_of(options.csv)}
+    left = (r for r in plan(options.seeds, options.tasks) if r not in done)
+    for run in left:
+        if options.plan:
+            print(*run, sep=", ")
+            continue
+        minutes = (time.monotonic() - started) / 60
+        if (
+            options.limit_minutes is not None
+            and minutes > options.limit_minutes
+        ):
+            break
+        if count == options.limit_runs:
+            break
+        count += 1
+        results = train(run, options.data_dir)
+        keras.backend.clear_session()
+        new = not options.csv.exists()
+        with options.csv.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if new:
+                writer.writerow([*Run._fields, *RESULTS])
+            writer.writerow([*run, *results.values()])
+        print(*run, *results.values(), sep=", ", flush=True)
+
+
+if __name__ == "__main__":
+    main()

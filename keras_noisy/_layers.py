@@ -1,0 +1,26 @@
+"""The layers of a model of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+
+
+def all_layers(root: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """A layer and all that it owns, also in lists and dictionaries."""
+    waiting: list[Any] = [root]
+    seen: set[int] = set()
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        if isinstance(found, keras.layers.Layer):
+            yield found
+            waiting += [*vars(found).values(), *getattr(found, "layers", ())]
+        elif isinstance(found, Mapping):
+            waiting += list(found.values())
+        elif isinstance(found, list | tuple):
+            waiting += list(found)

@@ -1,0 +1,76 @@
+"""Evaluate and save the center of a walk rather than the walk itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class EvaluateCenter(keras.callbacks.Callback):
+    """Shows the center of the walk of `EntropySGD` at the end of each epoch.
+
+    For epochs whose number of steps is not a multiple of `inner_steps`: the
+    walk is then in its middle when Keras validates. The center takes the place
+    of the weights until the next epoch, where the walk goes on, so that
+    training is the same as without. Put it in front of the callbacks that
+    evaluate or save, such as `ModelCheckpoint` and `Resume`.
+
+    Returns:
+        A `keras.callbacks.Callback`.
+
+    Raises:
+        ValueError: In `fit`, if the optimizer is no `EntropySGD`.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.callbacks import EvaluateCenter
+    >>> from keras_noisy.optimizers import EntropySGD
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    >>> model.compile(EntropySGD(inner_steps=4), "mse")
+    >>> x, y = np.ones((48, 4)), np.ones((48, 3))  # six batches
+    >>> history = model.fit(
+    ...     x, y, batch_size=8, verbose=0, callbacks=[EvaluateCenter()]
+    ... )
+
+    References:
+        - Chaudhari et al., Entropy-SGD: biasing gradient descent into wide
+          valleys, ICLR 2017, arXiv 1611.01838
+    """
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Check that there is a center."""
+        if centered(self.model) is None:
+            raise ValueError(
+                "Expected a model with the optimizer `EntropySGD`. Leave "
+                "`EvaluateCenter` out with others. Received: "
+                f"{type(self.model.optimizer).__name__}"
+            )
+        self._trains = True
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Go on with the walk."""
+        centered(self.model).show_walk()
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """Show the center, if this is the validation of `fit`."""
+        if getattr(self, "_trains", False):
+            centered(self.model).show_center()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Show the center to the callbacks that come after this one."""
+        centered(self.model).show_center()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Leave later evaluations alone."""
+        self._trains = False
+
+
+def centered(model: keras.Model) -> Any:
+    """The optimizer with a center, also inside of one that scales the loss."""
+    optimizer = model.optimizer
+    while optimizer is not None and not hasattr(optimizer, "show_center"):
+        optimizer = getattr(optimizer, "inner_optimizer", None)
+    return optimizer

@@ -1,0 +1,218 @@
+"""Statistics of batch normalization that belong to the weights at hand."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import integer
+from keras_noisy._layers import all_layers
+from keras_noisy.callbacks.evaluate_center import centered
+from keras_noisy.distribution import process_count
+
+#: Attributes by which layers of Keras change their inputs at random.
+RANDOM = {
+    keras.layers.AlphaDropout: "rate",
+    keras.layers.Dropout: "rate",
+    keras.layers.GaussianDropout: "rate",
+    keras.layers.GaussianNoise: "stddev",
+}
+
+
+class RefreshBatchNorm(keras.callbacks.Callback):
+    """Measures the statistics of `BatchNormalization` before each evaluation.
+
+    The moving averages that training leaves belong to weights that it has been
+    at. An optimizer that then moves far at once, such as `EntropySGD`, or an
+    average of weights needs those of the weights that are evaluated: one pass
+    over training data in training mode, with dropout off. The averages over
+    its batches, each of them counted the same, replace the moving ones.
+
+    It shows the center of `EntropySGD` first. After `fit` without a
+    validation, the statistics are those of the final weights too. Put it in
+    front of the callbacks that evaluate or save.
+
+    Formula:
+
+    ```
+    moving_mean = mean over batches of the mean of the batch
+    moving_variance = mean over batches of the variance of the batch
+    ```
+
+    Args:
+        data: Training data: an array of inputs, a tuple `(x, y)`, of which `y`
+            is not used, or batches such as those of `pipeline`,
+            `ImageDataset`, a `tf.data.Dataset` or a `DataLoader`.
+        batch_size: Number of samples of a batch of arrays, that of training.
+            Defaults to `128`.
+        steps: Number of batches to take. Defaults to `None`, all of them.
+
+    Returns:
+        A `keras.callbacks.Callback`; `refresh(model)` does the same for a
+        model at any time.
+
+    Raises:
+        ValueError: If `batch_size` or `steps` is no positive integer, the
+            model has no `BatchNormalization` that trains, or there is no
+            batch; in several processes, which would each have statistics of
+            their own.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.callbacks import RefreshBatchNorm
+    >>> normalization = keras.layers.BatchNormalization()
+    >>> model = keras.Sequential([keras.Input((1,)), normalization])
+    >>> x = np.arange(256.0)[:, None]
+    >>> RefreshBatchNorm(x, batch_size=256).refresh(model)
+    >>> [round(float(v[0]), 1) for v in normalization.non_trainable_weights]
+    [127.5, 5461.2]
+
+    References:
+        - Chaudhari et al., Entropy-SGD: biasing gradient descent into wide
+          valleys, ICLR 2017, arXiv 1611.01838
+        - Izmailov et al., Averaging weights leads to wider optima and better
+          generalization, UAI 2018, arXiv 1803.05407
+    """
+
+    def __init__(
+        self, data: Any, batch_size: int = 128, steps: int | None = None
+    ):
+        super().__init__()
+        self.data = data
+        self.batch_size = integer("batch_size", batch_size, 1)
+        self.steps = None if steps is None else integer("steps", steps, 1)
+        self._is_stale = False
+        #: Compiled once for all epochs.
+        self._in_training: _InTraining | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Go on with the walk of `EntropySGD`."""
+        optimizer = centered(self.model)
+        if optimizer is not None:
+            optimizer.show_walk()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Remember that the weights have changed."""
+        self._is_stale = True
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """Refresh, if this is the validation of `fit`."""
+        if self._is_stale:
+            self._refresh_center()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Refresh for the callbacks that come after this one."""
+        self.on_test_begin()
+
+    def _refresh_center(self) -> None:
+        optimizer = centered(self.model)
+        if optimizer is not None:
+            optimizer.show_center()
+        self.refresh(self.model)
+        self._is_stale = False
+
+    def refresh(self, model: keras.Model) -> None:
+        """Measure the statistics of a model, and let it have them."""
+        if process_count() > 1:
+            raise ValueError(
+                "RefreshBatchNorm works in one process, as each of several "
+                "would measure statistics of its own. Leave it out, or refresh "
+                "a saved model in one process"
+            )
+        layers = list(all_layers(model))
+        kind = keras.layers.BatchNormalization
+        normalizations = [
+            x for x in layers if isinstance(x, kind) and x.trainable
+        ]
+        if not normalizations:
+            raise ValueError(
+                "Expected a model with a `BatchNormalization` that trains. "
+                "Leave `RefreshBatchNorm` out"
+            )
+        statistics = [
+            variable
+            for layer in normalizations
+            for variable in (layer.moving_mean, layer.moving_variance)
+        ]
+        if self._in_training is None or self._in_training.model is not model:
+            self._in_training = _InTraining(model)
+            self._in_training.compile()
+        sums: list[Any] = [0.0] * len(statistics)
+        count = 0
+        with _changed(layers):
+            for x in self._batches():
+                self._in_training.predict_on_batch(x)
+                for i, variable in enumerate(statistics):
+                    sums[i] = sums[i] + np.asarray(
+                        ops.convert_to_numpy(variable), "float64"
+                    )
+                count += 1
+        if not count:
+            raise ValueError("Expected data with at least one batch")
+        for variable, total in zip(statistics, sums, strict=True):
+            variable.assign(total / count)
+
+    def _batches(self) -> Iterator[Any]:
+        """Inputs, batch by batch."""
+        for step, batch in enumerate(self._all_batches()):
+            if step == self.steps:
+                return
+            x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            yield x
+
+    def _all_batches(self) -> Iterable[Any]:
+        if isinstance(self.data, keras.utils.PyDataset):
+            return (self.data[i] for i in range(len(self.data)))
+        is_tuple = isinstance(self.data, tuple)
+        x = self.data[0] if is_tuple else self.data
+        if not (is_tuple or hasattr(x, "shape") or isinstance(x, dict)):
+            return self.data
+        parts = [np.asarray(part) for part in keras.tree.flatten(x)]
+        starts = range(0, len(parts[0]), self.batch_size)
+        return (
+            (
+                keras.tree.pack_sequence_as(
+                    x, [part[start : start + self.batch_size] for part in parts]
+                ),
+            )
+            for start in starts
+        )
+
+
+class _InTraining(keras.Model):
+    """Calls a model in training mode where Keras predicts."""
+
+    def __init__(self, model: keras.Model):
+        super().__init__(name="in_training")
+        self.model = model
+
+    def call(self, x: Any) -> Any:
+        """Outputs of the model in training mode."""
+        return self.model(x, training=True)
+
+
+@contextlib.contextmanager
+def _changed(layers: list[keras.layers.Layer]) -> Iterator[None]:
+    """Layers whose statistics are those of one batch, and without dropout."""
+    changes = []
+    for layer in layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            changes.append((layer, "momentum"))
+        for kind, name in RANDOM.items():
+            if isinstance(layer, kind):
+                changes.append((layer, name))
+    before = [getattr(layer, name) for layer, name in changes]
+    try:
+        for layer, name in changes:
+            setattr(layer, name, 0.0)
+        yield
+    finally:
+        for (layer, name), value in zip(changes, before, strict=True):
+            setattr(layer, name, value)

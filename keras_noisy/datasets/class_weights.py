@@ -1,0 +1,89 @@
+"""Weights of classes, by how frequent each is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import boolean, integer, invalid
+from keras_noisy._label_arrays import class_labels
+
+METHODS = ("balanced", "effective", "class_based_effective")
+#: Base of the effective number, and how much more the rarest class has.
+BASE, MORE = 0.9999, 1e-5
+
+
+def class_weights(
+    labels: Any,
+    method: str = "balanced",
+    num_classes: int | None = None,
+    normalize: bool = True,
+) -> dict[int, float]:
+    """Weight of each class, larger for rarer ones, as `class_weight` of `fit`.
+
+    For a sampler turn them into weights of samples by `sample_weights`.
+
+    Formula:
+
+    ```
+    w_k = 1 / n_k                                    # "balanced"
+    w_k = (1 - b) / (1 - b ** n_k)                   # "effective"
+    w_k = (1 - b_k) / (1 - b_k ** n_k)               # "class_based_effective"
+    b = 0.9999,  b_k = b + 1e-5 * log(n_max / n_k) / log(n_max / n_min)
+    ```
+
+    where `n_k` is the number of samples of class `k`. With equal counts `b_k`
+    is `b`. A class without samples has the weight 0.
+
+    Args:
+        labels: Integer labels of all training samples, shape `(N,)` or
+            `(N, 1)`.
+        method: `"balanced"`, `"effective"` or `"class_based_effective"`.
+            Defaults to `"balanced"`.
+        num_classes: Number of classes. Defaults to `None`, the largest label
+            and one.
+        normalize: Whether to scale the weights such that their mean over all
+            samples is 1, which leaves the learning rate as it is. Defaults to
+            `True`.
+
+    Returns:
+        A dictionary from class to weight.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+
+    >>> from keras_noisy.datasets import class_weights
+    >>> class_weights([0, 0, 0, 1], "balanced")
+    {0: 0.666..., 1: 2.0}
+
+    References:
+        - Cui et al., Class-balanced loss based on effective number of samples,
+          CVPR 2019, arXiv 1901.05555
+        - Li, Cheung, Lu, Long-tailed visual recognition via Gaussian clouded
+          logit adjustment, CVPR 2022
+    """
+    if num_classes is not None:
+        num_classes = integer("num_classes", num_classes, 1)
+    array = class_labels("labels", labels, num_classes)
+    if len(array) == 0:
+        raise invalid("labels", labels, "at least one label")
+    if method not in METHODS:
+        raise invalid("method", method, f"one of {list(METHODS)}")
+    counts = np.bincount(array, minlength=num_classes or 0)
+    seen = counts > 0
+    n = np.maximum(counts, 1).astype("float64")
+    if method == "balanced":
+        weights = 1 / n
+    else:
+        base = np.full(len(n), BASE)
+        rarity = np.log(n[seen].max() / n)
+        if method == "class_based_effective" and rarity[seen].max() > 0:
+            base += MORE * rarity / rarity[seen].max()
+        weights = (1 - base) / -np.expm1(n * np.log(base))
+    weights[~seen] = 0.0
+    if boolean("normalize", normalize):
+        weights *= len(array) / np.sum(counts * weights)
+    return dict(enumerate(weights.tolist()))

@@ -1,0 +1,56 @@
+"""A factor of the margin of the true class."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_noisy._arguments import invalid, real
+from keras_noisy.losses.base._arguments import Shared
+
+
+class MarginScale(Shared):
+    """A number in (0, 1], `"auto"`, or None for the margin as it is.
+
+    It acts in place of the bias, on clipped or normalized logits.
+    """
+
+    auto = True
+
+    def check(self, value: Any) -> float | str | None:
+        """The number."""
+        if value is None or (isinstance(value, str) and value == "auto"):
+            return value
+        return real(
+            self.name,
+            value,
+            low=0,
+            high=1,
+            closed="high",
+            alternative=', None or "auto"',
+        )
+
+    def verify(self, loss: Any) -> None:
+        """Raise beside a bias, and in a loss of the whole distribution."""
+        value = loss.arguments[self.name]
+        if value is None:
+            return
+        if not loss.has_formula:
+            raise invalid(
+                self.name,
+                value,
+                f"None: {type(loss).__name__} depends on the whole "
+                "distribution, and the scale is for losses of the probability "
+                "of the label alone, such as `MAE` and `GCE`. Leave it out, or "
+                "take one of these",
+            )
+        if loss.arguments["logit_bias"] is not None:
+            raise ValueError(
+                "Pass `logit_bias` or `margin_scale`, not both: each alone "
+                "restores the error of few classes. Received: logit_bias="
+                f"{loss.arguments['logit_bias']!r}, {self.name}={value!r}"
+            )
+
+    @staticmethod
+    def on_margin(margin: Any, scale: Any) -> Any:
+        """Log-probability of a class whose margin is scaled."""
+        return ops.log_sigmoid(scale * margin)

@@ -1,0 +1,204 @@
+"""How much the error rises around the weights of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import integer, invalid, real
+from keras_noisy._label_arrays import class_labels
+
+
+class LocalEnergy(NamedTuple):
+    """Errors of a network around its weights.
+
+    Args:
+        sigmas: Strengths of the noise on the weights.
+        error: Share of wrong predictions without noise.
+        errors: Shares with noise, of shape `(len(sigmas), draws)`.
+    """
+
+    sigmas: np.ndarray
+    error: float
+    errors: np.ndarray
+
+    @property
+    def rise(self) -> np.ndarray:
+        """Mean rise of the error, of shape `(len(sigmas),)`."""
+        return self.errors.mean(axis=1) - self.error
+
+
+def local_energy(
+    model: keras.Model,
+    data: Any,
+    sigmas: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
+    draws: int = 8,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> LocalEnergy:
+    """Training error under noise on the weights: the flatness of a minimum.
+
+    The flatter the minimum, the less the error rises. Each trainable weight
+    is perturbed by its own size, so that the measure does not depend on the
+    scale of a layer. The same noise is taken for each strength. The weights
+    are as before when it returns.
+
+    Formula:
+
+    ```
+    rise(sigma) = mean over z of E(w + sigma * z * w) - E(w)
+    ```
+
+    with standard normal `z` for each weight, and `E` the share of wrong
+    predictions. That `z` multiplies the weights, biases and normalization
+    too, is our reading of the paper.
+
+    Args:
+        model: A built `keras.Model` with one output of class scores.
+        data: `(x, y)` of arrays, or batches of them, such as those of
+            `pipeline` or `ImageDataset`. Labels are integers, or one row for
+            each sample whose largest entry is the label.
+        sigmas: Strengths of the noise, at least 0. Defaults to six from 0.05
+            to 0.5.
+        draws: Number of perturbations for each strength. Defaults to `8`.
+        batch_size: Number of samples of a batch of arrays. Defaults to `256`.
+        seed: Seed of the noise. Defaults to `0`.
+
+    Returns:
+        A `LocalEnergy` with `sigmas`, `error`, `errors` of shape
+        `(len(sigmas), draws)` and `rise` of shape `(len(sigmas),)`.
+
+    Raises:
+        ValueError: If an argument is outside its range, or there is no data.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.metrics import local_energy
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    >>> model.set_weights([np.eye(2), np.zeros(2)])
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> energy = local_energy(model, (x, x.argmax(1)), [0.01, 1.0])
+    >>> energy.error, bool(energy.rise[0] < energy.rise[1])
+    (0.0, True)
+
+    References:
+        - Pittorino et al., Entropic gradient descent algorithms and wide flat
+          minima, ICLR 2021, arXiv 2006.07897
+        - Jiang et al., Fantastic generalization measures and where to find
+          them, ICLR 2020, arXiv 1912.02178
+    """
+    if np.ndim(sigmas) != 1 or not len(sigmas):
+        raise invalid("sigmas", sigmas, "a list of numbers >= 0")
+    strengths = np.array([real("sigmas", s, 0, closed="low") for s in sigmas])
+    draws = integer("draws", draws, 1)
+    batch_size = integer("batch_size", batch_size, 1)
+    seed = integer("seed", seed, 0)
+    if isinstance(data, Iterator):
+        raise invalid("data", data, "data that can be read several times")
+    weights = list(model.trainable_variables)
+    before = [np.array(ops.convert_to_numpy(w)) for w in weights]
+    error = _error(model, data, batch_size)
+    errors = np.empty((len(strengths), draws))
+    try:
+        for draw in range(draws):
+            for i, sigma in enumerate(strengths):
+                rng = np.random.default_rng([seed, draw])
+                for weight, value in zip(weights, before, strict=True):
+                    z = rng.standard_normal(value.shape)
+                    weight.assign((value * (1 + sigma * z)).astype(value.dtype))
+                errors[i, draw] = _error(model, data, batch_size)
+    finally:
+        for weight, value in zip(weights, before, strict=True):
+            weight.assign(value)
+    return LocalEnergy(strengths, error, errors)
+
+
+def _error(model: keras.Model, data: Any, batch_size: int) -> float:
+    """Share of wrong predictions."""
+    wrong = count = 0
+    for x, y in _batches(data, batch_size):
+        scores = np.asarray(model.predict_on_batch(x))
+        y = np.asarray(ops.convert_to_numpy(y))
+        is_row = y.ndim > 1 and y.shape[-1] > 1
+        labels = y.argmax(-1) if is_row else class_labels("data", y)
+        if scores.ndim != 2 or len(scores) != len(labels):
+            raise ValueError(
+                "Expected a row of class scores and a label for each sample. "
+                f"Received: outputs of shape {scores.shape} and labels of "
+                f"shape {y.shape}"
+            )
+        wrong += np.sum(scores.argmax(-1) != labels)
+        count += len(labels)
+    if not count:
+        raise invalid("data", data, "at least one sample")
+    return float(wrong / count)
+
+
+def _batches(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
+    if isinstance(data, tuple) and len(data) == 2:
+        x, y = data
+        for start in range(0, len(y), batch_size):
+            part = slice(start, start + batch_size)
+            yield (
+                keras.tree.map_structure(lambda a, part=part: a[part], x),
+                y[part],
+            )
+        return
+    is_indexed = isinstance(data, keras.utils.PyDataset)
+    found = (data[i] for i in range(len(data))) if is_indexed else data
+    for batch in found:
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        yield x, y
+
+
+def plot_local_energy(energies: Mapping[str, LocalEnergy]) -> Any:
+    """Plot how the error rises with noise on the weights, a line for each.
+
+    Bars go from the lowest to the highest draw. Needs matplotlib:
+    `pip install "keras-noisy[plot]"`.
+
+    Args:
+        energies: Name and result of `local_energy` of each network.
+
+    Returns:
+        A `matplotlib.figure.Figure`; call its `savefig`.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+        ValueError: If there is nothing to plot.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.metrics import LocalEnergy, plot_local_energy
+    >>> sigmas, errors = np.array([0.1, 0.2]), np.array([[0.1], [0.3]])
+    >>> figure = plot_local_energy({"SGD": LocalEnergy(sigmas, 0.0, errors)})
+    >>> len(figure.axes)
+    1
+    """
+    if not energies:
+        raise invalid("energies", energies, "at least one result")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "plot_local_energy needs matplotlib: "
+            'pip install "keras-noisy[plot]"'
+        ) from error
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, energy in energies.items():
+        rises = 100 * (energy.errors - energy.error)
+        mean = rises.mean(axis=1)
+        ends = np.abs([rises.min(axis=1) - mean, rises.max(axis=1) - mean])
+        axes.errorbar(energy.sigmas, mean, ends, label=name, capsize=3)
+    axes.set_xlabel("noise on the weights, by their size")
+    axes.set_ylabel("rise of the training error (points)")
+    axes.legend()
+    return figure

@@ -1,0 +1,5 @@
+"""Optimizers that look for wide flat minima."""
+
+from keras_noisy.optimizers.entropy_sgd import EntropySGD
+
+__all__ = ["EntropySGD"]

@@ -1,0 +1,333 @@
+"""Replicated SGD."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import boolean, integer, invalid, real
+from keras_noisy._layers import all_layers
+from keras_noisy.layers.loss_state import PassThrough
+from keras_noisy.training._growth import SCHEDULES, Growth
+from keras_noisy.training._losses import device_count
+
+Tensor = Any
+#: Stands for a coupling that the first batch chooses.
+UNSET = -1.0
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class ReplicatedSGD(keras.Model):
+    """Trains several networks that attract each other, and uses their center.
+
+    Networks that start apart and slowly come together meet where the loss is
+    low all around: in a wide flat minimum. Each replica trains on a part of
+    its own of every batch, so give `replicas` times the batch size, the
+    learning rate and the epochs of one network. Inference is that of the
+    center, whose weights and statistics of `BatchNormalization` are the
+    averages. It is at chance until the replicas are together; `fit` logs
+    `replica_distance`, their distance to the center by the norm of the center,
+    and `coupling`.
+
+    The pull overshoots where `2 * g * learning_rate / replicas` is above 1: let
+    the learning rate fall while `g` grows, and watch that `replica_distance`
+    falls too. The coupling counts all trainable weights. Penalties of
+    regularizers are added up over the replicas. A batch of a size that
+    `replicas` does not divide counts every sample the same.
+
+    Formula:
+
+    ```
+    loss = mean over replicas a of L_a + g mean_a |w_a - center|**2
+    center = mean_a w_a
+    g = coupling * growth**(epoch / epochs)
+    ```
+
+    Args:
+        build_model: Function without arguments that returns a new built
+            `keras.Model`, with other initial weights each time.
+        replicas: Number of networks, an integer of at least 2. Defaults to
+            `3`.
+        coupling: `g` of the first epoch, at least 0. Defaults to `None`: both
+            terms are equal in the first batch. The program took the whole
+            training set for that; the batch is our reading.
+        growth: Factor of `g` over all epochs of `fit`, at least 1. Defaults
+            to `1e4`.
+        schedule: How `g` grows: `"exponential"`, `"linear"` or `"cosine"`.
+            Defaults to `"exponential"`.
+        central_replica: Whether the center is a network of its own, which
+            learns from the pull of the others alone. Defaults to `False`.
+        name: Name of the model. Defaults to `"replicated_sgd"`.
+        **kwargs: Arguments of `keras.Model`.
+
+    Returns:
+        A `keras.Model` to `compile` and `fit`. `replicas` has the networks,
+        and `center()` makes the averaged one.
+
+    Raises:
+        ValueError: If an argument is outside its range; if `build_model`
+            returns no built model, models that differ, or with a loss that has
+            a memory or a fade; in `fit`, if all replicas have the same
+            weights; for a batch with fewer samples than replicas.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy import CrossEntropy
+    >>> from keras_noisy.training import ReplicatedSGD
+    >>> def build_model():
+    ...     softmax = keras.layers.Dense(3, activation="softmax")
+    ...     return keras.Sequential([keras.Input((4,)), softmax])
+    >>> model = ReplicatedSGD(build_model, replicas=3)
+    >>> model.compile(keras.optimizers.SGD(3 * 0.1), CrossEntropy())
+    >>> x, y = np.ones((24, 4)), np.zeros(24, int)
+    >>> history = model.fit(x, y, batch_size=3 * 4, epochs=6, verbose=0)
+    >>> model.center().count_params()
+    15
+
+    References:
+        - Baldassi et al., Unreasonable effectiveness of learning neural
+          networks: from accessible states and robust ensembles to basic
+          algorithmic schemes, PNAS 2016, arXiv 1605.06444
+        - Baldassi, Pittorino, Zecchina, Shaping the learning landscape in
+          neural networks around wide flat minima, PNAS 2020, arXiv 1905.07833
+        - Pittorino et al., Entropic gradient descent algorithms and wide flat
+          minima, ICLR 2021, arXiv 2006.07897
+    """
+
+    def __init__(
+        self,
+        build_model: Callable[[], keras.Model],
+        replicas: int = 3,
+        coupling: float | None = None,
+        growth: float = 1e4,
+        schedule: str = "exponential",
+        central_replica: bool = False,
+        name: str = "replicated_sgd",
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        if not callable(build_model) or isinstance(build_model, keras.Model):
+            expected = "a function that returns a new keras.Model"
+            raise invalid("build_model", build_model, expected)
+        if not isinstance(schedule, str) or schedule not in SCHEDULES:
+            expected = f"one of {list(SCHEDULES)}"
+            raise invalid("schedule", schedule, expected)
+        if coupling is not None:
+            coupling = real("coupling", coupling, 0, closed="low")
+        self.coupling = coupling
+        self.growth = real("growth", growth, 1, closed="low")
+        self.schedule = schedule
+        self.central_replica = boolean("central_replica", central_replica)
+        self._build_model = build_model
+        count = integer("replicas", replicas, 2)
+        self.replicas = [build_model() for _ in range(count)]
+        self.central = build_model() if central_replica else None
+        self._check_networks()
+        self.distance_tracker = keras.metrics.Mean(name="replica_distance")
+        self.build()
+
+    def _check_networks(self) -> None:
+        networks = [*self.replicas, *([self.central] if self.central else [])]
+        for network in networks:
+            if not isinstance(network, keras.Model) or not network.built:
+                expected = (
+                    "a function that returns a built keras.Model; give it a "
+                    "`keras.Input`"
+                )
+                raise invalid("build_model", type(network), expected)
+        shapes = [[tuple(v.shape) for v in n.weights] for n in networks]
+        if len({id(n) for n in networks}) < len(networks) or any(
+            other != shapes[0] for other in shapes
+        ):
+            expected = "a function that returns a new, equal network each time"
+            raise invalid("build_model", self._build_model, expected)
+        if any(isinstance(x, PassThrough) for x in all_layers(networks[0])):
+            raise ValueError(
+                "Losses with a memory or a fade cannot be replicated, as they "
+                "know of one network. Build the model without `connect`, and "
+                "compile another loss"
+            )
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the coupling; the networks are built."""
+        if self.built:  # type: ignore[has-type]  # Keras sets it.
+            return
+        start = UNSET if self.coupling is None else self.coupling
+        for name, value in (("start", start), ("factor", 1.0)):
+            variable = self.add_weight(
+                name=f"coupling_{name}",
+                shape=(),
+                initializer=keras.initializers.Constant(value),
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+                aggregation="mean",
+            )
+            setattr(self, f"coupling_{name}", variable)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Outputs of each replica for its part in training, or the center's."""
+        if not training:
+            weights, states = self._averages()
+            outputs, _ = self.replicas[0].stateless_call(
+                weights, states, inputs, training=False
+            )
+            return outputs
+        count = len(self.replicas)
+        size = ops.shape(keras.tree.flatten(inputs)[0])[0]
+        if isinstance(size, int) and size < count:
+            raise ValueError(
+                f"Expected a sample for each of the {count} replicas in every "
+                "batch. Give larger batches, or leave out the last one of an "
+                f"epoch. Received: a batch of {size}"
+            )
+        bounds = [size * part // count for part in range(count + 1)]
+        outputs = [
+            replica(
+                keras.tree.map_structure(lambda x, a=a, b=b: x[a:b], inputs),
+                training=True,
+            )
+            for replica, a, b in zip(
+                self.replicas, bounds[:-1], bounds[1:], strict=True
+            )
+        ]
+        return keras.tree.map_structure(
+            lambda *parts: ops.concatenate(parts, axis=0), *outputs
+        )
+
+    def _averages(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Weights of the center, and averages of what is not trained."""
+        states = zip(
+            *(r.non_trainable_variables for r in self.replicas), strict=True
+        )
+        return self._center(), [_mean(variables) for variables in states]
+
+    def _center(self) -> list[Tensor]:
+        if self.central is not None:
+            variables = self.central.trainable_variables
+            return [ops.convert_to_tensor(v) for v in variables]
+        weights = zip(
+            *(r.trainable_variables for r in self.replicas), strict=True
+        )
+        return [_mean(variables) for variables in weights]
+
+    def _squares(self) -> tuple[Tensor, Tensor]:
+        """Mean squared distance to the center, and its squared norm."""
+        center = self._center()
+        norm = sum(_square(weight) for weight in center)
+        distances = [
+            _square(ops.convert_to_tensor(variable) - weight)
+            for replica in self.replicas
+            for variable, weight in zip(
+                replica.trainable_variables, center, strict=True
+            )
+        ]
+        return sum(distances) / len(self.replicas), norm
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The loss and coupling of the replicas, or the loss of the center."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        square, norm = self._squares()
+        relative = ops.sqrt(square / ops.maximum(norm, 1e-12))
+        self.distance_tracker.update_state(ops.stop_gradient(relative))
+        if not training:
+            return loss
+        matched = ops.cast(loss, "float32") * device_count()
+        matched = ops.stop_gradient(matched / ops.maximum(square, 1e-12))
+        start = ops.convert_to_tensor(self.coupling_start)
+        start = ops.where(start < 0, matched, start)
+        self.coupling_start.assign(start)
+        g = start * ops.convert_to_tensor(self.coupling_factor)
+        return loss + ops.cast(g * square / device_count(), loss.dtype)
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """`fit` of Keras, in which the coupling grows with the epochs."""
+        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
+        callbacks = given.arguments.get("callbacks") or []
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            expected = "a list of callbacks"
+            raise invalid("callbacks", type(callbacks), expected)
+        if not isinstance(callbacks, list | tuple):
+            callbacks = [callbacks]
+        if not float(ops.convert_to_numpy(self._squares()[0])):
+            raise ValueError(
+                "Expected replicas with different weights. Build the model "
+                "without seeds in its initializers, and do not load the same "
+                "weights into all of them"
+            )
+        # In front of `Resume`, which saves the coupling.
+        given.arguments["callbacks"] = [Growth(), *callbacks]
+        return super().fit(*given.args[1:], **given.kwargs)
+
+    def current_coupling(self) -> float:
+        """`g` of now; NaN before the first batch, if that is to choose it."""
+        start, factor = (
+            float(ops.convert_to_numpy(variable))
+            for variable in (self.coupling_start, self.coupling_factor)
+        )
+        return start * factor if start >= 0 else float("nan")
+
+    def center(self) -> keras.Model:
+        """A new model with the weights of the center, not compiled."""
+        model = self._build_model()
+        weights, states = self._averages()
+        values = {}
+        for variables, averages in (
+            (self.replicas[0].trainable_variables, weights),
+            (self.replicas[0].non_trainable_variables, states),
+        ):
+            for variable, average in zip(variables, averages, strict=True):
+                values[id(variable)] = np.asarray(ops.convert_to_numpy(average))
+        model.set_weights([values[id(v)] for v in self.replicas[0].weights])
+        return model
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument, a replica in place of `build_model`."""
+        return {
+            "build_model": keras.saving.serialize_keras_object(
+                self.replicas[0]
+            ),
+            "replicas": len(self.replicas),
+            "coupling": self.coupling,
+            "growth": self.growth,
+            "schedule": self.schedule,
+            "central_replica": self.central_replica,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], **kwargs: Any) -> Any:
+        """Build the networks again, with new weights."""
+        config = dict(config)
+        network = config.pop("build_model")
+        return cls(
+            lambda: keras.saving.deserialize_keras_object(network), **config
+        )
+
+
+def _mean(variables: Any) -> Tensor:
+    """Average of variables; that of the first where there is none."""
+    values = [ops.convert_to_tensor(v) for v in variables]
+    dtype = keras.backend.standardize_dtype(values[0].dtype)
+    if not keras.backend.is_float_dtype(dtype):
+        return values[0]
+    return sum(values) / len(values)
+
+
+def _square(x: Tensor) -> Tensor:
+    return ops.sum(ops.square(ops.cast(x, "float32")))

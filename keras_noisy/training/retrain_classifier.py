@@ -1,0 +1,190 @@
+"""The second stage of training on a long tail: the classifier alone."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+
+from keras_noisy._arguments import integer, invalid, real
+from keras_noisy.layers import CosineDense, Frozen, without_state
+from keras_noisy.losses import Focal, RobustLoss
+from keras_noisy.training.clouded_learning_rate import clouded_learning_rate
+
+#: Of the second stage on CIFAR.
+MARGIN, GAMMA = 0.1, 1.0
+
+
+def retrain_classifier(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    loss: Any = None,
+    optimizer: Any = None,
+    epochs: int = 30,
+    scale: float | None = None,
+    classifier: str | None = None,
+    metrics: Any = None,
+    **fit: Any,
+) -> keras.Model:
+    """Train the classifier of a trained model on, and leave all before it.
+
+    Features of rare classes are good where a network has seen all data as
+    often as it comes; the classifier behind them is not, and is trained once
+    more for classes that are alike. Everything before it is frozen and in
+    inference mode, dropout and the statistics of batch normalization too. The
+    classifier goes on from the weights that it has; the model that is given
+    stays as it is. As published, give `x` as batches drawn by class, for which
+    `pipeline` and `ImageDataset` have `sample_weight`.
+
+    Args:
+        model: A functional or sequential model with one output.
+        x: Training data as `fit` takes it.
+        y: Labels, where `x` has none. Defaults to `None`.
+        loss: A loss. Defaults to `None`, for a `CosineDense` the published one:
+            `Focal(gamma=1.0, from_logits=True, logit_bias=-0.1 * scale)`.
+        optimizer: An optimizer with its learning rate. Defaults to `None`, as
+            published: SGD of momentum 0.9 and weight decay 2e-4, with the
+            rates of `clouded_learning_rate(epoch, stage=2)`.
+        epochs: Number of epochs, an integer of at least 1. Defaults to `30`.
+        scale: New scale of a `CosineDense`, a positive number; published is
+            20. Defaults to `None`, the one that it has.
+        classifier: Name of the first layer to train. Defaults to `None`, the
+            last layer that has weights to train.
+        metrics: Metrics as `compile` takes them. Defaults to `None`.
+        **fit: Other arguments of `fit`, such as `batch_size`, `callbacks`,
+            `validation_data` and `verbose`.
+
+    Returns:
+        A new `keras.Model`, compiled and trained, whose `history` is that of
+        `fit`. Its layer `"backbone"` is a `keras_noisy.layers.Frozen`.
+
+    Raises:
+        ValueError: If an argument is outside its range, or the model cannot be
+            divided at the classifier.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.layers import CosineDense
+    >>> from keras_noisy.training import retrain_classifier
+    >>> model = keras.Sequential(
+    ...     [
+    ...         keras.Input((4,)),
+    ...         keras.layers.Dense(8, activation="relu"),
+    ...         CosineDense(3),
+    ...     ]
+    ... )
+    >>> x, y = np.random.default_rng(0).normal(size=(64, 4)), np.arange(64) % 3
+    >>> again = retrain_classifier(model, x, y, epochs=1, scale=20, verbose=0)
+    >>> len(again.trainable_weights), again.predict(x, verbose=0).shape
+    (1, (64, 3))
+
+    References:
+        - Li, Cheung, Lu, Long-tailed visual recognition via Gaussian clouded
+          logit adjustment, CVPR 2022
+        - Kang et al., Decoupling representation and classifier for long-tailed
+          recognition, ICLR 2020, arXiv 1910.09217
+    """
+    epochs = integer("epochs", epochs, 1)
+    backbone, head, first = _divided(model, classifier)
+    if scale is not None:
+        if not isinstance(first, CosineDense):
+            raise invalid(
+                "scale",
+                scale,
+                f"None, as the classifier is a {type(first).__name__} and no "
+                "CosineDense",
+            )
+        first.scale = real("scale", scale, 0)
+    if loss is None:
+        loss = _published_loss(first)
+    if optimizer is None:
+        optimizer = keras.optimizers.SGD(momentum=0.9, weight_decay=2e-4)
+        schedule = functools.partial(
+            clouded_learning_rate, stage=2, epochs=epochs
+        )
+        scheduler = keras.callbacks.LearningRateScheduler(schedule)
+        fit["callbacks"] = [*(fit.get("callbacks") or ()), scheduler]
+    inputs = [
+        keras.Input(batch_shape=each.shape, dtype=each.dtype, name=each.name)
+        for each in backbone.inputs
+    ]
+    frozen = Frozen(backbone, name="backbone")
+    outputs = head(frozen(inputs if len(inputs) > 1 else inputs[0]))
+    if isinstance(loss, RobustLoss):
+        outputs = loss.connect(outputs)
+    retrained = keras.Model(inputs, outputs)
+    retrained.compile(optimizer, loss, metrics=metrics)
+    retrained.fit(x, y, epochs=epochs, **fit)
+    return retrained
+
+
+def _published_loss(first: keras.layers.Layer) -> Focal:
+    if not isinstance(first, CosineDense):
+        raise invalid(
+            "loss",
+            None,
+            "a loss, as the published one is for the scaled cosines of a "
+            f"CosineDense and the classifier is a {type(first).__name__}",
+        )
+    return Focal(
+        GAMMA,
+        num_classes=first.units,
+        from_logits=True,
+        logit_bias=-MARGIN * first.scale,
+    )
+
+
+def _functional(model: keras.Model) -> keras.Model:
+    """The model as a graph, with the same layers."""
+    if not isinstance(model, keras.Sequential):
+        return model
+    (given,) = model.inputs
+    x = inputs = keras.Input(batch_shape=given.shape, dtype=given.dtype)
+    for layer in model.layers:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+def _divided(
+    model: keras.Model, name: str | None
+) -> tuple[keras.Model, keras.Model, keras.layers.Layer]:
+    """A copy of a model in two, before its classifier and from it on."""
+    try:
+        plain = _functional(without_state(model))
+        copy = keras.models.clone_model(plain)
+        copy.set_weights(plain.get_weights())
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            "Invalid value for argument `model`. Expected a functional or "
+            "sequential model that has been built, all of whose layers have "
+            f"a config. Received: {type(model).__name__}. {error}"
+        ) from error
+    found = [layer for layer in copy.layers if layer.trainable_weights]
+    if name is not None:
+        found = [layer for layer in copy.layers if layer.name == name]
+    if not found:
+        names = [layer.name for layer in copy.layers]
+        raise invalid("classifier", name, f"a layer with weights, of {names}")
+    first, outputs = found[-1], copy.outputs
+    features = getattr(first, "input", None)
+    if len(outputs) != 1 or not isinstance(features, keras.KerasTensor):
+        raise ValueError(
+            "Invalid value for argument `model`. Expected one output, and a "
+            f"classifier of one input. Received: {len(outputs)} outputs and "
+            f"the layer {first.name!r} with the inputs {features}. Name "
+            "another `classifier`, or pass a model of one output"
+        )
+    backbone = keras.Model(copy.inputs, features)
+    try:
+        head = keras.Model(features, outputs[0])
+    except ValueError as error:
+        raise ValueError(
+            f"Expected all of the model to pass the layer {first.name!r}, and "
+            "a part of it goes around it. Name another `classifier`, whose "
+            "input is all that the output depends on"
+        ) from error
+    return backbone, head, first

@@ -1,0 +1,305 @@
+"""Replicated SGD and SAM: values, saving, resuming, errors."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_noisy import losses
+from keras_noisy.callbacks import Resume
+from keras_noisy.training import SAM, ReplicatedSGD
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_wfm.json").read_text())
+CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+#: XLA takes long to compile steps that run a few times.
+FAST = {"jit_compile": keras.backend.backend() == "jax"}
+
+
+def array(tensor):
+    return np.asarray(ops.convert_to_numpy(tensor), "float64")
+
+
+def dense(penalty=None, extra=()):
+    penalty = penalty and keras.regularizers.L2(penalty)
+    layer = keras.layers.Dense(
+        2, kernel_regularizer=penalty, bias_regularizer=penalty
+    )
+    return keras.Sequential([keras.Input((3,)), *extra, layer])
+
+
+class Record(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.weights = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        replicas = self.model.replicas
+        if self.model.central:
+            replicas = [*replicas, self.model.central]
+        self.weights.append([r.get_weights() for r in replicas])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "centre of mass",  # codespell:ignore centre
+        pytest.param("central replica", marks=pytest.mark.once),
+    ],
+)
+def test_replicas_are_those_of_the_program(kind):
+    config, golden = GOLDEN["replicated_sgd"]["config"], None
+    for name, entry in GOLDEN["replicated_sgd"].items():
+        if name.startswith(kind):
+            golden = entry
+    epochs = len(golden["steps"]) // 2
+    model = ReplicatedSGD(
+        lambda: dense(config["weight_decay"] / 2),
+        coupling=config["g"],
+        growth=(1 + config["grate"]) ** epochs,
+        central_replica=kind == "central replica",
+    )
+    networks = [*model.replicas, *([model.central] if model.central else [])]
+    for network, (kernel, bias) in zip(
+        networks, golden["init_W_bias"], strict=True
+    ):
+        network.set_weights([np.array(kernel).T, np.array(bias)])
+    rate = config["lr_used"]
+    optimizer = keras.optimizers.SGD(rate, 0.9, nesterov=True)
+    model.compile(optimizer, CE, **FAST)
+    record, x, y = Record(), golden["batches_x"], golden["batches_y"]
+    history = model.fit(
+        *(np.float32(x).reshape(-1, 3), np.int32(y).reshape(-1)),
+        batch_size=6,
+        epochs=1,
+        shuffle=False,
+        verbose=0,
+        callbacks=record,
+        steps_per_epoch=2,
+    )
+    if epochs == 2:
+        history = model.fit(
+            *(np.float32(x[2:]).reshape(-1, 3), np.int32(y[2:]).reshape(-1)),
+            batch_size=6,
+            epochs=2,
+            initial_epoch=1,
+            shuffle=False,
+            verbose=0,
+            callbacks=[record],
+        )
+    for found, step in zip(record.weights, golden["steps"], strict=True):
+        for replica, kernel, bias in zip(
+            found, step["W_replicas"], step["bias_replicas"], strict=False
+        ):
+            np.testing.assert_allclose(replica[0].T, kernel, 1e-4, 1e-5)
+            np.testing.assert_allclose(replica[1], bias, 1e-4, 1e-5)
+    assert history.history["coupling"][-1] == pytest.approx(step["g"])
+    center = model.center()
+    for found, wanted in zip(
+        center.get_weights(),
+        (np.transpose(step["center_W"]), step["center_bias"]),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, wanted, 1e-4, 1e-5)
+    x = np.float32(x).reshape(-1, 3)
+    np.testing.assert_allclose(array(model(x)), array(center(x)), 1e-5, 1e-5)
+
+
+def batches(count=8, size=6, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count * size, 3)).astype("float32")
+    return {"x": x, "y": (x[:, 0] > 0).astype("int32"), "batch_size": size}
+
+
+def normalized():
+    return dense(
+        extra=[keras.layers.Dense(4), keras.layers.BatchNormalization()]
+    )
+
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def assert_same(one, other):
+    for found, wanted in zip(one, other, strict=True):
+        np.testing.assert_array_equal(array(found), array(wanted))
+
+
+@pytest.mark.once
+def test_replicas_come_together_and_a_run_goes_on(tmp_path):
+    data = {**batches(), "verbose": 0, "shuffle": False, "epochs": 4}
+
+    def run(folder, *callbacks, seed=0):
+        keras.utils.set_random_seed(seed)
+        model = ReplicatedSGD(normalized, replicas=2, growth=1e3)
+        optimizer = keras.optimizers.SGD(0.02)
+        model.compile(optimizer, CE, metrics=["accuracy"], **FAST)
+        resume = Resume(folder)
+        model.fit(
+            **data,
+            initial_epoch=resume.initial_epoch,
+            validation_data=(data["x"], data["y"]),
+            callbacks=[*callbacks, resume],
+        )
+        return model, resume.history
+
+    whole, history = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", Stop())
+    found, _ = run(tmp_path / "parts", seed=1)
+    assert_same(found.variables[:-3], whole.variables[:-3])
+    growth = np.divide(history["coupling"][1:], history["coupling"][:-1])
+    np.testing.assert_allclose(growth, 1e3 ** (1 / 4), 1e-5)
+    assert history["replica_distance"][-1] < history["replica_distance"][0] / 2
+
+    center = whole.center()
+    center.compile(loss=CE, metrics=["accuracy"], **FAST)
+    np.testing.assert_allclose(
+        center.evaluate(data["x"], data["y"], verbose=0),
+        [history["val_loss"][-1], history["val_accuracy"][-1]],
+        rtol=1e-5,
+    )
+    means = np.mean([array(r.weights[4]) for r in whole.replicas], axis=0)
+    np.testing.assert_allclose(array(center.weights[4]), means, 1e-6)
+
+    whole.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.get_config().keys() == whole.get_config().keys()
+    assert_same(again.get_weights(), whole.get_weights())
+
+
+def test_the_first_batch_chooses_the_coupling():
+    model = ReplicatedSGD(dense, replicas=2)
+    ones, others = (r.get_weights() for r in model.replicas)
+    model.compile(keras.optimizers.SGD(0.1), CE, **FAST)
+    data = batches(1)
+    history = model.fit(**data, shuffle=False, verbose=0).history
+    pairs = zip(ones, others, strict=True)
+    square = sum(((a - b) ** 2).sum() for a, b in pairs) / 4
+    # Both terms are equal: half of the loss is the coupling.
+    wanted = history["loss"][0] / 2 / square
+    assert history["coupling"][0] == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.once
+def test_bad_replicas():
+    model = dense()
+    for arguments, message in (
+        ({"build_model": model}, "`build_model`. Expected a function"),
+        ({"build_model": lambda: model}, "new, equal network each time"),
+        ({"build_model": keras.Sequential}, "returns a built keras.Model"),
+        ({"replicas": 1}, "`replicas`"),
+        ({"coupling": -1}, "`coupling`"),
+        ({"growth": 0.5}, "`growth`"),
+        ({"schedule": "slow"}, "`schedule`"),
+        ({"central_replica": 1}, "`central_replica`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ReplicatedSGD(**{"build_model": dense, **arguments})
+
+    def with_memory():
+        inputs = keras.Input((3,))
+        outputs = keras.layers.Dense(2)(inputs)
+        return keras.Model(inputs, losses.ELR(9).connect(outputs))
+
+    with pytest.raises(ValueError, match="cannot be replicated"):
+        ReplicatedSGD(with_memory)
+    model = ReplicatedSGD(dense)
+    model.compile("sgd", CE)
+    data = batches()
+    with pytest.raises(ValueError, match="Received: a batch of 2"):
+        model.fit(data["x"], data["y"], batch_size=2, verbose=0)
+    for replica in model.replicas:
+        replica.set_weights([np.ones((3, 2)), np.zeros(2)])
+    with pytest.raises(ValueError, match="different weights"):
+        model.fit(**data)
+    with pytest.raises(ValueError, match="a list of callbacks"):
+        model.fit(**data, callbacks=keras.callbacks.CallbackList())
+
+
+def test_sam_steps_along_the_gradient_at_the_worst_weights(tmp_path):
+    data, rho, rate, penalty = batches(1, 8), 0.3, 0.5, 0.1
+    model = dense(penalty)
+    sam = SAM(model, rho)
+    sam.compile(keras.optimizers.SGD(rate), CE)
+    W, b = (w.astype("float64") for w in model.get_weights())
+    x, y = data["x"], data["y"]
+
+    def gradient(W, b):
+        p = np.exp(x @ W + b)
+        p /= p.sum(1, keepdims=True)
+        error = p - np.eye(2)[y]
+        loss = -np.log(p[np.arange(8), y]).mean() + penalty * (
+            (W**2).sum() + (b**2).sum()
+        )
+        return x.T @ error / 8, error.mean(0), loss
+
+    values = []
+    for _ in range(3):
+        dW, db, loss = gradient(W, b)
+        scale = rho / np.sqrt((dW**2).sum() + (db**2).sum())
+        dW, db, _ = gradient(W + scale * dW, b + scale * db)
+        W, b = (
+            W - rate * (dW + 2 * penalty * W),
+            b - rate * (db + 2 * penalty * b),
+        )
+        values.append(loss)
+    history = sam.fit(**data, epochs=3, verbose=0).history
+    np.testing.assert_allclose(model.get_weights()[0], W, 1e-4, 1e-5)
+    np.testing.assert_allclose(history["loss"], values, 1e-4)
+
+    sam.save(tmp_path / "sam.keras")
+    again = keras.models.load_model(tmp_path / "sam.keras")
+    assert again.rho == rho
+    assert_same(again.model.get_weights(), model.get_weights())
+    for trained in (sam, again):
+        trained.fit(**data, shuffle=False, verbose=0)
+    assert_same(again.model.get_weights(), model.get_weights())
+
+
+def normalized_with_memory(wrap, rate=0.0):
+    """Weights and losses after an epoch, with a loss that has a memory."""
+    keras.utils.set_random_seed(0)
+    data, elr = batches(4, 8), losses.ELR(32, from_logits=True)
+    hidden = normalized()
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, elr.connect(hidden(inputs)))
+    trained = wrap(model)
+    trained.compile(keras.optimizers.SGD(rate), elr, **FAST)
+    labels = losses.with_index(data["y"])
+    history = trained.fit(data["x"], labels, 8, verbose=0).history
+    return model.get_weights(), history["loss"]
+
+
+def test_sam_moves_states_once():
+    """Averages of normalization and a loss's memory move as without SAM."""
+    plain, loss = normalized_with_memory(lambda model: model)
+    sharp, same = normalized_with_memory(SAM)
+    for one, other in zip(plain, sharp, strict=True):
+        np.testing.assert_allclose(one, other, 1e-5, 1e-5)
+    np.testing.assert_allclose(loss, same, 1e-5)
+
+
+@pytest.mark.once
+def test_sam_works_in_half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    weights, loss = normalized_with_memory(SAM, 0.1)
+    assert np.isfinite(loss).all()
+    assert all(np.isfinite(w).all() for w in weights)
+
+
+@pytest.mark.once
+def test_bad_sam():
+    for arguments, message in (
+        ({"rho": 0}, "`rho`"),
+        ({"model": 3}, "`model`. Expected a built keras.Model"),
+        ({"model": keras.Sequential()}, "`model`. Expected a built"),
+        ({"model": SAM(dense())}, "without a `compute_loss` of its own"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SAM(**{"model": dense(), **arguments})
