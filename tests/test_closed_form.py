@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_noisy import losses
 from keras_noisy.calibration._gradient import gradient
-from keras_noisy.losses.base import distribution
+from keras_noisy.losses.base import _class_sums, distribution
 
 NAMES = (
     *("NCE", "NFL", "NGCE", "NNCE", "NNFL", "AMSE", "CORES", "PeerLoss"),
@@ -43,8 +43,16 @@ def both(monkeypatch, function):
     """Results by the closed form and by automatic differentiation."""
     closed = function()
     with monkeypatch.context() as patch:
-        patch.setattr(distribution, "all_known", lambda terms: False)
+        patch.setattr(distribution, "has_closed_form", lambda *given: False)
         return closed, function()
+
+
+@pytest.fixture(autouse=True)
+def everywhere(monkeypatch):
+    """Where automatic differentiation is quicker, too."""
+    monkeypatch.setattr(_class_sums, "SHORT", 0)
+    for kind in (losses.NFL, losses.NNFL):
+        monkeypatch.setattr(kind, "slow_on_jax", False)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -46,13 +46,11 @@ SHORT = 256
 WINNER: Any = "winner"
 
 
-def has_closed_form(terms: list[Term] | None, num_classes: int | None) -> bool:
+def has_closed_form(terms: list[Term], num_classes: int | None) -> bool:
     """Whether all terms have a derivative in closed form that is quick."""
     if keras.backend.backend() == "torch" and (num_classes or 0) < SHORT:
         return False
-    return terms is not None and all(
-        term is WINNER or term.slope is not None for term in terms
-    )
+    return all(term is WINNER or term.slope is not None for term in terms)
 
 
 def log_probabilities(logits: Tensor) -> Tensor:

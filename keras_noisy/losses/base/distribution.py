@@ -84,7 +84,7 @@ class DistributionLoss(RobustLoss):
             logits = labels.added(logits, bias)
         if isinstance(labels, SparseLabels):
             terms = self.terms(labels, logits, numbers)
-            if has_closed_form(terms, logits.shape[-1]):
+            if terms and has_closed_form(terms, logits.shape[-1]):
                 log_p, sums = class_sums(logits, labels, terms)
                 return self.of_sums(log_p, iter(sums), numbers)
         log_p = self.evaluate("log_probabilities", (logits,), numbers)
