@@ -44,13 +44,11 @@ def heads(names):
         yield name, build(name, 12, ignore_class=-1, **shared), ignored
         yield f"{name}, soft", build(name, 12, **shared), soft
     for name, fade in FADES.items():
-        for loss in (
-            losses.NCE(logit_bias=3.0, fade=fade, **SHARED),
-            # An automatic value of 12 classes would hardly differ from that
-            # of 10.
-            losses.GCE("auto", fade=fade, **SHARED),
-        ):
-            yield f"{type(loss).__name__} fades by {name}", loss, labels
+        loss = losses.NCE(logit_bias=3.0, fade=fade, **SHARED)
+        yield f"NCE fades by {name}", loss, labels
+    # An automatic value of 12 classes would hardly differ from that of 10.
+    loss = losses.GCE("auto", fade=FADES["classes"], **SHARED)
+    yield "GCE fades by classes", loss, labels
     if process_count() == 1:  # Memories are for one process.
         for kind in (losses.ELR, losses.SOP):
             loss = kind(num_samples=64, from_logits=True)

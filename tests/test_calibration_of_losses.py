@@ -38,6 +38,7 @@ NO_BIAS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "num_classes",
     [
@@ -95,6 +96,7 @@ def test_automatic_bias_of_every_loss(name):
     assert 0 < loss.logit_bias < 15
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted(NO_BIAS))
 def test_losses_that_no_bias_starts_say_so(name):
     with pytest.raises(ValueError, match=r"No logit bias|no error"):
@@ -143,6 +145,7 @@ def test_automatic_hyperparameters(loss_class, name, arguments):
     assert getattr(loss, name) != loss_class.references[name]
 
 
+@pytest.mark.once
 def test_a_peer_loss_is_calibrated_with_even_shares():
     """Of a sample whose labels are all the same, half of it would cancel."""
     even = PeerLoss(0.5, prior=[0.1] * 10)

@@ -21,7 +21,7 @@ SCRIPT = TESTS / "distributed_training.py"
 
 
 #: What differs between topologies: means over a batch, choices in a row.
-FEW = ("NCE", "PeerLoss", "HardBootstrapping")
+FEW = ("PeerLoss", "HardBootstrapping")
 few_and_all = pytest.mark.parametrize(
     "names",
     [FEW, pytest.param((), marks=pytest.mark.slow)],
@@ -58,7 +58,7 @@ def test_several_devices_train_like_one(names):
     one, several = on_devices(1, names), on_devices(DEVICES, names)
     compare(several, one)
     assert several["heads"].keys() == one["heads"].keys()
-    assert len(one["heads"]) == 2 * len(names or CATALOGUE) + 6 + 2
+    assert len(one["heads"]) == 2 * len(names or CATALOGUE) + 4 + 2
     refused = "\n".join(several["refused"])
     assert f"a multiple of the {DEVICES} devices" in refused
     if BACKEND == "jax":

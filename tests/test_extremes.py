@@ -9,8 +9,7 @@ from helpers import (
     KINDS,
     OF_LOGITS,
     build,
-    catalogue,
-    catalogue_of_probabilities,
+    catalogue_of_probabilities_shared,
     catalogue_shared,
     expected,
     heads,
@@ -161,7 +160,7 @@ def test_the_error_of_a_bad_sample_is_that_of_the_reference(name):
     assert slope == pytest.approx(exact, rel=1e-3, abs=1e-15)
 
 
-@catalogue
+@catalogue_shared
 def test_a_class_ruled_out_by_minus_infinity(name):
     z = np.array([[0.0, 1.0, -np.inf], [0.0, 1.0, -np.inf]], "float32")
     loss = build(name, 3, from_logits=True, logit_bias=2.0)
@@ -170,7 +169,7 @@ def test_a_class_ruled_out_by_minus_infinity(name):
     assert slopes[0, 0] < 0 < slopes[0, 1]
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 @pytest.mark.parametrize("dtype", EPSILON)
 def test_gradients_through_a_softmax_are_finite(name, dtype):
     gaps = np.array([5, 10, 13, 16, 100, 1e4], "float32")
@@ -247,7 +246,7 @@ def test_mixed_precision_fit(policy, ends_in, names):
     assert moved >= {"CrossEntropy", "NCE"} & set(names)
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 def test_a_common_offset_of_the_logits_changes_nothing(name):
     z = np.array([[k, k - 8.0] for k in (0.0, 100.0, 1e4)], "float32")
     targets = np.array([[1.0, 0.0]] * 3)
@@ -260,7 +259,7 @@ def test_a_common_offset_of_the_logits_changes_nothing(name):
     )
 
 
-@catalogue
+@catalogue_shared
 def test_logits_that_are_all_far_below_zero(name):
     rows = np.array([[0.0, -1.0, 2.0], [3.0, 0.5, 0.0]], "float32")
     parts = [depth + rows for depth in (-91.0, -300.0, -1e4)]
@@ -361,7 +360,7 @@ def test_a_negative_bias_lowers_even_a_confident_label(name, bias):
         )
 
 
-@catalogue_of_probabilities
+@catalogue_of_probabilities_shared
 def test_weighted_gradients_through_a_softmax_do_not_overflow(name):
     gaps = (60.0, 85.0, 87.0, 89.0)
     z = np.array([row for g in gaps for row in ([0, g], [g, 0])], "float32")

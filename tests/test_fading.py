@@ -76,9 +76,7 @@ AUTOMATIC = {
 @pytest.mark.parametrize(
     "name",
     [
-        name
-        if name in ("GCE", "ActivePassive")
-        else pytest.param(name, marks=pytest.mark.once)
+        name if name == "GCE" else pytest.param(name, marks=pytest.mark.once)
         for name in AUTOMATIC
     ],
 )

@@ -95,6 +95,7 @@ def accuracies(printed):
     return {name: (float(first), float(five)) for name, first, five in rows}
 
 
+@pytest.mark.once
 def test_the_table_and_the_log_have_both_validation_sets(finished):
     folder, table = finished
     assert list(table) == ["webvision", "ilsvrc12"]
