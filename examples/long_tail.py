@@ -24,8 +24,8 @@ initial weights:
   `GaussianCloud`.
 - `GCL 2`: the same network after `retrain_classifier`, on samples drawn such
   that all classes are as frequent.
-- `GCE` with `q="auto"`, which is made for wrong labels: alone, with adjustment,
-  with cloud, and with both. If there is a `ScaledMAE`, it joins.
+- `GCE` with `q="auto"` and `ScaledMAE`, which are made for wrong labels: alone,
+  with adjustment, with cloud, and with both.
 
 It needs no download: `--dataset digits` has a hundred classes of handwritten
 numbers. `--dataset cifar100` takes features of CIFAR-100 from files that you
@@ -203,12 +203,11 @@ runs = {
     "GCE auto, adjusted": (False, losses.GCE("auto", **adjusted)),
     "GCE auto, cloud": (True, losses.GCE("auto", **plain)),
     "GCE auto, cloud, adjusted": (True, losses.GCE("auto", **adjusted)),
+    "ScaledMAE": (False, losses.ScaledMAE(**plain)),
+    "ScaledMAE, adjusted": (False, losses.ScaledMAE(**adjusted)),
+    "ScaledMAE, cloud": (True, losses.ScaledMAE(**plain)),
+    "ScaledMAE, cloud, adjusted": (True, losses.ScaledMAE(**adjusted)),
 }
-if "ScaledMAE" in losses.names():
-    name = "ScaledMAE"
-    runs[f"{name}, adjusted"] = (False, losses.get(name, **adjusted))
-    runs[f"{name}, cloud, adjusted"] = (True, losses.get(name, **adjusted))
-
 unknown = set(options.methods or ()) - set(runs)
 if unknown:
     parser.error(f"--methods {unknown.pop()!r} is none of {list(runs)}")

@@ -177,7 +177,6 @@ KINDS = (
     "BiTempered",
     "EpsilonSoftmaxCE",
     "ForwardCorrection",
-    "CORES",
     "ActivePassive",
 )
 

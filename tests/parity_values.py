@@ -36,14 +36,11 @@ def computed():
             if name in OF_LOGITS and "from_logits" not in arguments:
                 continue
             inputs = logits if "from_logits" in arguments else p
-            # Soft targets meet the transforms in a loss of each kind.
-            kinds = {"labels": labels, "soft": soft}
-            if name not in KINDS and transform not in (
-                "plain",
-                "probabilities",
-            ):
-                del kinds["soft"]
-            for kind, y in kinds.items():
+            # The transforms are the same code for losses of a kind.
+            untransformed = transform in ("plain", "probabilities")
+            if name not in KINDS and not untransformed:
+                continue
+            for kind, y in {"labels": labels, "soft": soft}.items():
                 loss = build(name, 50, **arguments)
                 value = ops.convert_to_numpy(loss.call(y, inputs))
                 slope = gradient(

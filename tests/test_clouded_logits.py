@@ -52,7 +52,13 @@ def close(found, wanted, dtype):
 
 
 @both_dtypes
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(x, marks=pytest.mark.once if "places" in x else ())
+        for x in SETTINGS
+    ],
+)
 def test_loss_and_gradient_of_every_configuration(name, dtype):
     """Cloud, bias and `Focal` are the method; a `Focal` of 0 is CE."""
     scale, strength, margin, gamma = SETTINGS[name]

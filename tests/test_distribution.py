@@ -65,14 +65,21 @@ def test_several_devices_train_like_one(names):
         assert "Expected batches, the last one too" in refused
 
 
-@few_and_all
+@pytest.mark.parametrize(
+    "names",
+    [
+        # Keras does it on the others, and this package on PyTorch.
+        pytest.param(FEW, marks=() if BACKEND == "torch" else pytest.mark.slow),
+        pytest.param((), marks=pytest.mark.slow),
+    ],
+    ids=["few", "all"],
+)
 def test_several_processes_train_like_one(names):
     for result in in_processes(names):
         compare(result, on_devices(1, names))
 
 
-# TensorFlow and JAX notice it by a heartbeat that is long in coming.
-@pytest.mark.once if BACKEND == "torch" else pytest.mark.slow
+@pytest.mark.slow
 def test_a_run_that_lost_a_process_ends_and_goes_on(tmp_path):
     script = TESTS / "parallel_training.py"
     with Processes(script, 1, tmp_path / "a", backend=BACKEND) as processes:

@@ -431,6 +431,7 @@ def test_labels_of_every_form_are_the_same():
         assert np.array_equal(quality.clean_labels, [0, 0, 1, 1])
 
 
+@pytest.mark.once
 def test_columns_of_tables_are_read_by_position(tmp_path):
     image = pytest.importorskip("PIL.Image", reason="files need Pillow")
     pixels = np.arange(0, 200, 50, "uint8")[:, None, None] * np.ones((4, 4))

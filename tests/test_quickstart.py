@@ -147,5 +147,5 @@ def test_the_notebook_shows_outputs_and_no_path_of_a_machine():
     outputs = [out for cell in cells for out in cell.get("outputs", [])]
     assert any("image/png" in out.get("data", {}) for out in outputs)
     text = re.sub(r'"image/png": ".*"', "", file.read_text(encoding="utf-8"))
-    assert "GCE-auto  |" in text and not re.search(r"/(work|tmp|home)/", text)
+    assert "ScaledMAE  |" in text and not re.search(r"/(work|tmp|home)/", text)
     assert file.stat().st_size < 500_000

@@ -174,8 +174,8 @@ def test_a_class_a_config_by_its_short_name_and_names_of_papers():
         ("forward", {}, r"ForwardCorrection cannot.*'T'"),
         (
             "GCE",
-            {"tau": 1.0},
-            r"GCE cannot be built.*has no argument `tau`.*one of q,",
+            {"gamma": 1.0},
+            r"GCE cannot be built.*has no argument `gamma`.*one of q,",
         ),
         (
             "NCE+AGCE",
