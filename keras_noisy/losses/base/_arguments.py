@@ -220,6 +220,9 @@ declared: Callable[[type], dict[str, Argument]] = _declared
 class Shared(Argument):
     """An argument of every loss."""
 
+    #: What it is, for the documentation of every loss.
+    documentation = ""
+
     #: Whether it says something of the size of the logits.
     needs_logits = False
 

@@ -95,6 +95,26 @@ def documented(cls: Kind) -> Kind:
     return cls
 
 
+def with_shared_arguments(cls: Kind) -> Kind:
+    """Put what the shared arguments say of themselves where they belong."""
+    if cls.__doc__ is not None:
+        texts = [
+            textwrap.fill(
+                f"{name}: {argument.documentation}",
+                76,
+                initial_indent=" " * 8,
+                subsequent_indent=" " * 12,
+                break_on_hyphens=False,
+            )
+            for name, argument in declared(cls).items()
+            if isinstance(argument, Shared)
+        ]
+        cls.__doc__ = cls.__doc__.replace(
+            "        {shared}", "\n".join(texts), 1
+        )
+    return cls
+
+
 def complete(cls: Any) -> None:
     """Give a class what follows from its arguments."""
     arguments = declared(cls)

@@ -29,6 +29,7 @@ shared: Any = _shared
 ON_LOGITS = ("logit_clip", "logit_normalization", "logit_adjustment")
 
 
+@_signature.with_shared_arguments
 class RobustLoss(FreshLoss, FadingLoss):
     """Base of the losses that learn from noisy labels.
 
@@ -67,59 +68,7 @@ class RobustLoss(FreshLoss, FadingLoss):
     that sum to 0.9 to 1.1 are divided by their sum.
 
     Args:
-        num_classes: Number of classes, an integer of at least 2. Optional:
-            by default it is read from the shape of the predictions. Needed to
-            see the value of an `"auto"` hyperparameter before training.
-            Defaults to `None`.
-        from_logits: Whether predictions are logits. By default they are the
-            probabilities of a model that ends in a softmax; rows that sum to
-            0.9 to 1.1 are renormalized. Defaults to `False`.
-        logit_bias: Number added to the logit of the true class; `"auto"`
-            computes it from the number of classes, see
-            `keras_noisy.calibration.matched_logit_bias`. Defaults to `None`,
-            no bias.
-        margin_scale: Number in (0, 1] that multiplies the margin of the true
-            class, in place of a bias; `"auto"` computes it from the number of
-            classes, see `keras_noisy.calibration.matched_margin_scale`. For
-            losses of the true-class probability alone. Defaults to `None`,
-            which is a scale of 1.
-        logit_clip: Largest Euclidean norm of the logits of a sample, a
-            positive number; longer ones are scaled down to it. Needs
-            `from_logits=True`, since probabilities do not tell the norm, and
-            finite logits.
-            Defaults to `None`, no clip.
-        logit_normalization: Temperature of normalized logits, a positive
-            number such as 0.04: their Euclidean norm is then 1 over it. In
-            place of `logit_clip`, under the same conditions. Defaults to
-            `None`, as they are.
-        logit_adjustment: Number of training samples of each class, or their
-            shares, for data in which some classes are rare: positive numbers
-            of shape `(num_classes,)`. The loss then sees logits that know how
-            frequent a class is, so that the plain outputs, with which you
-            predict, treat all classes alike. `"auto"` values of other
-            arguments are for the mean over the labels of this prior. With
-            noisy labels count the given ones. Defaults to `None`, no
-            adjustment.
-        tau: How much of the prior counts, a number of at least 0: 1 is right
-            for probabilities that are calibrated, more favors rare classes. In
-            a loss that has a `tau` of its own, such as `PHuberCE`, it is 1;
-            counts to a power do the same. Defaults to `1.0`.
-        ignore_class: Integer label of samples to leave out, such as -1 or
-            255; the mean is then over the other samples. It has no meaning
-            for one-hot and soft targets. Defaults to `None`.
-        fade: How the calibration fades in training: the logit bias to 0,
-            the margin scale to 1, and a hyperparameter that is `"auto"` to
-            its value at 10 classes.
-            `"margin"`, class by class as the network learns them, see
-            `keras_noisy.calibration.MarginFade`; or a schedule of
-            `keras.optimizers.schedules` that gives the share of the
-            calibration at each training batch (with gradient accumulation, at
-            each of its parts), such as `CosineDecay(1.0, steps)`. The outputs
-            of the model must go through `connect`, and every output needs a
-            loss of its own. On JAX such a loss is no metric. Defaults to
-            `None`, no fade.
-        fade_key: Text that ties the loss to its layer in a saved model.
-            Defaults to `None`, a new one.
+        {shared}
         reduction: Any reduction of `keras.losses.Loss`. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `None`, a name made from the

@@ -11,6 +11,19 @@ from keras_noisy.losses.base._arguments import Shared
 class Fade(Shared):
     """`"margin"`, a `MarginFade`, a schedule, or None for no fade."""
 
+    documentation = (
+        "How the calibration fades in training: the logit bias to 0, the "
+        'margin scale to 1, and a hyperparameter that is `"auto"` to its '
+        'value at 10 classes. `"margin"`, class by class as the network '
+        "learns them, see `keras_noisy.calibration.MarginFade`; or a "
+        "schedule of `keras.optimizers.schedules` that gives the share of "
+        "the calibration at each training batch (with gradient "
+        "accumulation, at each of its parts), such as `CosineDecay(1.0, "
+        "steps)`. The outputs of the model must go through `connect`, and "
+        "every output needs a loss of its own. On JAX such a loss is no "
+        "metric. Defaults to `None`, no fade."
+    )
+
     def check(self, value: Any) -> Any:
         """The fade as an object."""
         return value if value is None else as_fade(value)
@@ -24,3 +37,8 @@ class Fade(Shared):
 
 class FadeKey(Shared):
     """Text that ties a loss to its layer in a saved model."""
+
+    documentation = (
+        "Text that ties the loss to its layer in a saved model. Defaults to "
+        "`None`, a new one."
+    )

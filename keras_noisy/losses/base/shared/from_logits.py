@@ -9,6 +9,12 @@ from keras_noisy.losses.base._arguments import Shared, needs_logits
 class FromLogits(Shared):
     """True for logits, False for probabilities."""
 
+    documentation = (
+        "Whether predictions are logits. By default they are the "
+        "probabilities of a model that ends in a softmax; rows that sum to "
+        "0.9 to 1.1 are renormalized. Defaults to `False`."
+    )
+
     def check(self, value: Any) -> bool:
         """The value."""
         return boolean(self.name, value)

@@ -11,6 +11,12 @@ from keras_noisy.losses.base._arguments import Shared
 class IgnoreClass(Shared):
     """An integer of 32 bits, or None to leave out none."""
 
+    documentation = (
+        "Integer label of samples to leave out, such as -1 or 255; the mean "
+        "is then over the other samples. It has no meaning for one-hot and "
+        "soft targets. Defaults to `None`."
+    )
+
     def check(self, value: Any) -> int | None:
         """The integer."""
         if value is None:

@@ -40,6 +40,16 @@ class Prior:
 class LogitAdjustment(Shared):
     """A positive number per class, or None for no adjustment."""
 
+    documentation = (
+        "Number of training samples of each class, or their shares, for "
+        "data in which some classes are rare: positive numbers of shape "
+        "`(num_classes,)`. The loss then sees logits that know how frequent "
+        "a class is, so that the plain outputs, with which you predict, "
+        'treat all classes alike. `"auto"` values of other arguments are '
+        "for the mean over the labels of this prior. With noisy labels "
+        "count the given ones. Defaults to `None`, no adjustment."
+    )
+
     def __get__(self, loss: Any, owner: Any = None) -> Any:
         """The numbers as a list."""
         if loss is None:
@@ -91,6 +101,13 @@ class LogitAdjustment(Shared):
 
 class Tau(Shared):
     """How much of the prior the logits make up for, a number of at least 0."""
+
+    documentation = (
+        "How much of the prior counts, a number of at least 0: 1 is right "
+        "for probabilities that are calibrated, more favors rare classes. "
+        "In a loss that has a `tau` of its own, such as `PHuberCE`, it is "
+        "1; counts to a power do the same. Defaults to `1.0`."
+    )
 
     def check(self, value: Any) -> float:
         """The number."""

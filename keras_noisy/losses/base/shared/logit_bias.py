@@ -13,6 +13,13 @@ class LogitBias(Shared):
     the true class needs no other logit for it, see its `values`.
     """
 
+    documentation = (
+        'Number added to the logit of the true class; `"auto"` computes it '
+        "from the number of classes, see "
+        "`keras_noisy.calibration.matched_logit_bias`. Defaults to `None`, "
+        "no bias."
+    )
+
     auto = True
 
     def check(self, value: Any) -> float | str | None:

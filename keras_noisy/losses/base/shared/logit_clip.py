@@ -12,6 +12,13 @@ from keras_noisy.losses.base._math import SMALL
 class LogitClip(Shared):
     """A positive number, or None for no clip."""
 
+    documentation = (
+        "Largest Euclidean norm of the logits of a sample, a positive "
+        "number; longer ones are scaled down to it. Needs "
+        "`from_logits=True`, since probabilities do not tell the norm, and "
+        "finite logits. Defaults to `None`, no clip."
+    )
+
     needs_logits = True
 
     def check(self, value: Any) -> float | None:

@@ -12,6 +12,12 @@ from keras_noisy.losses.base._math import SMALL, TINY
 class LogitNormalization(Shared):
     """A positive number, or None for logits as they are."""
 
+    documentation = (
+        "Temperature of normalized logits, a positive number such as 0.04: "
+        "their Euclidean norm is then 1 over it. In place of `logit_clip`, "
+        "under the same conditions. Defaults to `None`, as they are."
+    )
+
     needs_logits = True
 
     def check(self, value: Any) -> float | None:

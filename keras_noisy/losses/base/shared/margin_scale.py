@@ -14,6 +14,14 @@ class MarginScale(Shared):
     It acts in place of the bias, on clipped or normalized logits.
     """
 
+    documentation = (
+        "Number in (0, 1] that multiplies the margin of the true class, in "
+        'place of a bias; `"auto"` computes it from the number of classes, '
+        "see `keras_noisy.calibration.matched_margin_scale`. For losses of "
+        "the true-class probability alone. Defaults to `None`, which is a "
+        "scale of 1."
+    )
+
     auto = True
 
     def check(self, value: Any) -> float | str | None:

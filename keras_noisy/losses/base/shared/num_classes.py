@@ -9,6 +9,13 @@ from keras_noisy.losses.base._arguments import Shared
 class NumClasses(Shared):
     """An integer of at least 2, None where the predictions tell it."""
 
+    documentation = (
+        "Number of classes, an integer of at least 2. Optional: by default "
+        "it is read from the shape of the predictions. Needed to see the "
+        'value of an `"auto"` hyperparameter before training. Defaults to '
+        "`None`."
+    )
+
     def check(self, value: Any) -> int | None:
         """The integer."""
         return value if value is None else integer(self.name, value, 2)
