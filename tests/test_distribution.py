@@ -18,6 +18,7 @@ from keras_noisy.distribution import (
 BACKEND = keras.backend.backend()
 DEVICES = {"jax": 4, "tensorflow": 2, "torch": 1}[BACKEND]
 SCRIPT = TESTS / "distributed_training.py"
+METHODS = TESTS / "distributed_methods.py"
 
 
 #: What differs between topologies: means over a batch, choices in a row.
@@ -77,6 +78,26 @@ def test_several_devices_train_like_one(names):
 def test_several_processes_train_like_one(names):
     for result in in_processes(names):
         compare(result, on_devices(1, names))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(DEVICES == 1, reason="a process of PyTorch has one device")
+def test_other_methods_on_several_devices():
+    one, several = (
+        json.loads(run_python(METHODS, count, backend=BACKEND).splitlines()[-1])
+        for count in (1, DEVICES)
+    )
+    assert one.keys() == several.keys()
+    for name, (losses, weights) in one.items():
+        # On TensorFlow each device climbs along the gradient of its part.
+        tolerance = 0.05 if (name, BACKEND) == ("SAM", "tensorflow") else 1e-5
+        np.testing.assert_allclose(
+            several[name][0], losses, rtol=tolerance, err_msg=name
+        )
+        for left, right in zip(several[name][1], weights, strict=True):
+            np.testing.assert_allclose(
+                left, right, atol=tolerance, err_msg=name
+            )
 
 
 @pytest.mark.slow

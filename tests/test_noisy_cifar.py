@@ -88,14 +88,14 @@ def test_a_killed_trial_ends_with_the_same_table(tmp_path):
 @pytest.mark.once
 def test_real_images_train(tmp_path):
     folder = real_data.folder("fashion_mnist")
-    arguments = "--dataset fashion_mnist --samples 96 --epochs 1 --losses CE"
+    arguments = "--dataset fashion_mnist --samples 64 --epochs 1 --losses CE"
     arguments += " --batch-size 32"
     noise = "--noise asymmetric --rate 0.2 --mixed-precision --distribute"
     printed = run(
         tmp_path,
         *("--data-dir", folder, *arguments.split(), *noise.split()),
     )
-    share = re.search(r"(\d+\.\d)% of 96 training labels are wrong", printed)
+    share = re.search(r"(\d+\.\d)% of 64 training labels are wrong", printed)
     # Half of the classes are mistaken for another.
     assert 4 < float(share.group(1)) < 20
     (row,) = rows(tmp_path / "CE.csv")
