@@ -77,12 +77,18 @@ def test_a_loss_for_one_number_of_classes_has_no_automatic_bias(name):
 EVERYWHERE = {"GCE", "Focal", "ActivePassive"}
 
 
+def found_as_others(name):
+    """Marks of a loss: sampling takes seconds, and another stands for it."""
+    if name in EVERYWHERE:
+        return ()
+    loss = build(name, 60, from_logits=True, logit_bias=None)
+    return pytest.mark.once if loss.has_formula else pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        name
-        if name in EVERYWHERE
-        else pytest.param(name, marks=pytest.mark.once)
+        pytest.param(name, marks=found_as_others(name))
         for name in sorted(set(CATALOGUE) - NO_BIAS - ONE_CLASS_COUNT)
     ],
 )
