@@ -173,7 +173,7 @@ def test_python_blocks_of_the_pages_run(page, tmp_path, monkeypatch):
     # Later blocks go on from earlier ones, as a reader does; on fewer images.
     code = "\n".join(blocks)
     code = code.replace(
-        "num_classes=100)\n", "num_classes=100, num_samples=2_000)\n"
+        "num_classes=100)\n", "num_classes=100, num_samples=13_000)\n"
     )
     exec(
         code.replace("num_samples=10_000", "num_samples=2_000"),
