@@ -38,7 +38,9 @@ class ReplicatedSGD(keras.Model):
     the learning rate fall while `g` grows, and watch that `replica_distance`
     falls too. The coupling counts all trainable weights. Penalties of
     regularizers are added up over the replicas. A batch of a size that
-    `replicas` does not divide counts every sample the same.
+    `replicas` does not divide counts every sample the same. On several devices
+    JAX divides the whole batch among the replicas; TensorFlow and PyTorch
+    divide the part of each device.
 
     Formula:
 
