@@ -46,9 +46,9 @@ def heads(names):
     for name, fade in FADES.items():
         loss = losses.NCE(logit_bias=3.0, fade=fade, **SHARED)
         yield f"NCE fades by {name}", loss, labels
-    # An automatic value of 12 classes would hardly differ from that of 10.
-    loss = losses.GCE("auto", fade=FADES["classes"], **SHARED)
-    yield "GCE fades by classes", loss, labels
+        if name == "classes" or len(names) == len(CATALOGUE):
+            loss = losses.GCE("auto", fade=fade, **SHARED)
+            yield f"GCE fades by {name}", loss, labels
     if process_count() == 1:  # Memories are for one process.
         for kind in (losses.ELR, losses.SOP):
             loss = kind(num_samples=64, from_logits=True)

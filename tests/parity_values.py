@@ -4,6 +4,7 @@ As a script it prints them as JSON.
 """
 
 import json
+import sys
 
 import numpy as np
 from helpers import CATALOGUE, KINDS, OF_LOGITS, build
@@ -22,7 +23,7 @@ TRANSFORMS = {
 }
 
 
-def computed():
+def computed(whole=False):
     rng = np.random.default_rng(0)
     logits = (2 * rng.normal(size=(8, 50))).astype("float32")
     exponentials = np.exp(logits.astype("float64"))
@@ -36,9 +37,10 @@ def computed():
             if name in OF_LOGITS and "from_logits" not in arguments:
                 continue
             inputs = logits if "from_logits" in arguments else p
-            # The transforms are the same code for losses of a kind.
+            # The transforms are the same code for losses of a kind, so that
+            # every loss with each of them is for the slow tests.
             untransformed = transform in ("plain", "probabilities")
-            if name not in KINDS and not untransformed:
+            if not (whole or untransformed or name in KINDS):
                 continue
             for kind, y in {"labels": labels, "soft": soft}.items():
                 loss = build(name, 50, **arguments)
@@ -54,4 +56,4 @@ def computed():
 
 
 if __name__ == "__main__":
-    print(json.dumps(computed()))
+    print(json.dumps(computed(whole="whole" in sys.argv)))

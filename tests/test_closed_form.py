@@ -115,7 +115,13 @@ def hessian(loss, labels, z):
     return outer.jacobian(slope, z)
 
 
-@pytest.mark.parametrize("name", ["AMSE", "ECE+MAE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("AMSE", "ECE+MAE"),
+        *(pytest.param(x, marks=pytest.mark.once) for x in ("NCE", "ANL-FL")),
+    ],
+)
 def test_second_derivatives(name, monkeypatch):
     z = np.array([[0.5, -1.0, 2.0], [1.0, 0.0, -3.0]], "float32")
     loss = losses.get(name, num_classes=3, from_logits=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+import time
 import tracemalloc
 
 import numpy as np
@@ -231,6 +232,19 @@ def test_millions_of_labels_in_bounded_memory():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 200e6
+
+
+@pytest.mark.slow  # Beside other tests it would measure them too.
+@pytest.mark.parametrize("mode", ["bernoulli", "exact"])
+def test_millions_of_labels_take_half_a_second(mode):
+    clean = np.random.default_rng(0).integers(1000, size=2_400_000)
+    matrix = noise.symmetric(1000, 0.4)
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        noise.corrupt(clean, matrix, mode)
+        times.append(time.process_time() - start)
+    assert min(times) < 0.5
 
 
 # Noise that depends on the image

@@ -97,7 +97,15 @@ def test_every_published_pair_is_trained_by_its_name():
     keras.backend.backend() != "tensorflow",
     reason="only TensorFlow has tensors whose number of classes is unknown",
 )
-def test_a_number_of_classes_that_the_graph_does_not_know():
+@pytest.mark.parametrize(
+    "names",
+    [
+        (*KINDS, "NMAE", "NRCE", "ActivePassive of p"),
+        pytest.param(CATALOGUE, marks=pytest.mark.slow),
+    ],
+    ids=["kinds", "all"],
+)
+def test_a_number_of_classes_that_the_graph_does_not_know(names):
     import tensorflow as tf
 
     z = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
@@ -106,10 +114,10 @@ def test_a_number_of_classes_that_the_graph_does_not_know():
         tf.TensorSpec([None], "int64"),
         tf.TensorSpec([None, None], "float32"),
     ]
-    for name in (*KINDS, "NMAE", "ActivePassive of p"):
+    for name in names:
         loss = build(name, 5, from_logits=True)
         call = tf.function(loss.__call__, input_signature=signature)
-        if name in ("NMAE", "ActivePassive of p"):
+        if name in ("NMAE", "NRCE", "ActivePassive of p"):
             with pytest.raises(ValueError, match="pass `num_classes`"):
                 call(labels, z)
         else:
