@@ -9,16 +9,14 @@ from typing import Any
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._class_sums import WINNER, Term
-from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._math import expm1
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
-from keras_noisy.losses.base.summed import SummedLoss
+from keras_noisy.losses.base.summed import WinnerLoss
 
 
 @robust_loss
-class EpsilonSoftmaxCE(SummedLoss):
+class EpsilonSoftmaxCE(WinnerLoss):
     """Cross-entropy of predictions pushed towards one-hot (eps-softmax, ECE).
 
     A sample whose label is the predicted class counts as almost solved, any
@@ -54,12 +52,6 @@ class EpsilonSoftmaxCE(SummedLoss):
     """
 
     m: float = number(1e5, 0, closed="low")
-
-    def terms(
-        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
-    ) -> list[Term]:
-        """The predicted class takes the place of a sum."""
-        return [WINNER]
 
     def of_sums(
         self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._class_sums import WINNER, Term
-from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
-from keras_noisy.losses.base.summed import SummedLoss
+from keras_noisy.losses.base.summed import WinnerLoss
 
 
 @robust_loss
-class HardBootstrapping(SummedLoss):
+class HardBootstrapping(WinnerLoss):
     """Hard bootstrapping: the label mixed with the predicted class.
 
     Cross-entropy with a target that trusts the network's decision a little, so
@@ -46,12 +44,6 @@ class HardBootstrapping(SummedLoss):
     """
 
     beta: float = number(0.8, 0, 1, closed="low high")
-
-    def terms(
-        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
-    ) -> list[Term]:
-        """The predicted class takes the place of a sum."""
-        return [WINNER]
 
     def of_sums(
         self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from keras_noisy.losses.base._class_sums import Term, plain_sum
+from keras_noisy.losses.base._class_sums import WINNER, Term, plain_sum
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -83,6 +83,20 @@ class SummedLoss(DistributionLoss):
         return labels.mean_of(
             lambda log_p: self.of_sums(log_p, iter(sums), numbers), log_p
         )
+
+
+class WinnerLoss(SummedLoss):
+    """Base of the losses of `log(p_y)` and of the predicted class.
+
+    In place of a sum `of_sums` is given the log-probability of that class, and
+    whether it is the label, 1 or 0.
+    """
+
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term]:
+        """The predicted class takes the place of a sum."""
+        return [WINNER]
 
 
 def _knows_slope(kind: type) -> bool:
