@@ -130,15 +130,18 @@ def assert_same(one, other):
         np.testing.assert_array_equal(array(found), array(wanted))
 
 
-@pytest.mark.once
-def test_replicas_come_together_and_a_run_goes_on(tmp_path):
-    data = {**batches(), "verbose": 0, "shuffle": False, "epochs": 4}
+def whole_and_resumed(folder, build, data):
+    """A run, and one that is stopped and goes on; the history of the first."""
 
     def run(folder, *callbacks, seed=0):
         keras.utils.set_random_seed(seed)
-        model = ReplicatedSGD(normalized, replicas=2, growth=1e3)
-        optimizer = keras.optimizers.SGD(0.02)
-        model.compile(optimizer, CE, metrics=["accuracy"], **FAST)
+        model = build()
+        model.compile(
+            keras.optimizers.SGD(0.02, momentum=0.9),
+            CE,
+            metrics=["accuracy"],
+            **FAST,
+        )
         resume = Resume(folder)
         model.fit(
             **data,
@@ -148,10 +151,28 @@ def test_replicas_come_together_and_a_run_goes_on(tmp_path):
         )
         return model, resume.history
 
-    whole, history = run(tmp_path / "whole")
+    whole, history = run(folder / "whole")
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "parts", Stop())
-    found, _ = run(tmp_path / "parts", seed=1)
+        run(folder / "parts", Stop())
+    return whole, run(folder / "parts", seed=1)[0], history
+
+
+@pytest.mark.once
+def test_a_run_of_sam_goes_on(tmp_path):
+    data = {**batches(), "verbose": 0, "shuffle": False, "epochs": 4}
+    whole, found, _ = whole_and_resumed(
+        tmp_path, lambda: SAM(normalized(), 0.1), data
+    )
+    assert_same(found.get_weights(), whole.get_weights())
+    assert_same(found.optimizer.variables, whole.optimizer.variables)
+
+
+@pytest.mark.once
+def test_replicas_come_together_and_a_run_goes_on(tmp_path):
+    data = {**batches(), "verbose": 0, "shuffle": False, "epochs": 4}
+    whole, found, history = whole_and_resumed(
+        tmp_path, lambda: ReplicatedSGD(normalized, 2, growth=1e3), data
+    )
     assert_same(found.variables[:-3], whole.variables[:-3])
     growth = np.divide(history["coupling"][1:], history["coupling"][:-1])
     np.testing.assert_allclose(growth, 1e3 ** (1 / 4), 1e-5)
