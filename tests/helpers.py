@@ -1,6 +1,8 @@
 """What several tests need: catalogue, tensors to NumPy, other processes."""
 
+import contextlib
 import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -230,6 +232,22 @@ def values(loss, y_true, y_pred):
 
 def number(tensor):
     return float(ops.convert_to_numpy(tensor))
+
+
+def run_here(file, *arguments, until="\0"):
+    """Run a script up to a text in it, in this process, which is quicker.
+
+    What it defines, and what it has "printed".
+    """
+    names = {"__name__": "__main__"}
+    text = file.read_text(encoding="utf-8").partition(until)[0]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+    ):
+        patch.setattr(sys, "argv", [file.name, *map(str, arguments)])
+        exec(compile(text, file, "exec"), names)
+    return {**names, "printed": printed.getvalue()}
 
 
 def run_python(*arguments, backend, timeout=300, fails=False, **environment):

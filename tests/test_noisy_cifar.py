@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import pytest
 import real_data
-from helpers import run_python
+from helpers import run_here, run_python
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
@@ -91,10 +91,8 @@ def test_real_images_train(tmp_path):
     arguments = "--dataset fashion_mnist --samples 64 --epochs 1 --losses CE"
     arguments += " --batch-size 32"
     noise = "--noise asymmetric --rate 0.2 --mixed-precision --distribute"
-    printed = run(
-        tmp_path,
-        *("--data-dir", folder, *arguments.split(), *noise.split()),
-    )
+    options = ["--data-dir", folder, *arguments.split(), *noise.split()]
+    printed = run_here(EXAMPLE, "--output", tmp_path, *options)["printed"]
     share = re.search(r"(\d+\.\d)% of 64 training labels are wrong", printed)
     # Half of the classes are mistaken for another.
     assert 4 < float(share.group(1)) < 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import run_python
+from helpers import run_here, run_python
 
 pytest.importorskip("matplotlib")
 load_digits = pytest.importorskip("sklearn.datasets").load_digits
@@ -32,20 +32,13 @@ def prepare(monkeypatch):
     return run
 
 
-def short(folder, *arguments):
-    return run_python(
-        EXAMPLE,
-        *("--samples", 256, "--epochs", 1, "--output", folder / "curves.png"),
-        *arguments,
-        backend=keras.backend.backend(),
-        # Otherwise PyTorch crawls where other programs share the processor.
-        OMP_WAIT_POLICY="passive",
-    )
-
-
 @pytest.mark.once
 def test_prints_a_table_and_saves_a_picture(tmp_path):
-    printed = short(tmp_path, "--classes", 10, "--losses", "CE", "MAEStar")
+    options = ["--samples", 256, "--epochs", 1, "--classes", 10]
+    options += ["--output", tmp_path / "curves.png"]
+    printed = run_here(EXAMPLE, *options, "--losses", "CE", "MAEStar")[
+        "printed"
+    ]
     rows = re.findall(r"^(\S+)(?: *\| +\d+\.\d%){3}$", printed, re.MULTILINE)
     assert rows == ["CE", "MAE*"]
     assert keras.__version__ in printed and keras.backend.backend() in printed

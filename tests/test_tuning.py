@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import run_python
+from helpers import run_here
 
 from keras_noisy import losses, tuning
 
@@ -338,25 +338,11 @@ def test_a_missing_package_is_named_with_its_extra(
 
 
 @pytest.mark.once
-def test_the_import_does_not_load_keras_tuner():
-    code = (
-        "import sys, keras_noisy.tuning; "
-        "print('keras_tuner' in sys.modules, 'tensorboard' in sys.modules)"
-    )
-    printed = run_python("-c", code, backend=keras.backend.backend())
-    assert printed.split()[-2:] == ["False", "False"]
-
-
-@pytest.mark.once
 def test_the_example_prints_baselines_and_the_gain(tmp_path):
     pytest.importorskip("sklearn")
-    printed = run_python(
-        ROOT / "examples" / "tune_loss.py",
-        *("--smoke", "--losses", "GCE", "--directory", tmp_path),
-        backend=keras.backend.backend(),
-        # Otherwise PyTorch crawls where other programs share the processor.
-        OMP_WAIT_POLICY="passive",
-    )
+    options = ["--smoke", "--losses", "GCE", "--directory", tmp_path]
+    example = ROOT / "examples" / "tune_loss.py"
+    printed = run_here(example, *options)["printed"]
     rows = re.findall(r"^ +\d \| COMPLETED \|.*", printed, re.MULTILINE)
     assert ["(no tuning)" in row for row in rows] == [True, False]
     assert re.search(r"gained (nothing|\d+\.\d points on)", printed)

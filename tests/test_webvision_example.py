@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 import webvision_tree
-from helpers import TESTS, run_python
+from helpers import TESTS, run_here, run_python
 from PIL import Image
 
 from keras_noisy import distribution
@@ -50,14 +50,7 @@ def root(tmp_path_factory):
 def run(root, output, *arguments, until="\0"):
     """Run the example up to a text in it; what it defines and prints."""
     arguments = ["--data-dir", root, "--output", output, *arguments]
-    names = {"__name__": "__main__"}
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(io.StringIO()) as printed,
-    ):
-        patch.setattr(sys, "argv", [EXAMPLE.name, *map(str, arguments)])
-        exec(compile(TEXT.partition(until)[0], EXAMPLE, "exec"), names)
-    return {**names, "printed": printed.getvalue()}
+    return run_here(EXAMPLE, *arguments, until=until)
 
 
 @pytest.fixture(autouse=True)

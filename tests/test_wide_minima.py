@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-import keras
 import pytest
-from helpers import run_python
+from helpers import run_here
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
@@ -15,12 +14,8 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "wide_minima.py"
 
 @pytest.mark.once
 def test_prints_a_table_and_saves_a_picture(tmp_path):
-    printed = run_python(
-        *(EXAMPLE, "--smoke", "--output", tmp_path / "rise.png"),
-        backend=keras.backend.backend(),
-        OMP_NUM_THREADS="1",
-        OMP_WAIT_POLICY="passive",
-    )
+    options = ["--smoke", "--output", tmp_path / "rise.png"]
+    printed = run_here(EXAMPLE, *options)["printed"]
     found = re.findall(
         r"^\| 0\.4 \| (.+?) \|(?: -?\d+\.\d % \|){4}$", printed, re.MULTILINE
     )
@@ -29,10 +24,8 @@ def test_prints_a_table_and_saves_a_picture(tmp_path):
 
 
 @pytest.mark.once
-def test_bad_options_get_a_clear_error():
-    printed = run_python(
-        *(EXAMPLE, "--noise", 1),
-        backend=keras.backend.backend(),
-        fails=True,
-    )
-    assert "error: --noise must be at least 0 and below 1" in printed
+def test_bad_options_get_a_clear_error(capsys):
+    with pytest.raises(SystemExit):
+        run_here(EXAMPLE, "--noise", 1)
+    message = "error: --noise must be at least 0 and below 1"
+    assert message in capsys.readouterr().err
