@@ -5,7 +5,10 @@ import os
 import sys
 
 DEVICES = int(sys.argv[1])
-os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={DEVICES}"
+os.environ["XLA_FLAGS"] = (
+    f"{os.environ.get('XLA_FLAGS', '')} "
+    f"--xla_force_host_platform_device_count={DEVICES}"
+)
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402

@@ -1,4 +1,4 @@
-"""Train on one device or several; print losses and weights as JSON.
+"""Train on devices, 1 or 1,4 of them; print losses and weights as JSON.
 
 All heads are in one model, whose step is compiled once.
 """
@@ -7,8 +7,12 @@ import json
 import os
 import sys
 
-DEVICES = int(sys.argv[1])
-os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={DEVICES}"
+COUNTS = [int(count) for count in sys.argv[1].split(",")]
+DEVICES = max(COUNTS)
+os.environ["XLA_FLAGS"] = (
+    f"{os.environ.get('XLA_FLAGS', '')} "
+    f"--xla_force_host_platform_device_count={DEVICES}"
+)
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -115,14 +119,16 @@ def main():
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * DEVICES
         )
-    results = {}
-    with data_parallel() as parallel:
-        assert parallel.num_devices == DEVICES * process_count()
-        results["heads"] = train(parallel, sys.argv[2:] or CATALOGUE)
-        if BACKEND == "torch" and process_count() > 1:
-            results["mistakes"] = parallel_mistakes.errors(parallel)
-        if DEVICES > 1:
-            results["refused"] = refused()
+    results = {"heads": {}}
+    for count in COUNTS:
+        with data_parallel(None if count == DEVICES else count) as parallel:
+            assert parallel.num_devices == count * process_count()
+            found = train(parallel, sys.argv[2:] or CATALOGUE)
+            results["heads"][count] = found
+            if BACKEND == "torch" and process_count() > 1:
+                results["mistakes"] = parallel_mistakes.errors(parallel)
+            if count > 1:
+                results["refused"] = refused()
     print("\n" + json.dumps(results))
 
 

@@ -172,13 +172,7 @@ catalogue_of_probabilities = pytest.mark.parametrize("name", OF_PROBABILITIES)
 
 #: One loss for each way in which a formula meets what all losses share. Tests
 #: of the shared part run with these on every backend, with the others once.
-KINDS = (
-    "GCE",
-    "NCE",
-    "BiTempered",
-    "ForwardCorrection",
-    "ActivePassive",
-)
+KINDS = ("GCE", "NCE", "ForwardCorrection")
 
 
 def shared_part(names):

@@ -87,7 +87,7 @@ class KillAfter(keras.callbacks.Callback):
 
 
 def main():
-    reader, directory, output, moment, seed = sys.argv[1:]
+    reader, directory, moment, seed = sys.argv[1:]
     draw = random.Random(int(seed))
     callbacks = []
     if moment == "after some batches":
@@ -104,7 +104,7 @@ def main():
         os.fsync = kill
     elif moment == "before a file has its name":
         os.replace = kill
-    np.savez(output, **train(directory, reader, callbacks=callbacks))
+    train(directory, reader, callbacks=callbacks)
 
 
 if __name__ == "__main__":

@@ -244,6 +244,7 @@ def test_logits_of_probabilities_are_not_read_twice(monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_a_loss_is_added_in_three_files(tmp_path):
     """By the steps of CONTRIBUTING.md, in a copy of the project."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
