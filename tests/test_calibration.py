@@ -100,6 +100,7 @@ class Pairwise(RobustLoss):
         (CrossEntropy(), 10, -0.9276255),
     ],
 )
+@pytest.mark.once
 def test_published_average_errors(loss, num_classes, exact):
     assert average_error(loss, num_classes) == pytest.approx(exact, abs=5e-8)
 
@@ -111,18 +112,21 @@ def test_logit_bias_of_mae_star(num_classes):
 
 
 @pytest.mark.parametrize("num_classes", Q)
+@pytest.mark.once
 def test_q_matched_to_ten_classes(num_classes):
     loss = GCE(q="auto", num_classes=num_classes)
     assert loss.q == pytest.approx(Q[num_classes], abs=1e-6)
 
 
 @pytest.mark.parametrize("num_classes", Q_FROM_100)
+@pytest.mark.once
 def test_q_matched_to_a_hundred_classes(num_classes):
     q = matched_hyperparameter(GCE(), "q", num_classes, reference_classes=100)
     assert q == pytest.approx(Q_FROM_100[num_classes], abs=1e-6)
 
 
 @pytest.mark.parametrize("num_classes", [10_000, 21_841, 1_000_000])
+@pytest.mark.once
 def test_large_class_counts_have_a_closed_form(num_classes):
     """Then S is its mean, with a relative deviation below 1/sqrt(K)."""
     log_p = -math.log1p((num_classes - 1) * math.exp(0.5))
@@ -142,6 +146,7 @@ def test_large_class_counts_have_a_closed_form(num_classes):
     "logit_std",
     [1.0, *(pytest.param(x, marks=pytest.mark.once) for x in (0.0, 0.3, 3.0))],
 )
+@pytest.mark.once
 def test_integration_agrees_with_the_exact_moments(
     loss_class, num_classes, logit_std
 ):
@@ -155,6 +160,7 @@ def test_integration_agrees_with_the_exact_moments(
 
 @pytest.mark.parametrize("loss_class", [Focal, Truncated, MAE])
 @pytest.mark.parametrize("num_classes", [2, 5, 40])
+@pytest.mark.once
 def test_integration_agrees_with_sampling(loss_class, num_classes):
     rng = np.random.default_rng(0)
     others = np.exp(rng.normal(size=(200_000, num_classes - 1))).sum(axis=1)
@@ -173,6 +179,7 @@ def test_integration_agrees_with_sampling(loss_class, num_classes):
         )
 
 
+@pytest.mark.once
 def test_far_from_the_middle_nothing_cancels():
     """With two classes p is a sigmoid of one normal variable."""
     x = np.arange(-12, 12, 0.001)
@@ -272,6 +279,7 @@ def test_any_loss_can_have_an_automatic_bias():
     )
 
 
+@pytest.mark.once
 def test_only_one_automatic_argument():
     with pytest.raises(
         ValueError, match=r'one of `q` and `logit_bias`.*"auto"'
@@ -279,6 +287,7 @@ def test_only_one_automatic_argument():
         GCE(q="auto", logit_bias="auto")
 
 
+@pytest.mark.once
 def test_rule_on_the_rising_side():
     """MAE sends the same error from two biases: the smaller one is right."""
     bias = matched_logit_bias(MAE(), 100)
@@ -320,6 +329,7 @@ def test_no_solution_is_an_error_with_the_range():
         ),
     ],
 )
+@pytest.mark.once
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -409,6 +419,7 @@ def test_picture(tmp_path):
     ],
 )
 @pytest.mark.parametrize("logit_std", [0.0, 9.3, 9.9, 10.0])
+@pytest.mark.once
 def test_a_bias_for_every_deviation_that_is_allowed(loss, logit_std):
     for num_classes in (11, 5000):
         bias = matched_logit_bias(loss, num_classes, logit_std=logit_std)
@@ -426,6 +437,7 @@ def test_a_bias_for_every_deviation_that_is_allowed(loss, logit_std):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1, 10.1, "1"])
+@pytest.mark.once
 def test_a_deviation_outside_its_range_is_named_for_few_classes_too(bad):
     for num_classes in (2, 10, 400):
         with pytest.raises(ValueError, match="`logit_std`"):

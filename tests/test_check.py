@@ -88,6 +88,7 @@ class Batches(keras.utils.PyDataset):
         return X, Y + 1
 
 
+@pytest.mark.once
 def test_the_first_batch_of_a_data_set():
     for data in (Batches(), iter([(X, Y + 1)]), [X, Y + 1]):
         with pytest.raises(ValueError, match="labels - 1"):
@@ -97,6 +98,7 @@ def test_the_first_batch_of_a_data_set():
             keras_noisy.check(model(), MAE(), nothing)
 
 
+@pytest.mark.once
 def test_several_outputs():
     inputs = keras.Input((5,))
     heads = {"many": CLASSES, "few": 2}

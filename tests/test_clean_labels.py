@@ -41,6 +41,7 @@ def test_weights_count():
     )
 
 
+@pytest.mark.once
 def test_plain_labels_are_clean():
     for labels in (GIVEN, GIVEN[:, None]):
         found = both(y_true=labels)
@@ -49,12 +50,14 @@ def test_plain_labels_are_clean():
         )
 
 
+@pytest.mark.once
 def test_samples_without_a_label_are_not_corrupted():
     given = np.where(np.arange(6) < 4, GIVEN, -1)
     found = both(y_true=with_clean_labels(given, CLEAN))
     assert found["MemorizationRate"] == 1
 
 
+@pytest.mark.once
 def test_batches_add_up_and_states_reset():
     labels = with_clean_labels(GIVEN, CLEAN)
     metric = metrics.MemorizationRate()
@@ -73,6 +76,7 @@ def test_indices_between_the_labels_are_not_looked_at():
         metrics.LabelAccuracy().update_state(np.eye(3)[GIVEN], PREDICTED)
 
 
+@pytest.mark.once
 def test_metrics_are_saved():
     for name in ("CleanAccuracy", "MemorizationRate"):
         metric = getattr(metrics, name)(name="own")
@@ -80,6 +84,7 @@ def test_metrics_are_saved():
         assert keras.metrics.deserialize(config).name == "own"
 
 
+@pytest.mark.once
 def test_labels_of_wrong_shape_are_refused():
     for metric in (metrics.CleanAccuracy(), metrics.MemorizationRate()):
         for y_true in (np.zeros((6, 4)), np.zeros((6, 1, 1))):
@@ -87,6 +92,7 @@ def test_labels_of_wrong_shape_are_refused():
                 metric.update_state(y_true, PREDICTED)
 
 
+@pytest.mark.once
 def test_clean_labels_stand_beside_the_given_ones():
     pairs = with_clean_labels(GIVEN, CLEAN)
     assert np.array_equal(pairs, np.stack([GIVEN, CLEAN], axis=1))
@@ -106,6 +112,7 @@ def test_clean_labels_stand_beside_the_given_ones():
         (GIVEN, CLEAN + 0.5, "whole numbers"),
     ],
 )
+@pytest.mark.once
 def test_bad_labels_are_refused(given, clean, message):
     with pytest.raises(ValueError, match=message):
         with_clean_labels(given, clean)
@@ -135,6 +142,7 @@ def test_large_labels_survive_half_precision():
     assert float(loss(labels, y_pred)) == 0
 
 
+@pytest.mark.once
 def test_what_is_no_loss_is_refused():
     with pytest.raises(ValueError, match=r"keras\.losses\.Loss.*'mse'"):
         GivenLabelLoss("mse")
@@ -205,6 +213,7 @@ def test_a_loss_with_memory_gets_its_index():
         model.train_on_batch(x, given)
 
 
+@pytest.mark.once
 def test_a_copy_has_a_memory_of_its_own():
     loss = GivenLabelLoss(losses.SOP(num_samples=4))
     inputs = keras.Input((3,))

@@ -130,6 +130,7 @@ def test_vectors_without_a_direction_stay_finite():
     assert np.all(np.isfinite(large)) and large.any()
 
 
+@pytest.mark.once
 def test_class_vectors_start_with_length_1():
     layer = CosineDense(50)
     layer.build((None, 7))
@@ -156,6 +157,7 @@ def test_the_cloud_is_larger_for_rarer_classes_and_in_training_alone():
     np.testing.assert_array_equal(ops.convert_to_numpy(same), drawn)
 
 
+@pytest.mark.once
 def test_balanced_classes_have_no_cloud():
     z = np.array([[0.5, -0.5]], "float32")
     for form in ("additive", "angular"):

@@ -164,6 +164,7 @@ def test_epochs_of_any_length_show_the_center():
     assert history.history["val_loss"][0] == pytest.approx(wanted, rel=1e-5)
 
 
+@pytest.mark.once
 def test_fit_ends_at_a_center_and_goes_on_from_there():
     model, data = dense(3)
     start = model.get_weights()
@@ -238,6 +239,7 @@ def test_everything_that_optimizers_of_keras_do(tmp_path):
     )
 
 
+@pytest.mark.once
 def test_noise_has_its_strength_and_no_repetition():
     optimizer = EntropySGD(noise=0.5, momentum=0.0, seed=3)
     weights = [keras.Variable(np.zeros(4000)) for _ in range(2)]
@@ -252,6 +254,7 @@ def test_noise_has_its_strength_and_no_repetition():
     assert np.abs(correlation).max() < 0.06
 
 
+@pytest.mark.once
 def test_excluded_weights_do_not_decay():
     optimizer = EntropySGD(inner_steps=1, weight_decay=0.5, noise=0.0)
     weights = [keras.Variable([1.0], name=name) for name in ("kernel", "bias")]
@@ -294,6 +297,7 @@ def test_bad_arguments():
         model.fit(**data, callbacks=[EvaluateCenter()])
 
 
+@pytest.mark.once
 def test_statistics_of_batch_normalization_are_those_of_the_center():
     inner = keras.Sequential(
         [

@@ -214,6 +214,7 @@ def test_a_class_that_is_known_loses_its_bias_and_others_keep_it():
     assert np.all(share[10:] == 1.0)
 
 
+@pytest.mark.once
 def test_up_to_ten_classes_there_is_nothing_to_fade():
     x = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
     y = np.arange(64) % 10
@@ -252,6 +253,7 @@ def test_a_saved_model_goes_on_fading_where_it_was(fade, tmp_path):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, None, "pickle"])
+@pytest.mark.once
 def test_copies_and_configs_keep_the_fade(copied):
     loss = losses.GCE(q="auto", num_classes=100, fade=MarginFade(rate=0.25))
     if copied == "pickle":
@@ -352,6 +354,7 @@ def test_a_fade_goes_with_other_precisions(dtype):
     assert model.predict(x, verbose=0).dtype == "float32"
 
 
+@pytest.mark.once
 def test_calibration_looks_at_the_start_of_a_fade():
     fading = losses.MAEStar(num_classes=1000, fade="margin")
     assert fading.logit_bias == losses.MAEStar(num_classes=1000).logit_bias
@@ -359,12 +362,14 @@ def test_calibration_looks_at_the_start_of_a_fade():
     assert average_error(fading, 1000) == expected
 
 
+@pytest.mark.once
 def test_without_a_state_outputs_stay_as_they_are():
     outputs = ops.ones((2, 3))
     assert losses.MAE().connect(outputs) is outputs
     assert losses.MAE().fading is None
 
 
+@pytest.mark.once
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match='Expected "margin", a keras_noisy'):
         losses.MAEStar(num_classes=100, fade=5000)

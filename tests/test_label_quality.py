@@ -85,6 +85,7 @@ def fit(model, x, y, callbacks, epochs=3, batch_size=10):
     ).history
 
 
+@pytest.mark.once
 def test_scores_are_their_formulas():
     quality, _ = shown(EPOCHS, LABELS)
     last = [math.log(6), math.log(8), math.log(2), -math.log(7 / 2)]
@@ -109,6 +110,7 @@ def test_scores_are_their_formulas():
     assert quality.suspects(2, score="forgetting").tolist() == [1, 0]
 
 
+@pytest.mark.once
 def test_logits_give_the_scores_of_their_probabilities():
     offset = np.random.default_rng(0).normal(size=(4, 4, 1)) * 50
     logits = np.log(EPOCHS) + offset
@@ -120,6 +122,7 @@ def test_logits_give_the_scores_of_their_probabilities():
         )
 
 
+@pytest.mark.once
 def test_scores_are_copies():
     quality, _ = shown(EPOCHS, LABELS)
     for score in SCORES:
@@ -127,6 +130,7 @@ def test_scores_are_copies():
         assert np.all(np.isfinite(quality.scores(score)))
 
 
+@pytest.mark.once
 def test_ties_are_broken_by_the_area_under_the_margin():
     # No label is ever predicted: all have the same forgetting score.
     doubts = np.array([0.55, 0.95, 0.65, 0.85, 0.75])
@@ -136,6 +140,7 @@ def test_ties_are_broken_by_the_area_under_the_margin():
     assert quality.suspects(5, "forgetting").tolist() == [1, 3, 4, 2, 0]
 
 
+@pytest.mark.once
 def test_probabilities_of_zero_and_one_can_be_sorted():
     epoch = [[0, 1, 0], [1, 0, 0], [0.5, 0.5, 0], [0, 0, 1]]
     quality, _ = shown([epoch, epoch], np.zeros(4, int))
@@ -149,6 +154,7 @@ def test_probabilities_of_zero_and_one_can_be_sorted():
     assert quality.suspects(2).tolist() == [1, 0]
 
 
+@pytest.mark.once
 def test_start_epoch_leaves_out_earlier_epochs_of_the_scores_alone():
     quality, history = shown(EPOCHS, LABELS, start_epoch=2, clean_labels=LABELS)
     expected, _ = shown(EPOCHS[2:], LABELS)
@@ -161,6 +167,7 @@ def test_start_epoch_leaves_out_earlier_epochs_of_the_scores_alone():
     assert np.array_equal(quality.scores(), shown(EPOCHS, LABELS)[0].scores())
 
 
+@pytest.mark.once
 def test_rates_are_those_of_the_clean_labels():
     clean = [0, 1, 0, -1]
     _, history = shown(EPOCHS, LABELS, clean_labels=clean)
@@ -174,6 +181,7 @@ def test_rates_are_those_of_the_clean_labels():
     assert {logs["memorization_rate"] for logs in history} == {0.0}
 
 
+@pytest.mark.once
 def test_precision_and_recall_are_those_of_the_suspects():
     quality, _ = shown(EPOCHS, LABELS, clean_labels=[0, 1, 0, 2])
     assert quality.precision_recall() == (0.5, 0.5)  # suspects 1 and 0
@@ -181,6 +189,7 @@ def test_precision_and_recall_are_those_of_the_suspects():
     assert quality.precision_recall(3, "loss") == (2 / 3, 1)
 
 
+@pytest.mark.once
 def test_suspects_of_one_label():
     quality, _ = shown(EPOCHS, LABELS)
     assert quality.suspects(10, label=0).tolist() == [1, 0]
@@ -245,6 +254,7 @@ def test_works_with_the_labels_and_the_memory_of_elr():
     assert quality.precision_recall()[0] > 0.85
 
 
+@pytest.mark.once
 def test_takes_several_inputs():
     x, labels, clean = blobs()
     sides = ("left", "right")
@@ -344,6 +354,7 @@ def test_a_data_set_gives_the_scores_of_its_arrays(make, kind):
         assert np.array_equal(quality.scores(score), arrays.scores(score))
 
 
+@pytest.mark.once
 def test_a_data_set_without_labels_is_taken_in_its_order():
     p, labels = probabilities()
     dataset = tensorflow_batches(p, labels).map(lambda x, y: x)
@@ -351,6 +362,7 @@ def test_a_data_set_without_labels_is_taken_in_its_order():
     assert np.array_equal(scores, seen(p, labels).scores())
 
 
+@pytest.mark.once
 def test_a_data_set_that_shuffles_is_an_error():
     x, labels, _ = blobs()
     batches = Batches(x, labels, shuffle=True)
@@ -366,6 +378,7 @@ def test_a_data_set_that_shuffles_is_an_error():
         quality.on_epoch_end(0)
 
 
+@pytest.mark.once
 def test_a_data_set_of_another_length_is_an_error():
     p, labels = probabilities()
     dataset = tensorflow_batches(p, labels)
@@ -408,11 +421,13 @@ X = np.zeros((4, 2, 2), "float32")
         ({"start_epoch": -1}, r"`start_epoch`.*>= 0"),
     ],
 )
+@pytest.mark.once
 def test_bad_arguments_are_errors(arguments, message):
     with pytest.raises(ValueError, match=r"Invalid value for arg.*" + message):
         LabelQuality(**{"x": X, "y": LABELS, **arguments})
 
 
+@pytest.mark.once
 def test_labels_of_every_form_are_the_same():
     forms = (
         LABELS.tolist(),
@@ -455,6 +470,7 @@ def test_columns_of_tables_are_read_by_position(tmp_path):
     assert quality.x[0].tolist() == EPOCHS[0][0].tolist()
 
 
+@pytest.mark.once
 def test_columns_of_pandas_are_read_by_position():
     pandas = pytest.importorskip("pandas", reason="the table is of pandas")
     pixels = np.arange(0, 200, 50)[:, None, None] * np.ones((4, 4))
@@ -474,12 +490,14 @@ def test_columns_of_pandas_are_read_by_position():
         assert np.all(axes.images[0].get_array() == 50 * i)
 
 
+@pytest.mark.once
 def test_names_may_be_a_mapping_or_bytes():
     for names in ({1: "b", 2: "c", 0: "a"}, np.array([b"a", b"b", b"c"])):
         quality = LabelQuality(X, LABELS, class_names=names)
         assert quality.class_names == ["a", "b", "c"]
 
 
+@pytest.mark.once
 def test_a_data_set_of_files_brings_labels_names_and_pictures(tmp_path):
     image = pytest.importorskip("PIL.Image", reason="files need Pillow")
     rng = np.random.default_rng(0)
@@ -508,6 +526,7 @@ def test_a_data_set_of_files_brings_labels_names_and_pictures(tmp_path):
     assert quality.class_names == [*"efgh"] and quality.images[0] == files[-1]
 
 
+@pytest.mark.once
 def test_folders_and_tables_are_taken_as_they_are(tmp_path):
     image = pytest.importorskip("PIL.Image", reason="files need Pillow")
     pandas = pytest.importorskip("pandas", reason="tables need pandas")
@@ -560,6 +579,7 @@ def brightness():
         (EPOCHS[0], {"class_names": "abcd"}, r"`class_names`.*3 names"),
     ],
 )
+@pytest.mark.once
 def test_predictions_that_do_not_fit_are_errors(epoch, arguments, message):
     with pytest.raises(ValueError, match=message):
         shown([epoch], LABELS, **arguments)
@@ -573,6 +593,7 @@ def test_half_precision_probabilities_are_probabilities():
         assert scores == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.once
 def test_before_any_epoch_everything_says_to_pass_it_to_fit(tmp_path):
     quality = LabelQuality(X, LABELS, LABELS[::-1], start_epoch=2)
     for ask in (
@@ -587,6 +608,7 @@ def test_before_any_epoch_everything_says_to_pass_it_to_fit(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.once
 def test_wrong_questions_are_errors():
     quality, _ = shown(EPOCHS, LABELS)
     with pytest.raises(ValueError, match=r"`score`.*'area_under_margin'"):
@@ -601,6 +623,7 @@ def test_wrong_questions_are_errors():
         quality.precision_recall()
 
 
+@pytest.mark.once
 def test_plot_shows_the_worst_images_with_their_labels():
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     images = np.random.default_rng(0).integers(
@@ -621,6 +644,7 @@ def test_plot_shows_the_worst_images_with_their_labels():
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.000001, 1.02])
+@pytest.mark.once
 def test_float_pictures_a_little_above_one_are_not_black(scale):
     from keras_noisy.callbacks.label_quality._pictures import pictures
 
@@ -630,6 +654,7 @@ def test_float_pictures_a_little_above_one_are_not_black(scale):
     assert found.max() == 255 and 120 < found.mean() < 135
 
 
+@pytest.mark.once
 def test_deep_pictures_are_scaled_and_not_clipped(tmp_path):
     from PIL import Image
 
@@ -641,6 +666,7 @@ def test_deep_pictures_are_scaled_and_not_clipped(tmp_path):
     np.testing.assert_array_equal(found[..., 0].ravel(), np.arange(256))
 
 
+@pytest.mark.once
 def test_clean_labels_are_labels_of_the_model():
     with pytest.raises(ValueError, match=r"clean_labels.*at least -1"):
         LabelQuality(X, LABELS, LABELS - 7)
@@ -648,6 +674,7 @@ def test_clean_labels_are_labels_of_the_model():
         shown(EPOCHS, LABELS, clean_labels=LABELS + 99)
 
 
+@pytest.mark.once
 def test_images_of_every_form_are_shown_as_they_are(tmp_path):
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     image = pytest.importorskip("PIL.Image", reason="files need Pillow")
@@ -686,6 +713,7 @@ def test_images_of_every_form_are_shown_as_they_are(tmp_path):
         quality.plot(1)
 
 
+@pytest.mark.once
 def test_missing_packages_are_named(monkeypatch, tmp_path):
     quality, _ = shown(EPOCHS, LABELS, images=np.zeros((4, 8, 8)))
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

@@ -287,6 +287,7 @@ def test_two_views_of_the_same_labels_have_two_losses(loss_class):
     np.testing.assert_allclose(again, plain, rtol=1e-5)
 
 
+@pytest.mark.once
 def test_one_loss_for_two_outputs_is_refused():
     x, labels = data()
     elr = ELR(SAMPLES)
@@ -303,6 +304,7 @@ def test_one_loss_for_two_outputs_is_refused():
 
 
 @both
+@pytest.mark.once
 def test_a_named_output_keeps_its_name(loss_class, tmp_path):
     x, labels = data()
     loss = loss_class(SAMPLES, logit_bias=1.0, fade="margin")
@@ -333,6 +335,7 @@ def test_a_named_output_keeps_its_name(loss_class, tmp_path):
     assert len(plain.get_weights()) == 4
 
 
+@pytest.mark.once
 def test_without_state_loads_without_this_package(tmp_path):
     x, _ = data()
     model = network(ELR(SAMPLES, from_logits=True))
@@ -346,6 +349,7 @@ def test_without_state_loads_without_this_package(tmp_path):
 
 
 @both
+@pytest.mark.once
 def test_predictions_must_come_through_the_memory(loss_class):
     _, labels = data()
     loss = loss_class(SAMPLES, from_logits=True)
@@ -369,6 +373,7 @@ def test_a_clone_remembers_for_itself():
 
 @both
 @pytest.mark.parametrize("layer", ["Average", "Multiply", "Concatenate"])
+@pytest.mark.once
 def test_an_output_of_several_inputs_keeps_its_name(loss_class, layer):
     inputs = keras.Input((8,))
     parts = [keras.layers.Dense(3)(inputs) for _ in range(2)]
@@ -421,6 +426,7 @@ def test_fit_does_not_read_one_hot_labels_as_label_and_index(loss_class, dtype):
 
 
 @both
+@pytest.mark.once
 def test_calibration_is_that_of_cross_entropy(loss_class):
     x, labels = data()
     loss = loss_class(SAMPLES, num_classes=20, logit_bias="auto")
@@ -444,6 +450,7 @@ def test_the_loss_of_predictions_is_cross_entropy_each_time(loss_class):
         assert number(loss(labels, z)) == pytest.approx(exact, rel=1e-5)
 
 
+@pytest.mark.once
 def test_a_key_belongs_to_one_number_of_samples():
     elr = ELR(SAMPLES)
     loaded = SampleMemory.from_config(elr.memory.get_config())
@@ -549,6 +556,7 @@ def test_bias_clip_and_precision(loss_class, policy):
         ({"num_samples": 9, "lambda_": -1.0}, r"`lambda_`.*-1.0"),
     ],
 )
+@pytest.mark.once
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         ELR(**arguments)
@@ -556,6 +564,7 @@ def test_bad_arguments_are_named(arguments, message):
         SOP(9, lr_v=-1.0)
 
 
+@pytest.mark.once
 def test_with_index_takes_labels_alone():
     assert with_index([[3], [4]]).tolist() == [[3, 0], [4, 1]]
     for bad in (np.eye(3), [0.5, 1.0], ["a", "b"]):
@@ -563,6 +572,7 @@ def test_with_index_takes_labels_alone():
             with_index(bad)
 
 
+@pytest.mark.once
 def test_label_accuracy_checks_shapes_and_is_saved():
     metric = LabelAccuracy(name="top")
     p = np.zeros((2, 300))

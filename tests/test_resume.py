@@ -137,6 +137,7 @@ def fit(model, resume, reader=ImageDataset, epochs=2, **arguments):
     )
 
 
+@pytest.mark.once
 def test_a_damaged_file_is_named_and_the_one_before_it_is_taken(tmp_path):
     fit(small(), Resume(tmp_path))
     older, newest = sorted(tmp_path.iterdir())
@@ -157,6 +158,7 @@ def test_a_damaged_file_is_named_and_the_one_before_it_is_taken(tmp_path):
         Resume(tmp_path)
 
 
+@pytest.mark.once
 def test_the_directory_of_another_model_is_refused_and_kept(tmp_path):
     fit(small(), Resume(tmp_path))
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -176,6 +178,7 @@ def test_the_directory_of_another_model_is_refused_and_kept(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.once
 def test_what_was_not_handed_on_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"Pass `start=resume\.start`"):
         small().fit(
@@ -201,6 +204,7 @@ def test_what_was_not_handed_on_is_an_error(tmp_path):
             Resume(tmp_path, bad)
 
 
+@pytest.mark.once
 def test_a_run_does_not_go_on_with_other_settings(tmp_path):
     settings = {"seed": 0, "rate": 0.2, "path": tmp_path}
     fit(small(), Resume(tmp_path, settings=settings), epochs=1)
@@ -222,6 +226,7 @@ def objects(q=0.7, rate=0.1):
     }
 
 
+@pytest.mark.once
 def test_settings_are_compared_by_what_they_contain(tmp_path):
     fit(small(), Resume(tmp_path, settings=objects()), epochs=1)
     assert Resume(tmp_path, settings=objects()).initial_epoch == 1
@@ -237,6 +242,7 @@ def test_settings_are_compared_by_what_they_contain(tmp_path):
         Resume(tmp_path, settings={"data": iter([])})
 
 
+@pytest.mark.once
 def test_settings_of_an_older_file_are_understood(tmp_path):
     settings = {**objects(), "rate": 0.4, "size": np.int64(3), "deep": (1, 2)}
     older = json.loads(json.dumps(settings, default=str))
@@ -252,6 +258,7 @@ def test_settings_of_an_older_file_are_understood(tmp_path):
     assert path.exists()
 
 
+@pytest.mark.once
 def test_a_directory_in_use_is_refused_and_kept(tmp_path, monkeypatch):
     fit(small(), Resume(tmp_path), epochs=1)
     before = {path: path.read_bytes() for path in tmp_path.glob("*.npz")}
@@ -271,6 +278,7 @@ def test_a_directory_in_use_is_refused_and_kept(tmp_path, monkeypatch):
         fit(small(), resume)
 
 
+@pytest.mark.once
 def test_a_fit_holds_the_lock_until_its_end(tmp_path):
     seen = []
 
@@ -297,6 +305,7 @@ def test_an_epoch_that_is_stopped_in_its_middle_is_not_done(tmp_path):
     assert Resume(tmp_path).start == (0, 3)
 
 
+@pytest.mark.once
 def test_a_metric_may_be_a_vector(tmp_path):
     layers = [keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
     model = keras.Sequential([keras.Input((4, 4, 3)), *layers])
@@ -310,6 +319,7 @@ def test_a_metric_may_be_a_vector(tmp_path):
     assert len(Resume(tmp_path).history["f1_score"][0]) == 3
 
 
+@pytest.mark.once
 def test_a_start_belongs_to_one_reader_of_training_data(tmp_path):
     start = Resume(tmp_path).start
     with pytest.raises(ValueError, match="for the training data"):
@@ -319,6 +329,7 @@ def test_a_start_belongs_to_one_reader_of_training_data(tmp_path):
         ImageDataset((IMAGES, LABELS), 8, training=True, start=start)
 
 
+@pytest.mark.once
 def test_an_interrupted_fit_needs_a_new_resume(tmp_path):
     resume = Resume(tmp_path)
     data = ImageDataset((IMAGES, LABELS), 8, training=True, start=resume.start)
@@ -346,6 +357,7 @@ def test_the_mean_of_a_resumed_epoch_is_that_of_all_its_batches(tmp_path):
     assert found == wanted and set(found) == {"loss", "mae"}
 
 
+@pytest.mark.once
 def test_other_warnings_are_shown_while_an_epoch_is_resumed(tmp_path):
     resume = Resume(tmp_path, save_freq=1)
     with pytest.raises(Stopped):
@@ -398,6 +410,7 @@ def test_precision_and_moving_averages_come_along(policy, tmp_path):
         np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.once
 def test_what_other_files_are_there_stays(tmp_path):
     (tmp_path / "log.csv").write_text("mine")
     (tmp_path / "epoch_000001_batch_000000000.npz.partial").write_text("half")

@@ -37,6 +37,7 @@ OTHERS = [
 
 
 @catalogue
+@pytest.mark.once
 def test_config_holds_every_argument(name):
     arguments = dict(ARGUMENTS)
     if CATALOGUE[name].of_class_count(20):
@@ -49,6 +50,7 @@ def test_config_holds_every_argument(name):
     assert again.get_config() == config
 
 
+@pytest.mark.once
 def test_auto_stays_auto():
     loss = GCE(q="auto", num_classes=100)
     assert loss.q == pytest.approx(0.37875, abs=1e-6)
@@ -67,6 +69,7 @@ class Scaled(GCE):
         self.set_hyperparameters(scale=scale)
 
 
+@pytest.mark.once
 def test_a_subclass_keeps_the_hyperparameters_of_its_parent():
     again = Scaled.from_config(Scaled(scale=2.0, q=0.3).get_config())
     assert (again.q, again.scale) == (0.3, 2.0)
@@ -151,6 +154,7 @@ def test_a_trained_model_comes_back_with_its_optimizer(tmp_path):
 
 @catalogue
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+@pytest.mark.once
 def test_copies_are_equal(name, duplicate):
     loss = build(name, 3, from_logits=True, ignore_class=-1)
     p = np.random.default_rng(0).normal(size=(2, 3)).astype("float32")
@@ -160,12 +164,14 @@ def test_copies_are_equal(name, duplicate):
 
 
 @catalogue
+@pytest.mark.once
 def test_pickle(name):
     loss = build(name, 3, from_logits=True, ignore_class=-1)
     again = pickle.loads(pickle.dumps(loss))
     assert again.get_config() == loss.get_config()
 
 
+@pytest.mark.once
 def test_every_loss_is_in_the_catalogue_and_registered():
     tested = {entry.loss_class for entry in CATALOGUE.values()}
     for name in keras_noisy.losses.names():

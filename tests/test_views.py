@@ -51,6 +51,7 @@ def test_values_and_gradients(views, bias, soft):
     np.testing.assert_allclose(slopes, differences, rtol=1e-3, atol=2e-6)
 
 
+@pytest.mark.once
 def test_equal_views_are_one_view():
     labels, z = batch(1)
     plain = JensenShannon(0.4, from_logits=True)
@@ -63,6 +64,7 @@ def test_equal_views_are_one_view():
     )
 
 
+@pytest.mark.once
 def test_views_that_disagree_cost():
     """As little as the label says, agreement is what is left."""
     agree = np.array([[[0.7, 0.3], [0.7, 0.3]]], "float32")
@@ -88,6 +90,7 @@ def test_ignored_samples_weights_and_probabilities():
     )
 
 
+@pytest.mark.once
 def test_shapes_that_do_not_fit_are_named():
     loss = GeneralizedJensenShannon(0.3, views=2)
     for shape in ((6, 3, 4), (6, 4)):
