@@ -146,7 +146,6 @@ def test_large_class_counts_have_a_closed_form(num_classes):
     "logit_std",
     [1.0, *(pytest.param(x, marks=pytest.mark.once) for x in (0.0, 0.3, 3.0))],
 )
-@pytest.mark.once
 def test_integration_agrees_with_the_exact_moments(
     loss_class, num_classes, logit_std
 ):
@@ -419,7 +418,6 @@ def test_picture(tmp_path):
     ],
 )
 @pytest.mark.parametrize("logit_std", [0.0, 9.3, 9.9, 10.0])
-@pytest.mark.once
 def test_a_bias_for_every_deviation_that_is_allowed(loss, logit_std):
     for num_classes in (11, 5000):
         bias = matched_logit_bias(loss, num_classes, logit_std=logit_std)
