@@ -68,10 +68,6 @@ AUTOMATIC = {
 }
 
 
-@pytest.mark.parametrize(
-    "targets",
-    [lambda labels: labels, pytest.param(one_hot, marks=pytest.mark.once)],
-)
 @pytest.mark.parametrize("fade", [HALF, MarginFade(per_class=True)])
 @pytest.mark.parametrize(
     "name",
@@ -80,7 +76,7 @@ AUTOMATIC = {
         for name in AUTOMATIC
     ],
 )
-def test_hyperparameters_fade_to_their_reference(name, fade, targets):
+def test_hyperparameters_fade_to_their_reference(name, fade):
     kind, hyperparameter, arguments = AUTOMATIC[name]
     shared = {"from_logits": True, "num_classes": CLASSES, **arguments}
     labels, logits = batch()
@@ -94,17 +90,18 @@ def test_hyperparameters_fade_to_their_reference(name, fade, targets):
         way = np.linspace(0, 1, CLASSES) * -fresh_margin(CLASSES)
         loss.fading.progress.assign(fresh_margin(CLASSES) + way)
         share = 1 - np.linspace(0, 1, CLASSES)[labels]
-    found = values(loss, targets(labels), outputs)
+    found = [values(loss, y, outputs) for y in (labels, one_hot(labels))]
     end = kind.references[hyperparameter]
     now = end + share * (getattr(loss, hyperparameter) - end)
     for row, value in enumerate(np.broadcast_to(now, CLASSES)):
         expected = kind(**{hyperparameter: float(value)}, **shared)
-        np.testing.assert_allclose(
-            found[row],
-            values(expected, targets(labels), logits)[row],
-            rtol=2e-5,
-            atol=1e-6,
-        )
+        for y, of_form in zip((labels, one_hot(labels)), found, strict=True):
+            np.testing.assert_allclose(
+                of_form[row],
+                values(expected, y, logits)[row],
+                rtol=2e-5,
+                atol=1e-6,
+            )
 
 
 def network(loss, num_classes=CLASSES, weights="glorot_uniform"):
