@@ -256,6 +256,7 @@ def test_differences_are_named_by_their_place():
     assert len(described({"x": "a" * 1000})) == 120
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same():
     code = (
         "import json, keras, test_canonical as t; "
