@@ -43,8 +43,8 @@ MODES = {
     "jax": ("jit",),
     "torch": ("eager", "one thread", "compile"),
 }
-#: Compiling each loss takes PyTorch half a minute: one of each kind stands
-#: for the others.
+#: Compiling a loss takes PyTorch 5 to 20 seconds: one of each kind stands for
+#: the others.
 COMPILED = ("CrossEntropy", "GCE", "MAE", "NCE", "NCE+AGCE", "BiTempered")
 THREADS = os.cpu_count() or 1
 SHORTEST = 0.005  # seconds: a measurement repeats the call for that long
