@@ -134,29 +134,46 @@ def test_second_derivatives(name, monkeypatch):
     np.testing.assert_allclose(closed, plain, rtol=1e-4, atol=1e-6)
 
 
+def bi_tempered(*temperatures):
+    return losses.BiTempered(*temperatures, from_logits=True)
+
+
 @pytest.mark.parametrize(
-    ("t1", "t2"),
+    "loss",
     [
-        (0.8, 1.2),
-        *(pytest.param(*x, marks=pytest.mark.once) for x in OTHER_TEMPERATURES),
+        bi_tempered(0.8, 1.2),
+        losses.CrossEntropy(from_logits=True, logit_clip=1.5),
+        *(
+            pytest.param(loss, marks=pytest.mark.once)
+            for loss in (
+                *(bi_tempered(*x) for x in OTHER_TEMPERATURES),
+                losses.CrossEntropy(from_logits=True, logit_normalization=0.5),
+            )
+        ),
     ],
+    ids=lambda loss: f"{loss.name}-{loss.get_config().get('t2', '')}",
 )
-def test_second_derivatives_of_the_bi_tempered_loss(t1, t2):
-    """Against differences of the gradient, whose rows make one batch."""
+def test_against_differences(loss):
+    """Gradient by those of the value, second derivative by its own.
+
+    The rows of all differences make one batch.
+    """
     z, steps = np.array([[0.5, -1.0, 2.0]], "float32"), 0.04 * np.eye(3)
     rows = np.concatenate([z + steps, z - steps]).astype("float32")
-    loss = losses.BiTempered(t1, t2, from_logits=True)
     soft = np.array([[0.7, 0.1, 0.2]], "float32")
     for labels in (np.array([2]), soft):
         given = np.repeat(labels, 6, axis=0)
-        up, down = np.split(
-            gradient(lambda x, y=given: loss.call(y, x), rows), 2
-        )
-        truth = (up - down) / 0.08
-        found = ops.convert_to_numpy(hessian(loss, labels, z))[0, :, 0]
-        size = np.abs(truth).max()
-        assert size > 1e-4
-        np.testing.assert_allclose(found, truth, atol=0.01 * size)
+        slopes = gradient(lambda x, y=given: loss.call(y, x), rows)
+        here = gradient(lambda x, y=labels: loss.call(y, x), z)[0]
+        second = ops.convert_to_numpy(hessian(loss, labels, z))[0, :, 0]
+        for found, each in (
+            (here, values(loss, given, rows)),
+            (second, slopes),
+        ):
+            truth = (each[:3] - each[3:]) / 0.08
+            size = np.abs(truth).max()
+            assert size > 1e-4
+            np.testing.assert_allclose(found, truth, atol=0.01 * size)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
