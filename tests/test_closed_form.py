@@ -15,6 +15,7 @@ NAMES = (
     *("SoftBootstrapping", "EpsilonSoftmaxCE", "HardBootstrapping"),
     *(name for name in losses.names() if "+" in name or "-" in name),
 )
+OTHER_TEMPERATURES = (0.5, 4.0), (0.5, 0.8), (0.7, 0.7), (1.0, 1.0)
 #: Logits of a fresh network, of a trained one, and with a class ruled out.
 SCALES = (1.0, 30.0)
 
@@ -133,6 +134,48 @@ def test_second_derivatives(name, monkeypatch):
     np.testing.assert_allclose(closed, plain, rtol=1e-4, atol=1e-6)
 
 
+def bi_tempered(*temperatures):
+    return losses.BiTempered(*temperatures, from_logits=True)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        bi_tempered(0.8, 1.2),
+        losses.CrossEntropy(from_logits=True, logit_clip=1.5),
+        *(
+            pytest.param(loss, marks=pytest.mark.once)
+            for loss in (
+                *(bi_tempered(*x) for x in OTHER_TEMPERATURES),
+                losses.CrossEntropy(from_logits=True, logit_normalization=0.5),
+            )
+        ),
+    ],
+    ids=lambda loss: f"{loss.name}-{loss.get_config().get('t2', '')}",
+)
+def test_against_differences(loss):
+    """Gradient by those of the value, second derivative by its own.
+
+    The rows of all differences make one batch.
+    """
+    z, steps = np.array([[0.5, -1.0, 2.0]], "float32"), 0.04 * np.eye(3)
+    rows = np.concatenate([z + steps, z - steps]).astype("float32")
+    soft = np.array([[0.7, 0.1, 0.2]], "float32")
+    for labels in (np.array([2]), soft):
+        given = np.repeat(labels, 6, axis=0)
+        slopes = gradient(lambda x, y=given: loss.call(y, x), rows)
+        here = gradient(lambda x, y=labels: loss.call(y, x), z)[0]
+        second = ops.convert_to_numpy(hessian(loss, labels, z))[0, :, 0]
+        for found, each in (
+            (here, values(loss, given, rows)),
+            (second, slopes),
+        ):
+            truth = (each[:3] - each[3:]) / 0.08
+            size = np.abs(truth).max()
+            assert size > 1e-4
+            np.testing.assert_allclose(found, truth, atol=0.01 * size)
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
 @pytest.mark.skipif(
     keras.backend.backend() == "tensorflow", reason="has no such transforms"
@@ -140,7 +183,6 @@ def test_second_derivatives(name, monkeypatch):
 def test_function_transforms(monkeypatch):
     z = np.array([[0.5, -1.0, 2.0], [1.0, 0.0, -3.0]], "float32")
     labels = np.array([0, 2])
-    loss = losses.get("NCE+AGCE", num_classes=3, from_logits=True)
     if keras.backend.backend() == "jax":
         import jax as of
 
@@ -150,16 +192,24 @@ def test_function_transforms(monkeypatch):
 
         of, given = torch.func, (torch.tensor(z), torch.tensor(labels))
 
-    def one(x, label):
-        return loss.call(label[None], x[None])[0]
+    def found(loss):
+        def one(x, label):
+            return loss.call(label[None], x[None])[0]
 
-    def found():
         slopes = of.vmap(of.grad(one))(*given)
         along = of.jvp(lambda x: loss.call(given[1], x), given[:1], given[:1])
         return [ops.convert_to_numpy(x) for x in (slopes, along[1])]
 
-    for closed, plain in zip(*both(monkeypatch, found), strict=True):
+    loss = losses.get("NCE+AGCE", num_classes=3, from_logits=True)
+    rows = zip(*both(monkeypatch, lambda: found(loss)), strict=True)
+    for closed, plain in rows:
         np.testing.assert_allclose(closed, plain, rtol=1e-4, atol=1e-6)
+
+    loss = losses.BiTempered(from_logits=True)
+    slopes, along = found(loss)
+    truth = gradient(lambda x: loss.call(labels, x), z)
+    np.testing.assert_allclose(slopes, truth, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(along, np.sum(truth * z, -1), rtol=1e-4)
 
 
 def test_a_formula_without_its_slope_is_differentiated():

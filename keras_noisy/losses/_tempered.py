@@ -1,22 +1,36 @@
 """Logarithm and softmax of a temperature, exactly normalized."""
 
+import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_noisy._arguments import real
-from keras_noisy.losses.base._math import TINY, cast, compute_dtype, largest
+from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._math import (
+    TINY,
+    cast,
+    compute_dtype,
+    largest,
+    number_of,
+    plain_ops,
+)
 
 Tensor = Any
 
 #: Above, K ** t would overflow where there are a million classes.
 HOTTEST = 5.0
+#: A sum of p that is as near to 1 is exact after one step more.
+NEAR = 1e-3
+MOST_STEPS = 16
 
 
 def log_tempered(log_x: Tensor, t: float) -> Tensor:
     """`(x ** (1 - t) - 1) / (1 - t)`, which is `log(x)` at t = 1."""
-    return log_x if t == 1 else ops.expm1((1 - t) * log_x) / (1 - t)
+    return log_x if t == 1 else plain_ops().expm1((1 - t) * log_x) / (1 - t)
 
 
 class TemperedSoftmax:
@@ -24,45 +38,136 @@ class TemperedSoftmax:
 
     `c` is such that p sums to 1 over each row of (N, K) logits. Every power
     of p is one of the expression in brackets, and at usual temperatures a
-    whole one, which needs no logarithm. No gradient is carried.
+    whole one, which needs no logarithm.
     """
 
     def __init__(self, logits: Tensor, t: float):
         self.t = t
-        logits = ops.stop_gradient(logits)
         if t == 1:
             self._log_p = ops.log_softmax(logits, axis=-1)
             return
-        logits = logits - largest(logits)
-        shift = ops.zeros_like(logits[:, :1])
-        for _ in range(_steps(t)):
-            # Newton's method on sum ** (1 - t): from the left it does not
-            # overshoot, and it ends at once where all logits are equal.
-            base = ops.maximum(1 + (1 - t) * (logits - shift), TINY)
-            p = _power(base, 1 / (1 - t))
-            log_total = ops.log(ops.sum(p, axis=-1, keepdims=True))
-            slope = ops.sum(p / base, axis=-1, keepdims=True)
-            rise = ops.exp(t * log_total) * log_tempered(log_total, t)
-            shift = shift + rise / slope
-        self._base = ops.maximum(1 + (1 - t) * (logits - shift), 0.0)
+        x = (logits - ops.stop_gradient(largest(logits))) * (1 - t)
+        shift = _with_derivative(x, _solved(ops.stop_gradient(x), t), t)
+        self._base = x + shift
+        if t > 1:  # The base is at least 1.
+            self._inverse = 1 / self._base
+        else:
+            self._base = ops.maximum(self._base, 0.0)
 
     def power(self, r: float) -> Tensor:
         """`p ** r` for r >= 0, which is 0 where p is."""
         if self.t == 1:
             return ops.exp(r * self._log_p)
+        if self.t > 1:
+            return _power(self._inverse, r / (self.t - 1))
         if r == 0:
             return cast(self._base > 0, self._base.dtype)
         return _power(self._base, r / (1 - self.t))
 
-    def log_tempered(self, labels: Any, t: float) -> Tensor:
-        """Mean over the labels of the tempered logarithm of p."""
+    def escort(self, p: Tensor) -> Tensor:
+        """`p ** t`, from p."""
+        return p * self._inverse if self.t > 1 else self.power(self.t)
+
+    def log(self, pick: Callable[[Tensor], Tensor]) -> Tensor:
+        """`log(p)` of the entries that a function picks, finite at p = 0."""
         if self.t == 1:
-            return labels.mean_of(lambda x: log_tempered(x, t), self._log_p)
+            return pick(self._log_p)
+        base = pick(self._base)
+        if self.t < 1:
+            base = ops.maximum(base, TINY)
+        return plain_ops().log(base) / (1 - self.t)
 
-        def of_base(base: Tensor) -> Tensor:
-            return log_tempered(ops.log(base) / (1 - self.t), t)
 
-        return labels.mean_of(of_base, self._base)
+def _solved(x: Tensor, t: float) -> Tensor:
+    """The (N, 1) numbers that make a base of `x = (1 - t) (z - max(z))`.
+
+    By Newton's method on `sum(p) ** (1 - t)`, which is a norm of the base and
+    so almost a straight line: from the left it does not overshoot, and it ends
+    at once where all logits are equal.
+    """
+    of = plain_ops()
+
+    def step(shift: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+        base = x + shift
+        if t > 1:
+            inverse = 1 / base
+            p = _power(inverse, 1 / (t - 1))
+            slope = p * inverse
+        else:
+            base = ops.maximum(base, TINY)
+            p = _power(base, 1 / (1 - t))
+            slope = p / base
+        total = of.sum(p, axis=-1, keepdims=True)
+        slope = of.sum(slope, axis=-1, keepdims=True)
+        error = of.log(total)
+        shift = shift + total * of.expm1((t - 1) * error) / slope
+        if t > 1:  # A guess may have been too far to the right.
+            shift = of.clip(shift, 1.0, math.inf)
+        return shift, error
+
+    shift = _guess(x, t)
+    state = shift, of.ones_like(shift)
+    if keras.backend.backend() != "torch":
+        return ops.while_loop(
+            lambda _, error: ops.any(ops.abs(error) > NEAR),
+            step,
+            state,
+            maximum_iterations=MOST_STEPS,
+        )[0]
+    for _ in range(_steps(t)):
+        state = step(*state)
+        if _is_small(state[1]):
+            break
+    return state[0]
+
+
+def _guess(x: Tensor, t: float) -> Tensor:
+    """What makes the mean of the powers right to second order, or 1."""
+    of = plain_ops()
+    if t < 1:
+        return of.ones_like(x[:, :1])
+    num_classes = number_of(ops.shape(x)[-1], x.dtype)
+    highest = num_classes ** (t - 1)
+    mean = of.mean(x, axis=-1, keepdims=True)
+    square = of.mean(x * x, axis=-1, keepdims=True)
+    spread = (2 * t / (t - 1)) * (square - mean * mean)
+    guess = (highest + of.sqrt(highest**2 + spread)) / 2 - mean
+    # The comparison is false for what is not a number.
+    return of.clip(of.where(guess > 1, guess, 1.0), 1.0, highest)
+
+
+def _is_small(error: Tensor) -> bool:
+    """Whether no row needs a step more, where Python can tell at no cost."""
+    torch: Any = sys.modules["torch"]
+    if torch.compiler.is_compiling() or error.device.type != "cpu":
+        return False
+    try:
+        return not bool((error.abs() > NEAR).any())
+    except RuntimeError:  # `torch.vmap` has one answer for each sample.
+        return False
+
+
+def _steps(t: float) -> int:
+    """As many as float32 needs at up to a million classes and any logits."""
+    if t > 1.25:
+        return 8
+    return 5 if t >= 0.8 else MOST_STEPS
+
+
+def _with_derivative(x: Tensor, shift: Tensor, t: float) -> Tensor:
+    """The solved shift as a function of x: p must go on to sum to 1."""
+
+    def forward(x: Tensor, shift: Tensor) -> tuple:
+        return (shift[:, 0],), ()
+
+    def backward(x: Tensor, kept: Any, upstream: Any, shift: Tensor) -> Tensor:
+        # The shift in the derivative has a derivative itself.
+        base = x + _with_derivative(x, shift, t)
+        escort = _power(base if t > 1 else ops.maximum(base, 0.0), t / (1 - t))
+        share = upstream[0] / ops.sum(escort, axis=-1)
+        return escort * -share[:, None]
+
+    return closed_form(forward, backward, x, shift)[0][:, None]
 
 
 def _power(x: Tensor, r: float) -> Tensor:
@@ -77,12 +182,6 @@ def _power(x: Tensor, r: float) -> Tensor:
             result = square if result is None else result * square
         square, left = square * square, left // 2
     return result if whole > 0 else 1 / result
-
-
-def _steps(t: float) -> int:
-    # As many as float32 needs at up to a million classes and any logits: a
-    # condition on the sum would stop the step from being compiled as one.
-    return 5 if 0.8 <= t <= 1.25 else 16
 
 
 def tempered_softmax(logits: Tensor, t: float) -> Tensor:

@@ -11,8 +11,9 @@ from keras_noisy.losses._tempered import (
     log_tempered,
 )
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._labels import Labels
-from keras_noisy.losses.base._math import LOWEST, TINY, with_derivative_of
+from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
+from keras_noisy.losses.base._math import LOWEST, TINY, added, plain_ops
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -77,20 +78,48 @@ class BiTempered(DistributionLoss):
     @staticmethod
     def formula(labels: Labels, log_p: Tensor, t1: float, t2: float) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        softmax = TemperedSoftmax(log_p, t2)
-        q, targets = softmax.power(1.0), labels.dense(log_p)
-        powers = ops.sum(softmax.power(2 - t1), axis=-1) / (2 - t1)
-        likelihood = softmax.log_tempered(labels, t1)
-        value = labels.total(lambda t: _negative_entropy(t, t1))
-        value = value - likelihood + powers
+        of = plain_ops()
+        is_sparse = isinstance(labels, SparseLabels)
+        kind = SparseLabels if is_sparse else DenseLabels
 
-        # The closed form of the gradient.
-        slope = (q - targets) * softmax.power(t2 - t1)
-        escort = softmax.power(t2)
-        share = ops.sum(slope, axis=-1) / ops.sum(escort, axis=-1)
-        slope = slope - escort * share[:, None]
-        tangent = ops.sum(ops.stop_gradient(slope) * log_p, axis=-1)
-        return with_derivative_of(tangent, value)
+        def forward(z: Tensor, given: Tensor) -> tuple:
+            softmax, labels = TemperedSoftmax(z, t2), kind(given, None)
+            p, w = softmax.power(1.0), softmax.power(1 - t1)
+            escort = softmax.escort(p)
+            powers, ahead, total = (
+                of.sum(x, axis=-1) for x in (p * w, escort * w, escort)
+            )
+            # The slope is less by `p ** (t2 - t1)` at the label.
+            if is_sparse:
+                log_p = softmax.log(labels.pick)
+                likelihood = log_tempered(log_p, t1)
+                if t2 < 1:
+                    less = labels.pick(softmax.power(t2 - t1))
+                else:
+                    less = of.exp((t2 - t1) * log_p)
+                behind = less
+            else:
+                log_p = softmax.log(lambda x: x)
+                likelihood = labels.pick(log_tempered(log_p, t1))
+                less = given * softmax.power(t2 - t1)
+                behind = of.sum(less, axis=-1)
+            share = (ahead - behind) / total
+            return (powers / (2 - t1) - likelihood,), (escort, w, share, less)
+
+        def backward(
+            z: Tensor, kept: Any, upstream: Any, given: Tensor
+        ) -> Tensor:
+            (by,), (escort, w, share, less) = upstream, kept
+            slope = escort * (w * by[:, None] - (share * by)[:, None])
+            if is_sparse:
+                return added(slope, given, -(less * by)[:, None])
+            return slope - less * by[:, None]
+
+        given = labels.index if is_sparse else labels.targets
+        (value,) = closed_form(forward, backward, log_p, given)
+        if is_sparse:
+            return value - 1 / (2 - t1)
+        return value + labels.total(lambda t: _negative_entropy(t, t1))
 
 
 def _negative_entropy(t: Tensor, t1: float) -> Tensor:

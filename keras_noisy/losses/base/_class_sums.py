@@ -46,9 +46,14 @@ SHORT = 256
 WINNER: Any = "winner"
 
 
+def is_short(num_classes: int | None) -> bool:
+    """Whether a function of one's own takes longer than it saves."""
+    return keras.backend.backend() == "torch" and (num_classes or 0) < SHORT
+
+
 def has_closed_form(terms: list[Term], num_classes: int | None) -> bool:
     """Whether all terms have a derivative in closed form that is quick."""
-    if keras.backend.backend() == "torch" and (num_classes or 0) < SHORT:
+    if is_short(num_classes):
         return False
     return all(term is WINNER or term.slope is not None for term in terms)
 
@@ -75,6 +80,24 @@ def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
         top = added(ops.zeros_like(log_p), winner, 1.0)
         return largest[:, None], top
     return largest, labels.weight_of(winner, log_p.dtype)
+
+
+def squared_norm(logits: Tensor, unit: float | Tensor) -> Tensor:
+    """`sum((logits * unit) ** 2)` of each row, of shape (..., 1).
+
+    Its derivative needs the logits alone, where automatic differentiation
+    keeps them in the unit and squared.
+    """
+
+    def forward(logits: Tensor) -> tuple:
+        return (ops.sum(ops.square(logits * unit), axis=-1),), ()
+
+    def backward(logits: Tensor, kept: Any, upstream: Any) -> Tensor:
+        return logits * (2 * upstream[0] * unit * unit)[..., None]
+
+    if is_short(logits.shape[-1]):
+        return forward(logits)[0][0][..., None]
+    return closed_form(forward, backward, logits)[0][..., None]
 
 
 def class_sums(

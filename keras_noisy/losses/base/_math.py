@@ -29,6 +29,14 @@ def compute_dtype(dtype: str) -> str:
     return dtype
 
 
+def plain_ops() -> Any:
+    """Keras' operations, or PyTorch's own of the same names.
+
+    On small arrays what Keras does around those takes longer than they do.
+    """
+    return sys.modules["torch"] if keras.backend.backend() == "torch" else ops
+
+
 def is_distribution(sums: Tensor, x: Tensor) -> Tensor:
     """Whether rows are probabilities, given their sums; False for NaN."""
     near = ops.abs(sums - 1) < SUM_TOLERANCE

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_noisy._arguments import real
 from keras_noisy.losses.base._arguments import Shared
+from keras_noisy.losses.base._class_sums import squared_norm
 from keras_noisy.losses.base._math import SMALL
 
 
@@ -28,6 +29,5 @@ class LogitClip(Shared):
     @staticmethod
     def on_logits(logits: Any, norm: Any) -> Any:
         """`norm * logits / ||logits||` where their norm is larger."""
-        scaled = logits * (SMALL / norm)
-        squares = ops.sum(ops.square(scaled), axis=-1, keepdims=True)
+        squares = squared_norm(logits, SMALL / norm)
         return logits * (SMALL / ops.sqrt(ops.maximum(squares, SMALL**2)))

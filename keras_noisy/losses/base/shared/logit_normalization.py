@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_noisy._arguments import real
 from keras_noisy.losses.base._arguments import Shared
+from keras_noisy.losses.base._class_sums import squared_norm
 from keras_noisy.losses.base._math import SMALL, TINY
 
 
@@ -38,7 +39,7 @@ class LogitNormalization(Shared):
     @staticmethod
     def on_logits(logits: Any, temperature: Any) -> Any:
         """`logits / ((||logits|| + 1e-7) * temperature)`."""
-        squares = ops.sum(ops.square(logits * SMALL), axis=-1, keepdims=True)
+        squares = squared_norm(logits, SMALL)
         # The root has no derivative at 0, where this one is as good.
         norm = ops.sqrt(ops.maximum(squares, TINY)) / SMALL
-        return logits / ((norm + 1e-7) * temperature)
+        return logits * (1 / ((norm + 1e-7) * temperature))
