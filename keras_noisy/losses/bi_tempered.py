@@ -115,7 +115,9 @@ class BiTempered(DistributionLoss):
                 return added(slope, given, -(less * by)[:, None])
             return slope - less * by[:, None]
 
-        given = labels.index if is_sparse else labels.targets
+        given = (
+            labels.index if isinstance(labels, SparseLabels) else labels.targets
+        )
         (value,) = closed_form(forward, backward, log_p, given)
         if is_sparse:
             return value - 1 / (2 - t1)
