@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import complement, expm1, log
+from keras_noisy.losses.base._math import complement, expm1, log, plain_ops
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -76,7 +76,7 @@ class AGCE(TrueClassLoss):
         # the second is inf, and rounds near p = 1, where that is exact.
         log_a = log(a)
         low = log_a + ops.softplus(log_p - log_a) - log(1 + a)
-        rest = complement(log_p)
-        high = ops.log1p(ops.minimum(rest, 0.5) / -(a + 1))
-        log_share = ops.where(rest < 0.5, high, low)
+        of, rest = plain_ops(), complement(log_p)
+        high = of.log1p(of.clip(rest, 0.0, 0.5) / -(a + 1))
+        log_share = of.where(rest < 0.5, high, low)
         return -((a + 1) ** q) / q * expm1(q * log_share)

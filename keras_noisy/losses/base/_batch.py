@@ -79,7 +79,8 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
 
 def restored(values: Tensor, batch: Batch) -> Tensor:
     """Values in the shape of the predictions, NaN where labels are bad."""
-    values = ops.where(batch.labels.valid, values, float("nan"))
+    where = _math.plain_ops().where
+    values = where(batch.labels.valid, values, float("nan"))
     if batch.labels.ignored is not None:
         values = IgnoreClass.on_values(values, batch.labels.ignored)
     return values if batch.shape is None else ops.reshape(values, batch.shape)

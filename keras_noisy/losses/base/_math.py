@@ -83,6 +83,11 @@ def log_probability(index: Tensor, logits: Tensor) -> Tensor:
         # Keras looks through a preceding softmax to its logits; the reshape
         # hides it.
         logits = ops.reshape(logits, ops.shape(logits))
+    if backend == "torch":
+        torch: Any = sys.modules["torch"]
+        return -torch.nn.functional.cross_entropy(
+            logits, index.long(), reduction="none"
+        )
     return -ops.sparse_categorical_crossentropy(index, logits, from_logits=True)
 
 
@@ -125,7 +130,8 @@ def first_argmax(x: Tensor) -> Tensor:
 
 def margin(log_p: Tensor) -> Tensor:
     """Margin `log(p / (1 - p))` of a class over all others."""
-    return log_p - ops.log(ops.maximum(-ops.expm1(log_p), TINY))
+    of = plain_ops()
+    return log_p - of.log(of.clip(-of.expm1(log_p), TINY, math.inf))
 
 
 def biased(log_p: Tensor, bias: float | Tensor) -> Tensor:
@@ -141,11 +147,13 @@ def complement(log_p: Tensor) -> Tensor:
 
     A compiled log-softmax may be above 0 by its rounding.
     """
-    return ops.maximum(-expm1(log_p), TINY)
+    return plain_ops().clip(-expm1(log_p), TINY, math.inf)
 
 
 def with_derivative_of(other: Tensor, value: Tensor) -> Tensor:
     """`value`, with the derivative of `other` in place of its own."""
+    if keras.backend.backend() == "torch":
+        return value.detach() + (other - other.detach())
     return ops.stop_gradient(value) + (other - ops.stop_gradient(other))
 
 
@@ -154,7 +162,8 @@ def expm1(x: Tensor) -> Tensor:
 
     JAX and PyTorch derive `expm1` as its value plus 1, which rounds to 0.
     """
-    return with_derivative_of(ops.exp(x), ops.expm1(x))
+    of = plain_ops()
+    return with_derivative_of(of.exp(x), of.expm1(x))
 
 
 def log(x: float | Tensor) -> float | Tensor:
