@@ -44,14 +44,15 @@ def _shifted(index: Tensor, logits: Tensor) -> Tensor:
     The logit of the label is lowered to the largest other one, where the
     log-probability has all digits, and the margin is raised again.
     """
-    fixed = ops.stop_gradient(logits)
-    rows = ops.arange(ops.shape(logits)[0], dtype=index.dtype)
-    entries = ops.stack([rows, index], axis=1)
-    absent = ops.zeros_like(fixed[:, 0]) + ABSENT
-    top = ops.amax(ops.scatter_update(fixed, entries, absent), axis=-1)
-    label = ops.take_along_axis(fixed, index[:, None], axis=-1)[:, 0]
-    shift = ops.clip(label - top, -LARGEST, LARGEST)
-    level = ops.scatter_update(logits, entries, -shift, reduction="add")
+    of, fixed = _math.plain_ops(), ops.stop_gradient(logits)
+    if keras.backend.backend() == "torch":
+        others = fixed.scatter(1, index[:, None], ABSENT)
+    else:
+        classes = ops.arange(ops.shape(logits)[-1], dtype=index.dtype)
+        others = ops.where(classes == index[:, None], ABSENT, fixed)
+    shift = _math.entry(fixed, index) - of.amax(others, axis=-1)
+    shift = of.clip(shift, -LARGEST, LARGEST)
+    level = _math.added(logits, index, -shift[:, None])
     return _math.margin(_math.log_probability(index, level)) + shift
 
 

@@ -98,6 +98,8 @@ def entry(x: Tensor, index: Tensor) -> Tensor:
         classes = ops.arange(x.shape[-1], dtype=index.dtype)
         here = classes == index[:, None]
         return ops.sum(ops.where(here, x, 0.0), axis=-1)
+    if keras.backend.backend() == "torch":
+        return x.gather(1, index[:, None])[:, 0]
     return ops.take_along_axis(x, index[:, None], axis=-1)[:, 0]
 
 
