@@ -160,5 +160,5 @@ def only_finite(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def or_nan(value: Tensor, is_finite: Tensor) -> Tensor:
     """A value, or NaN that has no gradient."""
-    nan = ops.full_like(value, float("nan"))
+    nan = float("nan") * ops.ones_like(value)
     return ops.where(is_finite, value, nan)

@@ -114,7 +114,8 @@ def checked_blocks(name: str, blocks: Any) -> list[keras.layers.Layer]:
     return list(blocks)
 
 
-def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The same layer with new weights."""
+def copy(layer: keras.layers.Layer, number: int) -> keras.layers.Layer:
+    """The same layer with new weights, and a number in its name."""
     config = keras.saving.serialize_keras_object(layer)
+    config["config"]["name"] = f"{layer.name}_sigma_{number}"
     return keras.saving.deserialize_keras_object(config)

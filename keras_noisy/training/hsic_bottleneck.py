@@ -141,7 +141,11 @@ class HSICBottleneck(keras.Model):
         ):
             expected = "None, or a keras.layers.Layer that is no block"
             raise invalid("classifier", classifier, expected)
-        others = [copy(block) for _ in self.sigmas[1:] for block in first]
+        others = [
+            copy(block, number)
+            for number in range(1, len(self.sigmas))
+            for block in first
+        ]
         #: Those of one network after those of another; Keras saves no lists
         #: of lists.
         self.blocks = [*first, *others]
