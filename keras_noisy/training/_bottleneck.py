@@ -115,7 +115,29 @@ def checked_blocks(name: str, blocks: Any) -> list[keras.layers.Layer]:
 
 
 def copy(layer: keras.layers.Layer, number: int) -> keras.layers.Layer:
-    """The same layer with new weights, and a number in its name."""
+    """The same layer with new weights, and a number in their paths."""
     config = keras.saving.serialize_keras_object(layer)
-    config["config"]["name"] = f"{layer.name}_sigma_{number}"
-    return keras.saving.deserialize_keras_object(config)
+    name = config["config"]["name"] = f"{layer.name}_sigma_{number}"
+    return loaded(config, name)
+
+
+def loaded(config: Any, scope: str) -> Any:
+    """A layer of a config, whose weights have paths of their own."""
+    with keras.name_scope(scope):
+        return keras.saving.deserialize_keras_object(config)
+
+
+def check_paths(variables: Sequence[keras.Variable]) -> None:
+    """Refuse weights of one path.
+
+    Keras knows the weights of PyTorch by their paths: it would add up the
+    gradients of one of them from step to step.
+    """
+    paths = [variable.path for variable in variables]
+    twice = sorted({path for path in paths if paths.count(path) > 1})
+    if twice:
+        raise ValueError(
+            "Expected blocks whose weights have different paths. Received "
+            f"several that are {twice[0]!r}. Give the layers of each block "
+            "names of their own, or none"
+        )

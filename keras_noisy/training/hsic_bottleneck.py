@@ -11,8 +11,10 @@ from keras import ops
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.hsic.matrices import bandwidth
 from keras_noisy.training._bottleneck import (
+    check_paths,
     checked_blocks,
     copy,
+    loaded,
     objective,
     one_hot,
 )
@@ -76,11 +78,12 @@ class HSICBottleneck(keras.Model):
         dictionary of `"outputs"` and, by network, those of all `"blocks"`.
 
     Raises:
-        ValueError: If an argument is outside its range; in `fit`, if a loss is
-            compiled without a classifier, a classifier without a loss, metrics
-            without a classifier, if labels do not fit, or for sample or class
-            weights. A label that is no class makes the loss NaN, and no block
-            learns from that batch.
+        ValueError: If an argument is outside its range, or layers of different
+            blocks have one name; in `fit`, if a loss is compiled without a
+            classifier, a classifier without a loss, metrics without a
+            classifier, if labels do not fit, or for sample or class weights. A
+            label that is no class makes the loss NaN, and no block learns from
+            that batch.
 
     Example:
 
@@ -188,6 +191,7 @@ class HSICBottleneck(keras.Model):
                 shape = block.compute_output_shape(shape)
         if self.classifier is not None and not self.classifier.built:
             self.classifier.build(shape)
+        check_paths(self.trainable_variables)
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -310,7 +314,9 @@ class HSICBottleneck(keras.Model):
     def from_config(cls, config: dict[str, Any], **kwargs: Any) -> Any:
         """Build the blocks and the classifier again, with new weights."""
         config = dict(config)
-        load = keras.saving.deserialize_keras_object
-        config["blocks"] = [load(block) for block in config["blocks"]]
-        config["classifier"] = load(config["classifier"])
+        config["blocks"] = [
+            loaded(block, f"block_{index}")
+            for index, block in enumerate(config["blocks"])
+        ]
+        config["classifier"] = loaded(config["classifier"], "classifier")
         return cls(**config)
