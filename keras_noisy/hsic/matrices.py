@@ -7,6 +7,7 @@ compute in float32 on PyTorch.
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from typing import Any
 
@@ -51,23 +52,13 @@ def working_dtype(x: Tensor) -> str:
 def rows(name: str, x: Any) -> Tensor:
     """A batch as a matrix of a row for each sample."""
     x = ops.convert_to_tensor(x)
-    rank = len(x.shape)
-    if rank == 0:
+    if len(x.shape) == 0:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected a batch, whose "
             "first axis is that of the samples. Received: a single number"
         )
     x = ops.cast(x, working_dtype(x))
-    width = 1
-    for size in x.shape[1:]:
-        width = None if None in (size, width) else width * size
-    if width is None:
-        shape = ops.shape(x)
-        width = 1
-        for axis in range(1, rank):
-            width = width * shape[axis]
-        return ops.reshape(x, (shape[0], width))
-    return ops.reshape(x, (-1, width))
+    return ops.reshape(x, (-1, math.prod(ops.shape(x)[1:])))
 
 
 def mean(x: Tensor, axis: Any = None) -> Tensor:

@@ -141,3 +141,35 @@ def check_paths(variables: Sequence[keras.Variable]) -> None:
             f"several that are {twice[0]!r}. Give the layers of each block "
             "names of their own, or none"
         )
+
+
+def check_compiled(model: Any, sample_weight: Any) -> None:
+    """Raise where `compile` or `fit` had what the blocks cannot use."""
+    if sample_weight is not None:
+        raise ValueError(
+            "Expected no `sample_weight` and no `class_weight`: the kernel "
+            "of a batch compares its samples, and has no weight of one. "
+            "Draw important samples more often instead, by "
+            "`sample_weight` of `keras_noisy.datasets.pipeline`"
+        )
+    if model.classifier is not None:
+        if model.loss is None:
+            raise ValueError(
+                "Expected a `loss` in `compile` for the `classifier`. "
+                "Received: None. The blocks need none; leave the "
+                "classifier out to train them alone"
+            )
+        return
+    if model.loss is not None:
+        raise ValueError(
+            "Expected no `loss` in `compile`, as the blocks have their "
+            f"own. Received: loss={model.loss}. Pass a `classifier` to "
+            "train one by this loss"
+        )
+    own = {"loss", *(tracker.name for tracker in model.trackers)}
+    if any(metric.name not in own for metric in model.metrics):
+        raise ValueError(
+            "Expected no `metrics` in `compile` without a `classifier`, "
+            "as the units do not know their classes. Predict, and take "
+            "`assign_units` and `unit_accuracy` of `keras_noisy.hsic`"
+        )

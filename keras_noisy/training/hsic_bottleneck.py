@@ -11,6 +11,7 @@ from keras import ops
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.hsic.matrices import bandwidth
 from keras_noisy.training._bottleneck import (
+    check_compiled,
     check_paths,
     checked_blocks,
     copy,
@@ -223,7 +224,7 @@ class HSICBottleneck(keras.Model):
         training: bool = True,
     ) -> Tensor:
         """The sum of the losses of all blocks, and that of the classifier."""
-        self._check_compiled(sample_weight)
+        check_compiled(self, sample_weight)
         if training:
             networks, y_pred = y_pred["blocks"], y_pred["outputs"]
         else:
@@ -257,36 +258,6 @@ class HSICBottleneck(keras.Model):
         if isinstance(y_pred, dict):
             y_pred = y_pred["outputs"]
         return super().compute_metrics(x, y, y_pred, sample_weight)
-
-    def _check_compiled(self, sample_weight: Any) -> None:
-        if sample_weight is not None:
-            raise ValueError(
-                "Expected no `sample_weight` and no `class_weight`: the kernel "
-                "of a batch compares its samples, and has no weight of one. "
-                "Draw important samples more often instead, by "
-                "`sample_weight` of `keras_noisy.datasets.pipeline`"
-            )
-        if self.classifier is not None:
-            if self.loss is None:
-                raise ValueError(
-                    "Expected a `loss` in `compile` for the `classifier`. "
-                    "Received: None. The blocks need none; leave the "
-                    "classifier out to train them alone"
-                )
-            return
-        if self.loss is not None:
-            raise ValueError(
-                "Expected no `loss` in `compile`, as the blocks have their "
-                f"own. Received: loss={self.loss}. Pass a `classifier` to "
-                "train one by this loss"
-            )
-        own = {"loss", *(tracker.name for tracker in self.trackers)}
-        if any(metric.name not in own for metric in self.metrics):
-            raise ValueError(
-                "Expected no `metrics` in `compile` without a `classifier`, "
-                "as the units do not know their classes. Predict, and take "
-                "`assign_units` and `unit_accuracy` of `keras_noisy.hsic`"
-            )
 
     def _class_count(self, y_pred: Tensor) -> int:
         outputs = y_pred.shape[-1]
