@@ -53,3 +53,18 @@ def widened(labels: Any) -> Any:
     large = dtype in ("uint32", "uint64")
     wide = large and keras.backend.backend() != "jax"
     return ops.cast(labels, "int64" if wide else "int32")
+
+
+def safe_index(labels: Any, num_classes: Any) -> tuple[Any, Any]:
+    """Labels brought into [0, num_classes), and which of them were there."""
+    if keras.backend.is_float_dtype(
+        keras.backend.standardize_dtype(labels.dtype)
+    ):
+        whole = ops.logical_and(labels == ops.floor(labels), labels >= 0)
+        valid = ops.logical_and(whole, labels < num_classes)
+        return ops.cast(ops.where(valid, labels, 0), "int32"), valid
+    # The remainder is the label itself exactly where the label is in range.
+    if not isinstance(num_classes, int):
+        num_classes = ops.cast(num_classes, labels.dtype)
+    index = labels % num_classes
+    return index, index == labels

@@ -16,7 +16,7 @@ import numpy as np  # noqa: E402
 from keras_noisy import GCE  # noqa: E402
 from keras_noisy.distribution import data_parallel  # noqa: E402
 from keras_noisy.optimizers import EntropySGD  # noqa: E402
-from keras_noisy.training import SAM, ReplicatedSGD  # noqa: E402
+from keras_noisy.training import SAM, HSICBottleneck, ReplicatedSGD  # noqa: E402
 
 SGD = keras.optimizers.SGD
 
@@ -27,7 +27,17 @@ def network():
     )
 
 
+def blocks():
+    relu = {"activation": "relu"}
+    return HSICBottleneck(
+        [keras.layers.Dense(8, **relu), keras.layers.Dense(8, **relu)],
+        keras.layers.Dense(3, activation="softmax"),
+        sigma=1.0,
+    )
+
+
 METHODS = {
+    "HSICBottleneck": (blocks, lambda: SGD(1e-3)),
     "EntropySGD": (network, lambda: EntropySGD(0.5, inner_steps=4, seed=0)),
     "SAM": (lambda: SAM(network(), rho=0.2), lambda: SGD(0.1)),
     "ReplicatedSGD": (
@@ -48,6 +58,11 @@ def main():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(48, 6)).astype("float32")
     y = rng.integers(3, size=48)
+    # Each half of a batch is the other, so that devices which compare their own
+    # samples find the same as one that compares them all.
+    halves = np.arange(48).reshape(4, 12)
+    halves[:, 6:] = halves[:, :6]
+    halves = halves.reshape(-1)
     found = {}
     with data_parallel() as parallel:
         assert parallel.num_devices == DEVICES
@@ -55,8 +70,12 @@ def main():
             keras.utils.set_random_seed(1)
             model = build()
             model.compile(optimizer(), GCE())
+            rows = halves if name == "HSICBottleneck" else slice(None)
             history = parallel.fit(
-                *(model, x, y, 12), epochs=2, shuffle=False, verbose=0
+                *(model, x[rows], y[rows], 12),
+                epochs=2,
+                shuffle=False,
+                verbose=0,
             ).history
             found[name] = [
                 history["loss"],

@@ -93,17 +93,20 @@ def test_other_methods_on_several_devices():
     for name, (losses, weights) in one.items():
         # On TensorFlow each device climbs along the gradient of its part, and
         # divides it among the replicas.
-        differs = BACKEND == "tensorflow" and name != "EntropySGD"
+        differs = BACKEND == "tensorflow" and name in ("SAM", "ReplicatedSGD")
+        # JAX inverts nearly singular matrices in float32.
+        is_rough = BACKEND == "jax" and name == "HSICBottleneck"
+        limit = 2e-3 if is_rough else 1e-5
         np.testing.assert_allclose(
             several[name][0],
             losses,
-            rtol=0.05 if differs else 1e-5,
+            rtol=0.05 if differs else limit,
             err_msg=name,
         )
         if differs:
             continue
         for left, right in zip(several[name][1], weights, strict=True):
-            np.testing.assert_allclose(left, right, atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(left, right, atol=limit, err_msg=name)
 
 
 @pytest.mark.slow

@@ -108,6 +108,7 @@ def test_examples_in_docstrings(module):
             keras_noisy.callbacks,
             keras_noisy.datasets,
             keras_noisy.distribution,
+            keras_noisy.hsic,
             keras_noisy.layers,
             keras_noisy.metrics,
             keras_noisy.noise,
@@ -156,6 +157,7 @@ def test_public_docstrings_are_complete(thing):
             for name in (
                 "data",
                 "fading",
+                "hsic_bottleneck",
                 "long_tail",
                 "margin_scale",
                 "resume",

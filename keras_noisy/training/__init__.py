@@ -1,12 +1,14 @@
 """Methods of training that need more than a loss."""
 
 from keras_noisy.training.clouded_learning_rate import clouded_learning_rate
+from keras_noisy.training.hsic_bottleneck import HSICBottleneck
 from keras_noisy.training.replicated_sgd import ReplicatedSGD
 from keras_noisy.training.retrain_classifier import retrain_classifier
 from keras_noisy.training.sam import SAM
 
 __all__ = [
     "SAM",
+    "HSICBottleneck",
     "ReplicatedSGD",
     "clouded_learning_rate",
     "retrain_classifier",

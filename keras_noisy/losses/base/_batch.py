@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._label_tensors import as_tensor, widened
+from keras_noisy._label_tensors import as_tensor, safe_index, widened
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
@@ -150,21 +150,6 @@ def static_shape(x: Tensor) -> tuple[int | None, ...]:
             "and (N, 1): keep to one, or compile the model again"
         )
     return tuple(x.shape)
-
-
-def safe_index(labels: Tensor, num_classes: Any) -> tuple[Tensor, Tensor]:
-    """Labels brought into [0, num_classes), and which of them were there."""
-    if keras.backend.is_float_dtype(
-        keras.backend.standardize_dtype(labels.dtype)
-    ):
-        whole = ops.logical_and(labels == ops.floor(labels), labels >= 0)
-        valid = ops.logical_and(whole, labels < num_classes)
-        return ops.cast(ops.where(valid, labels, 0), "int32"), valid
-    # The remainder is the label itself exactly where the label is in range.
-    if not isinstance(num_classes, int):
-        num_classes = ops.cast(num_classes, labels.dtype)
-    index = labels % num_classes
-    return index, index == labels
 
 
 def class_count(y_pred: Tensor, num_classes: int | None) -> Any:

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import whole_labels
-from keras_noisy._label_tensors import as_tensor, widened
+from keras_noisy._label_tensors import as_tensor, safe_index, widened
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.layers.sample_memory import SampleMemory
@@ -184,7 +184,7 @@ class MemoryLoss(DistributionLoss):
             return -labels.pick(log_p)
         if not isinstance(labels, SparseLabels) or labels.sample is None:
             raise ValueError(_NEEDS_INDEX.format(name))
-        sample, known = _batch.safe_index(
+        sample, known = safe_index(
             widened(labels.sample), self.memory.num_samples
         )
         labels.sample, labels.remembered = sample, first

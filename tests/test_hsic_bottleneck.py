@@ -1,0 +1,274 @@
+"""The HSIC bottleneck: updates of the program, saving, resuming, errors."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from helpers import run_python
+from keras import ops
+
+from keras_noisy import GCE, losses
+from keras_noisy.callbacks import Resume
+from keras_noisy.metrics import LabelAccuracy
+from keras_noisy.training import HSICBottleneck
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_hsic.json").read_text())
+LOOP = GOLDEN["layerwise_loop"]
+SGD = keras.optimizers.SGD
+#: Compiling takes longer than a few steps.
+FAST = {"run_eagerly": keras.backend.backend() != "jax"}
+
+
+def array(tensor):
+    return np.asarray(ops.convert_to_numpy(tensor), "float64")
+
+
+def block(units):
+    return keras.Sequential(
+        [
+            keras.layers.Dense(units),
+            keras.layers.BatchNormalization(
+                epsilon=1e-5, momentum=0.9, center=False, scale=False
+            ),
+            keras.layers.ReLU(),
+        ]
+    )
+
+
+def dense_of(model):
+    return [part.layers[0] for part in model.blocks]
+
+
+def golden_model(classifier=None):
+    """The network of the program before training."""
+    model = HSICBottleneck(
+        [block(4), block(4), block(3)],
+        classifier,
+        num_classes=None if classifier else 10,
+    )
+    model.build((None, 5))
+    names = ("input_layer.0", "sequence_layer.0.0", "output_layer.0")
+    for layer, name in zip(dense_of(model), names, strict=True):
+        start = LOOP["weights_start"]
+        kernel, bias = (start[f"{name}.{key}"] for key in ("weight", "bias"))
+        layer.set_weights([np.transpose(kernel), np.array(bias)])
+    return model
+
+
+def step(model, batch, trained, **arguments):
+    """A step of the named blocks, by the optimizer of the program."""
+    for index, layer in enumerate(dense_of(model)):
+        layer.trainable = index in trained
+    model.compile(SGD(0.01, weight_decay=1e-3), **arguments, **FAST)
+    x, y = np.array(LOOP["x"], "float32")[batch], LOOP["labels"][batch]
+    logs = model.train_on_batch(x, np.array(y), return_dict=True)
+    return {name: float(value) for name, value in logs.items()}
+
+
+def assert_weights(layer, wanted, name):
+    kernel, bias = (array(weight) for weight in layer.weights)
+    for found, key in ((kernel.T, "weight"), (bias, "bias")):
+        np.testing.assert_allclose(
+            found, wanted[f"{name}.{key}"], rtol=2e-3, atol=2e-4
+        )
+
+
+def test_one_block_at_a_time_is_the_loop_of_the_program():
+    model, update = golden_model(), 0
+    for batch in range(2):
+        for index in range(3):
+            logs = step(model, batch, [index])
+            if index == 0 == batch:
+                first = logs
+            update += 1
+        wanted = LOOP[f"weights_after_batch_{batch + 1}"]
+        names = ("input_layer.0", "sequence_layer.0.0", "output_layer.0")
+        for layer, name in zip(dense_of(model), names, strict=True):
+            assert_weights(layer, wanted, name)
+    # The first update logs the average over the blocks before any of them.
+    assert first["loss"] == pytest.approx(
+        3 * (first["nhsic_input"] - 50 * first["nhsic_labels"]), rel=1e-4
+    )
+
+
+@pytest.mark.once
+def test_blocks_learn_together_without_a_gradient_between_them():
+    """Each block moves as if it were the only one; so does the classifier."""
+    softmax = keras.layers.Dense(10, activation="softmax")
+    together = golden_model(softmax)
+    step(together, 0, [0, 1, 2], loss=GCE())
+    moved = [layer.get_weights()[0] for layer in dense_of(together)]
+    assert_weights(
+        dense_of(together)[0], LOOP["weights_after_batch_1"], "input_layer.0"
+    )
+    before = softmax.get_weights()[0]
+    for index in (1, 2):
+        alone = golden_model()
+        start = [layer.get_weights()[0] for layer in dense_of(alone)]
+        step(alone, 0, [index])
+        for other, layer in enumerate(dense_of(alone)):
+            found = layer.get_weights()[0]
+            wanted = moved if other == index else start
+            np.testing.assert_allclose(found, wanted[other], 2e-3, 1e-4)
+    step(together, 1, [], loss=GCE())
+    assert np.abs(softmax.get_weights()[0] - before).max() > 1e-5
+
+
+@pytest.mark.once
+def test_labels_in_every_format():
+    """A label that is no class teaches nothing, and says so."""
+    model = golden_model()
+    model.compile(SGD(0.01), **FAST)
+    x, labels = np.array(LOOP["x"][0], "float32"), np.array(LOOP["labels"][0])
+    wanted = model.evaluate(x, labels, verbose=0)
+    for same in (labels[:, None].astype("uint8"), np.eye(10)[labels]):
+        found = model.evaluate(x, same, verbose=0)
+        np.testing.assert_allclose(found, wanted, 1e-5)
+    weights = [array(layer.weights[0]) for layer in dense_of(model)]
+    for bad in (-1, 10):
+        labels[2] = bad
+        assert np.isnan(model.train_on_batch(x, labels)[0])
+    for layer, weight in zip(dense_of(model), weights, strict=True):
+        np.testing.assert_array_equal(array(layer.weights[0]), weight)
+
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+def assert_same(one, other):
+    for found, wanted in zip(one, other, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.once
+def test_several_sigmas_with_a_memory_are_saved_and_go_on(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=(32, 5)).astype("float32")
+    y = losses.with_index(rng.integers(3, size=32))
+    elr = losses.ELR(32, memory_key="m")
+
+    def build(seed):
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input((4,))
+        outputs = keras.layers.Dense(3, activation="softmax")(inputs)
+        model = HSICBottleneck(
+            [block(6), block(4)],
+            keras.Model(inputs, elr.connect(outputs)),
+            sigma=[1.0, None],
+            lambda_y=10.0,
+        )
+        model.build((None, 5))
+        metrics = [LabelAccuracy()]
+        model.compile(SGD(0.01, 0.9), elr, metrics=metrics)
+        return model
+
+    def run(folder, seed, *callbacks):
+        model, resume = build(seed), Resume(folder)
+        model.fit(
+            *(x, y),
+            batch_size=16,
+            epochs=2,
+            shuffle=False,
+            verbose=0,
+            initial_epoch=resume.initial_epoch,
+            validation_data=(x, y[:, 0]),
+            callbacks=[*callbacks, resume],
+        )
+        return model, resume.history
+
+    whole, history = run(tmp_path / "whole", 0)
+    assert {*history} >= {
+        *("loss", "nhsic_input", "nhsic_labels", "classifier_loss"),
+        *("accuracy", "val_loss", "val_nhsic_labels", "val_accuracy"),
+    }
+    first, second = whole.networks
+    kernels = [part[0].layers[0].get_weights()[0] for part in (first, second)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 0.1
+    last = [x, x]
+    for index, blocks in enumerate((first, second)):
+        for part in blocks:
+            last[index] = part(last[index], training=False)
+    np.testing.assert_allclose(
+        array(whole(x)), array(whole.classifier(sum(last) / 2)), 1e-5, 1e-6
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", 0, Stop())
+    again, _ = run(tmp_path / "parts", 1)
+    assert_same(again.get_weights(), whole.get_weights())
+
+    whole.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.sigmas == [1.0, None] and loaded.lambda_y == 10
+    assert_same(loaded.get_weights(), whole.get_weights())
+    for model in (whole, loaded):
+        model.fit(x, y, 16, shuffle=False, verbose=0)
+    assert_same(loaded.get_weights(), whole.get_weights())
+
+
+@pytest.mark.once
+def test_bad_bottlenecks():
+    layer = keras.layers.Dense(3)
+    for arguments, message in (
+        ({"blocks": []}, "`blocks`. Expected a list of at least one"),
+        ({"blocks": layer}, "`blocks`"),
+        ({"blocks": [layer, layer]}, "all different"),
+        ({"blocks": [layer, "relu"]}, r"`blocks\[1\]`"),
+        ({"classifier": "softmax"}, "`classifier`"),
+        ({"classifier": layer}, "that is no block"),
+        ({"sigma": 0}, "`sigma`"),
+        ({"sigma": []}, "`sigma`. Expected at least one"),
+        ({"sigma": [1.0, "5"]}, "`sigma`"),
+        ({"lambda_y": 0}, "`lambda_y`"),
+        ({"num_classes": 1}, "`num_classes`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            HSICBottleneck(**{"blocks": [layer], **arguments})
+
+    x, y = np.ones((4, 2)), np.array([0, 1, 2, 0])
+    softmax = keras.layers.Dense(3, activation="softmax")
+    for classifier, number, compiled, given, message in (
+        (None, None, {"loss": "mse"}, {}, "Expected no `loss`"),
+        (None, None, {"metrics": ["accuracy"]}, {}, "no `metrics`"),
+        (softmax, None, {}, {}, "a `loss` in `compile`"),
+        (softmax, 4, {"loss": GCE()}, {}, "`num_classes`. Expected 3"),
+        (None, None, {}, {"sample_weight": y}, "no `sample_weight`"),
+        (None, None, {}, {"class_weight": {0: 1, 1: 2, 2: 1}}, "class_weight"),
+        (None, None, {}, {"y": np.eye(4)}, r"targets of shape \(N, 3\)"),
+    ):
+        model = HSICBottleneck([block(3)], classifier, num_classes=number)
+        model.compile("sgd", **compiled)
+        with pytest.raises(ValueError, match=message):
+            model.fit(**{"x": x, "y": y, "verbose": 0, **given})
+    with pytest.raises(ValueError, match="Expected one input"):
+        HSICBottleneck([layer]).build([(None, 2), (None, 3)])
+
+
+@pytest.mark.once
+def test_weights_of_one_path_are_refused():
+    layers = [keras.layers.Dense(3, name="hidden") for _ in range(2)]
+    for layer in layers:
+        layer.build((None, 3))
+    with pytest.raises(ValueError, match="several that are 'hidden/bias'"):
+        HSICBottleneck(layers).build((None, 3))
+
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "hsic_bottleneck.py"
+
+
+@pytest.mark.once
+def test_the_example_prints_its_tables():
+    pytest.importorskip("sklearn")
+    printed = run_python(
+        *(EXAMPLE, "--smoke"),
+        backend=keras.backend.backend(),
+        OMP_NUM_THREADS="1",
+        OMP_WAIT_POLICY="passive",
+    )
+    for row in ("HSIC, CE", "HSIC, GCE auto", "HSIC, units"):
+        assert f"| {row} | " in printed
+    assert printed.count(" % |") == 5
