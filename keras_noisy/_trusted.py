@@ -9,9 +9,8 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 
-#: Third column of the labels of `trusted_and_noisy`. No one-hot label has one
-#: of these numbers.
-SHOT, QUERY, NOISY = 2, 3, 4
+#: What a sample is in a batch of `trusted_and_noisy`, as numbers.
+SHOT, QUERY, NOISY = range(3)
 
 
 def trusted_mask(trusted: Any, count: int) -> np.ndarray:

@@ -1,0 +1,417 @@
+"""Label distribution confidence estimation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import integer, invalid, real
+from keras_noisy._containers import as_array
+from keras_noisy._label_arrays import class_labels
+from keras_noisy._trusted import NOISY, QUERY, SHOT, trusted_mask
+from keras_noisy.distribution.processes import process_count
+from keras_noisy.layers.sample_memory import SampleMemory
+from keras_noisy.losses import MemoryLoss
+from keras_noisy.training._callbacks import with_callback
+from keras_noisy.training._losses import device_count
+from keras_noisy.training._similarity import (
+    class_subsets,
+    log_confidence,
+    similarities,
+)
+
+Tensor = Any
+#: Name of the state of each sample.
+CONFIDENCE = "confidence_per_sample"
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class LDCE(keras.Model):
+    """Estimates from a few trusted labels how likely each other label is right.
+
+    Label distribution confidence estimation, for data of which a small part
+    has labels that are known to be right. A step compares trusted queries and
+    noisy samples with a few trusted samples of every class, the shots. A noisy
+    sample that is similar to the class of its label is confident, and the
+    classifier learns from it too. Fit it to
+    `keras_noisy.datasets.trusted_and_noisy`, with any loss of logits, and
+    `shuffle=False`. `fit` logs `similarity_loss` and `confident`, the share of
+    noisy samples in use. The model predicts logits.
+
+    Formula:
+
+    ```
+    s_c(x) = 1 / mean over shots of class c and features (f(x) - f(shot))**2
+    c_i = softmax(s(x_i))[y_i]                          # no gradient
+    confidence_i = smoothing * confidence_i + (1 - smoothing) * c_i  # from 0
+    w_i = confidence_i if confidence_i > threshold else 0
+    similarity_loss = mean over queries of -log softmax(s)[y]
+    loss = similarity_loss + (sum of L over shots and queries + sum w_i L_i)
+           / (shots + queries + number of noisy samples with w_i > 0)
+    ```
+
+    where `f` is the encoder and `L` the loss of `compile`; published is
+    cross-entropy. With more than `n_way` classes the softmax is that over the
+    class of the label and others drawn at random for it, anew in each epoch.
+    The program exponentiates similarities as they are, which overflows; here
+    the softmax is stable, and no distance is below 1e-6 in its reciprocal. As
+    the confidence begins at 0, no noisy sample is used in the first epoch by
+    default. Metrics of `compile` see all samples of a step and the labels that
+    they have.
+
+    Published: 100 epochs of SGD of learning rate 0.1, a tenth of it after
+    60, momentum 0.9 and weight decay 1e-4. Then a new classifier is trained
+    on everything, see `keras_noisy.losses.ConfidenceCorrection`.
+
+    Several devices work with JAX. On several devices of TensorFlow and in
+    several processes `fit` raises an error: each would compare its samples
+    with a part of the shots.
+
+    Args:
+        encoder: Built `keras.Model` from inputs to features of shape
+            `(batch, size)`.
+        num_classes: Number of classes, an integer of at least 2.
+        num_samples: Number of training samples, trusted ones too.
+        shots: Number of trusted samples of every class in a step, as in the
+            data. Defaults to `5`.
+        n_way: Number of classes that a label is compared with, its own too,
+            an integer of at least 2. Defaults to `10`.
+        smoothing: Weight of the past in the confidence, in [0, 1). Defaults
+            to `0.6`.
+        threshold: Confidence above which a noisy sample is used, in [0, 1].
+            Defaults to `0.5`.
+        seed: An integer of at least 0, for the classes that are drawn.
+            Defaults to `0`.
+        name: Name of the model. Defaults to `"ldce"`.
+        **kwargs: Arguments of `keras.Model`.
+
+    Returns:
+        A `keras.Model` to `compile` and `fit`, with `encoder` and `head`, the
+        linear layer behind it.
+
+    Raises:
+        ValueError: If an argument is outside its range; in `fit`, for other
+            data, for data of other sizes, and for a loss of probabilities,
+            with a memory, with a `fade` or with another reduction than
+            `"sum_over_batch_size"`.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy import CrossEntropy
+    >>> from keras_noisy.datasets import trusted_and_noisy
+    >>> from keras_noisy.training import LDCE
+    >>> labels, trusted = np.arange(60) % 3, np.arange(12)
+    >>> x = np.eye(3)[labels] + np.random.default_rng(0).normal(size=(60, 3))
+    >>> data = trusted_and_noisy((x, labels), trusted, 16, queries=8)
+    >>> tanh = keras.layers.Dense(4, activation="tanh")
+    >>> model = LDCE(keras.Sequential([keras.Input((3,)), tanh]), 3, 60)
+    >>> model.compile("sgd", CrossEntropy(from_logits=True))
+    >>> history = model.fit(data, epochs=2, shuffle=False, verbose=0)
+    >>> model.confidence(trusted).shape
+    (60,)
+
+    References:
+        - Liu, Xu, Zhang, Geng, Label distribution for learning with noisy
+          labels, IJCAI 2020
+        - Snell, Swersky, Zemel, Prototypical networks for few-shot learning,
+          NeurIPS 2017, arXiv 1703.05175
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        num_classes: int,
+        num_samples: int,
+        shots: int = 5,
+        n_way: int = 10,
+        smoothing: float = 0.6,
+        threshold: float = 0.5,
+        seed: int = 0,
+        name: str = "ldce",
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        if not isinstance(encoder, keras.Model) or not encoder.built:
+            expected = "a built keras.Model; give it a `keras.Input`"
+            raise invalid("encoder", type(encoder), expected)
+        outputs = getattr(encoder, "output_shape", None)
+        if not isinstance(outputs, tuple) or len(outputs) != 2:
+            expected = (
+                "a model with one output of shape (batch, size); end it in "
+                "`GlobalAveragePooling2D` or `Flatten`"
+            )
+            raise invalid("encoder", outputs, expected)
+        self.encoder = encoder
+        self.num_classes = integer("num_classes", num_classes, 2)
+        self.num_samples = integer("num_samples", num_samples, 1)
+        self.shots = integer("shots", shots, 1)
+        self.n_way = integer("n_way", n_way, 2)
+        self.smoothing = real("smoothing", smoothing, 0, 1, "low")
+        self.threshold = real("threshold", threshold, 0, 1, "low high")
+        self.seed = integer("seed", seed, 0)
+        self.head = keras.layers.Dense(self.num_classes, name="head")
+        self.memory = SampleMemory(self.num_samples, {CONFIDENCE: "zeros"})
+        self.similarity_tracker = keras.metrics.Mean(name="similarity_loss")
+        self.confident_tracker = keras.metrics.Mean(name="confident")
+        self.build(outputs)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the head, confidences and class subsets, for its features."""
+        if self.built:  # type: ignore[has-type]  # Keras sets it.
+            return
+        self.head.build(self.encoder.output_shape)
+        self.memory.build((None, self.num_classes))
+        self.subsets = None
+        if self.n_way < self.num_classes:
+            self.subsets = self.add_weight(
+                name="class_subsets",
+                shape=(self.num_classes, self.num_classes),
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+                aggregation="only_first_replica",
+            )
+            self._draw_subsets(0)
+        self.built = True
+
+    def _draw_subsets(self, epoch: int) -> None:
+        self.subsets.assign(
+            class_subsets(self.num_classes, self.n_way, self.seed, epoch)
+        )
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Logits; in training a dictionary of logits and features."""
+        features = self.encoder(inputs, training=training)
+        logits = self.head(features)
+        if not training:
+            return logits
+        return {"logits": logits, "features": features}
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The two losses of a step, or the loss of plain labels."""
+        self._check_loss()
+        if not training:
+            return super().compute_loss(
+                x, _label(y), _logits(y_pred), sample_weight, training
+            )
+        if not isinstance(y, dict) or sample_weight is not None:
+            raise ValueError(
+                "Expected batches of `keras_noisy.datasets.trusted_and_noisy` "
+                "in training, without `sample_weight` and `class_weight`. "
+                f"Received: y={type(y).__name__}, sample_weight="
+                f"{type(sample_weight).__name__}"
+            )
+        similarity, weights, is_meant = self._compare(y, y_pred["features"])
+        num_samples = ops.cast(ops.shape(weights)[0], weights.dtype)
+        used = ops.sum(ops.cast(weights > 0, weights.dtype))
+        loss = super().compute_loss(
+            *(x, y["label"], y_pred["logits"]),
+            weights * (num_samples / used),
+            training,
+        )
+        total = loss + ops.cast(similarity, loss.dtype)
+        return ops.where(is_meant, total, float("nan"))
+
+    def _compare(
+        self, y: dict, features: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss of the queries, weights, and whether the batch is as meant.
+
+        Writes the new confidences of noisy samples.
+        """
+        labels, index, part = y["label"], y["index"], y["part"]
+        similarity, counts = similarities(
+            features, labels, part == SHOT, self.num_classes
+        )
+        subsets = self.subsets
+        if subsets is not None:
+            subsets = ops.convert_to_tensor(subsets)
+        log_c = log_confidence(similarity, labels, subsets)
+        dtype = log_c.dtype
+        queries = ops.cast(part == QUERY, dtype)
+        noisy = ops.cast(part == NOISY, dtype)
+        loss = -ops.sum(log_c * queries) / ops.sum(queries)
+        past = ops.cast(self.memory.rows(CONFIDENCE, index)[:, 0], dtype)
+        now = ops.stop_gradient(ops.exp(log_c))
+        now = self.smoothing * past + (1 - self.smoothing) * now
+        scratch = ops.full_like(index, self.num_samples)
+        self.memory.write(
+            CONFIDENCE, ops.where(noisy > 0, index, scratch), now[:, None]
+        )
+        confident = ops.cast(now > self.threshold, dtype) * noisy
+        self.similarity_tracker.update_state(ops.stop_gradient(loss))
+        self.confident_tracker.update_state(ops.sum(confident) / ops.sum(noisy))
+        weights = confident * now + 1 - noisy
+        is_meant = ops.logical_and(
+            ops.all(counts == self.shots), ops.all(index < self.num_samples)
+        )
+        return loss, weights, is_meant
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Metrics of the labels; in evaluation those of `compile` alone."""
+        logs = super().compute_metrics(
+            x, _label(y), _logits(y_pred), sample_weight
+        )
+        if not isinstance(y_pred, dict):
+            for tracker in (self.similarity_tracker, self.confident_tracker):
+                del logs[tracker.name]
+        return logs
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """`fit` of Keras, in which the class subsets change by the epoch."""
+        if device_count() > 1 or process_count() > 1:
+            raise ValueError(
+                "`LDCE` compares every sample with all shots, and each of "
+                "several processes, or devices of TensorFlow, would see a "
+                "part of them. Expected one process, and on TensorFlow one "
+                "device. Train with `data_parallel(devices=1)`, or on several "
+                "devices with JAX"
+            )
+        for size in ("num_samples", "num_classes", "shots"):
+            wanted, found = getattr(self, size), getattr(x, size, None)
+            if found is not None and found != wanted:
+                expected = f"{found}, as the data has"
+                raise invalid(size, wanted, expected)
+        if self.subsets is not None:
+            redraw = keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, logs: self._draw_subsets(epoch)
+            )
+            args, kwargs = with_callback(redraw, self, (x, *args), kwargs)
+            return super().fit(*args, **kwargs)
+        return super().fit(x, *args, **kwargs)
+
+    def _check_loss(self) -> None:
+        loss = self.loss
+        if isinstance(loss, str):
+            loss = keras.losses.get(loss)
+        is_stateful = isinstance(loss, MemoryLoss) or getattr(
+            loss, "fade", None
+        )
+        if is_stateful:
+            raise ValueError(
+                f"`{type(loss).__name__}` has a memory or a fade, which go by "
+                "layers that `LDCE` does not call. Expected a loss without. "
+                "Train with it after `LDCE`, on `confidence()`"
+            )
+        if getattr(loss, "from_logits", None) is False:
+            raise ValueError(
+                "Expected a loss of logits, as the model predicts these: "
+                "`compile(optimizer, CrossEntropy(from_logits=True))`. "
+                f"Received: loss={self.loss!r}, from_logits=False"
+            )
+        reduction = getattr(loss, "reduction", "sum_over_batch_size")
+        if reduction != "sum_over_batch_size":
+            expected = '"sum_over_batch_size", as confidences weigh its terms'
+            raise invalid("reduction", reduction, expected)
+
+    def confidence(self, trusted: Any = None) -> np.ndarray:
+        """How likely each label is right, the smoothed value of training.
+
+        Args:
+            trusted: Which labels are known to be right, a boolean for each
+                sample or indices: their confidence is then 1. Defaults to
+                `None`: it is 0, as it is estimated for the others alone.
+
+        Returns:
+            A float32 array of shape `(num_samples,)`.
+        """
+        state = ops.convert_to_numpy(self.memory.state(CONFIDENCE))
+        found = np.array(state)[:-1, 0]
+        if trusted is not None:
+            found[trusted_mask(trusted, self.num_samples)] = 1.0
+        return found
+
+    def label_confidence(
+        self,
+        x: Any,
+        labels: Any,
+        shots: Any,
+        shot_labels: Any,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """How likely labels of any samples are right, by the network of now.
+
+        Not smoothed, and compared with all classes: a detector of wrong labels
+        for data that were not trained on.
+
+        Args:
+            x: Samples, as the encoder takes them.
+            labels: Their labels, integers of shape `(N,)` or `(N, 1)`.
+            shots: Trusted samples, some of every class.
+            shot_labels: Their labels.
+            batch_size: Number of samples of a step. Defaults to `256`.
+
+        Returns:
+            A float array of shape `(N,)`.
+        """
+        given, true = (
+            class_labels(name, value, self.num_classes)
+            for name, value in (
+                ("labels", labels),
+                ("shot_labels", shot_labels),
+            )
+        )
+        missing = np.setdiff1d(np.arange(self.num_classes), true)
+        if len(missing):
+            expected = f"some of every class; none is of {missing.tolist()}"
+            raise invalid("shot_labels", f"{len(true)} labels", expected)
+        x, shots = as_array("x", x), as_array("shots", shots)
+        for name, one, other in (("labels", given, x), ("shots", true, shots)):
+            if len(one) != len(other):
+                expected = "as many samples as labels"
+                raise invalid(name, (len(one), len(other)), expected)
+        features = self.encoder.predict(
+            np.concatenate([shots, x]), batch_size=batch_size, verbose=0
+        )
+        all_labels = ops.convert_to_tensor(
+            np.concatenate([true, given]).astype("int32")
+        )
+        is_shot = ops.arange(len(features)) < len(true)
+        similarity, _ = similarities(
+            *(ops.convert_to_tensor(features), all_labels, is_shot),
+            self.num_classes,
+        )
+        found = ops.exp(log_confidence(similarity, all_labels))
+        return np.array(ops.convert_to_numpy(found))[len(true) :]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "num_classes": self.num_classes,
+            "num_samples": self.num_samples,
+            "shots": self.shots,
+            "n_way": self.n_way,
+            "smoothing": self.smoothing,
+            "threshold": self.threshold,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], **kwargs: Any) -> LDCE:
+        """Build the encoder again, with new weights."""
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        return cls(**{**config, "encoder": encoder})
+
+
+def _label(y: Any) -> Any:
+    return y["label"] if isinstance(y, dict) else y
+
+
+def _logits(y_pred: Any) -> Any:
+    return y_pred["logits"] if isinstance(y_pred, dict) else y_pred
