@@ -9,7 +9,7 @@ from helpers import TESTS, reference
 from keras import ops
 from precision import TOLERANCE, both_dtypes, precision
 
-from keras_noisy import GCE, CrossEntropy
+from keras_noisy import GCE, CrossEntropy, losses
 from keras_noisy.callbacks import Resume
 from keras_noisy.datasets import trusted_and_noisy
 from keras_noisy.training import LDCE
@@ -47,8 +47,15 @@ def golden_step(dtype):
     return model, x, y
 
 
+@pytest.fixture
+def floatx():
+    yield keras.config.set_floatx
+    keras.config.set_floatx("float32")
+
+
 @both_dtypes
-def test_a_step_is_that_of_the_program(dtype):
+def test_a_step_is_that_of_the_program(dtype, floatx):
+    floatx(dtype)  # The losses of `compile` go by it.
     keras.config.set_dtype_policy(dtype)
     with precision(dtype):
         model, x, y = golden_step(dtype)
@@ -80,10 +87,8 @@ def test_confidence_of_any_sample_and_what_is_not_meant():
     )
     wanted = GOLDEN["confidence_of_batch (formula)"]
     np.testing.assert_allclose(found, wanted, 1e-4, 1e-6)
-    trusted = model.confidence([1, 2])
-    assert trusted[[1, 2]].tolist() == [1, 1] and trusted[
-        5
-    ] == 0.2**0.0 * np.float32(0.2)
+    found = model.confidence(trusted=[1, 2])
+    np.testing.assert_allclose(found, [0, 1, 1, 0.8, 0.7, 0.2], 1e-6)
     model.compile("sgd", CE, **FAST)
     outputs = model(x, training=True)
     for name, place, value in (("part", 0, 1), ("index", 20, 6)):
@@ -166,3 +171,59 @@ def test_finds_wrong_labels_goes_on_and_is_saved(tmp_path):
     logits = loaded.predict(x, verbose=0)
     gce = reference.gce(np.eye(3)[y], logits).mean()
     assert history["val_loss"][-1] == pytest.approx(gce, rel=1e-4)
+
+
+def test_other_data_and_losses_are_refused():
+    x, labels, trusted, _ = blobs()
+    data = trusted_and_noisy((x, labels), trusted, 16, 4, queries=8)
+    model = LDCE(encoder(3), 3, 96, shots=4)
+    model.compile("sgd", CE, **FAST)
+    for arguments, message in (
+        ({"y": labels, "x": x}, "Expected batches of .*trusted_and_noisy"),
+        ({"x": data, "class_weight": {0: 2.0}}, "`class_weight`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.fit(**arguments, verbose=0)
+    for loss, message in (
+        (CrossEntropy(), "a loss of logits"),
+        ("sparse_categorical_crossentropy", "a loss of logits"),
+        (losses.ELR(96, from_logits=True), "has a memory or a fade"),
+        (CrossEntropy(from_logits=True, reduction="sum"), "`reduction`"),
+    ):
+        model.compile("sgd", loss, **FAST)
+        with pytest.raises(ValueError, match=message):
+            model.fit(data, verbose=0)
+
+
+@pytest.mark.once
+def test_bad_arguments_of_ldce():
+    good = {"encoder": encoder(3), "num_classes": 3, "num_samples": 96}
+    image = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.ReLU()])
+    for name, value in {
+        "encoder": keras.Sequential(),
+        "num_classes": 1,
+        "num_samples": 0,
+        "shots": 0,
+        "n_way": 1,
+        "smoothing": 1.0,
+        "threshold": 1.5,
+        "seed": -1,
+    }.items():
+        with pytest.raises(ValueError, match=f"`{name}`"):
+            LDCE(**{**good, name: value})
+    with pytest.raises(ValueError, match="GlobalAveragePooling2D"):
+        LDCE(**{**good, "encoder": image})
+    x, labels, trusted, _ = blobs()
+    data = trusted_and_noisy((x, labels), trusted, 16, 4, queries=8)
+    for sizes in ({"shots": 5}, {"num_samples": 95}, {"num_classes": 4}):
+        model = LDCE(**{**good, "shots": 4, **sizes})
+        model.compile("sgd", CE)
+        with pytest.raises(ValueError, match=f"`{next(iter(sizes))}`"):
+            model.fit(data)
+    for arguments, message in (
+        ((x, labels, x[:2], [0, 1]), r"`shot_labels`.*none of \[2, 3\]"),
+        ((x, labels[1:], x, labels), "`labels`"),
+        ((x, labels, x, labels + 1), "`shot_labels`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.label_confidence(*arguments)

@@ -8,15 +8,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import integer, invalid, real
-from keras_noisy._containers import as_array
-from keras_noisy._label_arrays import class_labels
+from keras_noisy._arguments import integer, real
 from keras_noisy._trusted import NOISY, QUERY, SHOT, trusted_mask
-from keras_noisy.distribution.processes import process_count
 from keras_noisy.layers.sample_memory import SampleMemory
-from keras_noisy.losses import MemoryLoss
 from keras_noisy.training._callbacks import with_callback
-from keras_noisy.training._losses import device_count
+from keras_noisy.training._ldce_checks import (
+    check_encoder,
+    check_fit,
+    check_loss,
+    checked_samples,
+)
 from keras_noisy.training._similarity import (
     class_subsets,
     log_confidence,
@@ -136,16 +137,7 @@ class LDCE(keras.Model):
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
-        if not isinstance(encoder, keras.Model) or not encoder.built:
-            expected = "a built keras.Model; give it a `keras.Input`"
-            raise invalid("encoder", type(encoder), expected)
-        outputs = getattr(encoder, "output_shape", None)
-        if not isinstance(outputs, tuple) or len(outputs) != 2:
-            expected = (
-                "a model with one output of shape (batch, size); end it in "
-                "`GlobalAveragePooling2D` or `Flatten`"
-            )
-            raise invalid("encoder", outputs, expected)
+        features = check_encoder(encoder)
         self.encoder = encoder
         self.num_classes = integer("num_classes", num_classes, 2)
         self.num_samples = integer("num_samples", num_samples, 1)
@@ -158,7 +150,7 @@ class LDCE(keras.Model):
         self.memory = SampleMemory(self.num_samples, {CONFIDENCE: "zeros"})
         self.similarity_tracker = keras.metrics.Mean(name="similarity_loss")
         self.confident_tracker = keras.metrics.Mean(name="confident")
-        self.build(outputs)
+        self.build(features)
 
     def build(self, input_shape: Any = None) -> None:
         """Make the head, confidences and class subsets, for its features."""
@@ -180,9 +172,10 @@ class LDCE(keras.Model):
         self.built = True
 
     def _draw_subsets(self, epoch: int) -> None:
-        self.subsets.assign(
-            class_subsets(self.num_classes, self.n_way, self.seed, epoch)
-        )
+        if self.subsets is not None:
+            self.subsets.assign(
+                class_subsets(self.num_classes, self.n_way, self.seed, epoch)
+            )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Logits; in training a dictionary of logits and features."""
@@ -201,7 +194,7 @@ class LDCE(keras.Model):
         training: bool = True,
     ) -> Tensor:
         """The two losses of a step, or the loss of plain labels."""
-        self._check_loss()
+        check_loss(self.loss)
         if not training:
             return super().compute_loss(
                 x, _label(y), _logits(y_pred), sample_weight, training
@@ -273,50 +266,12 @@ class LDCE(keras.Model):
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """`fit` of Keras, in which the class subsets change by the epoch."""
-        if device_count() > 1 or process_count() > 1:
-            raise ValueError(
-                "`LDCE` compares every sample with all shots, and each of "
-                "several processes, or devices of TensorFlow, would see a "
-                "part of them. Expected one process, and on TensorFlow one "
-                "device. Train with `data_parallel(devices=1)`, or on several "
-                "devices with JAX"
-            )
-        for size in ("num_samples", "num_classes", "shots"):
-            wanted, found = getattr(self, size), getattr(x, size, None)
-            if found is not None and found != wanted:
-                expected = f"{found}, as the data has"
-                raise invalid(size, wanted, expected)
-        if self.subsets is not None:
-            redraw = keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: self._draw_subsets(epoch)
-            )
-            args, kwargs = with_callback(redraw, self, (x, *args), kwargs)
-            return super().fit(*args, **kwargs)
-        return super().fit(x, *args, **kwargs)
-
-    def _check_loss(self) -> None:
-        loss = self.loss
-        if isinstance(loss, str):
-            loss = keras.losses.get(loss)
-        is_stateful = isinstance(loss, MemoryLoss) or getattr(
-            loss, "fade", None
+        check_fit(self, x, **kwargs)
+        redraw = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self._draw_subsets(epoch)
         )
-        if is_stateful:
-            raise ValueError(
-                f"`{type(loss).__name__}` has a memory or a fade, which go by "
-                "layers that `LDCE` does not call. Expected a loss without. "
-                "Train with it after `LDCE`, on `confidence()`"
-            )
-        if getattr(loss, "from_logits", None) is False:
-            raise ValueError(
-                "Expected a loss of logits, as the model predicts these: "
-                "`compile(optimizer, CrossEntropy(from_logits=True))`. "
-                f"Received: loss={self.loss!r}, from_logits=False"
-            )
-        reduction = getattr(loss, "reduction", "sum_over_batch_size")
-        if reduction != "sum_over_batch_size":
-            expected = '"sum_over_batch_size", as confidences weigh its terms'
-            raise invalid("reduction", reduction, expected)
+        args, kwargs = with_callback(redraw, self, (x, *args), kwargs)
+        return super().fit(*args, **kwargs)
 
     def confidence(self, trusted: Any = None) -> np.ndarray:
         """How likely each label is right, the smoothed value of training.
@@ -358,35 +313,21 @@ class LDCE(keras.Model):
         Returns:
             A float array of shape `(N,)`.
         """
-        given, true = (
-            class_labels(name, value, self.num_classes)
-            for name, value in (
-                ("labels", labels),
-                ("shot_labels", shot_labels),
-            )
+        samples, all_labels = checked_samples(
+            (x, labels), (shots, shot_labels), self.num_classes
         )
-        missing = np.setdiff1d(np.arange(self.num_classes), true)
-        if len(missing):
-            expected = f"some of every class; none is of {missing.tolist()}"
-            raise invalid("shot_labels", f"{len(true)} labels", expected)
-        x, shots = as_array("x", x), as_array("shots", shots)
-        for name, one, other in (("labels", given, x), ("shots", true, shots)):
-            if len(one) != len(other):
-                expected = "as many samples as labels"
-                raise invalid(name, (len(one), len(other)), expected)
         features = self.encoder.predict(
-            np.concatenate([shots, x]), batch_size=batch_size, verbose=0
+            samples, batch_size=batch_size, verbose=0
         )
-        all_labels = ops.convert_to_tensor(
-            np.concatenate([true, given]).astype("int32")
-        )
-        is_shot = ops.arange(len(features)) < len(true)
+        num_shots = len(samples) - len(labels)
+        known = ops.convert_to_tensor(all_labels)
         similarity, _ = similarities(
-            *(ops.convert_to_tensor(features), all_labels, is_shot),
+            *(ops.convert_to_tensor(features), known),
+            ops.arange(len(samples)) < num_shots,
             self.num_classes,
         )
-        found = ops.exp(log_confidence(similarity, all_labels))
-        return np.array(ops.convert_to_numpy(found))[len(true) :]
+        found = ops.exp(log_confidence(similarity, known))
+        return np.array(ops.convert_to_numpy(found))[num_shots:]
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
