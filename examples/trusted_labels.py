@@ -196,9 +196,9 @@ def build_encoder():
     )
 
 
-def optimizer(count, epochs):
+def optimizer(count):
     """SGD whose learning rate falls to 0 as a cosine."""
-    steps = epochs * max(count // 128, 1)
+    steps = options.epochs * max(count // 128, 1)
     rate = keras.optimizers.schedules.CosineDecay(0.1, steps)
     return keras.optimizers.SGD(rate, 0.9, weight_decay=1e-4)
 
@@ -209,13 +209,12 @@ def accuracy(model):
     return np.mean(logits.argmax(axis=-1) == y_test)
 
 
-def train(loss, x, y, epochs=None):
+def train(loss, x, y):
     """A classifier after training with a loss."""
     encoder = build_encoder()
     model = keras.Sequential([encoder, layers.Dense(num_classes)])
-    epochs = epochs or options.epochs
-    model.compile(optimizer(len(x), epochs), loss)
-    model.fit(x, y, batch_size=min(128, len(x)), epochs=epochs, verbose=0)
+    model.compile(optimizer(len(x)), loss)
+    model.fit(x, y, batch_size=128, epochs=options.epochs, verbose=0)
     return model
 
 
@@ -244,9 +243,9 @@ def run(noise, share, seed):
     x, labels, clean, count = draw(noise, share, seed)
     plain = {"from_logits": True, "num_classes": num_classes}
     found = {}
-    # As many steps as the others have.
-    epochs = options.epochs * len(x) // max(count, 128)
-    model = train(CrossEntropy(**plain), x[:count], labels[:count], epochs)
+    # Each of them so often that there are as many steps as with all.
+    often = np.resize(np.arange(count), len(x))
+    model = train(CrossEntropy(**plain), x[often], labels[often])
     found["CE, trusted"] = accuracy(model)
     found["GCE auto"] = accuracy(train(GCE("auto", **plain), x, labels))
     T = np.zeros((num_classes, num_classes))
@@ -265,9 +264,7 @@ def run(noise, share, seed):
         seed=seed,
     )
     ldce = LDCE(build_encoder(), num_classes, len(x), seed=seed)
-    ldce.compile(
-        optimizer(len(x) - count, options.epochs), CrossEntropy(**plain)
-    )
+    ldce.compile(optimizer(len(x) - count), CrossEntropy(**plain))
     ldce.fit(data, epochs=options.epochs, shuffle=False, verbose=0)
     found["LDCE"] = accuracy(ldce)
     confidence = ldce.confidence(trusted)

@@ -145,7 +145,12 @@ def run(folder, *callbacks, seed=0):
     return model, resume.history
 
 
-def test_finds_wrong_labels_goes_on_and_is_saved(tmp_path):
+def assert_same_weights(one, other):
+    for left, right in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_finds_wrong_labels_and_is_saved(tmp_path):
     whole, history = run(tmp_path / "whole")
     _, _, trusted, wrong = blobs()
     confidence = whole.confidence(trusted)
@@ -156,21 +161,22 @@ def test_finds_wrong_labels_goes_on_and_is_saved(tmp_path):
     subsets = np.asarray(ops.convert_to_numpy(whole.subsets))
     assert (subsets.sum(1) == 2).all() and (np.diag(subsets) == 1).all()
 
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "parts", Stop())
-    again, _ = run(tmp_path / "parts", seed=1)
     whole.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.get_config().keys() == whole.get_config().keys()
-    for model in (again, loaded):
-        for one, other in zip(
-            model.get_weights(), whole.get_weights(), strict=True
-        ):
-            np.testing.assert_array_equal(one, other)
+    assert_same_weights(loaded, whole)
     x, y = blobs()[:2]
     logits = loaded.predict(x, verbose=0)
     gce = reference.gce(np.eye(3)[y], logits).mean()
     assert history["val_loss"][-1] == pytest.approx(gce, rel=1e-4)
+
+
+@pytest.mark.once
+def test_a_run_goes_on(tmp_path):
+    whole, _ = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", Stop())
+    assert_same_weights(run(tmp_path / "parts", seed=1)[0], whole)
 
 
 def test_other_data_and_losses_are_refused():

@@ -142,8 +142,11 @@ class ImageDataset(Epochs):
         self._images = Images(found.images, reader)
         self._labels = found.labels
         super().__init__(
-            *(reader, len(found.labels)),
-            *(workers, use_multiprocessing, max_queue_size),
+            reader,
+            len(found.labels),
+            workers,
+            use_multiprocessing,
+            max_queue_size,
         )
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:

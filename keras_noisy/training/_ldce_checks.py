@@ -52,13 +52,30 @@ def check_loss(given: Any) -> None:
         raise invalid("reduction", reduction, expected)
 
 
+def check_batch(y: Any, weights: Any = None) -> None:
+    """Raise on other batches than those of `trusted_and_noisy`."""
+    if not isinstance(y, dict) or weights is not None:
+        raise ValueError(
+            "Expected batches of `keras_noisy.datasets.trusted_and_noisy` in "
+            "training, without `sample_weight` and `class_weight`. Received: "
+            f"y={type(y).__name__}, weights={type(weights).__name__}"
+        )
+
+
 def check_fit(
-    model: Any, data: Any, class_weight: Any = None, **others: Any
+    model: Any,
+    data: Any = None,
+    y: Any = None,
+    class_weight: Any = None,
+    **others: Any,
 ) -> None:
-    """Raise on several devices that share the shots, and on other sizes."""
-    if class_weight is not None:
-        expected = "None, as the confidences weigh the samples"
-        raise invalid("class_weight", class_weight, expected)
+    """Raise before training on what a step could not say as well.
+
+    That is several devices which share the shots, and data of other sizes.
+    """
+    check_loss(getattr(model, "loss", None))
+    if y is not None or class_weight is not None:
+        check_batch(y, class_weight)
     if device_count() > 1 or process_count() > 1:
         raise ValueError(
             "`LDCE` compares every sample with all shots, and each of several "

@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, real
-from keras_noisy._trusted import NOISY, QUERY, SHOT, trusted_mask
+from keras_noisy._trusted import NOISY, QUERY, SHOT
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.training._callbacks import with_callback
+from keras_noisy.training._confidence_model import (
+    CONFIDENCE,
+    ConfidenceModel,
+    label_of,
+    logits_of,
+)
 from keras_noisy.training._ldce_checks import (
+    check_batch,
     check_encoder,
     check_fit,
     check_loss,
-    checked_samples,
 )
 from keras_noisy.training._similarity import (
     class_subsets,
@@ -25,12 +30,10 @@ from keras_noisy.training._similarity import (
 )
 
 Tensor = Any
-#: Name of the state of each sample.
-CONFIDENCE = "confidence_per_sample"
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class LDCE(keras.Model):
+class LDCE(ConfidenceModel):
     """Estimates from a few trusted labels how likely each other label is right.
 
     Label distribution confidence estimation, for data of which a small part
@@ -102,8 +105,7 @@ class LDCE(keras.Model):
     Example:
 
     >>> import keras
-    >>> import numpy as np
-    >>> from keras_noisy import CrossEntropy
+    >>>     >>> from keras_noisy import CrossEntropy
     >>> from keras_noisy.datasets import trusted_and_noisy
     >>> from keras_noisy.training import LDCE
     >>> labels, trusted = np.arange(60) % 3, np.arange(12)
@@ -177,14 +179,6 @@ class LDCE(keras.Model):
                 class_subsets(self.num_classes, self.n_way, self.seed, epoch)
             )
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Logits; in training a dictionary of logits and features."""
-        features = self.encoder(inputs, training=training)
-        logits = self.head(features)
-        if not training:
-            return logits
-        return {"logits": logits, "features": features}
-
     def compute_loss(
         self,
         x: Any = None,
@@ -197,15 +191,9 @@ class LDCE(keras.Model):
         check_loss(self.loss)
         if not training:
             return super().compute_loss(
-                x, _label(y), _logits(y_pred), sample_weight, training
+                x, label_of(y), logits_of(y_pred), sample_weight, training
             )
-        if not isinstance(y, dict) or sample_weight is not None:
-            raise ValueError(
-                "Expected batches of `keras_noisy.datasets.trusted_and_noisy` "
-                "in training, without `sample_weight` and `class_weight`. "
-                f"Received: y={type(y).__name__}, sample_weight="
-                f"{type(sample_weight).__name__}"
-            )
+        check_batch(y, sample_weight)
         similarity, weights, is_meant = self._compare(y, y_pred["features"])
         num_samples = ops.cast(ops.shape(weights)[0], weights.dtype)
         used = ops.sum(ops.cast(weights > 0, weights.dtype))
@@ -252,82 +240,15 @@ class LDCE(keras.Model):
         )
         return loss, weights, is_meant
 
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Metrics of the labels; in evaluation those of `compile` alone."""
-        logs = super().compute_metrics(
-            x, _label(y), _logits(y_pred), sample_weight
-        )
-        if not isinstance(y_pred, dict):
-            for tracker in (self.similarity_tracker, self.confident_tracker):
-                del logs[tracker.name]
-        return logs
-
-    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
         """`fit` of Keras, in which the class subsets change by the epoch."""
-        check_fit(self, x, **kwargs)
         redraw = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: self._draw_subsets(epoch)
         )
-        args, kwargs = with_callback(redraw, self, (x, *args), kwargs)
+        args, kwargs = with_callback(redraw, self, args, kwargs)
+        given = dict(zip(("x", "y"), args, strict=False)) | kwargs
+        check_fit(self, given.pop("x", None), **given)
         return super().fit(*args, **kwargs)
-
-    def confidence(self, trusted: Any = None) -> np.ndarray:
-        """How likely each label is right, the smoothed value of training.
-
-        Args:
-            trusted: Which labels are known to be right, a boolean for each
-                sample or indices: their confidence is then 1. Defaults to
-                `None`: it is 0, as it is estimated for the others alone.
-
-        Returns:
-            A float32 array of shape `(num_samples,)`.
-        """
-        state = ops.convert_to_numpy(self.memory.state(CONFIDENCE))
-        found = np.array(state)[:-1, 0]
-        if trusted is not None:
-            found[trusted_mask(trusted, self.num_samples)] = 1.0
-        return found
-
-    def label_confidence(
-        self,
-        x: Any,
-        labels: Any,
-        shots: Any,
-        shot_labels: Any,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """How likely labels of any samples are right, by the network of now.
-
-        Not smoothed, and compared with all classes: a detector of wrong labels
-        for data that were not trained on.
-
-        Args:
-            x: Samples, as the encoder takes them.
-            labels: Their labels, integers of shape `(N,)` or `(N, 1)`.
-            shots: Trusted samples, some of every class.
-            shot_labels: Their labels.
-            batch_size: Number of samples of a step. Defaults to `256`.
-
-        Returns:
-            A float array of shape `(N,)`.
-        """
-        samples, all_labels = checked_samples(
-            (x, labels), (shots, shot_labels), self.num_classes
-        )
-        features = self.encoder.predict(
-            samples, batch_size=batch_size, verbose=0
-        )
-        num_shots = len(samples) - len(labels)
-        known = ops.convert_to_tensor(all_labels)
-        similarity, _ = similarities(
-            *(ops.convert_to_tensor(features), known),
-            ops.arange(len(samples)) < num_shots,
-            self.num_classes,
-        )
-        found = ops.exp(log_confidence(similarity, known))
-        return np.array(ops.convert_to_numpy(found))[num_shots:]
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -348,11 +269,3 @@ class LDCE(keras.Model):
         """Build the encoder again, with new weights."""
         encoder = keras.saving.deserialize_keras_object(config["encoder"])
         return cls(**{**config, "encoder": encoder})
-
-
-def _label(y: Any) -> Any:
-    return y["label"] if isinstance(y, dict) else y
-
-
-def _logits(y_pred: Any) -> Any:
-    return y_pred["logits"] if isinstance(y_pred, dict) else y_pred
