@@ -88,7 +88,7 @@ option(
 option("--rate", type=float, default=0.4, help="of symmetric and flip noise")
 option("--trusted", type=float, nargs="+", default=[0.05, 0.1], metavar="SHARE")
 option("--samples", type=int, default=10_000, help="size of the training set")
-option("--epochs", type=int, default=15, help="passes over the training set")
+option("--epochs", type=int, default=12, help="passes over the training set")
 option("--width", type=int, default=256, help="units of the hidden layer")
 option("--seeds", type=int, nargs="+", default=[0], metavar="SEED")
 option("--smoke", action="store_true", help="a trial of a few seconds")
@@ -151,8 +151,8 @@ if "human" in options.noise:
 """
 ## Wrong labels
 
-The trusted samples are the first ones of a shuffled part of the data. Their
-labels are right; the others get noise.
+The trusted samples are the first ones of a shuffled part of the data, one of
+every class and then any. Their labels are right; the others get noise.
 """
 
 
@@ -160,6 +160,8 @@ def draw(noise, share, seed):
     """Inputs, labels, clean labels and number of trusted samples."""
     random = np.random.default_rng(seed)
     chosen = random.permutation(len(y_all))[: options.samples]
+    _, first = np.unique(y_all[chosen], return_index=True)
+    chosen = np.concatenate([chosen[first], np.delete(chosen, first)])
     x, clean = x_all[chosen], y_all[chosen]
     if noise == "human":
         labels = human[chosen]

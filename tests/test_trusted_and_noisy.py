@@ -121,6 +121,7 @@ def test_mistakes_are_named():
         ({"num_classes": 2}, "`labels`"),
         ({"batch_size": 47}, "at least one whole batch"),
         ({"augment": "cifar"}, "`augment`.*floats"),
+        ({"image_size": 8}, "`image_size`.*floats"),
         ({"dataset": (X, LABELS[1:])}, "`dataset`.*as many"),
         ({"dataset": (X[:, :1].astype(int), LABELS)}, "`dataset`"),
     ):

@@ -19,9 +19,11 @@ class Rows:
     """Reads arrays of floats as they are."""
 
     def __init__(self, rows: np.ndarray, reader: Reader):
-        if reader.augment is not None:
-            expected = "None, as floats are no images from 0 to 255"
-            raise invalid("augment", reader.augment, expected)
+        for name in ("augment", "image_size"):
+            value = getattr(reader, name)
+            if value is not None:
+                expected = "None, as floats are no images from 0 to 255"
+                raise invalid(name, value, expected)
         self._rows = rows
 
     def __len__(self) -> int:

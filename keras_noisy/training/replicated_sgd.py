@@ -259,14 +259,14 @@ class ReplicatedSGD(keras.Model):
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """`fit` of Keras, in which the coupling grows with the epochs."""
+        # In front of `Resume`, which saves the coupling.
+        args, kwargs = with_callback(Growth(), self, args, kwargs)
         if not float(ops.convert_to_numpy(self._squares()[0])):
             raise ValueError(
                 "Expected replicas with different weights. Build the model "
                 "without seeds in its initializers, and do not load the same "
                 "weights into all of them"
             )
-        # In front of `Resume`, which saves the coupling.
-        args, kwargs = with_callback(Growth(), self, args, kwargs)
         return super().fit(*args, **kwargs)
 
     def current_coupling(self) -> float:
