@@ -1,6 +1,7 @@
 """The example of a few trusted labels in its short form, and its options."""
 
 import re
+import sys
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ pytest.importorskip("sklearn")
 pytestmark = pytest.mark.once
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "trusted_labels.py"
+OPTIONS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## Data')[0]
 
 
 def test_prints_a_table():
@@ -33,10 +35,16 @@ def test_prints_a_table():
     assert re.fullmatch(r"symmetric \| 20%( \| \d+\.\d){6} \| 0\.\d+", row)
 
 
-def test_bad_options_get_a_clear_error():
-    printed = run_python(
-        *(EXAMPLE, "--noise", "human"),
-        backend=keras.backend.backend(),
-        fails=True,
-    )
-    assert "error: --noise human is for --dataset cifar100" in printed
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--noise", "human"], "--noise human is for --dataset cifar100"),
+        (["--dataset", "cifar100"], "needs --data-dir"),
+        (["--trusted", "1"], "--trusted must be above 0"),
+    ],
+)
+def test_bad_options_get_a_clear_error(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [EXAMPLE.name, *arguments])
+    with pytest.raises(SystemExit):
+        exec(compile(OPTIONS, EXAMPLE, "exec"), {})
+    assert message in capsys.readouterr().err
