@@ -14,9 +14,15 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from keras_noisy import GCE  # noqa: E402
+from keras_noisy.datasets import trusted_and_noisy  # noqa: E402
 from keras_noisy.distribution import data_parallel  # noqa: E402
 from keras_noisy.optimizers import EntropySGD  # noqa: E402
-from keras_noisy.training import SAM, HSICBottleneck, ReplicatedSGD  # noqa: E402
+from keras_noisy.training import (  # noqa: E402
+    LDCE,
+    SAM,
+    HSICBottleneck,
+    ReplicatedSGD,
+)
 
 SGD = keras.optimizers.SGD
 
@@ -45,6 +51,16 @@ METHODS = {
         lambda: SGD(0.1),
     ),
 }
+
+
+def trained_ldce(parallel, x, y):
+    """It has the shots of a whole step on every device of JAX alone."""
+    keras.utils.set_random_seed(1)
+    model = LDCE(network(), 3, 48, shots=4, n_way=2)
+    model.compile(SGD(0.1), GCE(from_logits=True))
+    data = trusted_and_noisy((x, y), np.arange(24), 12, 4, queries=8)
+    history = parallel.fit(model, data, epochs=3, shuffle=False, verbose=0)
+    return history.history["loss"], [w.tolist() for w in model.get_weights()]
 
 
 def main():
@@ -81,6 +97,15 @@ def main():
                 history["loss"],
                 [w.tolist() for w in model.get_weights()],
             ]
+        if keras.backend.backend() == "jax":
+            found["LDCE"] = trained_ldce(parallel, x, y)
+        elif DEVICES > 1:
+            try:
+                trained_ldce(parallel, x, y)
+            except ValueError as error:
+                assert "devices of TensorFlow" in str(error)
+            else:
+                raise AssertionError("LDCE trained on parts of the shots")
     print("\n" + json.dumps(found))
 
 

@@ -116,6 +116,11 @@ CATALOGUE = {
         reference.forward_correction,
         of_class_count=transition,
     ),
+    "ConfidenceCorrection": Entry(
+        losses.ConfidenceCorrection,
+        reference.confidence_correction,
+        of_class_count=transition,
+    ),
     "BackwardCorrection": Entry(
         losses.BackwardCorrection,
         reference.backward_correction,

@@ -277,6 +277,10 @@ def forward_correction(targets, z, /, T):
     return expectation(targets, -np.logaddexp.reduce(given_lp, axis=-2))
 
 
+def confidence_correction(targets, z, /, T):
+    return cross_entropy(targets, z)  # labels without a confidence
+
+
 def backward_correction(targets, z, /, T):
     return expectation(targets, -log_softmax(z) @ np.linalg.inv(T).T)
 

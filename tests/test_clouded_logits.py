@@ -1,8 +1,6 @@
 """Gaussian clouded logits against what their authors' programs compute."""
 
-import contextlib
 import json
-import sys
 
 import helpers
 import keras
@@ -10,9 +8,9 @@ import numpy as np
 import pytest
 from helpers import number
 from keras import ops
+from precision import both_dtypes, close, gradient, precision
 
 from keras_noisy import losses
-from keras_noisy.calibration import _gradient
 from keras_noisy.layers import CosineDense, GaussianCloud
 
 GOLDEN = json.loads((helpers.TESTS / "golden_gcl.json").read_text())
@@ -26,29 +24,6 @@ SETTINGS = {
     "angle m0 s30 eps.1": (30.0, 0.1, 0.0, 0.0),
     "angle m.5 s30 eps.1": (30.0, 0.1, 0.5, 0.0),
 }
-TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
-both_dtypes = pytest.mark.parametrize("dtype", TOLERANCE)
-
-
-def precision(dtype):
-    if keras.backend.backend() == "jax" and dtype == "float64":
-        return sys.modules["jax"].enable_x64(True)
-    return contextlib.nullcontext()
-
-
-def gradient(function, x):
-    """In this thread, where JAX may have 64 bits."""
-    return getattr(_gradient, f"_{keras.backend.backend()}")(function, x)
-
-
-def close(found, wanted, dtype):
-    wanted = np.array(wanted)
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(found),
-        wanted,
-        rtol=TOLERANCE[dtype],
-        atol=TOLERANCE[dtype] * np.abs(wanted).max(),
-    )
 
 
 @both_dtypes

@@ -161,6 +161,7 @@ def test_public_docstrings_are_complete(thing):
                 "long_tail",
                 "margin_scale",
                 "resume",
+                "trusted_labels",
                 "wide_minima",
             )
         ),

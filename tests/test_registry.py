@@ -198,6 +198,7 @@ def test_every_name_is_found():
     needs = {
         "ForwardCorrection": {"T": np.eye(3)},
         "BackwardCorrection": {"T": np.eye(3)},
+        "ConfidenceCorrection": {"T": np.eye(3)},
         "LDRKL": {"from_logits": True},
         "ActivePassive": {"active": losses.NCE(), "passive": losses.MAE()},
         "ELR": {"num_samples": 9},

@@ -11,6 +11,7 @@ from keras_noisy.datasets.long_tail import long_tail
 from keras_noisy.datasets.noisy_dataset import NoisyDataset
 from keras_noisy.datasets.pipeline import pipeline
 from keras_noisy.datasets.sample_weights import sample_weights
+from keras_noisy.datasets.trusted_and_noisy import trusted_and_noisy
 
 __all__ = [
     "ImageDataset",
@@ -21,4 +22,5 @@ __all__ = [
     "long_tail",
     "pipeline",
     "sample_weights",
+    "trusted_and_noisy",
 ]

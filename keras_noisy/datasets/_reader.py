@@ -64,7 +64,7 @@ class Reader:
                 raise invalid("start", start, expected) from error
             self.start = Start((epoch, batch))
         self.sample_weight = self._checked_weight(sample_weight)
-        self._image_size: Size | None = None
+        self.image_size: Size | None = None
         if image_size is not None:
             sides: Any = image_size
             if not isinstance(sides, (tuple, list)):
@@ -74,7 +74,7 @@ class Reader:
             except ValueError as error:
                 expected = "an integer >= 1, two of them or None"
                 raise invalid("image_size", image_size, expected) from error
-            self._image_size = height, width
+            self.image_size = height, width
 
     def _checked_weight(self, value: Any) -> np.ndarray | None:
         """Weights to draw by as float64, if there are any."""
@@ -114,8 +114,8 @@ class Reader:
                 "times, or use augment=None or a layer of your own"
             )
         default = PRESETS[self.augment].image_size if self.is_preset else None
-        if self._image_size is not None:
-            return self._image_size
+        if self.image_size is not None:
+            return self.image_size
         if default is not None:
             return default, default
         height, width = shape[:2]

@@ -1,23 +1,17 @@
 """Images and labels for `fit` without TensorFlow."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
-from keras_noisy._arguments import invalid
-from keras_noisy._pillow import pillow
-from keras_noisy.datasets import _arrays, _augmentation
+from keras_noisy.datasets._epochs import Epochs
+from keras_noisy.datasets._images import Images
 from keras_noisy.datasets._reader import Reader
 from keras_noisy.datasets._samples import samples
 
-# A layer of the user's may have a state, which threads must not share.
-_ONE_AT_A_TIME = threading.Lock()
 
-
-class ImageDataset(keras.utils.PyDataset):
+class ImageDataset(Epochs):
     """Batches of images and labels without TensorFlow, by Pillow and NumPy.
 
     Decodes, resizes, augments as the papers do, standardizes and shuffles, as
@@ -134,8 +128,7 @@ class ImageDataset(keras.utils.PyDataset):
         start: tuple[int, int] = (0, 0),
         sample_weight: Any = None,
     ):
-        super().__init__(workers, use_multiprocessing, max_queue_size)
-        self._reader = Reader(
+        reader = Reader(
             batch_size,
             image_size,
             augment,
@@ -145,86 +138,21 @@ class ImageDataset(keras.utils.PyDataset):
             start,
             sample_weight,
         )
-        self._samples = samples(dataset)
-        images = self._samples.images
-        shape = images.shape[1:] or (None, None, 3)
-        self._size = self._reader.size(shape)
-        self._prepares = shape[:2] != self._size or augment == "webvision"
-        self._num_batches = self._reader.num_batches(len(images))
-        if self._prepares:
-            pillow()
-            if shape[2] not in (1, 3):
-                raise ValueError(
-                    "Expected images of 1 or 3 channels, as others cannot be "
-                    f"resized here. Received: images with {shape[2]}"
-                )
-        if self._reader.is_resumed and (workers > 1 or use_multiprocessing):
-            raise invalid(
-                "workers",
-                workers,
-                "0 or 1, and no processes, with the `start` of a `Resume`, as "
-                "Keras mixes what several have read before training into the "
-                "first epoch. "
-                "`pipeline` reads in parallel",
-            )
-        self._iteration = 0
-        self._order: tuple[int | None, Any] = None, None
-
-    def _place(self) -> tuple[int, int]:
-        """The epoch, and the batch that is the first of it."""
-        start = self._reader.start
-        if self._reader.is_resumed and start.now is None:
-            # Keras asks for the length of all epochs now.
-            return start[0] + self._iteration, 0
-        return start.of_iteration(self._iteration)
-
-    def __len__(self) -> int:
-        """Number of batches of an epoch, or of the rest of it."""
-        return self._num_batches - self._place()[1]
+        found = samples(dataset)
+        self._images = Images(found.images, reader)
+        self._labels = found.labels
+        super().__init__(
+            reader,
+            len(found.labels),
+            workers,
+            use_multiprocessing,
+            max_queue_size,
+        )
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The images and labels of a batch of this epoch."""
-        if not 0 <= index < len(self):
-            raise IndexError(
-                f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
-            )
-        reader, size = self._reader, self._size
-        epoch, first = self._place()
-        order_of, order = self._order
-        if order_of != epoch:
-            order = reader.order(len(self._samples.images), epoch)
-            self._order = epoch, order
-        index += first
-        start = index * reader.batch_size
-        chosen = order[start : start + reader.batch_size]
-        draws = None
-        if reader.training:
-            random = reader.random(epoch, 1, index)
-            draws = random.uniform(len(chosen) * _arrays.DRAWS)
-            draws = draws.reshape(len(chosen), _arrays.DRAWS)
-        images = self._samples.images[chosen]
-        if self._prepares:
-            each = [None] * len(chosen) if draws is None else draws
-            images = np.stack(
-                [
-                    _arrays.prepared(image, size, reader.augment, numbers)
-                    for image, numbers in zip(images, each, strict=True)
-                ]
-            )
-        if draws is not None and reader.is_preset:
-            images = _arrays.augmented(images, reader.augment, draws)
-        images = images.astype("float32")
-        if draws is not None and callable(reader.augment):
-            with _ONE_AT_A_TIME:
-                changed = _augmentation.applied(images, reader.augment)
-                images = np.array(
-                    keras.ops.convert_to_numpy(changed), "float32"
-                )
-        scale, offset = _augmentation.scale_and_offset(reader.augment)
-        images *= scale / 255
-        images += offset
-        return images, self._samples.labels[chosen]
-
-    def on_epoch_end(self) -> None:
-        """Shuffle anew, and draw other crops."""
-        self._iteration += 1
+        epoch, number, chosen = self._chosen(index)
+        random = None
+        if self._reader.training:
+            random = self._reader.random(epoch, 1, number)
+        return self._images.batch(chosen, random), self._labels[chosen]

@@ -16,6 +16,10 @@ from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.base.true_class import TrueClassLoss
 from keras_noisy.losses.bi_tempered import BiTempered
 from keras_noisy.losses.check import check
+from keras_noisy.losses.confidence_correction import (
+    ConfidenceCorrection,
+    with_confidence,
+)
 from keras_noisy.losses.cores import CORES
 from keras_noisy.losses.cross_entropy import CrossEntropy
 from keras_noisy.losses.elr import ELR
@@ -78,6 +82,7 @@ __all__ = [
     "ActivePassive",
     "BackwardCorrection",
     "BiTempered",
+    "ConfidenceCorrection",
     "CrossEntropy",
     "DistributionLoss",
     "EpsilonSoftmaxCE",
@@ -107,5 +112,6 @@ __all__ = [
     "tempered_softmax",
     "whole_number",
     "with_clean_labels",
+    "with_confidence",
     "with_index",
 ]

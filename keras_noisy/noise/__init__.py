@@ -15,6 +15,7 @@ from keras_noisy.noise.transition import (
     symmetric,
     symmetric_transition,
 )
+from keras_noisy.noise.trusted import transition_from_trusted
 
 __all__ = [
     "Corruption",
@@ -31,6 +32,7 @@ __all__ = [
     "plot_transition",
     "symmetric",
     "symmetric_transition",
+    "transition_from_trusted",
 ]
 
 __getattr__ = old_names(__name__, {"plot": "keras_noisy.noise.plot_transition"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from keras import ops
 from keras_noisy._arguments import boolean, integer, invalid, real
 from keras_noisy._layers import all_layers
 from keras_noisy.layers.loss_state import PassThrough
+from keras_noisy.training._callbacks import with_callback
 from keras_noisy.training._growth import SCHEDULES, Growth
 from keras_noisy.training._losses import device_count
 
@@ -259,22 +259,15 @@ class ReplicatedSGD(keras.Model):
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """`fit` of Keras, in which the coupling grows with the epochs."""
-        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
-        callbacks = given.arguments.get("callbacks") or []
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            expected = "a list of callbacks"
-            raise invalid("callbacks", type(callbacks), expected)
-        if not isinstance(callbacks, list | tuple):
-            callbacks = [callbacks]
+        # In front of `Resume`, which saves the coupling.
+        args, kwargs = with_callback(Growth(), self, args, kwargs)
         if not float(ops.convert_to_numpy(self._squares()[0])):
             raise ValueError(
                 "Expected replicas with different weights. Build the model "
                 "without seeds in its initializers, and do not load the same "
                 "weights into all of them"
             )
-        # In front of `Resume`, which saves the coupling.
-        given.arguments["callbacks"] = [Growth(), *callbacks]
-        return super().fit(*given.args[1:], **given.kwargs)
+        return super().fit(*args, **kwargs)
 
     def current_coupling(self) -> float:
         """`g` of now; NaN before the first batch, if that is to choose it."""

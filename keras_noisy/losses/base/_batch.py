@@ -68,7 +68,7 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
         logits = _math.log_of_probabilities(rows, dtype)
     found: Labels
     if labels is None:
-        found = DenseLabels(targets, valid)
+        found = DenseLabels(targets, valid, sample)
     else:
         left_out = loss.ignore_class
         ignored = None if left_out is None else labels == left_out

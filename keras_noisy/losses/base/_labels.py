@@ -17,7 +17,8 @@ class SparseLabels:
         index: Label of each sample.
         valid: Whether it was a label at all.
         ignored: Whether the sample is to be left out, or None.
-        sample: Index of each sample in the training data, or None.
+        sample: What stands beside each label, such as the index of the sample
+            in the training data, or None.
     """
 
     #: Whether a loss with memory may write down what it learns of them.
@@ -89,7 +90,10 @@ class DenseLabels:
     given: Tensor = None
     ignored = None
 
-    def __init__(self, targets: Tensor, valid: Tensor):
+    def __init__(
+        self, targets: Tensor, valid: Tensor, sample: Tensor | None = None
+    ):
+        self.sample = sample
         self.targets = targets
         self.valid = valid
 

@@ -1,0 +1,68 @@
+"""Batches by number, which know the epoch that they are of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy._arguments import invalid
+from keras_noisy.datasets._reader import Reader
+
+
+class Epochs(keras.utils.PyDataset):
+    """Base of data sets whose batches follow from seed, epoch and number."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        count: int,
+        workers: int,
+        use_multiprocessing: bool,
+        max_queue_size: int,
+    ):
+        super().__init__(workers, use_multiprocessing, max_queue_size)
+        self._reader, self._count = reader, count
+        self._num_batches = reader.num_batches(count)
+        if reader.is_resumed and (workers > 1 or use_multiprocessing):
+            raise invalid(
+                "workers",
+                workers,
+                "0 or 1, and no processes, with the `start` of a `Resume`, as "
+                "Keras mixes what several have read before training into the "
+                "first epoch. "
+                "`pipeline` reads in parallel",
+            )
+        self._iteration = 0
+        self._order: tuple[int | None, Any] = None, None
+
+    def _place(self) -> tuple[int, int]:
+        """The epoch, and the batch that is the first of it."""
+        start = self._reader.start
+        if self._reader.is_resumed and start.now is None:
+            # Keras asks for the length of all epochs now.
+            return start[0] + self._iteration, 0
+        return start.of_iteration(self._iteration)
+
+    def __len__(self) -> int:
+        """Number of batches of an epoch, or of the rest of it."""
+        return self._num_batches - self._place()[1]
+
+    def _chosen(self, index: int) -> tuple[int, int, np.ndarray]:
+        """Epoch, number and samples of a batch of what is left of an epoch."""
+        if not 0 <= index < len(self):
+            raise IndexError(
+                f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
+            )
+        epoch, first = self._place()
+        order_of, order = self._order
+        if order_of != epoch:
+            order = self._reader.order(self._count, epoch)
+            self._order = epoch, order
+        number, size = index + first, self._reader.batch_size
+        return epoch, number, order[number * size : (number + 1) * size]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle anew, and draw other crops."""
+        self._iteration += 1

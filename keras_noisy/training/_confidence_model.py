@@ -1,0 +1,115 @@
+"""A classifier that knows how likely labels are right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._trusted import trusted_mask
+from keras_noisy.layers.sample_memory import SampleMemory
+from keras_noisy.training._ldce_checks import checked_samples
+from keras_noisy.training._similarity import log_confidence, similarities
+
+#: Name of the state of each sample.
+CONFIDENCE = "confidence_per_sample"
+
+
+class ConfidenceModel(keras.Model):
+    """Base of `LDCE`: what it predicts, and what it knows of labels."""
+
+    encoder: keras.Model
+    head: keras.layers.Layer
+    memory: SampleMemory
+    num_classes: int
+    num_samples: int
+    similarity_tracker: keras.metrics.Metric
+    confident_tracker: keras.metrics.Metric
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Logits; in training a dictionary of logits and features."""
+        features = self.encoder(inputs, training=training)
+        logits = self.head(features)
+        if not training:
+            return logits
+        return {"logits": logits, "features": features}
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Metrics of the labels; in evaluation those of `compile` alone."""
+        logs = super().compute_metrics(
+            x, label_of(y), logits_of(y_pred), sample_weight
+        )
+        if not isinstance(y_pred, dict):
+            for tracker in (self.similarity_tracker, self.confident_tracker):
+                del logs[tracker.name]
+        return logs
+
+    def confidence(self, trusted: Any = None) -> np.ndarray:
+        """How likely each label is right, the smoothed value of training.
+
+        Args:
+            trusted: Which labels are known to be right, a boolean for each
+                sample or indices: their confidence is then 1. Defaults to
+                `None`: it is 0, as it is estimated for the others alone.
+
+        Returns:
+            A float32 array of shape `(num_samples,)`.
+        """
+        state = ops.convert_to_numpy(self.memory.state(CONFIDENCE))
+        found = np.array(state)[:-1, 0]
+        if trusted is not None:
+            found[trusted_mask(trusted, self.num_samples)] = 1.0
+        return found
+
+    def label_confidence(
+        self,
+        x: Any,
+        labels: Any,
+        shots: Any,
+        shot_labels: Any,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """How likely labels of any samples are right, by the network of now.
+
+        Not smoothed, and compared with all classes: a detector of wrong labels
+        for data that were not trained on.
+
+        Args:
+            x: Samples, as the encoder takes them.
+            labels: Their labels, integers of shape `(N,)` or `(N, 1)`.
+            shots: Trusted samples, some of every class.
+            shot_labels: Their labels.
+            batch_size: Number of samples of a step. Defaults to `256`.
+
+        Returns:
+            A float array of shape `(N,)`.
+        """
+        samples, all_labels = checked_samples(
+            (x, labels), (shots, shot_labels), self.num_classes
+        )
+        features = self.encoder.predict(
+            samples, batch_size=batch_size, verbose=0
+        )
+        num_shots = len(samples) - len(labels)
+        known = ops.convert_to_tensor(all_labels)
+        similarity, _ = similarities(
+            *(ops.convert_to_tensor(features), known),
+            ops.arange(len(samples)) < num_shots,
+            self.num_classes,
+        )
+        found = ops.exp(log_confidence(similarity, known))
+        return np.array(ops.convert_to_numpy(found))[num_shots:]
+
+
+def label_of(y: Any) -> Any:
+    """The labels of a batch of any form."""
+    return y["label"] if isinstance(y, dict) else y
+
+
+def logits_of(y_pred: Any) -> Any:
+    """The logits of predictions of any form."""
+    return y_pred["logits"] if isinstance(y_pred, dict) else y_pred

@@ -1,0 +1,35 @@
+"""Values and gradients of 64 bits where a backend has them, and of 32."""
+
+import contextlib
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_noisy.calibration import _gradient
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
+both_dtypes = pytest.mark.parametrize("dtype", TOLERANCE)
+
+
+def precision(dtype):
+    if keras.backend.backend() == "jax" and dtype == "float64":
+        return sys.modules["jax"].enable_x64(True)
+    return contextlib.nullcontext()
+
+
+def gradient(function, x):
+    """In this thread, where JAX may have 64 bits."""
+    return getattr(_gradient, f"_{keras.backend.backend()}")(function, x)
+
+
+def close(found, wanted, dtype):
+    wanted = np.array(wanted)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(found),
+        wanted,
+        rtol=TOLERANCE[dtype],
+        atol=TOLERANCE[dtype] * np.abs(wanted).max(),
+    )

@@ -1,0 +1,50 @@
+"""The example of a few trusted labels in its short form, and its options."""
+
+import re
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+from helpers import run_python
+
+pytest.importorskip("sklearn")
+pytestmark = pytest.mark.once
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "trusted_labels.py"
+OPTIONS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## Data')[0]
+
+
+def test_prints_a_table():
+    printed = run_python(
+        *(EXAMPLE, "--smoke"),
+        backend=keras.backend.backend(),
+        OMP_NUM_THREADS="1",
+    )
+    head, row = re.findall(r"^\| ([a-z].*) \|$", printed, re.MULTILINE)
+    methods = head.split(" | ")[2:]
+    assert methods == [
+        "CE, trusted",
+        "GCE auto",
+        "Forward, true T",
+        "LDCE",
+        "LDCE, hard",
+        "LDCE, soft",
+        "AUC",
+    ]
+    assert re.fullmatch(r"symmetric \| 20%( \| \d+\.\d){6} \| 0\.\d+", row)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--noise", "human"], "--noise human is for --dataset cifar100"),
+        (["--dataset", "cifar100"], "needs --data-dir"),
+        (["--trusted", "1"], "--trusted must be above 0"),
+    ],
+)
+def test_bad_options_get_a_clear_error(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [EXAMPLE.name, *arguments])
+    with pytest.raises(SystemExit):
+        exec(compile(OPTIONS, EXAMPLE, "exec"), {})
+    assert message in capsys.readouterr().err
