@@ -11,7 +11,8 @@ class Random:
     """Draws of one seed; numbers in `path` name an independent stream of it.
 
     The first of them is the caller's own: 1 `corrupt`, 2 `instance_dependent`,
-    3 `open_set`, 4 `out_of_fold_probabilities`, 5 the digits, 6 the pipelines.
+    3 `open_set`, 4 `out_of_fold_probabilities`, 5 the digits, 6 the pipelines,
+    16 clicks that are replaced.
     """
 
     def __init__(self, seed: int, *path: int):

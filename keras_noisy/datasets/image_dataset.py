@@ -170,17 +170,9 @@ class ImageDataset(keras.utils.PyDataset):
         self._iteration = 0
         self._order: tuple[int | None, Any] = None, None
 
-    def _place(self) -> tuple[int, int]:
-        """The epoch, and the batch that is the first of it."""
-        start = self._reader.start
-        if self._reader.is_resumed and start.now is None:
-            # Keras asks for the length of all epochs now.
-            return start[0] + self._iteration, 0
-        return start.of_iteration(self._iteration)
-
     def __len__(self) -> int:
         """Number of batches of an epoch, or of the rest of it."""
-        return self._num_batches - self._place()[1]
+        return self._num_batches - self._reader.place(self._iteration)[1]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The images and labels of a batch of this epoch."""
@@ -189,7 +181,7 @@ class ImageDataset(keras.utils.PyDataset):
                 f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
             )
         reader, size = self._reader, self._size
-        epoch, first = self._place()
+        epoch, first = reader.place(self._iteration)
         order_of, order = self._order
         if order_of != epoch:
             order = reader.order(len(self._samples.images), epoch)

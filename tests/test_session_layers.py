@@ -1,0 +1,333 @@
+"""Layers for sessions against what their authors' programs compute."""
+
+import contextlib
+import json
+import sys
+
+import helpers
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_noisy import layers
+from keras_noisy.calibration import _gradient
+from keras_noisy.models import SRGNN
+
+GOLDEN = json.loads((helpers.TESTS / "golden_session.json").read_text())
+SESSION, PERSONAL = GOLDEN["session"], GOLDEN["personal"]
+WEIGHTS = {k: np.array(v) for k, v in SESSION["weights"].items()}
+TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
+both_dtypes = pytest.mark.parametrize("dtype", TOLERANCE)
+CLICKS = np.array([s + [0] * (5 - len(s)) for s in SESSION["sessions"]])
+
+
+def precision(dtype):
+    if keras.backend.backend() == "jax" and dtype == "float64":
+        return sys.modules["jax"].enable_x64(True)
+    return contextlib.nullcontext()
+
+
+def gradient(function, x):
+    """In this thread, where JAX may have 64 bits."""
+    return getattr(_gradient, f"_{keras.backend.backend()}")(function, x)
+
+
+def numpy(x):
+    return ops.convert_to_numpy(x)
+
+
+def close(found, wanted, dtype="float64", tolerance=None):
+    tolerance = tolerance or TOLERANCE[dtype]
+    wanted = np.array(wanted)
+    np.testing.assert_allclose(
+        numpy(found), wanted, rtol=tolerance, atol=tolerance
+    )
+
+
+def keras_gates(rows):
+    """Gates reset, update, new of PyTorch in the order of Keras."""
+    reset, update, new = np.split(rows, 3)
+    return np.concatenate([update, reset, new]).T
+
+
+def published(dtype, **arguments):
+    """SR-GNN with the weights of the golden file."""
+    model = SRGNN(6, 3, dtype=dtype, **arguments)
+    w = WEIGHTS
+    edges = [f"gnn.linear_edge_{way}" for way in ("in", "out")]
+    model.items.embeddings.assign(w["embedding.weight"][1:])
+    model.cell.kernel.assign(
+        np.concatenate([w[f"{edge}.weight"].T for edge in edges], 1)
+    )
+    model.cell.bias.assign(
+        np.concatenate([w[f"{edge}.bias"] for edge in edges])
+    )
+    model.cell.message_bias.assign(
+        np.concatenate([w["gnn.b_iah"], w["gnn.b_oah"]])
+    )
+    model.cell.gru.kernel.assign(keras_gates(w["gnn.w_ih"]))
+    model.cell.gru.recurrent_kernel.assign(keras_gates(w["gnn.w_hh"]))
+    model.cell.gru.bias.assign(
+        np.stack([keras_gates(w[f"gnn.b_{x}h"]) for x in "ih"])
+    )
+    model.readout.last_kernel.assign(w["linear_one.weight"].T)
+    model.readout.kernel.assign(w["linear_two.weight"].T)
+    model.readout.bias.assign(w["linear_one.bias"] + w["linear_two.bias"])
+    model.readout.query.assign(w["linear_three.weight"].T)
+    model.session.kernel.assign(w["linear_transform.weight"].T)
+    model.session.bias.assign(w["linear_transform.bias"])
+    if model.interest is not None:
+        model.interest.kernel.assign(w["linear_t.weight (TAGNN)"].T)
+    return model
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_graph_of_every_session(transposed):
+    """The matrices of the nodes stand at the first clicks of the items."""
+    found = layers.SessionGraph(transposed=transposed)(CLICKS)
+    nodes = np.array(SESSION["graph"]["A"])
+    size = nodes.shape[1]
+    for matrix, half in zip(found, (0, 1), strict=True):
+        for row, clicks in enumerate(CLICKS):
+            alias = SESSION["graph"]["alias"][row]
+            of_nodes = nodes[row][:, half * size : (half + 1) * size]
+            wanted = np.zeros((5, 5))
+            for i, j in np.ndindex(5, 5):
+                first = list(clicks).index(clicks[j]) == j
+                if clicks[i] and clicks[j] and first:
+                    pair = (
+                        (alias[j], alias[i])
+                        if transposed
+                        else (
+                            alias[i],
+                            alias[j],
+                        )
+                    )
+                    wanted[i, j] = of_nodes[pair]
+            close(matrix[row], wanted)
+
+
+def test_graph_of_a_history_in_the_form_of_the_personal_program():
+    """Earlier sessions stand before this one, after a 0 each."""
+    histories = PERSONAL["histories"]
+    graph = layers.SessionGraph(counts=True, transposed=True)
+    rows = []
+    for example in PERSONAL["examples"]:
+        history = histories[str(example["user"])][: example["sess_len"]]
+        items = [x for session in history for x in [*session, 0]]
+        items += [example["node"][i] for i in example["seq_alias"]]
+        rows.append(items + [0] * (10 - len(items)))
+    for clicks, example, *matrices in zip(
+        rows,
+        PERSONAL["examples"],
+        *map(numpy, graph(np.array(rows))),
+        strict=True,
+    ):
+        places = [clicks.index(i) for i in example["node"][1:]]
+        for matrix, name in zip(matrices, ("A_in", "A_out"), strict=True):
+            wanted = np.array(example[name])[1:, 1:]
+            close(matrix[np.ix_(places, places)], wanted)
+            assert np.delete(matrix, places, axis=1).any() == 0
+
+
+@both_dtypes
+def test_published_model_and_its_gradients(dtype):
+    """States, scores, and the gradient of the mean cross-entropy."""
+    golden, labels = SESSION["SR-GNN"], np.array(SESSION["targets"]) - 1
+    loss = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, dtype=dtype
+    )
+    with precision(dtype):
+        model = published(dtype)
+        clicks = ops.convert_to_tensor(CLICKS)
+        vectors, _, _ = model._looked_up(model.items, clicks)
+        states = numpy(model.cell(vectors, *model.graph(clicks)))
+        for row, alias in enumerate(SESSION["graph"]["alias"]):
+            length = len(SESSION["sessions"][row])
+            nodes = np.array(golden["nodes"][row])[alias[:length]]
+            close(states[row, :length], nodes, dtype)
+        close(model(clicks), golden["scores"], dtype)
+        close(loss(labels, model(clicks)), golden["loss"], dtype)
+
+        def at(variable):
+            def value(x):
+                x = ops.convert_to_tensor(x)
+                with keras.StatelessScope([(variable, x)]):
+                    return loss(labels, model(clicks))
+
+            return gradient(value, np.array(numpy(variable), dtype))
+
+        close(at(model.items.embeddings), golden["grad_embedding"][1:], dtype)
+        close(
+            at(model.cell.gru.kernel),
+            keras_gates(np.array(golden["grad_gnn.w_ih"])),
+            dtype,
+        )
+        close(
+            at(model.session.kernel).T,
+            golden["grad_linear_transform.weight"],
+            dtype,
+        )
+
+
+@both_dtypes
+def test_other_forms_of_the_published_model(dtype):
+    """Two steps, the readout without the last click, and TAGNN."""
+    with precision(dtype):
+        clicks = ops.convert_to_tensor(CLICKS)
+        twice = published(dtype, steps=2)
+        close(twice(clicks), SESSION["SR-GNN step 2"]["scores"], dtype)
+        targeted = published(dtype, target_attention=True)
+        close(targeted(clicks), SESSION["TAGNN"]["scores"], dtype)
+        model = published(dtype)
+        vectors, valid, _ = model._looked_up(model.items, clicks)
+        states = model.cell(vectors, *model.graph(clicks))
+        whole = model.readout(states, mask=valid)[:, :3]
+        scores = ops.matmul(whole, ops.transpose(model.items.embeddings))
+        close(scores, SESSION["SR-GNN nonhybrid"]["scores"], dtype)
+
+
+def test_interest_in_slices_is_interest_in_one_piece():
+    """Scores, their gradients, and the vectors that are never stored."""
+    draw = np.random.default_rng(0).normal
+    states, items = draw(size=(3, 4, 2)), draw(size=(5, 2))
+    states, items = states.astype("float32"), items.astype("float32")
+    mask = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
+    whole = layers.InterestScores()
+    sliced = layers.InterestScores(slice_size=2)
+    for layer in (whole, sliced):
+        layer.build(states.shape)
+        layer.kernel.assign([[1.0, -0.5], [2.0, 0.3]])
+    scores = numpy(sliced(states, items, states_mask=mask))
+    close(whole(states, items, states_mask=mask), scores, "float32")
+    vectors = numpy(whole.vectors(states, items, mask))
+    close(np.einsum("nkd,kd->nk", vectors, items), scores, "float32")
+    kernel = np.array([[1.0, -0.5], [2.0, 0.3]])
+    logits = np.einsum("kd,nld->nlk", items, states @ kernel)
+    beta = np.exp(logits) * mask[..., None]
+    beta /= np.maximum(beta.sum(1, keepdims=True), 1e-30)
+    close(vectors, np.einsum("nlk,nld->nkd", beta, states), "float32")
+    for inputs in (0, 1):
+        slopes = []
+        for layer in (whole, sliced):
+
+            def total(x, layer=layer, inputs=inputs):
+                x = ops.convert_to_tensor(x)
+                pair = (states, x) if inputs else (x, items)
+                pair = [ops.convert_to_tensor(value) for value in pair]
+                return ops.sum(ops.square(layer(*pair, states_mask=mask)))
+
+            slopes.append(gradient(total, (states, items)[inputs]))
+        close(slopes[1], slopes[0], "float32")
+        assert np.abs(slopes[0]).max() > 0.1
+        assert inputs or not slopes[0][~mask].any()
+
+
+def test_attention_blocks_of_the_personal_program():
+    golden = PERSONAL["stamp_attention"]
+    states = np.array(golden["seq"], "float32")
+    mask = np.arange(4) < np.array(golden["lengths"])[:, None]
+    readout = layers.SessionReadout(project_last=True)
+    readout.build(states.shape)
+    for weight, key in (
+        (readout.last_kernel, "w1"),
+        (readout.kernel, "w2"),
+        (readout.bias, "b"),
+    ):
+        weight.assign(golden[key])
+    readout.query.assign(np.array(golden["v"]).T)
+    close(readout(states, mask=mask), golden["out"], "float32")
+
+    golden = PERSONAL["dot_product_attention"]
+    keys = np.array(golden["keys"], "float32")
+    mask = np.arange(3) < np.array(golden["key_lengths"])[:, None]
+    for normalize in (False, True):
+        block = layers.SessionAttention(normalize)
+        block.build(states.shape)
+        for name, kernel in (
+            ("q", block.query_kernel),
+            ("k", block.key_kernel),
+            ("v", block.value_kernel),
+        ):
+            kernel.assign(golden["kernels_in_by_out"][name])
+        wanted = golden["out_layer_norm" if normalize else "out"]
+        close(block(states, keys, mask=mask), wanted, "float32")
+
+
+@both_dtypes
+@pytest.mark.parametrize("normalize", [True, False])
+def test_whole_personal_network(normalize, dtype):
+    """A-PGNN put together from the layers, pooled without padding."""
+    forward = PERSONAL["forward"]
+    batch = {k: np.array(v) for k, v in forward["batch"].items()}
+    w = {
+        k.removeprefix("model/"): np.array(v, dtype)
+        for k, v in forward["weights"].items()
+    }
+    # Items of the file are numbered from 0, the padding after them.
+    items, users = w["embedding"], w["user_embedding"][batch["user"]]
+    with precision(dtype):
+        cell = layers.PersonalizedGraphCell(dtype=dtype)
+        cell.build((2, 6, 4), users_shape=(2, 2))
+        cell.kernel.assign(np.concatenate([w["W_in"], w["W_out"]], 1))
+        cell.bias.assign(np.concatenate([w["b_in"], w["b_out"]]))
+        cell.user_kernel.assign(np.concatenate([w["u_in"], w["u_out"]], 1))
+        gates, new = (f"GGNN/rnn/gru_cell/{x}" for x in ("gates", "candidate"))
+
+        def gru(part, rows=slice(None)):
+            reset, update = np.split(w[f"{gates}/{part}"][rows], 2, axis=-1)
+            third = w[f"{new}/{part}"][rows]
+            return np.concatenate([update, reset, third], -1)
+
+        cell.gru.kernel.assign(gru("kernel", slice(8)))
+        cell.gru.recurrent_kernel.assign(gru("kernel", slice(8, None)))
+        cell.gru.bias.assign(gru("bias"))
+        nodes = batch["items"] - 1
+        vectors = np.where((nodes >= 0)[..., None], items[nodes], 0)
+        states = numpy(
+            cell(
+                *(vectors, batch["A_in"].astype(dtype)),
+                *(batch["A_out"].astype(dtype), users),
+            )
+        )
+        for row, known in enumerate(forward["nodes_real"]):
+            for node in known:
+                place = list(batch["items"][row]).index(node["node"])
+                close(states[row, place], node["state"], tolerance=1e-5)
+
+        current = np.stack(
+            [s[a] for s, a in zip(states, batch["seq_alias"], strict=True)]
+        )
+        alias = batch["sess_alias"]
+        pooled = np.stack(
+            [
+                np.where((a > 0)[..., None], s[a], -np.inf).max(1)
+                for s, a in zip(states, alias, strict=True)
+            ]
+        )
+        past = (alias > 0).any(-1)
+        pooled = np.where(past[..., None], pooled, 0).astype(dtype)
+        block = layers.SessionAttention(normalize, dtype=dtype)
+        block.build((2, 3, 4))
+        for name, kernel in (
+            ("q", block.query_kernel),
+            ("k", block.key_kernel),
+            ("v", block.value_kernel),
+        ):
+            path = f"forward/transformer/multihead_attention/{name}/kernel"
+            kernel.assign(w[path])
+        explained = block(current, pooled, mask=past)
+        parts = []
+        for prefix, given in (("u", current), ("h", explained)):
+            readout = layers.SessionReadout(project_last=True, dtype=dtype)
+            readout.build((2, 3, 4))
+            readout.last_kernel.assign(w[f"{prefix}_w1"])
+            readout.kernel.assign(w[f"{prefix}_w2"])
+            readout.bias.assign(w[f"{prefix}_b"])
+            readout.query.assign(w[f"{prefix}_v"].T)
+            parts.append(numpy(readout(given)))
+        scores = np.concatenate([*parts, users], 1) @ w["forward/B"] @ items.T
+    golden = forward["masked_pool"]
+    name = "logits" if normalize else "logits_without_layer_norm"
+    close(scores, golden[name], dtype)
