@@ -24,8 +24,8 @@ class SessionDataset(keras.utils.PyDataset):
     Rows of a batch end in zeros, up to 4, 8, 16, ... columns, so that few
     programs are compiled. In training, samples are shuffled, and those of 64
     batches are put in order of length before they are cut into batches, which
-    then come in random order: hardly anything is computed for padding. The
-    model makes the graph of a session from its clicks.
+    then come in random order, so that less is computed for padding. The model
+    makes the graph of a session from its clicks.
 
     Training drops the last samples that make no whole batch, which are others
     in each epoch. Everything random follows from `seed` and the epoch. `fit`

@@ -47,8 +47,8 @@ class InterestScores(SessionLayer):
         states: States of shape `(N, length, width)`.
         candidates: Vectors of the candidates, shape `(K, width)`.
         states_mask: Which positions are clicks, booleans of shape
-            `(N, length)`. Defaults to `None`: the mask that an `Embedding` made,
-            or all of them.
+            `(N, length)`. Defaults to `None`: the mask that an `Embedding`
+            made, or all of them.
 
     Returns:
         When called, the scores `b . t_b`, of shape `(N, K)`.
