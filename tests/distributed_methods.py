@@ -12,6 +12,7 @@ import numpy as np  # noqa: E402
 
 from keras_noisy import GCE  # noqa: E402
 from keras_noisy.distribution import data_parallel  # noqa: E402
+from keras_noisy.models import PIAGNN, SRGNN  # noqa: E402
 from keras_noisy.optimizers import EntropySGD  # noqa: E402
 from keras_noisy.training import SAM, ReplicatedSGD  # noqa: E402
 
@@ -31,7 +32,11 @@ METHODS = {
         lambda: ReplicatedSGD(network, 2, coupling=0.1),
         lambda: SGD(0.1),
     ),
+    "SRGNN": (lambda: SRGNN(3, 4), lambda: SGD(0.1)),
+    "PIAGNN": (lambda: PIAGNN(3, 4, slice_size=2), lambda: SGD(0.1)),
 }
+#: Their outputs are logits, and their inputs clicks.
+OF_SESSIONS = ("SRGNN", "PIAGNN")
 
 
 def main():
@@ -45,15 +50,19 @@ def main():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(48, 6)).astype("float32")
     y = rng.integers(3, size=48)
+    clicks = rng.integers(1, 4, size=(48, 4)).astype("int32")
+    clicks[::3, 2:] = 0
     found = {}
     with data_parallel() as parallel:
         assert parallel.num_devices == DEVICES
         for name, (build, optimizer) in METHODS.items():
             keras.utils.set_random_seed(1)
             model = build()
-            model.compile(optimizer(), GCE())
+            of_sessions = name in OF_SESSIONS
+            model.compile(optimizer(), GCE(from_logits=of_sessions))
+            given = clicks if of_sessions else x
             history = parallel.fit(
-                *(model, x, y, 12), epochs=2, shuffle=False, verbose=0
+                *(model, given, y, 12), epochs=2, shuffle=False, verbose=0
             ).history
             found[name] = [
                 history["loss"],

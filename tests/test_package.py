@@ -110,6 +110,7 @@ def test_examples_in_docstrings(module):
             keras_noisy.distribution,
             keras_noisy.layers,
             keras_noisy.metrics,
+            keras_noisy.models,
             keras_noisy.noise,
             keras_noisy.optimizers,
             keras_noisy.training,
@@ -159,6 +160,7 @@ def test_public_docstrings_are_complete(thing):
                 "long_tail",
                 "margin_scale",
                 "resume",
+                "sessions",
                 "wide_minima",
             )
         ),
