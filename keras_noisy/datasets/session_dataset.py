@@ -74,7 +74,7 @@ class SessionDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        sessions: Sessions,
+        sessions: Any,
         batch_size: int = 100,
         training: bool = False,
         by_length: bool | None = None,

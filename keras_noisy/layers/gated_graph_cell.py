@@ -79,7 +79,7 @@ class GatedGraphCell(SessionLayer):
         super().__init__(initializer, regularizer, **kwargs)
         self.steps = integer("steps", steps, 1)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the weights, for states of this shape."""
         width = input_shape[-1]
         self.kernel = self.weight("kernel", (width, 2 * width), width)
@@ -142,10 +142,10 @@ class GatedGraphCell(SessionLayer):
         return previous_mask
 
     def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
+        self, states_shape: tuple[Any, ...], *others: Any, **named: Any
+    ) -> tuple[Any, ...]:
         """Shape of the states."""
-        return input_shape
+        return states_shape
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

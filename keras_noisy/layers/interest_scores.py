@@ -82,7 +82,7 @@ class InterestScores(SessionLayer):
         super().__init__(initializer, regularizer, **kwargs)
         self.slice_size = integer("slice_size", slice_size, 1)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the matrix, for states of this shape."""
         width = input_shape[-1]
         self.kernel = self.weight("kernel", (width, width), width)

@@ -74,10 +74,10 @@ class PersonalizedGraphCell(GatedGraphCell):
 
     def build(
         self,
-        states_shape: tuple[int | None, ...],
+        states_shape: tuple[Any, ...],
         incoming_shape: Any = None,
         outgoing_shape: Any = None,
-        users_shape: tuple[int | None, ...] | None = None,
+        users_shape: tuple[Any, ...] | None = None,
     ) -> None:
         """Make the weights, for states and users of these shapes."""
         self._user_width = users_shape and users_shape[-1]
@@ -118,12 +118,6 @@ class PersonalizedGraphCell(GatedGraphCell):
             messages = self._passed(sent, incoming, outgoing)
             states = self._taken_in(messages, states)
         return states
-
-    def compute_output_shape(
-        self, states_shape: tuple[int | None, ...], *others: Any, **named: Any
-    ) -> tuple[int | None, ...]:
-        """Shape of the states."""
-        return states_shape
 
 
 def _gates_open(shape: tuple[int, ...], dtype: Any = None) -> Tensor:

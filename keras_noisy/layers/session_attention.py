@@ -78,7 +78,7 @@ class SessionAttention(SessionLayer):
         super().__init__(initializer, regularizer, **kwargs)
         self.normalize = boolean("normalize", normalize)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the weights, for states of this shape."""
         width = input_shape[-1]
         self.query_kernel, self.key_kernel, self.value_kernel = (

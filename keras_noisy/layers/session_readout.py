@@ -81,7 +81,7 @@ class SessionReadout(SessionLayer):
         self.normalize = boolean("normalize", normalize)
         self.project_last = boolean("project_last", project_last)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Make the weights, for states of this shape."""
         width = input_shape[-1]
         self.last_kernel = self.weight("last_kernel", (width, width), width)
@@ -110,8 +110,8 @@ class SessionReadout(SessionLayer):
         )
 
     def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
+        self, input_shape: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
         """Shape of the vectors."""
         return input_shape[0], 2 * input_shape[-1]
 
