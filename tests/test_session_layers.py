@@ -8,6 +8,7 @@ import helpers
 import keras
 import numpy as np
 import pytest
+from helpers import compiled
 from keras import ops
 
 from keras_noisy import layers
@@ -28,17 +29,33 @@ def precision(dtype):
     return contextlib.nullcontext()
 
 
-def compiled(function):
-    """One program in place of one for each operation, where JAX compiles."""
-    if keras.backend.backend() == "jax":
-        return sys.modules["jax"].jit(function)
-    return function
-
-
 def gradient(function, x):
     """In this thread, where JAX may have 64 bits."""
     backend = keras.backend.backend()
     return getattr(_gradient, f"_{backend}")(compiled(function), x)
+
+
+def gradients(value, variables, dtype="float32"):
+    """Those with respect to several variables, by one program."""
+    arrays = [np.array(numpy(variable), dtype) for variable in variables]
+    ends = np.cumsum([array.size for array in arrays])
+
+    def of_all(x):
+        x = ops.convert_to_tensor(x)
+        parts = [
+            (variable, ops.reshape(x[end - array.size : end], array.shape))
+            for variable, array, end in zip(
+                variables, arrays, ends, strict=True
+            )
+        ]
+        with keras.StatelessScope(parts):
+            return value()
+
+    slopes = gradient(of_all, np.concatenate([a.ravel() for a in arrays]))
+    return [
+        part.reshape(array.shape)
+        for part, array in zip(np.split(slopes, ends), arrays, strict=False)
+    ]
 
 
 def numpy(x):
@@ -164,25 +181,18 @@ def test_published_model_and_its_gradients(dtype):
         close(scores, golden["scores"], dtype)
         close(loss(labels, scores), golden["loss"], dtype)
 
-        def at(variable):
-            def value(x):
-                x = ops.convert_to_tensor(x)
-                with keras.StatelessScope([(variable, x)]):
-                    return loss(labels, model(clicks))
-
-            return gradient(value, np.array(numpy(variable), dtype))
-
-        close(at(model.items.embeddings), golden["grad_embedding"][1:], dtype)
-        close(
-            at(model.cell.gru.kernel),
-            keras_gates(np.array(golden["grad_gnn.w_ih"])),
-            dtype,
+        variables = (
+            model.items.embeddings,
+            model.cell.gru.kernel,
+            model.session.kernel,
         )
-        close(
-            at(model.session.kernel).T,
-            golden["grad_linear_transform.weight"],
-            dtype,
+        slopes = gradients(
+            lambda: loss(labels, model(clicks)), variables, dtype
         )
+    close(slopes[0], golden["grad_embedding"][1:], dtype)
+    of_gru = keras_gates(np.array(golden["grad_gnn.w_ih"]))
+    close(slopes[1], of_gru, dtype)
+    close(slopes[2].T, golden["grad_linear_transform.weight"], dtype)
 
 
 @both_dtypes
@@ -211,37 +221,37 @@ def test_other_forms_of_the_published_model(dtype):
 def test_interest_in_slices_is_interest_in_one_piece():
     """Scores, their gradients, and the vectors that are never stored."""
     draw = np.random.default_rng(0).normal
-    states, items = draw(size=(3, 4, 2)), draw(size=(5, 2))
-    states, items = states.astype("float32"), items.astype("float32")
+    states = keras.Variable(draw(size=(3, 4, 2)), dtype="float32")
+    items = keras.Variable(draw(size=(5, 2)), dtype="float32")
     mask = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
-    whole = layers.InterestScores()
-    sliced = layers.InterestScores(slice_size=2)
-    for layer in (whole, sliced):
-        layer.build(states.shape)
-        layer.kernel.assign([[1.0, -0.5], [2.0, 0.3]])
-    scores = numpy(sliced(states, items, states_mask=mask))
-    close(whole(states, items, states_mask=mask), scores, "float32")
-    vectors = numpy(whole.vectors(states, items, mask))
-    close(np.einsum("nkd,kd->nk", vectors, items), scores, "float32")
     kernel = np.array([[1.0, -0.5], [2.0, 0.3]])
+    found = []
+    for size in (5, 2):
+        layer = layers.InterestScores(slice_size=size)
+        layer.build((3, 4, 2))
+        layer.kernel.assign(kernel)
+
+        def scores(layer=layer):
+            pair = (ops.convert_to_tensor(x) for x in (states, items))
+            return layer(*pair, states_mask=mask)
+
+        slopes = gradients(
+            lambda scores=scores: ops.sum(ops.square(scores())),
+            (states, items, layer.kernel),
+        )
+        found.append([numpy(compiled(scores)()), *slopes])
+    for whole, sliced in zip(*found, strict=True):
+        close(sliced, whole, "float32")
+    scores, of_states, of_items, of_kernel = found[1]
+    assert not of_states[~mask].any() and np.abs(of_states).max() > 0.1
+    assert np.abs(of_items).max() > 0.1 and np.abs(of_kernel).max() > 0.1
+    states, items = numpy(states), numpy(items)
+    vectors = numpy(layer.vectors(states, items, mask))
     logits = np.einsum("kd,nld->nlk", items, states @ kernel)
     beta = np.exp(logits) * mask[..., None]
     beta /= np.maximum(beta.sum(1, keepdims=True), 1e-30)
     close(vectors, np.einsum("nlk,nld->nkd", beta, states), "float32")
-    for inputs in (0, 1):
-        slopes = []
-        for layer in (whole, sliced):
-
-            def total(x, layer=layer, inputs=inputs):
-                x = ops.convert_to_tensor(x)
-                pair = (states, x) if inputs else (x, items)
-                pair = [ops.convert_to_tensor(value) for value in pair]
-                return ops.sum(ops.square(layer(*pair, states_mask=mask)))
-
-            slopes.append(gradient(total, (states, items)[inputs]))
-        close(slopes[1], slopes[0], "float32")
-        assert np.abs(slopes[0]).max() > 0.1
-        assert inputs or not slopes[0][~mask].any()
+    close(np.einsum("nkd,kd->nk", vectors, items), scores, "float32")
 
 
 def test_attention_blocks_of_the_personal_program():

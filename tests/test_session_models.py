@@ -1,8 +1,11 @@
 """Models of sessions: padding, users, training, saving, going on."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
+from helpers import compiled
 from keras import ops
 
 from keras_noisy import losses
@@ -12,6 +15,8 @@ from keras_noisy.metrics import MRRAt, RecallAt
 from keras_noisy.models import PIAGNN, SRGNN
 
 ITEMS = 12
+#: XLA takes longest on TensorFlow.
+JIT = keras.backend.backend() != "tensorflow" or "--run-slow" in sys.argv
 
 
 def numpy(x):
@@ -41,41 +46,51 @@ BUILDS = {
 
 
 @pytest.mark.parametrize("name", BUILDS)
-def test_padding_changes_no_score_and_bad_input_is_not_a_number(name, tmp_path):
-    """Zeros at either end; what is no item or user; the model loaded again."""
+def test_padding_changes_no_score_and_bad_input_is_not_a_number(name):
+    """Zeros at either end; what is no item, or no user."""
     model = BUILDS[name]()
     session = [3, 5, 3, 7]
     clicks = np.zeros((6, 9), "int32")
     clicks[0, :4], clicks[1, 5:], clicks[2, 2:6] = (session,) * 3
     clicks[4, :2], clicks[5, :3] = (1, ITEMS + 1), (4, -1, 4)
-    users = np.array([2] * 6)
-    inputs = (
-        (clicks, users)
-        if model.name.startswith("piagnn") and (getattr(model, "num_users", 0))
-        else clicks
-    )
-    scores = model.predict(inputs, verbose=0)
+    users = np.array([2] * 6, "int32")
+    network = compiled(lambda clicks, users: model((clicks, users)))
+    if "users" not in name:
+        network = compiled(lambda clicks, users: model(clicks))
+    scores = numpy(network(clicks, users))
     assert scores.shape == (6, ITEMS)
     np.testing.assert_allclose(scores[1], scores[0], atol=1e-6)
     np.testing.assert_allclose(scores[2], scores[0], atol=1e-6)
     assert np.isfinite(scores[:3]).all() and np.isnan(scores[3:]).all()
-    user = {"user": 2} if isinstance(inputs, tuple) else {}
-    items, found = model.recommend(session, k=3, **user)
-    wanted = np.argsort(-scores[0])[:3]
-    np.testing.assert_array_equal(items, wanted + 1)
-    np.testing.assert_allclose(found, scores[0][wanted], atol=1e-6)
-    if user:
-        strangers = users * np.array([1, 0, 9, 1, 1, 1])
-        other = model.predict((clicks, strangers), verbose=0)
+    if "users" in name:
+        strangers = np.array([2, 0, 9, 1, 1, 1], "int32")
+        other = numpy(network(clicks, strangers))
+        np.testing.assert_allclose(other[0], scores[0], atol=1e-6)
         assert np.abs(other[1] - scores[1]).max() > 1e-3
         assert np.isnan(other[2]).all()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PIAGNN with users",
+        *(pytest.param(n, marks=pytest.mark.once) for n in ("TAGNN", "SRGNN")),
+    ],
+)
+def test_recommends_and_is_saved(name, tmp_path):
+    model = BUILDS[name]()
+    given = np.array([[3, 5, 3, 7]], "int32")
+    user = {"user": 2} if "users" in name else {}
+    items, found = model.recommend(given[0], k=3, **user)
     file = tmp_path / "model.keras"
     model.save(file)
     again = keras.models.load_model(file)
     assert again.get_config() == model.get_config()
-    np.testing.assert_allclose(
-        again.predict(inputs, verbose=0), scores, atol=1e-6
-    )
+    inputs = (given, np.array([2], "int32")) if user else given
+    scores = again.predict(inputs, verbose=0)[0]
+    wanted = np.argsort(-scores)[:3]
+    np.testing.assert_array_equal(items, wanted + 1)
+    np.testing.assert_allclose(found, scores[wanted], atol=1e-6)
 
 
 class Stop(keras.callbacks.Callback):
@@ -98,7 +113,10 @@ def test_goes_on_after_a_stop_with_equal_weights(tmp_path):
         model = SRGNN(ITEMS, 8)
         loss = losses.GCE("auto", num_classes=ITEMS, from_logits=True)
         model.compile(
-            keras.optimizers.Adam(0.1), loss, metrics=[RecallAt(1), MRRAt(3)]
+            keras.optimizers.Adam(0.1),
+            loss,
+            metrics=[RecallAt(1), MRRAt(3)],
+            jit_compile=JIT,
         )
         data = SessionDataset(walks(8), 40, training=True, start=resume.start)
         assert len(data) == 10
@@ -121,19 +139,19 @@ def test_goes_on_after_a_stop_with_equal_weights(tmp_path):
         np.testing.assert_array_equal(numpy(left), numpy(right))
     assert resumed.history == whole.history
     assert {"recall_at_1", "mrr_at_3"} < set(whole.history)
-    test = SessionDataset(walks(8), 40, by_length=True)
-    found = model.evaluate(test, verbose=0, return_dict=True)
-    assert found["recall_at_1"] > 0.9 and found["mrr_at_3"] > 0.9
+    assert whole.history["recall_at_1"][-1] > 0.9
 
 
 def test_learns_with_interest_in_slices():
     keras.utils.set_random_seed(1)
     model = BUILDS["PIAGNN"]()
-    loss = losses.ScaledMAE(num_classes=ITEMS, from_logits=True)
-    model.compile(keras.optimizers.Adam(0.1), loss, metrics=[RecallAt(1)])
+    loss = losses.CrossEntropy(num_classes=ITEMS, from_logits=True)
+    model.compile(
+        keras.optimizers.Adam(0.1), loss, metrics=[RecallAt(1)], jit_compile=JIT
+    )
     data = SessionDataset(walks(5), 40, training=True)
-    history = model.fit(data, epochs=5, shuffle=False, verbose=0).history
-    assert history["recall_at_1"][-1] > 0.8 > history["recall_at_1"][0]
+    history = model.fit(data, epochs=8, shuffle=False, verbose=0).history
+    assert history["recall_at_1"][-1] > 0.9 > history["recall_at_1"][0]
 
 
 @pytest.mark.once
@@ -157,12 +175,14 @@ def test_mistakes_are_named():
         PIAGNN(ITEMS, 4, num_users=2).recommend([1], k=1, user=3)
 
 
-def test_half_precision_and_a_regularizer():
-    """Finite scores and gradients, and penalties of every weight."""
-    for policy in ("mixed_float16", "mixed_bfloat16"):
-        model = PIAGNN(ITEMS, 8, dtype=policy)
-        scores = numpy(ops.cast(model(np.array([[3, 5, 0]])), "float32"))
-        assert np.isfinite(scores).all() and scores.shape == (1, ITEMS)
+def test_half_precision():
+    model = PIAGNN(ITEMS, 8, dtype="mixed_float16")
+    scores = model.predict(np.array([[3, 5, 0]]), verbose=0)
+    assert scores.dtype == "float16" and np.isfinite(scores).all()
+
+
+@pytest.mark.once
+def test_a_regularizer_has_every_weight():
     model = SRGNN(ITEMS, 4, regularizer=keras.regularizers.L2(0.5))
     squares = sum(np.square(numpy(w)).sum() for w in model.trainable_weights)
     penalty = sum(float(numpy(loss)) for loss in model.losses)

@@ -98,10 +98,12 @@ class InterestScores(SessionLayer):
         total, size = candidates.shape[0], self.slice_size
         if total <= size:
             return _scores(states, keys, valid, candidates)
+        # What is computed anew on TensorFlow may not have booleans.
+        weights = ops.cast(valid, states.dtype)
         scores = keras.remat(_scores)
         return ops.concatenate(
             [
-                scores(states, keys, valid, candidates[start : start + size])
+                scores(states, keys, weights, candidates[start : start + size])
                 for start in range(0, total, size)
             ],
             axis=-1,
@@ -137,7 +139,7 @@ class InterestScores(SessionLayer):
 def _attention(keys: Tensor, valid: Tensor, candidates: Tensor) -> Tensor:
     """Weights of the clicks, shape `(N, length, K)`."""
     scores = ops.matmul(keys, ops.transpose(candidates))
-    return masked_softmax(scores, valid, axis=1)
+    return masked_softmax(scores, ops.cast(valid, "bool"), axis=1)
 
 
 def _scores(
