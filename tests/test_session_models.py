@@ -15,8 +15,9 @@ from keras_noisy.metrics import MRRAt, RecallAt
 from keras_noisy.models import PIAGNN, SRGNN
 
 ITEMS = 12
+BACKEND = keras.backend.backend()
 #: XLA takes longest on TensorFlow.
-JIT = keras.backend.backend() != "tensorflow" or "--run-slow" in sys.argv
+JIT = {"jax": True, "tensorflow": "--run-slow" in sys.argv, "torch": False}
 
 
 def numpy(x):
@@ -40,7 +41,7 @@ def walks(longest):
 BUILDS = {
     "SRGNN": lambda: SRGNN(ITEMS, 8, steps=2),
     "TAGNN": lambda: SRGNN(ITEMS, 8, target_attention=True),
-    "PIAGNN": lambda: PIAGNN(ITEMS, 8, slice_size=5),
+    "PIAGNN": lambda: PIAGNN(ITEMS, 8, slice_size=7),
     "PIAGNN with users": lambda: PIAGNN(ITEMS, 8, num_users=3, user_units=4),
 }
 
@@ -104,19 +105,28 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def test_goes_on_after_a_stop_with_equal_weights(tmp_path):
+@pytest.mark.parametrize(
+    "save_freq",
+    [
+        # Three models are traced there.
+        pytest.param(
+            4, marks=pytest.mark.slow if BACKEND == "tensorflow" else ()
+        )
+    ],
+)
+def test_goes_on_after_a_stop_with_equal_weights(save_freq, tmp_path):
     """Stopped within an epoch; rows of two lengths; any loss of ours."""
 
     def train(directory, callbacks=()):
         keras.utils.set_random_seed(1)
-        resume = Resume(tmp_path / directory, save_freq=4)
+        resume = Resume(tmp_path / directory, save_freq)
         model = SRGNN(ITEMS, 8)
         loss = losses.GCE("auto", num_classes=ITEMS, from_logits=True)
         model.compile(
             keras.optimizers.Adam(0.1),
             loss,
             metrics=[RecallAt(1), MRRAt(3)],
-            jit_compile=JIT,
+            jit_compile=JIT[BACKEND],
         )
         data = SessionDataset(walks(8), 40, training=True, start=resume.start)
         assert len(data) == 10
@@ -147,11 +157,14 @@ def test_learns_with_interest_in_slices():
     model = BUILDS["PIAGNN"]()
     loss = losses.CrossEntropy(num_classes=ITEMS, from_logits=True)
     model.compile(
-        keras.optimizers.Adam(0.1), loss, metrics=[RecallAt(1)], jit_compile=JIT
+        keras.optimizers.Adam(0.05),
+        loss,
+        metrics=[RecallAt(1)],
+        jit_compile=JIT[BACKEND],
     )
-    data = SessionDataset(walks(5), 40, training=True)
+    data = SessionDataset(walks(8), 40, training=True)
     history = model.fit(data, epochs=8, shuffle=False, verbose=0).history
-    assert history["recall_at_1"][-1] > 0.9 > history["recall_at_1"][0]
+    assert history["recall_at_1"][0] < 0.6 < 0.85 < history["recall_at_1"][-1]
 
 
 @pytest.mark.once
