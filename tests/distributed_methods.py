@@ -16,6 +16,7 @@ import numpy as np  # noqa: E402
 from keras_noisy import GCE  # noqa: E402
 from keras_noisy.datasets import trusted_and_noisy  # noqa: E402
 from keras_noisy.distribution import data_parallel  # noqa: E402
+from keras_noisy.models import PIAGNN, SRGNN  # noqa: E402
 from keras_noisy.optimizers import EntropySGD  # noqa: E402
 from keras_noisy.training import (  # noqa: E402
     LDCE,
@@ -50,7 +51,11 @@ METHODS = {
         lambda: ReplicatedSGD(network, 2, coupling=0.1),
         lambda: SGD(0.1),
     ),
+    "SRGNN": (lambda: SRGNN(3, 4), lambda: SGD(0.1)),
+    "PIAGNN": (lambda: PIAGNN(3, 4, slice_size=2), lambda: SGD(0.1)),
 }
+#: Their outputs are logits, and their inputs clicks.
+OF_SESSIONS = ("SRGNN", "PIAGNN")
 
 
 def trained_ldce(parallel, x, y):
@@ -79,16 +84,20 @@ def main():
     halves = np.arange(48).reshape(4, 12)
     halves[:, 6:] = halves[:, :6]
     halves = halves.reshape(-1)
+    clicks = rng.integers(1, 4, size=(48, 4)).astype("int32")
+    clicks[::3, 2:] = 0
     found = {}
     with data_parallel() as parallel:
         assert parallel.num_devices == DEVICES
         for name, (build, optimizer) in METHODS.items():
             keras.utils.set_random_seed(1)
             model = build()
-            model.compile(optimizer(), GCE())
+            of_sessions = name in OF_SESSIONS
+            model.compile(optimizer(), GCE(from_logits=of_sessions))
+            given = clicks if of_sessions else x
             rows = halves if name == "HSICBottleneck" else slice(None)
             history = parallel.fit(
-                *(model, x[rows], y[rows], 12),
+                *(model, given[rows], y[rows], 12),
                 epochs=2,
                 shuffle=False,
                 verbose=0,

@@ -229,6 +229,13 @@ def values(loss, y_true, y_pred):
     return np.asarray(ops.convert_to_numpy(loss.call(y_true, y_pred)))
 
 
+def compiled(function):
+    """One program in place of one for each operation, where JAX compiles."""
+    if keras.backend.backend() == "jax":
+        return sys.modules["jax"].jit(function)
+    return function
+
+
 def number(tensor):
     return float(ops.convert_to_numpy(tensor))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import run_python
+from helpers import run_here
 from keras import ops
 
 from keras_noisy import GCE, losses
@@ -263,12 +263,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "hsic_bottleneck.py"
 @pytest.mark.once
 def test_the_example_prints_its_tables():
     pytest.importorskip("sklearn")
-    printed = run_python(
-        *(EXAMPLE, "--smoke"),
-        backend=keras.backend.backend(),
-        OMP_NUM_THREADS="1",
-        OMP_WAIT_POLICY="passive",
-    )
+    printed = run_here(EXAMPLE, "--smoke")["printed"]
     for row in ("HSIC, CE", "HSIC, GCE auto", "HSIC, units"):
         assert f"| {row} | " in printed
     assert printed.count(" % |") == 5

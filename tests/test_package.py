@@ -111,6 +111,7 @@ def test_examples_in_docstrings(module):
             keras_noisy.hsic,
             keras_noisy.layers,
             keras_noisy.metrics,
+            keras_noisy.models,
             keras_noisy.noise,
             keras_noisy.optimizers,
             keras_noisy.training,
@@ -162,6 +163,7 @@ def test_public_docstrings_are_complete(thing):
                 "margin_scale",
                 "resume",
                 "trusted_labels",
+                "sessions",
                 "wide_minima",
             )
         ),

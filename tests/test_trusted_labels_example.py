@@ -4,9 +4,8 @@ import re
 import sys
 from pathlib import Path
 
-import keras
 import pytest
-from helpers import run_python
+from helpers import run_here
 
 pytest.importorskip("sklearn")
 pytestmark = pytest.mark.once
@@ -16,11 +15,7 @@ OPTIONS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## Data')[0]
 
 
 def test_prints_a_table():
-    printed = run_python(
-        *(EXAMPLE, "--smoke"),
-        backend=keras.backend.backend(),
-        OMP_NUM_THREADS="1",
-    )
+    printed = run_here(EXAMPLE, "--smoke")["printed"]
     head, row = re.findall(r"^\| ([a-z].*) \|$", printed, re.MULTILINE)
     methods = head.split(" | ")[2:]
     assert methods == [

@@ -37,17 +37,9 @@ class Epochs(keras.utils.PyDataset):
         self._iteration = 0
         self._order: tuple[int | None, Any] = None, None
 
-    def _place(self) -> tuple[int, int]:
-        """The epoch, and the batch that is the first of it."""
-        start = self._reader.start
-        if self._reader.is_resumed and start.now is None:
-            # Keras asks for the length of all epochs now.
-            return start[0] + self._iteration, 0
-        return start.of_iteration(self._iteration)
-
     def __len__(self) -> int:
         """Number of batches of an epoch, or of the rest of it."""
-        return self._num_batches - self._place()[1]
+        return self._num_batches - self._reader.place(self._iteration)[1]
 
     def _chosen(self, index: int) -> tuple[int, int, np.ndarray]:
         """Epoch, number and samples of a batch of what is left of an epoch."""
@@ -55,7 +47,7 @@ class Epochs(keras.utils.PyDataset):
             raise IndexError(
                 f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
             )
-        epoch, first = self._place()
+        epoch, first = self._reader.place(self._iteration)
         order_of, order = self._order
         if order_of != epoch:
             order = self._reader.order(self._count, epoch)

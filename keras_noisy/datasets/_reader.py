@@ -167,6 +167,13 @@ class Reader:
             )
         return batches
 
+    def place(self, iteration: int) -> tuple[int, int]:
+        """Epoch of an iteration from 0, and the batch that is its first."""
+        if self.is_resumed and self.start.now is None:
+            # Keras asks for the length of all epochs now.
+            return self.start[0] + iteration, 0
+        return self.start.of_iteration(iteration)
+
     def random(self, epoch: int, *path: int) -> Random:
         """Draws of this process that do not depend on any other state."""
         return Random(self.seed, 6, self.index, epoch, *path)

@@ -10,12 +10,16 @@ from keras_noisy.metrics.local_energy import (
     plot_local_energy,
 )
 from keras_noisy.metrics.memorization_rate import MemorizationRate
+from keras_noisy.metrics.mrr_at import MRRAt
+from keras_noisy.metrics.recall_at import RecallAt
 
 __all__ = [
     "CleanAccuracy",
     "LabelAccuracy",
     "LocalEnergy",
+    "MRRAt",
     "MemorizationRate",
+    "RecallAt",
     "local_energy",
     "plot_local_energy",
 ]

@@ -15,6 +15,13 @@ def label_columns(
 
     `three` says whether three classes may have labels of three columns.
     """
+    y_true, y_pred = labels_and_scores(y_true, y_pred, three)
+    predicted = ops.cast(ops.argmax(y_pred, axis=-1), y_true.dtype)
+    return y_true[:, 0], y_true[:, -1], predicted
+
+
+def labels_and_scores(y_true: Any, y_pred: Any, three: bool) -> tuple[Any, Any]:
+    """Labels of shape `(N, columns)`, and predictions, as tensors."""
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ranked(y_true, y_pred)
     if len(y_true.shape) == 1:
@@ -30,9 +37,7 @@ def label_columns(
             f"y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}"
         )
-    y_true = widened(y_true)
-    predicted = ops.cast(ops.argmax(y_pred, axis=-1), y_true.dtype)
-    return y_true[:, 0], y_true[:, -1], predicted
+    return widened(y_true), y_pred
 
 
 def share(matches: Any) -> Any:

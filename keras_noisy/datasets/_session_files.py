@@ -1,0 +1,94 @@
+"""Files of sessions, and the rules by which papers prepare them."""
+
+import csv
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+#: Clicks one after the other, and how many each session has.
+Clicks = tuple[np.ndarray, np.ndarray]
+
+#: Days at the end that are the test.
+TEST_DAYS = 7
+#: Clicks that an item has at least.
+FEWEST_CLICKS = 5
+
+
+def prepared(file: Path) -> tuple[Clicks, Clicks]:
+    """Sessions that are prepared already; the last click of a test is apart."""
+    with np.load(file) as saved:
+        lengths = saved["test_lengths"].astype("int64")
+        ends = np.cumsum(lengths)
+        if len(ends) and ends[-1] != len(saved["test_items"]):
+            raise ValueError(
+                "the lengths of the test are not those of its items"
+            )
+        clicks = np.insert(saved["test_items"], ends, saved["test_targets"])
+        train = saved["train_items"], saved["train_lengths"].astype("int64")
+    return train, (clicks, lengths + 1)
+
+
+def official(file: Path) -> tuple[Clicks, Clicks]:
+    """Training and test sessions of the official table of item views."""
+    names: dict[str, int] = {}
+    rows = []
+    with open(file, newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines, delimiter=";"):
+            session = row.get("sessionId") or row["session_id"]
+            item = row.get("itemId") or row["item_id"]
+            day = date.fromisoformat(row["eventdate"]).toordinal()
+            number = names.setdefault(session, len(names))
+            rows.append((number, int(row["timeframe"]), int(item), day))
+    table = np.array(rows, "int64")
+    if not len(table):
+        raise ValueError("the file has no clicks")
+    return split(*table.T)
+
+
+def split(
+    session: np.ndarray, time: np.ndarray, item: np.ndarray, day: np.ndarray
+) -> tuple[Clicks, Clicks]:
+    """The rules of SR-GNN on clicks as a table in the order of the file."""
+    # The day of a session is that of its last row.
+    days = np.zeros(session.max() + 1, "int64")
+    days[session] = day
+    order = np.lexsort((time, session))
+    session, item = session[order], item[order]
+
+    kept = np.bincount(session)[session] > 1
+    session, item = session[kept], item[kept]
+    items, item = np.unique(item, return_inverse=True)
+    session, item = _kept(
+        session, item, np.bincount(item)[item] >= FEWEST_CLICKS
+    )
+    if not len(session):
+        raise ValueError("no session is left of two clicks on frequent items")
+    border = days[session].max() - TEST_DAYS
+    by_day = np.lexsort((session, days[session]))
+    session, item = session[by_day], item[by_day]
+    before, after = days[session] < border, days[session] > border
+    if not before.any() or not after.any():
+        raise ValueError("there are no sessions before the last week")
+    found, first = np.unique(item[before], return_index=True)
+    number = np.zeros(len(items), "int64")
+    number[found[np.argsort(first)]] = np.arange(1, len(found) + 1)
+    item = number[item]
+    train = session[before], item[before]
+    test = _kept(session[after], item[after], item[after] > 0)
+    return _sessions(*train), _sessions(*test)
+
+
+def _kept(
+    session: np.ndarray, item: np.ndarray, chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chosen clicks, of sessions that have two of them at least."""
+    session, item = session[chosen], item[chosen]
+    long = np.bincount(session, minlength=1)[session] > 1
+    return session[long], item[long]
+
+
+def _sessions(session: np.ndarray, item: np.ndarray) -> Clicks:
+    """Clicks and lengths of sessions that stand one after the other."""
+    begins = np.flatnonzero(np.diff(session, prepend=-1))
+    return item, np.diff(begins, append=len(session))

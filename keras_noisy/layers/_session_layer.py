@@ -1,0 +1,50 @@
+"""What the layers for sessions share: one initializer for all weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+Tensor = Any
+
+
+class SessionLayer(keras.layers.Layer):
+    """A layer whose weights all have one initializer and one regularizer."""
+
+    def __init__(
+        self, initializer: Any = None, regularizer: Any = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.initializer = keras.initializers.get(initializer)
+        self.regularizer = keras.regularizers.get(regularizer)
+
+    def fresh_initializer(self, width: int) -> keras.initializers.Initializer:
+        """The initializer, which draws other numbers for every weight."""
+        if self.initializer is None:
+            limit = width**-0.5
+            return keras.initializers.RandomUniform(-limit, limit)
+        return keras.initializers.get(self.initializer)
+
+    def weight(self, name: str, shape: tuple[int, ...], width: int) -> Tensor:
+        """A weight; `width` is that of a state."""
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=self.fresh_initializer(width),
+            regularizer=self.regularizer,
+        )
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """None, as what comes out is not one vector for each position."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {
+            **super().get_config(),
+            "initializer": self.initializer
+            and keras.initializers.serialize(self.initializer),
+            "regularizer": keras.regularizers.serialize(self.regularizer),
+        }

@@ -1,0 +1,57 @@
+"""How far up the label is among the highest scores."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy.metrics._ranks import RankMetric
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class MRRAt(RankMetric):
+    """Mean reciprocal rank of the label among the `k` highest scores.
+
+    For recommendations, beside `RecallAt`: it also says how far up the item
+    stands that is clicked next. In the literature it is in percent.
+
+    Formula:
+
+    ```
+    mrr = mean(1 / rank if rank <= k else 0)
+    ```
+
+    with the rank of `RecallAt`, which says how equal scores count.
+
+    Args:
+        k: Number of scores, an integer of at least 1. Defaults to `20`.
+        name: Name of the metric. Defaults to `None`, such as `"mrr_at_20"`.
+        dtype: Dtype of the metric. Defaults to `None`, that of Keras.
+
+    Call arguments:
+        y_true: Integer labels of shape `(N,)` or `(N, 1)`, or with the index
+            of the sample beside them, `(N, 2)`.
+        y_pred: Scores of shape `(N, num_classes)`, logits or probabilities.
+        sample_weight: Weights of shape `(N,)`. Defaults to `None`.
+
+    Returns:
+        A number between 0 and 1; NaN if a label is no class.
+
+    Raises:
+        ValueError: If `k` is no integer of at least 1, or shapes do not fit.
+
+    Example:
+
+    >>> from keras_noisy.metrics import MRRAt
+    >>> metric = MRRAt(2)
+    >>> metric.update_state([2, 2], [[0.1, 0.7, 0.2], [0.2, 0.1, 0.7]])
+    >>> float(metric.result())
+    0.75
+
+    References:
+        - Hidasi et al., Session-based recommendations with recurrent neural
+          networks, ICLR 2016, arXiv 1511.06939
+    """
+
+    def __init__(self, k: int = 20, name: str | None = None, dtype: Any = None):
+        super().__init__(ops.reciprocal, k, name, dtype, "mrr")
