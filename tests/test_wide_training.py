@@ -207,6 +207,26 @@ def test_the_first_batch_chooses_the_coupling():
     assert history["coupling"][0] == pytest.approx(wanted, rel=1e-4)
 
 
+def test_networks_of_the_same_names_learn_apart():
+    """PyTorch, in Keras, knows weights by paths, which names are part of."""
+    found = []
+    for names in ((None, None), ("network", "layer")):
+        keras.utils.set_random_seed(0)
+
+        def named(names=names):
+            layer = keras.layers.Dense(2, name=names[1])
+            return keras.Sequential([keras.Input((3,)), layer], name=names[0])
+
+        model = ReplicatedSGD(named, 2, coupling=0.1)
+        for number, replica in enumerate(model.replicas):
+            replica.set_weights([np.eye(3, 2, number), np.zeros(2)])
+        model.compile(keras.optimizers.SGD(0.1), CE, **FAST)
+        model.fit(**batches(4), shuffle=False, verbose=0)
+        found.append([w for r in model.replicas for w in r.get_weights()])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, 1e-5, 1e-6)
+
+
 @pytest.mark.once
 def test_bad_replicas():
     model = dense()

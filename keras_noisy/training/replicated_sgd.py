@@ -129,11 +129,21 @@ class ReplicatedSGD(keras.Model):
         self.central_replica = boolean("central_replica", central_replica)
         self._build_model = build_model
         count = integer("replicas", replicas, 2)
-        self.replicas = [build_model() for _ in range(count)]
-        self.central = build_model() if central_replica else None
+        names = [f"replica_{number}" for number in range(count)]
+        self.replicas = [self._built(name) for name in names]
+        self.central = self._built("central") if central_replica else None
         self._check_networks()
         self.distance_tracker = keras.metrics.Mean(name="replica_distance")
         self.build()
+
+    def _built(self, name: str) -> keras.Model:
+        """A network whose weights have paths of their own.
+
+        Keras knows the weights of PyTorch by their paths, and would add up the
+        gradients of all steps for all but one of the same path.
+        """
+        with keras.name_scope(name):
+            return self._build_model()
 
     def _check_networks(self) -> None:
         networks = [*self.replicas, *([self.central] if self.central else [])]
