@@ -105,7 +105,8 @@ class LDCE(ConfidenceModel):
     Example:
 
     >>> import keras
-    >>>     >>> from keras_noisy import CrossEntropy
+    >>> import numpy as np
+    >>> from keras_noisy import CrossEntropy
     >>> from keras_noisy.datasets import trusted_and_noisy
     >>> from keras_noisy.training import LDCE
     >>> labels, trusted = np.arange(60) % 3, np.arange(12)
