@@ -20,8 +20,7 @@ epoch, with P@20 and MRR@20 on the 60,858 test samples:
 
 A run that is stopped, also by `--limit-minutes`, goes on where it was when the
 same command comes again: checkpoints are in the folder `--runs`, outside of
-the repository, every 500 steps. Set `KERAS_BACKEND`; see docs/sessions.md for
-which one is fastest.
+the repository, every 500 steps. `KERAS_BACKEND` chooses the backend.
 """
 
 import argparse
