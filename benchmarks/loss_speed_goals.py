@@ -41,7 +41,8 @@ def losses(num_classes: int) -> dict[str, Any]:
         T = [[noise] * num_classes for _ in range(num_classes)]
         for i in range(num_classes):
             T[i][i] = 0.8
-        needed["ForwardCorrection"] = needed["BackwardCorrection"] = {"T": T}
+        for name in ("Forward", "Backward", "Confidence"):
+            needed[f"{name}Correction"] = {"T": T}
     for name in ours.names():
         loss = getattr(ours, name, None)
         if loss and issubclass(loss, ours.MemoryLoss):

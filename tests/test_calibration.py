@@ -342,9 +342,9 @@ def test_a_call_takes_less_than_50_ms(loss, num_classes):
     average_error(loss, num_classes, z)
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         average_error(loss, num_classes, z)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.05
 
 
