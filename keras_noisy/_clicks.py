@@ -11,17 +11,33 @@ Tensor = Any
 
 
 def checked_clicks(clicks: Any) -> Tensor:
-    """`clicks` as integers of shape `(N, length)`."""
+    """`clicks` as integers of shape `(N, length)`; -1 for what is none."""
     clicks = ops.convert_to_tensor(clicks)
-    dtype = keras.backend.standardize_dtype(clicks.dtype)
-    if len(clicks.shape) != 2 or not keras.backend.is_int_dtype(dtype):
+    if len(clicks.shape) != 2:
         raise ValueError(
             "Invalid value for argument `clicks`. Expected integers of shape "
             "(N, length), item numbers from 1 and 0 for padding. Received: "
-            f"dtype {dtype}, shape {tuple(clicks.shape)}. Pass NumPy integers, "
-            "such as `keras_noisy.datasets.SessionDataset` gives"
+            f"shape {tuple(clicks.shape)}. Put one session into a list of its "
+            "own"
         )
-    return clicks
+    return whole_numbers(clicks)
+
+
+def whole_numbers(numbers: Any) -> Tensor:
+    """Numbers as integers, and -1 where a float is none or may be rounded.
+
+    Keras builds models on several devices of TensorFlow with floats.
+    """
+    numbers = ops.convert_to_tensor(numbers)
+    dtype = keras.backend.standardize_dtype(numbers.dtype)
+    if not keras.backend.is_float_dtype(dtype):
+        return numbers
+    highest = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
+    is_whole = ops.logical_and(
+        ops.equal(numbers, ops.floor(numbers)),
+        ops.abs(numbers) < highest.get(dtype, 2**31),
+    )
+    return ops.cast(ops.where(is_whole, numbers, -1), "int32")
 
 
 def valid_positions(states: Tensor, mask: Tensor) -> Tensor:

@@ -101,13 +101,15 @@ class InterestScores(SessionLayer):
         # What is computed anew on TensorFlow may not have booleans.
         weights = ops.cast(valid, states.dtype)
         scores = keras.remat(_scores)
-        return ops.concatenate(
-            [
-                scores(states, keys, weights, candidates[start : start + size])
-                for start in range(0, total, size)
-            ],
-            axis=-1,
+        count = -(-total // size)
+        slices = ops.pad(candidates, [[0, count * size - total], [0, 0]])
+        slices = ops.reshape(slices, (count, size, candidates.shape[1]))
+        # XLA would have unrolled slices in memory at the same time.
+        found = ops.map(
+            lambda part: scores(states, keys, weights, part), slices
         )
+        found = ops.transpose(found, (1, 0, 2))
+        return ops.reshape(found, (-1, count * size))[:, :total]
 
     def vectors(
         self, states: Tensor, candidates: Tensor, states_mask: Tensor = None

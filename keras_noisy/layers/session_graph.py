@@ -52,8 +52,8 @@ class SessionGraph(keras.layers.Layer):
         `(N, length, length)`.
 
     Raises:
-        ValueError: If an argument is not True or False, or `clicks` are not
-            integers of two axes.
+        ValueError: If an argument is not True or False, or `clicks` have
+            not two axes.
 
     Example:
 

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._clicks import checked_clicks, last_state
+from keras_noisy._clicks import checked_clicks, last_state, whole_numbers
 from keras_noisy.layers import (
     InterestScores,
     PersonalizedGraphCell,
@@ -149,7 +149,7 @@ class PIAGNN(SessionModel):
         of_user = []
         user = None
         if users is not None:
-            users = ops.reshape(ops.convert_to_tensor(users), (-1,))
+            users = ops.reshape(whole_numbers(users), (-1,))
             user, _, unknown = self._looked_up(self.users, users)
             is_wrong = ops.logical_or(is_wrong, unknown)
             of_user = [user]

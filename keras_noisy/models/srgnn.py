@@ -67,8 +67,8 @@ class SRGNN(SessionModel):
         the best items of one session.
 
     Raises:
-        ValueError: If an argument is outside its range, or inputs are not
-            integers of two axes.
+        ValueError: If an argument is outside its range, or inputs have
+            not two axes.
 
     Example:
 
