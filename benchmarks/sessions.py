@@ -20,7 +20,8 @@ epoch, with P@20 and MRR@20 on the 60,858 test samples:
 
 A run that is stopped, also by `--limit-minutes`, goes on where it was when the
 same command comes again: checkpoints are in the folder `--runs`, outside of
-the repository, every 500 steps. `KERAS_BACKEND` chooses the backend.
+the repository, every 250 steps. Set `KERAS_BACKEND`; see docs/sessions.md for
+which one is fastest.
 """
 
 import argparse
@@ -184,7 +185,7 @@ def train(run, data, options, deadline):
     name = "_".join(str(value) for value in run).replace(" ", "-")
     resume = Resume(
         options.runs / keras.backend.backend() / name.replace("*", "star"),
-        save_freq=500,
+        save_freq=250,
         settings=run._asdict(),
     )
     if resume.initial_epoch >= run.epochs:
