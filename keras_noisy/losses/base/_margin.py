@@ -46,7 +46,7 @@ def _shifted(index: Tensor, logits: Tensor) -> Tensor:
     """
     of, fixed = _math.plain_ops(), ops.stop_gradient(logits)
     if keras.backend.backend() == "torch":
-        others = fixed.scatter(1, index[:, None], ABSENT)
+        others = fixed.scatter(1, index.long()[:, None], ABSENT)
     else:
         classes = ops.arange(ops.shape(logits)[-1], dtype=index.dtype)
         others = ops.where(classes == index[:, None], ABSENT, fixed)

@@ -99,7 +99,7 @@ def entry(x: Tensor, index: Tensor) -> Tensor:
         here = classes == index[:, None]
         return ops.sum(ops.where(here, x, 0.0), axis=-1)
     if keras.backend.backend() == "torch":
-        return x.gather(1, index[:, None])[:, 0]
+        return x.gather(1, index.long()[:, None])[:, 0]
     return ops.take_along_axis(x, index[:, None], axis=-1)[:, 0]
 
 
@@ -107,7 +107,7 @@ def added(x: Tensor, index: Tensor, value: float | Tensor) -> Tensor:
     """(N, K) values, with a number or (N, 1) ones added at an (N,) index."""
     if keras.backend.backend() == "torch":
         value = value + ops.zeros_like(x[:, :1])
-        return x.scatter_add(1, index[:, None], value)
+        return x.scatter_add(1, index.long()[:, None], value)
     classes = ops.arange(ops.shape(x)[-1], dtype=index.dtype)
     return ops.where(classes == index[:, None], x + value, x)
 
