@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_label_quality import SCORES, shown
 
-from keras_noisy.callbacks.label_quality._pictures import SIDE
+from keras_noisy.quality._pictures import SIDE
 
 pytest.importorskip("PIL", reason="the report needs Pillow")
 
@@ -269,7 +269,7 @@ def quoted(names):
     node = shutil.which("node")
     if node is None:
         pytest.skip("node, which runs a part of the page, is not installed")
-    folder = importlib.resources.files("keras_noisy.metrics")
+    folder = importlib.resources.files("keras_noisy.quality")
     source = (folder / "report.js").read_text(encoding="utf-8")
     quote = re.search(r"const quote = .*?;\n", source, re.DOTALL)[0]
     code = f"{quote}process.stdout.write({json.dumps(names)}.map(quote).join())"

@@ -1,7 +1,7 @@
 """Training samples and their labels, in whatever form they are given."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -9,21 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import as_array
-from keras_noisy._label_arrays import whole_labels
-from keras_noisy._names import names_by_label
-
-
-def given_labels(name: str, labels: Any) -> np.ndarray:
-    """Labels of shape (N,), also from (N, 1) and those of `with_index`."""
-    array = as_array(name, labels)
-    # One-hot labels of two classes have many rows that are the same.
-    if array.shape[1:] == (2,) and len(np.unique(array[:, 1])) == len(array):
-        array = array[:, 0]
-    array = whole_labels(name, array).astype("int64")
-    if len(array) == 0:
-        raise invalid(name, labels, "at least one label")
-    return array
+from keras_noisy._given import check_length, without_index
 
 
 def samples(x: Any, count: int) -> Any:
@@ -32,51 +18,12 @@ def samples(x: Any, count: int) -> Any:
         advice = "`ImageDataset(x, batch_size, image_size=...)`, which reads it"
         raise invalid("x", x, advice)
     if is_arrays(x):
-        x = keras.tree.map_structure(_without_index, x)
+        x = keras.tree.map_structure(without_index, x)
         for array in keras.tree.flatten(x):
             check_length("x", array.shape[0] if array.shape else 0, count)
     elif isinstance(x, list | tuple | dict | Iterator):
         raise invalid("x", type(x), "arrays, or a data set to read repeatedly")
     return x
-
-
-def by_position(name: str, value: Any, count: int) -> Any:
-    """Something with an entry for each sample, to be read by position."""
-    if not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
-        value = as_array(name, value)
-    if isinstance(value, Mapping):
-        raise invalid(name, type(value), "an array, a list or a column")
-    value = _without_index(value)
-    check_length(name, len(value), count)
-    return value
-
-
-def check_length(name: str, length: int, count: int) -> None:
-    """An error unless there is one entry for each label."""
-    if length != count:
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected one entry for each "
-            f"of the {count} labels of `y`. Received: len({name})={length}"
-        )
-
-
-def _without_index(value: Any) -> Any:
-    """A table or its column as an array; all else is read by position."""
-    return as_array("x", value) if hasattr(value, "to_numpy") else value
-
-
-def names_of_classes(names: Any, labels: np.ndarray) -> list[str] | None:
-    """The names as strings; an error if a label has none."""
-    if names is None:
-        return None
-    names = names_by_label(names)
-    if len(names) <= labels.max():
-        raise invalid(
-            "class_names",
-            names,
-            f"a name for each class, as `y` has a label {labels.max()}",
-        )
-    return names
 
 
 def is_arrays(x: Any) -> bool:
