@@ -16,6 +16,8 @@ from keras_noisy.quality._pictures import (
     with_notes,
 )
 
+#: Keeps spreadsheets from taking a fingerprint for a number.
+_PREFIX = "data-"
 _NO_PIXELS = np.empty((0, 0), "uint8")
 
 
@@ -116,10 +118,10 @@ def fingerprint(labels: np.ndarray, images: Any) -> str:
     count = len(labels)
     key = hashlib.sha256(labels.astype("<i8").tobytes())
     if images is None:
-        return key.hexdigest()[:16]
+        return _PREFIX + key.hexdigest()[:16]
     for picture in pictures(images, (0, count // 2, count - 1)):
         key.update(picture.tobytes())
-    return key.hexdigest()[:16]
+    return _PREFIX + key.hexdigest()[:16]
 
 
 def _short(value: float) -> float:

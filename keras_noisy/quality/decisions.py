@@ -114,7 +114,7 @@ def _number(path: Path, line: int, text: str | None, end: int) -> int:
     try:
         value = float(text or "")
     except ValueError:
-        value = -1
+        value = -1.0
     if not (value.is_integer() and 0 <= value < end):
         raise _error(path, f"line {line}: {text!r}, not in [0, {end})")
     return int(value)

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._label_arrays import HIGHEST
 from keras_noisy.quality._clean import cleaned, own_labels
 from keras_noisy.quality._pictures import figure, with_notes
 from keras_noisy.quality._report import fingerprint, report_page
@@ -312,7 +313,10 @@ class Findings:
             A `Decisions`, whose `apply` cleans the data.
         """
         key = fingerprint(self.labels, self.images)
-        return read_decisions(path, self.labels, len(self._names()), key)
+        names = self.class_names
+        # A LabelQuality may learn them with its first epoch.
+        num_classes = HIGHEST if names is None else len(names)
+        return read_decisions(path, self.labels, num_classes, key)
 
     def warning(self) -> str | None:
         """What speaks against the order of the suspects, `None` if nothing.

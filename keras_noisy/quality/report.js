@@ -17,6 +17,12 @@ function make(parent, tag, attributes = {}, text = "") {
   return element;
 }
 
+// Names to choose from; several classes of one name are told by their number.
+const uses = new Map();
+for (const name of names) uses.set(name, (uses.get(name) ?? 0) + 1);
+const choices = names.map((name, i) =>
+  uses.get(name) === 1 ? name : `${i}: ${name}`);
+
 // What is decided: the index of a sample to "keep", "drop" or its new label.
 let decisions = new Map();
 const earlier = [];
@@ -119,26 +125,16 @@ function relabel(card, label) {
 
 function ask(card) {
   $("class-error").textContent = "";
-  $("class").value = names[predicted[card.index]];
+  $("class").value = choices[predicted[card.index]];
   $("ask").dataset.index = card.index;
   $("ask").showModal();
   $("class").select();
 }
 
-// Names may be the same for several classes: their number decides then.
-function labelOf(text) {
-  const numbered = /^(\d+): /.exec(text);
-  if (numbered && text === `${numbered[1]}: ${names[numbered[1]]}`) {
-    return Number(numbered[1]);
-  }
-  const found = names.indexOf(text);
-  return found >= 0 && names.lastIndexOf(text) === found ? found : null;
-}
-
 function answer(event) {
   event.preventDefault();
-  const label = labelOf($("class").value);
-  if (label === null) {
+  const label = choices.indexOf($("class").value);
+  if (label < 0) {
     $("class-error").textContent = "Choose one of the classes in the list.";
     return;
   }
@@ -369,10 +365,7 @@ $("kept").addEventListener("click", () => download("kept.csv", false));
 $("decisions").addEventListener("click", downloadDecisions);
 $("answer").addEventListener("submit", answer);
 $("cancel").addEventListener("click", () => $("ask").close());
-names.forEach((name, i) => {
-  const isUnique = names.indexOf(name) === i && names.lastIndexOf(name) === i;
-  make($("classes"), "option", { value: isUnique ? name : `${i}: ${name}` });
-});
+for (const value of choices) make($("classes"), "option", { value });
 load();
 sort();
 cards.forEach(paint);
