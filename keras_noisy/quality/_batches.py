@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 import keras
@@ -37,7 +37,7 @@ class Batches:
         elif isinstance(data, Iterator) or not isinstance(data, Iterable):
             expected = "arrays, or a data set that can be read from its start"
             raise invalid("data", type(data), expected)
-        elif hasattr(data, "__len__"):
+        elif isinstance(data, Sized):
             self.total = len(data)
 
     def from_number(self, first: int) -> Iterator[Any]:
@@ -48,6 +48,7 @@ class Batches:
                 rows = slice(start, start + self.batch_size)
                 yield keras.tree.map_structure(lambda x: x[rows], self.data)  # noqa: B023
             return
+        batches: Iterable[Any]
         if isinstance(self.data, keras.utils.PyDataset):
             batches = map(self.data.__getitem__, range(first, self.total or 0))
         else:

@@ -90,9 +90,9 @@ class FeatureQuality(Findings):
     >>> features = np.eye(3)[y] + rng.normal(size=(120, 3)) / 5
     >>> y[:6] = 2  # wrong labels
     >>> quality = FeatureQuality(features, y)
-    >>> sorted(quality.suspects().tolist())
+    >>> sorted(quality.suspects(6).tolist())
     [0, 1, 2, 3, 4, 5]
-    >>> x, cleaned = quality.clean(features, y)
+    >>> x, cleaned = quality.clean(features, y, n=6)
     >>> x.shape, cleaned.shape
     ((114, 3), (114,))
 

@@ -143,13 +143,13 @@ class Findings(AnyFindings):
         Args:
             path: The file, which `load` reads.
         """
+        arrays: dict[str, Any] = {
+            "labels": self.labels,
+            "class_names": np.array(self._names()),
+            **self.evidence.state(),
+        }
         with Path(path).open("wb") as file:
-            np.savez(
-                file,
-                labels=self.labels,
-                class_names=np.array(self._names()),
-                **self.evidence.state(),
-            )
+            np.savez(file, **arrays)
 
     def load(self, path: str | os.PathLike) -> None:
         """Go on with the scores that `save` wrote, in place of those here.
