@@ -3,9 +3,21 @@
 import keras
 import numpy as np
 import pytest
-from test_label_quality import EPOCHS, LABELS, blobs, classifier, fit, shown
+from test_label_quality import (
+    EPOCHS,
+    LABELS,
+    Batches,
+    blobs,
+    classifier,
+    fit,
+    identity,
+    probabilities,
+    seen,
+    shown,
+)
 
 from keras_noisy.callbacks import LabelQuality
+from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.callbacks.label_quality._mixture import mixture
 
 pytestmark = pytest.mark.once
@@ -76,6 +88,33 @@ def test_scores_are_few_bytes_and_go_on_after_a_load(tmp_path):
         other.load(tmp_path / "scores.npz")
     with pytest.raises(RuntimeError, match="no epoch"):
         other.save(tmp_path / "other.npz")
+
+
+def test_predictions_of_few_samples_are_in_memory(monkeypatch):
+    """Those of arrays and of data sets, in several parts, are the same."""
+    p, labels = probabilities()
+    expected = seen(p, labels).scores()
+    monkeypatch.setattr(_training_set, "SAMPLES", 40)
+    sizes = []
+    predict = keras.Model.predict
+
+    def counted(self, *arguments, **more):
+        found = predict(self, *arguments, **more)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(keras.Model, "predict", counted)
+    for data, batch_size, parts in (
+        (p, 20, [40, 40, 20]),
+        (p, 256, [100]),
+        (Batches(p, labels), 1, [64, 36]),
+    ):
+        sizes.clear()
+        quality = LabelQuality(data, labels, batch_size=batch_size)
+        quality.set_model(identity((3,), "float32"))
+        quality.on_epoch_end(0)
+        assert np.array_equal(quality.scores(), expected)
+        assert sizes == parts
 
 
 def test_a_mixture_of_two_is_found():

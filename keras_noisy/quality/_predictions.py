@@ -58,7 +58,8 @@ class Predictions:
         chosen = np.argsort(-self.probability, kind="stable")[:most]
         joint = np.zeros((num_classes, num_classes))
         np.add.at(joint, (self.labels[chosen], self.predicted[chosen]), 1)
-        right = np.trace(joint) / most
+        # Two more of each, so that certainty has an interval too.
+        right = (np.trace(joint) + 2) / (most + 4)
         _, matrix = class_rows(joint)
         error = np.sqrt(right * (1 - right) / most)
         return estimate_of(matrix, self.labels, float(error))

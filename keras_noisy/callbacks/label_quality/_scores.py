@@ -1,6 +1,6 @@
 """How far the predictions of each epoch contradict the given labels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,49 +28,68 @@ class Statistics(NamedTuple):
 
 
 def statistics(
-    predictions: Any, labels: np.ndarray, from_logits: bool
-) -> Statistics:
-    """Compare the predictions of all samples with their given labels."""
-    shape: Any = getattr(predictions, "shape", type(predictions).__name__)
-    if len(shape) != 2 or shape[0] != len(labels) or shape[1] < 2:
-        raise ValueError(
-            "LabelQuality needs a model with one output of shape (N, "
-            f"num_classes), for N={len(labels)} samples and at least two "
-            f"classes. Received predictions of shape {shape}"
-        )
-    if labels.max() >= shape[1]:
-        raise ValueError(
-            "Invalid value for argument `y`. Expected labels in [0, "
-            f"{shape[1]}), as the model has {shape[1]} outputs. Received: a "
-            f"label {labels.max()}"
-        )
-    parts = []
-    only_distributions = True
-    for start in range(0, len(labels), ROWS):
-        rows = predictions[start : start + ROWS]
-        if not np.all(np.isfinite(rows)):
-            raise ValueError(
-                "Predictions of the model are infinite or not a number: "
-                "training has diverged. Lower the learning rate, or clip the "
-                "gradient with `clipnorm`"
-            )
-        distribution = is_distribution(rows)
-        only_distributions &= distribution
-        if not (from_logits or distribution):
-            raise ValueError(
-                "Expected predictions that are probabilities: no negative "
-                "entries and rows that sum to 1. If the model returns logits, "
-                "pass `from_logits=True` to LabelQuality; otherwise end the "
-                "model in a softmax"
-            )
-        parts.append(_of_rows(rows, labels[start : start + ROWS], from_logits))
+    parts: Iterable[Any], labels: np.ndarray, from_logits: bool
+) -> tuple[Statistics, int]:
+    """Compare the predictions of all samples with their given labels.
+
+    The predictions come in parts, of which one at a time is in memory. The
+    number of classes is returned too.
+    """
+    found, start, only_distributions = [], 0, True
+    for part in parts:
+        shape = _checked_shape(part, labels, start)
+        for first in range(0, shape[0], ROWS):
+            rows = part[first : first + ROWS]
+            if not np.all(np.isfinite(rows)):
+                raise ValueError(
+                    "Predictions of the model are infinite or not a number: "
+                    "training has diverged. Lower the learning rate, or clip "
+                    "the gradient with `clipnorm`"
+                )
+            distribution = is_distribution(rows)
+            only_distributions &= distribution
+            if not (from_logits or distribution):
+                raise ValueError(
+                    "Expected predictions that are probabilities: no negative "
+                    "entries and rows that sum to 1. If the model returns "
+                    "logits, pass `from_logits=True` to LabelQuality; "
+                    "otherwise end the model in a softmax"
+                )
+            own = labels[start : start + len(rows)]
+            found.append(_of_rows(rows, own, from_logits))
+            start += len(rows)
+    if start != len(labels):
+        raise _not_one_output(labels, f"{start} predictions")
     if from_logits and only_distributions:
         raise ValueError(
             "LabelQuality was built with `from_logits=True`, but every row of "
             "the predictions is a probability distribution. If the model ends "
             "in a softmax, pass `from_logits=False`"
         )
-    return Statistics(*map(np.concatenate, zip(*parts, strict=True)))
+    columns = map(np.concatenate, zip(*found, strict=True))
+    return Statistics(*columns), shape[1]
+
+
+def _checked_shape(part: Any, labels: np.ndarray, start: int) -> Any:
+    """The shape of some predictions; an error unless they fit the labels."""
+    shape: Any = getattr(part, "shape", type(part).__name__)
+    if len(shape) != 2 or start + shape[0] > len(labels) or shape[1] < 2:
+        raise _not_one_output(labels, f"predictions of shape {shape}")
+    if labels.max() >= shape[1]:
+        raise ValueError(
+            "Invalid value for argument `y`. Expected labels in [0, "
+            f"{shape[1]}), as the model has {shape[1]} outputs. Received: a "
+            f"label {labels.max()}"
+        )
+    return shape
+
+
+def _not_one_output(labels: np.ndarray, what: str) -> ValueError:
+    return ValueError(
+        "LabelQuality needs a model with one output of shape (N, "
+        f"num_classes), for N={len(labels)} samples and at least two classes. "
+        f"Received {what}"
+    )
 
 
 def _of_rows(
@@ -99,7 +118,7 @@ def _of_rows(
 class Scores:
     """Scores of all samples that go on from epoch to epoch.
 
-    Memory is that of these few numbers, 34 bytes a sample beside its label,
+    Memory is that of these few numbers, 30 bytes a sample beside its label,
     however many epochs there are.
     """
 
@@ -169,7 +188,7 @@ class Scores:
         per_class = np.full(num_classes, np.nan)
         np.divide(wrong_of, given, out=per_class, where=given > 0)
         rate = float(wrong.mean())
-        error = 1.96 * float(wrong.std()) / np.sqrt(len(wrong))
+        error = 1.96 * float(wrong.std() / np.sqrt(len(wrong)))
         return Estimate(
             rate,
             (max(rate - error, 0.0), min(rate + error, 1.0)),

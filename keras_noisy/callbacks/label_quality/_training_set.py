@@ -1,5 +1,6 @@
 """Training samples and their labels, in whatever form they are given."""
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,9 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._given import check_length, without_index
+
+#: Samples whose predictions are in memory at once.
+SAMPLES = 8192
 
 
 def samples(x: Any, count: int) -> Any:
@@ -34,15 +38,29 @@ def is_arrays(x: Any) -> bool:
 
 def predict(
     model: keras.Model, x: Any, labels: np.ndarray, batch_size: int
-) -> Any:
-    """Predict as `model.predict` does; an error if `x` is not in order."""
+) -> Iterator[Any]:
+    """Predict as `model.predict` does, some samples at a time.
+
+    An error if `x` is not in order.
+    """
     if is_arrays(x):
-        return model.predict(x, batch_size=batch_size, verbose=0)
+        size = -(-SAMPLES // batch_size) * batch_size
+        for start in range(0, len(labels), size):
+            rows = slice(start, start + size)
+            part = keras.tree.map_structure(lambda of: of[rows], x)  # noqa: B023
+            yield model.predict(part, batch_size=batch_size, verbose=0)
+        return
     batches = _Batches(x, labels)
-    with warnings.catch_warnings():
-        # Keras warns of every iterator that comes to an end.
-        warnings.filterwarnings("ignore", "Your input ran out of data")
-        predictions = model.predict(iter(batches), verbose=0)
+    left = iter(batches)
+    for first in left:
+        size = max(1, len(keras.tree.flatten(first)[0]))
+        more = itertools.islice(left, -(-SAMPLES // size) - 1)
+        with warnings.catch_warnings():
+            # Keras warns of every iterator that comes to an end.
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            found = model.predict(itertools.chain([first], more), verbose=0)
+        if batches.in_order and batches.count <= len(labels):
+            yield found
     if not batches.in_order:
         raise invalid(
             "x",
@@ -52,15 +70,14 @@ def predict(
             "and no augmentation that mixes samples",
         )
     if batches.count != len(labels):
-        more = "more" if batches.count > len(labels) else batches.count
+        more_than = "more" if batches.count > len(labels) else batches.count
         raise invalid(
             "x",
             x,
             f"as many samples as `y` has labels, {len(labels)}, in every "
-            f"epoch, and it gives {more}. Pass a data set that keeps the last "
-            "batch, is finite and can be read again",
+            f"epoch, and it gives {more_than}. Pass a data set that keeps the "
+            "last batch, is finite and can be read again",
         )
-    return predictions
 
 
 class _Batches:

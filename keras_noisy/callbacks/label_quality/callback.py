@@ -21,10 +21,11 @@ class LabelQuality(keras.callbacks.Callback):
     """Finds the wrong labels of a training set, while a model trains on it.
 
     Use it to clean a data set, or to look at what a model memorizes: pass it
-    to `fit`, then ask for the `suspects` or write a `report` that a person
-    goes through in a browser. After each epoch it predicts the training
-    samples and updates four scores of each, all higher where the label is
-    more likely wrong:
+    to `fit`, then ask for the `suspects` and for an `estimate` of how many
+    labels are wrong, let `clean` leave them out or mend them, or write a
+    `report` that a person goes through in a browser. After each epoch it
+    predicts the training samples and updates four scores of each, all higher
+    where the label is more likely wrong:
 
     - `"area_under_margin"`: minus the margin, averaged over the epochs. The
       margin is the log-probability (or logit) of the given label minus the
@@ -39,9 +40,9 @@ class LabelQuality(keras.callbacks.Callback):
     The scores tell most before the wrong labels are memorized, so train for a
     few epochs or with a robust loss. They go on over several calls of `fit`;
     take a new callback for a new model. Predictions are those of evaluation,
-    without augmentation and dropout, and one array of them, (N, num_classes),
-    is in memory at a time. On PyTorch they advance the random generator, as
-    validation does.
+    without augmentation and dropout, and those of 8192 samples are in memory at
+    a time; what is kept of them takes 30 bytes a sample. On PyTorch they
+    advance the random generator, as validation does.
 
     Arrays, lists and columns of a table are read by position, whatever its
     index says. If the predictions agree with the labels no better than chance,

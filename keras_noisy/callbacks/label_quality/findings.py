@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,20 +76,24 @@ class Findings(AnyFindings):
         return self.evidence.epochs
 
     def compare(
-        self, predictions: np.ndarray, from_logits: bool = False
+        self,
+        predictions: np.ndarray | Iterator[np.ndarray],
+        from_logits: bool = False,
     ) -> Statistics:
         """Compare the predictions of all samples with their labels.
 
         Args:
-            predictions: Probabilities or logits of shape `(N, num_classes)`.
+            predictions: Probabilities or logits of shape `(N, num_classes)`,
+                or an iterator that gives them for some samples at a time.
             from_logits: Whether they are logits. Defaults to `False`.
 
         Returns:
             Loss, margin, predicted class and its probability, each of shape
             `(N,)`, for `update` and `rates`.
         """
-        found = statistics(predictions, self.labels, from_logits)
-        num_classes = predictions.shape[1]
+        is_whole = not isinstance(predictions, Iterator)
+        parts = [predictions] if is_whole else predictions
+        found, num_classes = statistics(parts, self.labels, from_logits)
         if self.class_names is None:
             self.class_names = [str(label) for label in range(num_classes)]
         if len(self.class_names) != num_classes:
