@@ -53,6 +53,7 @@ from keras_noisy.losses.rce import RCE
 from keras_noisy.losses.registry import get, names
 from keras_noisy.losses.scaled_mae import ScaledMAE
 from keras_noisy.losses.sce import SCE
+from keras_noisy.losses.selc import SELC
 from keras_noisy.losses.soft_bootstrapping import SoftBootstrapping
 from keras_noisy.losses.sop import SOP
 from keras_noisy.losses.taylor_ce import TaylorCE
@@ -78,6 +79,7 @@ __all__ = [
     "NRCE",
     "RCE",
     "SCE",
+    "SELC",
     "SOP",
     "ActivePassive",
     "BackwardCorrection",

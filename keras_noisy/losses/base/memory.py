@@ -28,7 +28,7 @@ from keras_noisy.losses.cross_entropy import CrossEntropy
 class MemoryLoss(DistributionLoss):
     """Base of the losses that keep a state for each training sample.
 
-    Use a subclass: `ELR` or `SOP`. The labels of training are pairs of label
+    Use a subclass: `ELR`, `SOP` or `SELC`. The labels of training are pairs of label
     and sample index, see `with_index`, and the outputs of the model go
     through `loss.connect`, which adds a layer that owns the state. A plain
     loss cannot:
@@ -256,7 +256,7 @@ def _refuse_one_hot(y_true: Tensor, name: str) -> None:
 
 
 def with_index(labels: Any) -> np.ndarray:
-    """Labels with the index of each sample beside them, for `ELR` and `SOP`.
+    """Labels with the index of each sample beside them, for losses with memory.
 
     Formula:
 
