@@ -47,6 +47,7 @@ from keras_noisy.losses.nmae import NMAE
 from keras_noisy.losses.nnce import NNCE
 from keras_noisy.losses.nnfl import NNFL
 from keras_noisy.losses.nrce import NRCE
+from keras_noisy.losses.ogc import OGC
 from keras_noisy.losses.peer_loss import PeerLoss
 from keras_noisy.losses.phuber_ce import PHuberCE
 from keras_noisy.losses.rce import RCE
@@ -77,6 +78,7 @@ __all__ = [
     "NNCE",
     "NNFL",
     "NRCE",
+    "OGC",
     "RCE",
     "SCE",
     "SELC",

@@ -15,7 +15,6 @@ from keras_noisy.losses.base._class_sums import Term
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
-from keras_noisy.losses.base.memory import MemoryLoss
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
 
@@ -49,8 +48,7 @@ class Part(Argument):
                     f"`{self.name}` loss. Received: {argument}={found!r} in "
                     f"{type(value).__name__}"
                 )
-        is_memory = isinstance(value, MemoryLoss)
-        if value.needs_logits or is_memory or value.view_axes:
+        if value.needs_logits or value.has_state or value.view_axes:
             raise invalid(
                 self.name,
                 value,

@@ -28,12 +28,11 @@ from keras_noisy.losses.cross_entropy import CrossEntropy
 class MemoryLoss(DistributionLoss):
     """Base of the losses that keep a state for each training sample.
 
-    Use a subclass: `ELR`, `SOP` or `SELC`. The labels of training are pairs of label
-    and sample index, see `with_index`, and the outputs of the model go
+    Use a subclass: `ELR`, `SOP` or `SELC`. The labels of training are pairs of
+    label and sample index, see `with_index`, and the outputs of the model go
     through `loss.connect`, which adds a layer that owns the state. A plain
-    loss cannot:
-    a training step on JAX drops every change to a variable that is not the
-    model's, and a saved model would not hold it.
+    loss cannot: a training step on JAX drops every change to a variable that
+    is not the model's, and a saved model would not hold it.
 
     Formula:
 
@@ -76,6 +75,7 @@ class MemoryLoss(DistributionLoss):
     num_samples: int = whole_number()
     memory_key: str | None = typed(Argument(None, kw_only=True))
 
+    has_state: ClassVar[bool] = True
     #: Name and initializer of each state, see `SampleMemory`.
     states: ClassVar[dict[str, Any]]
 

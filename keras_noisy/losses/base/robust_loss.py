@@ -147,6 +147,8 @@ class RobustLoss(FreshLoss, FadingLoss):
 
     #: Whether adding a constant to all logits changes the loss.
     needs_logits: ClassVar[bool] = False
+    #: Whether its outputs must go through `connect`, whatever its arguments.
+    has_state: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
