@@ -1,5 +1,7 @@
 """Losses that follow the losses of the last batches: OGC and SmallLoss."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,13 @@ from precision import gradient
 
 from keras_noisy import losses
 from keras_noisy.layers import LossHistory, without_state
-from keras_noisy.losses import OGC, _clipped, _mixture
+from keras_noisy.losses import (
+    OGC,
+    CrossEntropy,
+    SmallLoss,
+    _clipped,
+    _mixture,
+)
 
 BASE = _clipped.Base("cross_entropy", 0.0, 1.0)
 CLASSES, LEAST, MOST = 5, 1e-7, -np.log(1e-7)
@@ -216,3 +224,128 @@ def test_the_queue_holds_the_last_losses_in_order():
         if batch[-1] == 4:
             assert last.tolist() == [1, 2, 3, 4] and sums == 10
     assert last.tolist() == [7, 8, 9, 10] and sums == 34
+
+
+def test_the_smallest_losses_of_a_batch_are_kept():
+    _, labels = data(10)
+    z = 3 * np.random.default_rng(0).normal(size=(10, CLASSES))
+    z = z.astype("float32")
+    labels[2] = -1
+    weights = np.array([1, 1, 1, 0, 2, 1, 1, 1, 3, 1], "float32")
+    ce = CrossEntropy(from_logits=True, ignore_class=-1)
+    each = values(ce, labels, z).astype("float64")
+    for sample_weight in (None, weights):
+        one = np.ones(10) if sample_weight is None else weights
+        counted = np.where((labels >= 0) & (one > 0), each, np.inf)
+        count = np.isfinite(counted).sum()
+        for keep in (1.0, 0.7, 0.01):
+            kept = np.argsort(counted)[: max(1, int(keep * count))]
+            exact = (one * each)[kept].sum() / len(kept)
+            # Keras divides by samples of weight 0 too.
+            exact *= count / (labels >= 0).sum()
+            loss = SmallLoss(ce, keep)
+            found = number(loss(labels, z, sample_weight))
+            assert found == pytest.approx(exact, rel=1e-5), keep
+    loss = SmallLoss(CrossEntropy(from_logits=True, reduction=None), 0.5)
+    labels[2] = 0
+    slope = gradient(
+        lambda z: ops.sum(loss(labels, z)), ops.convert_to_tensor(z)
+    )
+    kept = np.abs(ops.convert_to_numpy(slope)).sum(1) > 0
+    each = values(loss.loss, labels, z)
+    assert kept.sum() == 5 and each[kept].max() < each[~kept].min()
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(loss(labels, z)), np.where(kept, each, 0.0), 1e-5
+    )
+    broken = z.copy()
+    broken[0] = np.nan  # It is seen, and not taken for a large loss.
+    assert np.isnan(number(SmallLoss(ce, 0.5)(labels, broken)))
+
+
+def test_the_share_follows_its_schedule():
+    x, labels = data()
+    keep = keras.optimizers.schedules.PolynomialDecay(1.0, 3, 0.25)
+    loss = SmallLoss(CrossEntropy(from_logits=True), keep)
+    model = network(loss)
+    z = model.predict(x, verbose=0)
+    each = values(loss.loss, labels, z).reshape(4, 16)
+    exact = [
+        np.sort(part)[:count].mean()
+        for part, count in zip(each, (16, 12, 8, 4), strict=True)
+    ]
+    history = model.fit(x, labels, 16, shuffle=False, verbose=0)
+    assert history.history["loss"][0] == pytest.approx(np.mean(exact), rel=1e-5)
+    value = model.evaluate(x, labels, batch_size=64, verbose=0)
+    assert value == pytest.approx(np.sort(each.ravel())[:16].mean(), rel=1e-5)
+
+
+def test_a_mixture_weighs_the_samples(tmp_path):
+    x, labels = data()
+    loss = SmallLoss(
+        CrossEntropy(from_logits=True),
+        "mixture",
+        history_size=64,
+        update_every=4,
+    )
+    model = network(loss)
+    z = model.predict(x, verbose=0)
+    each = values(loss.loss, labels, z).astype("float64")
+    history = model.fit(x, labels, 16, shuffle=False, verbose=0)
+    mean, variance, share = two_gaussians(each)
+
+    def weighted(each):
+        at = np.maximum(each, mean[0])[:, None]
+        density = share * np.exp(-((at - mean) ** 2) / 2 / variance)
+        density /= np.sqrt(variance)
+        weight = density[:, 0] / density.sum(1)
+        return (weight * each).sum() / weight.sum()
+
+    # The fit is of the fourth batch, and the batches before have all samples.
+    exact = [*each.reshape(4, 16).mean(1)[:3], weighted(each[48:])]
+    assert history.history["loss"][0] == pytest.approx(np.mean(exact), rel=1e-3)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    for one in (model, again):
+        value = one.evaluate(x, labels, batch_size=64, verbose=0)
+        assert value == pytest.approx(weighted(each), rel=1e-3)
+
+
+@pytest.mark.once
+def test_small_losses_of_a_loss_with_memory_and_what_is_refused():
+    x, labels = data()
+    elr = losses.ELR(64, from_logits=True)
+    loss = SmallLoss(elr, 0.5)
+    model = network(loss)
+    model.fit(x, losses.with_index(labels), verbose=0)
+    assert np.all(ops.convert_to_numpy(elr.memory.state("targets"))[:-1] > 0)
+    again = pickle.loads(pickle.dumps(loss))
+    assert again.get_config() == loss.get_config()
+    for keep in (0, 1.5, "some", None):
+        with pytest.raises(ValueError, match=r"`keep`.*schedule.*mixture"):
+            SmallLoss(losses.MAE(), keep)
+    with pytest.raises(ValueError, match=r"`loss`.*a loss of keras_noisy"):
+        SmallLoss(keras.losses.MeanSquaredError())
+    p = np.full((2, 3), 1 / 3, "float32")
+    with pytest.raises(ValueError, match=r"`SmallLoss` has a history.*connect"):
+        SmallLoss(losses.MAE(), "mixture")([0, 1], p)
+
+
+@pytest.mark.once
+def test_a_symmetrized_loss():
+    """Its sum over all labels is 0, and of cross-entropy it is a known one."""
+    z = np.random.default_rng(0).normal(size=(6, CLASSES)).astype("float32")
+    found = [
+        values(losses.Symmetrized(inner, from_logits=True), np.full(6, k), z)
+        for inner in (losses.CrossEntropy(), losses.AUL())
+        for k in range(CLASSES)
+    ]
+    for part in (found[:CLASSES], found[CLASSES:]):
+        np.testing.assert_allclose(sum(part), 0, atol=1e-5)
+    cores = losses.CORES(beta=1.0, from_logits=True)
+    np.testing.assert_allclose(found[0], values(cores, [0] * 6, z), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"`loss`.*true-class.*`GCE\(\)`"):
+        losses.Symmetrized(losses.NCE())
+    with pytest.raises(ValueError, match="`logit_bias` to Symmetrized"):
+        losses.Symmetrized(losses.MAE(logit_bias=1.0))
+    with pytest.raises(ValueError, match=r"`mode`.*reweight.*'back'"):
+        losses.ForwardCorrection(np.eye(2), mode="back")

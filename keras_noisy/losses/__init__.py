@@ -55,8 +55,10 @@ from keras_noisy.losses.registry import get, names
 from keras_noisy.losses.scaled_mae import ScaledMAE
 from keras_noisy.losses.sce import SCE
 from keras_noisy.losses.selc import SELC
+from keras_noisy.losses.small_loss import SmallLoss
 from keras_noisy.losses.soft_bootstrapping import SoftBootstrapping
 from keras_noisy.losses.sop import SOP
+from keras_noisy.losses.symmetrized import Symmetrized
 from keras_noisy.losses.taylor_ce import TaylorCE
 from keras_noisy.losses.truncated_gce import TruncatedGCE
 
@@ -104,7 +106,9 @@ __all__ = [
     "PeerLoss",
     "RobustLoss",
     "ScaledMAE",
+    "SmallLoss",
     "SoftBootstrapping",
+    "Symmetrized",
     "TaylorCE",
     "TrueClassLoss",
     "TruncatedGCE",

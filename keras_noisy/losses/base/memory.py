@@ -19,6 +19,7 @@ from keras_noisy.losses.base import _batch, _first_batch
 from keras_noisy.losses.base._arguments import Argument, typed, whole_number
 from keras_noisy.losses.base._labels import Labels, SparseLabels
 from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._smoothed import SmoothedLabels
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.cross_entropy import CrossEntropy
@@ -182,7 +183,8 @@ class MemoryLoss(DistributionLoss):
         is_metric = not first and (pass_.repeated or not has_index)
         if not training or is_metric:
             return -labels.pick(log_p)
-        if not isinstance(labels, SparseLabels) or labels.sample is None:
+        indexed = isinstance(labels, SparseLabels | SmoothedLabels)
+        if not indexed or labels.sample is None:
             raise ValueError(_NEEDS_INDEX.format(name))
         sample, known = safe_index(
             widened(labels.sample), self.memory.num_samples
