@@ -164,6 +164,7 @@ def test_public_docstrings_are_complete(thing):
                 "resume",
                 "trusted_labels",
                 "sessions",
+                "tricks",
                 "wide_minima",
             )
         ),

@@ -179,10 +179,8 @@ class ImageDataset(Epochs):
         random = None
         if self._reader.training:
             random = self._reader.random(epoch, 1, number)
-        images, labels = (
-            self._images.batch(chosen, random),
-            self._labels[chosen],
-        )
+        images = self._images.batch(chosen, random)
+        labels = self._labels[chosen]
         if self._mix is None:
             return images, labels
         random = self._reader.random(epoch, 3, number)
