@@ -110,8 +110,8 @@ write("photographs/test", y_test, y_test)
 A small network with cross-entropy on all labels.
 """
 
-files = ImageFiles.from_directory("photographs/train").check()
-test = ImageFiles.from_directory("photographs/test").check()
+files = ImageFiles.from_directory("photographs/train")
+test = ImageFiles.from_directory("photographs/test")
 test_data = ImageDataset(test, image_size=SIZE)
 is_wrong = y_clean[[int(Path(file).stem) for file in files.files]]
 is_wrong = is_wrong != files.labels

@@ -74,13 +74,10 @@ def test_gradients_of_smooth_labels_are_those_of_soft_targets():
         shared = {"from_logits": True, "balance": 0.5}
         smooth = build(name, CLASSES, label_smoothing=RATE, **shared)
         plain = build(name, CLASSES, **shared)
-        ours, theirs, extreme = (
-            slope(smooth, labels, z),
-            slope(plain, y, z),
-            slope(smooth, labels, far),
-        )
+        ours, theirs = slope(smooth, labels, z), slope(plain, y, z)
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
-        assert np.isfinite(extreme).all()
+    loss = losses.GCE(from_logits=True, label_smoothing=RATE, balance=0.5)
+    assert np.isfinite(slope(loss, labels, far)).all()
 
 
 def test_smooth_labels_leave_out_what_labels_leave_out():
@@ -126,7 +123,7 @@ def soft_sop(t, p):
     [
         (ELR, soft_elr, {}),
         pytest.param(SELC, soft_selc, {"start": 0}, marks=pytest.mark.once),
-        (SOP, soft_sop, {}),
+        pytest.param(SOP, soft_sop, {}, marks=pytest.mark.once),
     ],
 )
 def test_losses_with_memory_smooth_their_labels(loss_class, formula, arguments):
