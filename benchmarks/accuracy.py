@@ -24,7 +24,7 @@ import accuracy_table
 import keras
 import rows
 import side_by_side
-from accuracy_losses import EVERY, GRIDS, LOSSES
+from accuracy_losses import EVERY, GROUPS
 from tasks import read
 
 KEYS = ("task", "noise", "loss", "seed")
@@ -47,11 +47,9 @@ TOO_LARGE = {"clicks": {"ELR", "SELC", "SOP"}}
 def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, int, list]]:
     """Cells, and the names of the losses that they still lack."""
     done = {tuple(r[k] for k in KEYS) for r in rows.read(options.csv)}
-    names = [*LOSSES] if options.grids is None else []
-    for grid in options.grids or []:
-        names += GRIDS[grid]
-    if options.losses is not None:
-        names = options.losses
+    names = options.losses
+    if names is None:
+        names = [name for group in options.groups for name in GROUPS[group]]
     for seed, task in itertools.product(options.seeds, options.tasks):
         for noise in CELLS[task]:
             if options.noises is not None and noise not in options.noises:
@@ -77,7 +75,7 @@ def main() -> None:
     add("--tasks", nargs="+", choices=CELLS, default=[*CELLS])
     add("--noises", nargs="+", choices=[*SIX, "human"])
     add("--losses", nargs="+", metavar="LOSS", choices=EVERY)
-    add("--grids", nargs="+", choices=GRIDS, help="in place of the losses")
+    add("--groups", nargs="+", choices=GROUPS, default=["losses", "tricks"])
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--together", type=int, default=8, help="trainings side by side")
     add("--precision", help="such as float32; mixed_float16 if there is a GPU")

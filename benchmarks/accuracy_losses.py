@@ -8,6 +8,7 @@ from keras import ops
 from side_by_side import Branch
 
 from keras_noisy import losses
+from keras_noisy.calibration import MarginFade
 
 
 def _ours(make: Callable[..., Any], *args: Any, **kwargs: Any) -> Branch:
@@ -46,6 +47,36 @@ def _keras_gce(classes: int, samples: int, steps: int) -> Callable[..., Any]:
     return lambda y, z: loss(y, ops.softmax(z))
 
 
+def _ogc(classes: int, samples: int, steps: int) -> Any:
+    return losses.OGC(
+        learning_rate=keras.optimizers.schedules.CosineDecay(0.1, steps),
+        num_classes=classes,
+        from_logits=True,
+    )
+
+
+def _small(
+    make: Callable[..., Any] = losses.CrossEntropy, **kwargs: Any
+) -> Branch:
+    """The smallest losses of a batch alone."""
+    return Branch(
+        lambda classes, samples, steps: losses.SmallLoss(
+            make(num_classes=classes, from_logits=True), **kwargs
+        )
+    )
+
+
+def _low_start(classes: int, samples: int, steps: int) -> Any:
+    """Half of the matched scale, taken back by the margins."""
+    matched = losses.ScaledMAE(classes).margin_scale
+    return losses.ScaledMAE(
+        margin_scale=0.5 * matched,
+        fade=MarginFade(quantile=0.9),
+        num_classes=classes,
+        from_logits=True,
+    )
+
+
 #: What is trained as it comes, without knowledge of the noise.
 LOSSES = {
     "CE": _ours(losses.CrossEntropy),
@@ -73,6 +104,22 @@ LOSSES = {
     "CE, clip 3": _ours(losses.CrossEntropy, logit_clip=3.0),
     "ELR": _remembers(losses.ELR),
     "SOP": _remembers(losses.SOP),
+    "SELC": _remembers(losses.SELC),
+    "OGC": Branch(_ogc),
+    "SmallLoss": _small(),
+    "SmallLoss, mixture": _small(keep="mixture"),
+    "ScaledMAE, low start, fade": Branch(_low_start),
+}
+
+#: What is put on top of a loss.
+TRICKS = {
+    "CE, smoothing .1": _ours(losses.CrossEntropy, label_smoothing=0.1),
+    "GCE auto, smoothing .1": _ours(losses.GCE, "auto", label_smoothing=0.1),
+    "ScaledMAE, smoothing .1": _ours(losses.ScaledMAE, label_smoothing=0.1),
+    "CE, balance 1": _ours(losses.CrossEntropy, balance=1.0),
+    "ScaledMAE, balance 1": _ours(losses.ScaledMAE, balance=1.0),
+    "ScaledMAE, small losses": _small(losses.ScaledMAE),
+    "Symmetrized CE": _ours(losses.Symmetrized, losses.CrossEntropy()),
 }
 
 #: Eight values of each: what tuning would find.
@@ -112,6 +159,5 @@ GRIDS = {
     },
 }
 
-EVERY = dict(LOSSES)
-for grid in GRIDS.values():
-    EVERY.update(grid)
+GROUPS = {"losses": LOSSES, "tricks": TRICKS, **GRIDS}
+EVERY = {name: b for group in GROUPS.values() for name, b in group.items()}

@@ -4,11 +4,25 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from accuracy_losses import GRIDS, LOSSES
+from accuracy_losses import GRIDS, LOSSES, TRICKS
 
 Rows = Sequence[Mapping[str, str]]
+#: Values of the grids that stand among the losses.
+UNTUNED = {
+    "CE": ("CE",),
+    "GCE": ("GCE .7", "GCE auto"),
+    "MAE with a bias": ("MAE", "MAE*"),
+    "NCE+AGCE": ("NCE+AGCE",),
+    "BiTempered": ("BiTempered",),
+}
 #: What needs no knowledge of the noise and nothing tuned.
-OURS = ("ScaledMAE", "ScaledMAE, margin fade", "GCE auto", "MAE*")
+OURS = (
+    "ScaledMAE",
+    "ScaledMAE, margin fade",
+    "ScaledMAE, low start, fade",
+    "GCE auto",
+    "MAE*",
+)
 
 
 def _found(rows: Rows) -> dict[tuple[str, str], dict[str, list]]:
@@ -32,7 +46,7 @@ def _lines(of_task: Mapping[str, Mapping[str, list]]) -> dict:
     """Accuracies by line and noise: all losses, and what tuning finds."""
     lines: dict = defaultdict(dict)
     for noise, losses in of_task.items():
-        for name in LOSSES:
+        for name in (*LOSSES, *TRICKS):
             if name in losses:
                 values = [float(row["last"]) for row in losses[name]]
                 lines[f"`{name}`"][noise] = values
@@ -43,8 +57,7 @@ def _lines(of_task: Mapping[str, Mapping[str, list]]) -> dict:
             there = [n for n in members if n in losses]
             if len(there) < len(members):
                 continue
-            # What a user would also try: the untuned value.
-            there += [n for n in ("CE", "GCE .7") if n.startswith(grid)]
+            there += [n for n in UNTUNED[grid] if n in losses]
             by_seed = list(zip(*(losses[n] for n in there), strict=False))
             column = "stopped" if grid == "CE" else "last"
             for way, key in (

@@ -36,6 +36,7 @@ FADES = {
     "margin": lambda steps: MarginFade(),
     "median": lambda steps: MarginFade(quantile=0.5),
     "quantile .9": lambda steps: MarginFade(quantile=0.9),
+    "quantile .95": lambda steps: MarginFade(quantile=0.95),
     "end -1": lambda steps: MarginFade(margin_end=-1.0),
     "end 2": lambda steps: MarginFade(margin_end=2.0),
     "end 4": lambda steps: MarginFade(margin_end=4.0),
@@ -44,6 +45,11 @@ FADES = {
     "all classes": lambda steps: MarginFade(rate=0.1, per_class=False),
     "cosine": lambda steps: keras.optimizers.schedules.CosineDecay(1.0, steps),
 }
+#: What every cell has.
+STARTED = (
+    *(("1", "none"), ("1", "margin")),
+    *((".5", "quantile .9"), ("1", "quantile .9"), (".5", "quantile .95")),
+)
 OTHERS = {
     "CE": lambda **kwargs: losses.CrossEntropy(**kwargs),
     "MAE*": lambda **kwargs: losses.MAEStar(**kwargs),
@@ -100,7 +106,7 @@ def _of_a_seed() -> Iterator[Run]:
 
     def runs(names: tuple[str, ...]) -> Iterator[Run]:
         for cell in cells(names):
-            for start, fade in (("1", "none"), ("1", "margin")):
+            for start, fade in STARTED:
                 yield Run(*cell, SCALED, start, fade, **_optimizer(cell[0]))
             for loss in OTHERS:
                 yield Run(*cell, loss, **_optimizer(cell[0]))
@@ -122,7 +128,7 @@ def _of_a_seed() -> Iterator[Run]:
     for cell in cells((MAIN[0], MAIN[1], FEW[0])):
         for optimizer, rate in itertools.product(("SGD", "Adam"), RATES):
             of_run = {"optimizer": optimizer, "rate": rate}
-            for start, fade in (("1", "none"), ("1", "margin"), (".5", "none")):
+            for start, fade in (*STARTED, (".5", "none")):
                 yield Run(*cell, SCALED, start, fade, **of_run)
             for loss in OTHERS:
                 yield Run(*cell, loss, **of_run)

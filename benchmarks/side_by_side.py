@@ -89,7 +89,7 @@ def train(
         keras.utils.set_random_seed(seed)
         loss = branch.loss(num_classes, len(x), steps)
         z = logits_of(task, inputs, num_classes, branch.decay)
-        if isinstance(loss, losses.RobustLoss):
+        if hasattr(loss, "connect"):
             z = loss.connect(z)
         built.append((loss, branch.weight))
         outputs.append(z)

@@ -95,7 +95,9 @@ def _clean(task: str, folder: Path) -> tuple[np.ndarray, ...]:
     if kind in ("digits", "fashion"):
         x, x_test = (a / np.float32(255) for a in (data.x_train, data.x_test))
         y = data.y_clean.astype("int32")
-        return x, y, x_test[:10_000], data.y_test[:10_000].astype("int32")
+        count = 30_000 if kind == "digits" else 20_000
+        x_test, y_test = x_test[:10_000], data.y_test[:10_000].astype("int32")
+        return x[:count], y[:count], x_test, y_test
     with np.load(folder / "cifar100" / "labels.npz") as file:
         labels = [file[part].astype("int32") for part in ("train", "test")]
     parts = _features(folder) if kind == "features" else _images(folder)
