@@ -99,7 +99,31 @@ def show(rows: Rows, cells: Mapping[str, Sequence[str]]) -> None:
                 for n in of_task
             ]
             print(f"| {name} | {' | '.join(texts)} |")
+    _behind(found, cells)
     _cost(found, cells)
+
+
+def _behind(found: Mapping, cells: Mapping[str, Sequence[str]]) -> None:
+    """Print how far each loss is behind the best one of each cell."""
+    names = (*LOSSES, *TRICKS)
+    points = defaultdict(list)
+    for task, noise in ((t, n) for t, noises in cells.items() for n in noises):
+        measured = {
+            name: 100 * np.mean([float(row["last"]) for row in of_loss])
+            for name, of_loss in found[task, noise].items()
+            if name in names
+        }
+        # Cells that are not whole would favor what is there.
+        if len(measured) < 0.9 * len(names):
+            continue
+        for name, mean in measured.items():
+            points[name].append(max(measured.values()) - mean)
+    print("\n**Points behind the best loss of a cell**\n")
+    print("| Loss | mean | worst | cells |")
+    print("| --- | --- | --- | --- |")
+    for name in sorted(points, key=lambda name: np.mean(points[name])):
+        mean, worst = np.mean(points[name]), max(points[name])
+        print(f"| `{name}` | {mean:.1f} | {worst:.1f} | {len(points[name])} |")
 
 
 def _cost(found: Mapping, cells: Mapping[str, Sequence[str]]) -> None:
