@@ -60,9 +60,19 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, int, list]]:
                 if (task, noise, name, str(seed)) not in done
                 and name not in TOO_LARGE.get(task, ())
             ]
-            while left:
-                yield task, noise, seed, left[: options.together]
-                left = left[options.together :]
+            for mixed in (False, True):
+                some = [name for name in left if EVERY[name].mixed == mixed]
+                while some:
+                    yield task, noise, seed, some[: options.together]
+                    some = some[options.together :]
+
+
+def has_gpu() -> bool:
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    return any("gpu" in name for name in keras.distribution.list_devices())
 
 
 def main() -> None:
@@ -95,7 +105,7 @@ def main() -> None:
         parser.error("--data-dir is needed to train")
 
     started = time.monotonic()
-    gpu = any("gpu" in name for name in keras.distribution.list_devices())
+    gpu = has_gpu()
     precision = options.precision or ("mixed_float16" if gpu else "float32")
     keras.config.set_dtype_policy(precision)
     for task, noise, seed, names in plan(options):
