@@ -2,9 +2,10 @@
 
 A small network leaves a processor idle, and a GPU most of all. Here one
 program trains a network for each of many losses on the same batches, from the
-same initial weights, with the same dropout. No branch touches another: the
-gradient of the sum of the losses is the gradient of each, and SGD and Adam
-treat each weight by itself. What a branch learns is what it learns alone.
+same initial weights (and on JAX and TensorFlow with the same dropout). No
+branch touches another: the gradient of the sum of the losses is the gradient of
+each, and SGD and Adam treat each weight by itself. What a branch learns is what
+it learns alone.
 """
 
 import time
@@ -147,6 +148,8 @@ def train(
 
     test, held = [], []
     for epoch in range(epochs):
+        # The order of the samples is that of every other training.
+        keras.utils.set_random_seed(1000 * seed + epoch)
         given = {"x": x, "y": labels, "batch_size": batch_size}
         if mixed:
             pairs = Mixup(x, y, num_classes, batch_size, [seed, epoch])
