@@ -11,7 +11,8 @@ a cell: SGD, momentum 0.9, rate 0.1 that falls along a cosine. A tenth of the
 training samples is held out with the labels as they are: by these an epoch or
 a hyperparameter can be chosen as a user can choose it. `accuracy_losses.py`
 has the losses, `tasks.py` the tasks and what `FOLDER` holds,
-`accuracy_table.py` prints the tables.
+`accuracy_table.py` the tables; `--write` writes them into `accuracy.md` and
+`docs/accuracy.md`.
 """
 
 import argparse
@@ -40,6 +41,9 @@ CELLS = {
     "clicks": ("clean",),
 }
 HELD_OUT = 0.1
+FOLDER = Path(__file__).resolve().parent
+#: Where tables stand between marks.
+PAGES = (FOLDER / "accuracy.md", FOLDER.parent / "docs" / "accuracy.md")
 #: What would need an array of samples times classes.
 TOO_LARGE = {"clicks": {"ELR", "SELC", "SOP"}}
 
@@ -93,10 +97,14 @@ def main() -> None:
     add("--csv", type=Path, default=Path(__file__).with_suffix(".csv"))
     add("--collect", nargs="+", type=Path, help="only append rows of others")
     add("--table", action="store_true", help="print tables; runs nothing")
+    add("--write", action="store_true", help="and write them into the pages")
     add("--plan", action="store_true", help="print what is left to run")
     options = parser.parse_args()
-    if options.table:
-        accuracy_table.show(rows.read(options.csv), CELLS)
+    if options.table or options.write:
+        known = accuracy_table.tables(rows.read(options.csv), CELLS)
+        print(known["whole"])
+        for page in PAGES if options.write else ():
+            accuracy_table.fill(page, known)
         return
     if options.collect:
         print(rows.collect(options.csv, KEYS, options.collect), "new rows")
