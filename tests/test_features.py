@@ -98,6 +98,10 @@ def test_mistakes_are_errors(network):
         ({"dtype": "int8"}, "`dtype`"),
         ({"batch_size": 0}, "`batch_size`"),
         ({"data": iter([IMAGES])}, "`data`.*from its start"),
+        (
+            {"data": tensorflow_batches(IMAGES, IMAGES).repeat()},
+            "does not repeat",
+        ),
         ({"data": [IMAGES, IMAGES[:3]]}, "`data`.*one length"),
         ({"data": 1e9 * IMAGES}, "not finite in float16.*float32"),
     ):

@@ -706,7 +706,7 @@ def test_images_of_every_form_are_shown_as_they_are(tmp_path):
         for i, axes in zip([1, 0, 2, 3], quality.plot(4).axes, strict=True):
             drawn = axes.images[0].get_array()
             assert np.array_equal(drawn, expected[i])
-    with pytest.raises(ValueError, match="build LabelQuality with `images`"):
+    with pytest.raises(ValueError, match="pass `images` at the beginning"):
         shown(EPOCHS, LABELS)[0].plot(1)  # `x` is a table
     quality.images = gray.reshape(4, 30)
     with pytest.raises(ValueError, match=r"\(height, width\).*shape \(30,\)"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -37,8 +37,8 @@ class Batches:
         elif isinstance(data, Iterator) or not isinstance(data, Iterable):
             expected = "arrays, or a data set that can be read from its start"
             raise invalid("data", type(data), expected)
-        elif isinstance(data, Sized):
-            self.total = len(data)
+        else:
+            self.total = _length(data)
 
     def from_number(self, first: int) -> Iterator[Any]:
         """The inputs of each batch, from one of them on."""
@@ -61,3 +61,13 @@ class Batches:
         for batch in self.from_number(0):
             return batch
         raise invalid("data", type(self.data), "at least one sample")
+
+
+def _length(data: Any) -> int | None:
+    """The number of batches, where a data set knows it."""
+    if hasattr(data, "cardinality") and int(data.cardinality()) == -1:
+        raise invalid("data", type(data), "a data set that does not repeat")
+    try:
+        return len(data)
+    except TypeError:
+        return None

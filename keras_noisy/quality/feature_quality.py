@@ -118,6 +118,8 @@ class FeatureQuality(Findings):
     ):
         given = labeled(y, clean_labels, class_names, images)
         labels, count = given.labels, len(given.labels)
+        if count < 3:
+            raise invalid("y", labels, "at least three labels")
         k = integer("k", k, 1)
         if k >= count:
             raise invalid("k", k, f"fewer neighbors than the {count} samples")
@@ -145,7 +147,7 @@ def _checked(
     """Indices and cosines that somebody else has found."""
     expected = (
         f"indices in [0, {count}) and cosines, both of shape ({count}, m) with "
-        f"m >= {k}, the nearest first, of other samples"
+        f"m >= {max(k, 2)}, the nearest first, of other samples"
     )
     try:
         indices, cosines = neighbors
@@ -157,7 +159,7 @@ def _checked(
         and indices.shape == cosines.shape
         and indices.ndim == 2
         and len(indices) == count
-        and indices.shape[1] >= k
+        and indices.shape[1] >= max(k, 2)
     )
     if not fits:
         raise ValueError(

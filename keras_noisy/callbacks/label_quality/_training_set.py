@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -58,7 +58,7 @@ def predict(
         with warnings.catch_warnings():
             # Keras warns of every iterator that comes to an end.
             warnings.filterwarnings("ignore", "Your input ran out of data")
-            found = model.predict(itertools.chain([first], more), verbose=0)
+            found = model.predict(_generator(first, more), verbose=0)
         if batches.in_order and batches.count <= len(labels):
             yield found
     if not batches.in_order:
@@ -78,6 +78,12 @@ def predict(
             f"epoch, and it gives {more_than}. Pass a data set that keeps the "
             "last batch, is finite and can be read again",
         )
+
+
+def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
+    """Batches in a form that Keras takes for a data set."""
+    yield first
+    yield from more
 
 
 class _Batches:
