@@ -1,10 +1,13 @@
-"""Generate and execute quickstart.ipynb from examples/quickstart.py.
+"""Generate and execute the notebooks from examples/.
 
-`python notebooks/generate.py` writes the notebook with its outputs, computed
-on the JAX backend; with `--check` it only tells whether the cells are in step.
+`python notebooks/generate.py` writes them with their outputs, computed on the
+JAX backend, and the picture of the README from that of the quickstart;
+`python notebooks/generate.py calibration` only those that are named. With
+`--check` it only tells whether the cells are in step.
 """
 
 import argparse
+import base64
 import os
 import re
 import sys
@@ -14,12 +17,29 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-EXAMPLE = ROOT / "examples" / "quickstart.py"
-NOTEBOOK = ROOT / "notebooks" / "quickstart.ipynb"
+#: Examples that are notebooks too, and the options they are executed with.
+NOTEBOOKS: dict[str, list[str]] = {
+    "quickstart": [],
+    "calibration": [],
+    "mend_labels": [],
+    "tune_loss": [],
+    "session_recommendation": ["--smoke"],
+}
+PICTURE = ROOT / "docs" / "quickstart.png"
+NO_OPTIONS = "parse_args([] if"
 
 
-def to_notebook(source):
+def notebook_file(name):
+    """Where the notebook of an example is."""
+    return ROOT / "notebooks" / f"{name}.ipynb"
+
+
+def to_notebook(name):
     """A notebook without outputs from a script in the format of keras.io."""
+    source = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
+    if options := NOTEBOOKS[name]:
+        listed = ", ".join(f'"{option}"' for option in options)
+        source = source.replace(NO_OPTIONS, f"parse_args([{listed}] if")
     # Triple quotes on lines of their own enclose every second part.
     _, header, *parts = re.split(r'^"""\n', source, flags=re.MULTILINE)
     fields = dict(line.split(": ", 1) for line in header.splitlines())
@@ -61,25 +81,41 @@ def execute(notebook):
             ]
 
 
+def pictures(notebook):
+    """The pictures that its cells draw, as PNG."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                yield base64.b64decode(output["data"]["image/png"])
+
+
 def sources(notebook):
     """The type and the text of each cell."""
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
 
 
 def main():
-    """Write the notebook, or check it."""
+    """Write the notebooks, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
+    names = {"choices": [*NOTEBOOKS], "default": [*NOTEBOOKS]}
+    parser.add_argument("names", nargs="*", **names)
     parser.add_argument("--check", action="store_true")
-    notebook = to_notebook(EXAMPLE.read_text(encoding="utf-8"))
-    if not parser.parse_args().check:
+    options = parser.parse_args()
+    for name in options.names:
+        notebook, file = to_notebook(name), notebook_file(name)
+        if options.check:
+            if sources(notebook) != sources(nbformat.read(file, as_version=4)):
+                sys.exit(
+                    f"notebooks/{name}.ipynb is not in step with "
+                    f"examples/{name}.py: run "
+                    f"`python notebooks/generate.py {name}`"
+                )
+            continue
         execute(notebook)
         nbformat.validate(notebook)
-        nbformat.write(notebook, NOTEBOOK)
-    elif sources(notebook) != sources(nbformat.read(NOTEBOOK, as_version=4)):
-        sys.exit(
-            "notebooks/quickstart.ipynb is not in step with "
-            "examples/quickstart.py: run `python notebooks/generate.py`"
-        )
+        nbformat.write(notebook, file)
+        if name == "quickstart":
+            PICTURE.write_bytes(next(pictures(notebook)))
 
 
 if __name__ == "__main__":
