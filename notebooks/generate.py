@@ -3,7 +3,8 @@
 `python notebooks/generate.py` writes them with their outputs, computed on the
 JAX backend, and the picture of the README from that of the quickstart;
 `python notebooks/generate.py calibration` only those that are named. With
-`--check` it only tells whether the cells are in step.
+`--check` it only tells whether the cells are in step. `human_labels` needs
+`--data-dir`, a folder with CIFAR-100N, see the example.
 """
 
 import argparse
@@ -24,6 +25,7 @@ NOTEBOOKS: dict[str, list[str]] = {
     "mend_labels": [],
     "tune_loss": [],
     "session_recommendation": ["--smoke"],
+    "human_labels": ["--data-dir", "data"],
 }
 PICTURE = ROOT / "docs" / "quickstart.png"
 NO_OPTIONS = "parse_args([] if"
@@ -59,12 +61,17 @@ def to_notebook(name):
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
 
-def execute(notebook):
-    """Run all cells on JAX and keep what they print and draw."""
+def execute(notebook, data_dir):
+    """Run all cells on JAX and keep what they print and draw.
+
+    The folder `data` of the notebook is `data_dir`.
+    """
     from nbclient import NotebookClient
 
     os.environ["KERAS_BACKEND"] = "jax"
     with tempfile.TemporaryDirectory() as folder:
+        if data_dir:
+            (Path(folder) / "data").symlink_to(data_dir.resolve())
         NotebookClient(
             notebook,
             coalesce_streams=True,
@@ -100,6 +107,7 @@ def main():
     names = {"choices": [*NOTEBOOKS], "default": [*NOTEBOOKS]}
     parser.add_argument("names", nargs="*", **names)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--data-dir", type=Path, help="for human_labels")
     options = parser.parse_args()
     for name in options.names:
         notebook, file = to_notebook(name), notebook_file(name)
@@ -111,7 +119,7 @@ def main():
                     f"`python notebooks/generate.py {name}`"
                 )
             continue
-        execute(notebook)
+        execute(notebook, options.data_dir)
         nbformat.validate(notebook)
         nbformat.write(notebook, file)
         if name == "quickstart":
