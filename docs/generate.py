@@ -13,7 +13,7 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from keras_noisy import losses
-from keras_noisy.layers import CalibrationFade, SampleMemory
+from keras_noisy.layers import CalibrationFade, LossHistory, SampleMemory
 from keras_noisy.losses.presets import DATA_SETS, PRESETS
 from keras_noisy.metrics import LabelAccuracy
 
@@ -110,7 +110,7 @@ def hyperparameters(loss: Loss) -> str:
     shared = inspect.signature(losses.RobustLoss.__init__).parameters
     found = []
     for name, given in inspect.signature(loss.__init__).parameters.items():
-        if name == "memory_key":  # For saved models alone.
+        if name in ("memory_key", "history_key"):  # For saved models alone.
             continue
         unchanged = name in shared and shared[name].default == given.default
         if not unchanged and given.kind is not given.VAR_KEYWORD:
@@ -171,6 +171,7 @@ def others() -> list[list[str]]:
         for thing in (
             *things,
             CalibrationFade,
+            LossHistory,
             SampleMemory,
             LabelAccuracy,
         )

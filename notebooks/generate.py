@@ -26,6 +26,7 @@ NOTEBOOKS: dict[str, list[str]] = {
     "tune_loss": [],
     "session_recommendation": ["--smoke"],
     "human_labels": ["--data-dir", "data"],
+    "kaggle": [],
 }
 PICTURE = ROOT / "docs" / "quickstart.png"
 NO_OPTIONS = "parse_args([] if"
