@@ -50,8 +50,11 @@ def test_the_picture_of_the_readme_is_that_of_the_quickstart():
     notebook = nbformat.read(file, as_version=4)
     picture = GENERATE.PICTURE.read_bytes()
     assert picture == next(GENERATE.pictures(notebook))
-    printed = file.read_text(encoding="utf-8")
-    rows = re.findall(r"\\n(\S+) *\| +([\d.]+)% \| +([\d.]+)%", printed)
+    outputs = [
+        out for cell in notebook.cells for out in cell.get("outputs", [])
+    ]
+    printed = "".join(out.get("text", "") for out in outputs)
+    rows = re.findall(r"(\S+) *\| +([\d.]+)% \| +([\d.]+)%", printed)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(rows) == 5
     for _, last, best in rows:
