@@ -72,7 +72,8 @@ option("--samples", type=int, default=20_000, help="training images to use")
 option("--epochs", type=int, default=15, help="passes over the training set")
 option("--seed", type=int, default=0)
 option("--smoke", action="store_true", help="a few seconds on digits, no data")
-options = parser.parse_args([] if "ipykernel" in sys.modules else None)
+in_notebook = "ipykernel" in sys.modules
+options = parser.parse_args([] if in_notebook else None)
 if not (options.smoke or options.data_dir):
     parser.error("--data-dir is needed, or --smoke")
 if options.smoke:
@@ -203,6 +204,6 @@ With the default options, after a short training of a small network:
   what counts as memorized is not: a network that takes a pine for an oak by
   itself agrees with the people who did.
 
-With features of a pretrained network the losses are further apart: of human
-labels too, `docs/accuracy.md` has tables of three seeds.
+With features of a pretrained network the losses are further apart:
+`docs/accuracy.md` has tables of three seeds, human labels too.
 """

@@ -74,6 +74,13 @@ def test_calibration_in_short():
     assert [*found["histories"]] == ["MAE", "MAE*", "GCE-auto", "ScaledMAE"]
 
 
+def test_human_labels_in_short():
+    """On digits: the labels of people are for non-commercial use."""
+    found = run_here(ROOT / "examples" / "human_labels.py", "--smoke")
+    assert "taken for" in found["printed"]
+    assert [len(curve) for curve in found["curves"].values()] == [2, 2, 2]
+
+
 def test_wrong_labels_are_found_and_mended_in_short():
     found = run_here(
         ROOT / "examples" / "mend_labels.py",
