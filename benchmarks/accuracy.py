@@ -11,8 +11,7 @@ a cell: SGD, momentum 0.9, rate 0.1 that falls along a cosine. A tenth of the
 training samples is held out with the labels as they are: by these an epoch or
 a hyperparameter can be chosen as a user can choose it. `accuracy_losses.py`
 has the losses, `tasks.py` the tasks and what `FOLDER` holds,
-`accuracy_table.py` the tables; `--write` writes them into `accuracy.md` and
-`docs/accuracy.md`.
+`accuracy_table.py` the tables; `--write` writes them into the pages.
 """
 
 import argparse
@@ -43,7 +42,11 @@ CELLS = {
 HELD_OUT = 0.1
 FOLDER = Path(__file__).resolve().parent
 #: Where tables stand between marks.
-PAGES = (FOLDER / "accuracy.md", FOLDER.parent / "docs" / "accuracy.md")
+PAGES = (
+    FOLDER / "accuracy.md",
+    FOLDER.parent / "docs" / "accuracy.md",
+    FOLDER.parent / "docs" / "tricks.md",
+)
 #: What would need an array of samples times classes.
 TOO_LARGE = {"clicks": {"ELR", "SELC", "SOP"}}
 
