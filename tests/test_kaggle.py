@@ -9,6 +9,7 @@ from helpers import run_here
 
 pytestmark = pytest.mark.once
 pytest.importorskip("PIL")
+pytest.importorskip("sklearn")
 
 ROOT = Path(__file__).parent.parent
 
@@ -18,7 +19,7 @@ def test_a_short_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHORT_RUN", "1")
     names = run_here(ROOT / "examples" / "kaggle.py")
-    assert len(list(tmp_path.glob("photographs/train/*/*.jpg"))) == 100
+    assert len(list(tmp_path.glob("images/train/*/*.png"))) == 100
     assert np.mean(names["is_wrong"]) == pytest.approx(0.4, abs=0.15)
     for probabilities in (names["first"], names["second"]):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
