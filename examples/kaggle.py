@@ -18,7 +18,7 @@ believes. Each is one argument or line here.
 
 The images of five classes come from scikit-learn, so that the notebook runs
 without internet. Put your own folder of photographs, or a CSV file of paths and
-labels, in their place. Set `SHORT_RUN=1` in the environment for a run of some seconds.
+labels, in their place. Set `SHORT_RUN=1` in the environment for a short run.
 """
 
 """
