@@ -11,7 +11,7 @@ a cell: SGD, momentum 0.9, rate 0.1 that falls along a cosine. A tenth of the
 training samples is held out with the labels as they are: by these an epoch or
 a hyperparameter can be chosen as a user can choose it. `accuracy_losses.py`
 has the losses, `tasks.py` the tasks and what `FOLDER` holds,
-`accuracy_table.py` prints the tables.
+`accuracy_table.py` the tables; `--write` writes them into the pages.
 """
 
 import argparse
@@ -40,6 +40,13 @@ CELLS = {
     "clicks": ("clean",),
 }
 HELD_OUT = 0.1
+FOLDER = Path(__file__).resolve().parent
+#: Where tables stand between marks.
+PAGES = (
+    FOLDER / "accuracy.md",
+    FOLDER.parent / "docs" / "accuracy.md",
+    FOLDER.parent / "docs" / "tricks.md",
+)
 #: What would need an array of samples times classes.
 TOO_LARGE = {"clicks": {"ELR", "SELC", "SOP"}}
 
@@ -60,9 +67,19 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, int, list]]:
                 if (task, noise, name, str(seed)) not in done
                 and name not in TOO_LARGE.get(task, ())
             ]
-            while left:
-                yield task, noise, seed, left[: options.together]
-                left = left[options.together :]
+            for mixed in (False, True):
+                some = [name for name in left if EVERY[name].mixed == mixed]
+                while some:
+                    yield task, noise, seed, some[: options.together]
+                    some = some[options.together :]
+
+
+def has_gpu() -> bool:
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    return any("gpu" in name for name in keras.distribution.list_devices())
 
 
 def main() -> None:
@@ -83,10 +100,14 @@ def main() -> None:
     add("--csv", type=Path, default=Path(__file__).with_suffix(".csv"))
     add("--collect", nargs="+", type=Path, help="only append rows of others")
     add("--table", action="store_true", help="print tables; runs nothing")
+    add("--write", action="store_true", help="and write them into the pages")
     add("--plan", action="store_true", help="print what is left to run")
     options = parser.parse_args()
-    if options.table:
-        accuracy_table.show(rows.read(options.csv), CELLS)
+    if options.table or options.write:
+        known = accuracy_table.tables(rows.read(options.csv), CELLS)
+        print(known["whole"])
+        for page in PAGES if options.write else ():
+            accuracy_table.fill(page, known)
         return
     if options.collect:
         print(rows.collect(options.csv, KEYS, options.collect), "new rows")
@@ -95,7 +116,7 @@ def main() -> None:
         parser.error("--data-dir is needed to train")
 
     started = time.monotonic()
-    gpu = any("gpu" in name for name in keras.distribution.list_devices())
+    gpu = has_gpu()
     precision = options.precision or ("mixed_float16" if gpu else "float32")
     keras.config.set_dtype_policy(precision)
     for task, noise, seed, names in plan(options):

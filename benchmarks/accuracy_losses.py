@@ -119,6 +119,9 @@ TRICKS = {
     "CE, balance 1": _ours(losses.CrossEntropy, balance=1.0),
     "ScaledMAE, balance 1": _ours(losses.ScaledMAE, balance=1.0),
     "ScaledMAE, small losses": _small(losses.ScaledMAE),
+    "CE, mixup": _ours(losses.CrossEntropy)._replace(mixed=True),
+    "GCE auto, mixup": _ours(losses.GCE, "auto")._replace(mixed=True),
+    "ScaledMAE, mixup": _ours(losses.ScaledMAE)._replace(mixed=True),
     "Symmetrized CE": _ours(losses.Symmetrized, losses.CrossEntropy()),
 }
 

@@ -1,12 +1,16 @@
 """Tables of the benchmark of accuracy, as Markdown."""
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from accuracy_losses import GRIDS, LOSSES, TRICKS
 
 Rows = Sequence[Mapping[str, str]]
+Cells = Mapping[str, Sequence[str]]
 #: Values of the grids that stand among the losses.
 UNTUNED = {
     "CE": ("CE",),
@@ -23,100 +27,191 @@ OURS = (
     "GCE auto",
     "MAE*",
 )
+#: What the documents show of each task.
+SHOWN = (
+    *("CE", "CE, epoch by noisy validation", "ELR", "SOP", "OGC"),
+    *("GCE .7", "NCE+RCE", "NCE+AGCE", "SCE", "CE, clip 3", *OURS),
+)
+STOPPED = "CE, epoch by noisy validation"
 
 
-def _found(rows: Rows) -> dict[tuple[str, str], dict[str, list]]:
-    """Rows by cell and loss, a list over seeds."""
-    found: dict = defaultdict(lambda: defaultdict(list))
-    for row in sorted(rows, key=lambda row: int(row["seed"])):
-        found[row["task"], row["noise"]][row["loss"]].append(row)
-    return found
+class Found:
+    """Accuracies in percent by cell and loss, a list over the seeds."""
+
+    def __init__(self, rows: Rows):
+        self.rows: dict = defaultdict(lambda: defaultdict(dict))
+        for row in rows:
+            cell = self.rows[row["task"], row["noise"]]
+            cell[row["loss"]][int(row["seed"])] = row
+
+    def values(self, cell: Any, name: str) -> list[float]:
+        """Of a loss, or of cross-entropy that is stopped in time."""
+        loss, column = (name, "last")
+        if name == STOPPED:
+            loss, column = "CE", "stopped"
+        of_loss = self.rows.get(cell, {}).get(loss, {})
+        return [100 * float(of_loss[s][column]) for s in sorted(of_loss)]
+
+    def tuned(self, cell: Any, grid: str, key: str) -> dict[int, float]:
+        """By seed, what the best member of a grid by a column reaches.
+
+        Cross-entropy is also stopped at its best epoch by noisy validation.
+        """
+        column = "stopped" if grid == "CE" else "last"
+        if key == "held_out" and grid == "CE":
+            key = "held_best"
+        if key == "oracle":
+            key = column
+        of_cell = self.rows.get(cell, {})
+        if any(name not in of_cell for name in GRIDS[grid]):
+            return {}
+        names = [*GRIDS[grid], *UNTUNED[grid]]
+        members = [of_cell[name] for name in names if name in of_cell]
+        seeds = set.intersection(*(set(member) for member in members))
+        best = {
+            seed: max((m[seed] for m in members), key=lambda r: float(r[key]))
+            for seed in sorted(seeds)
+        }
+        return {seed: 100 * float(row[column]) for seed, row in best.items()}
 
 
-def _percent(values: Sequence[float], bold: bool = False) -> str:
-    text = f"{100 * np.mean(values):.1f}"
+def _text(values: Sequence[float], bold: bool = False) -> str:
+    if not values:
+        return ""
+    text = f"{np.mean(values):.1f}"
     if bold:
         text = f"**{text}**"
     if len(values) > 1:
-        text += f" ± {100 * np.std(values, ddof=1):.1f}"
+        text += f" ± {np.std(values, ddof=1):.1f}"
     return text
 
 
-def _lines(of_task: Mapping[str, Mapping[str, list]]) -> dict:
-    """Accuracies by line and noise: all losses, and what tuning finds."""
-    lines: dict = defaultdict(dict)
-    for noise, losses in of_task.items():
-        for name in (*LOSSES, *TRICKS):
-            if name in losses:
-                values = [float(row["last"]) for row in losses[name]]
-                lines[f"`{name}`"][noise] = values
-        if "CE" in losses:
-            values = [float(row["stopped"]) for row in losses["CE"]]
-            lines["CE, epoch by noisy validation"][noise] = values
-        for grid, members in GRIDS.items():
-            there = [n for n in members if n in losses]
-            if len(there) < len(members):
-                continue
-            there += [n for n in UNTUNED[grid] if n in losses]
-            by_seed = list(zip(*(losses[n] for n in there), strict=False))
-            column = "stopped" if grid == "CE" else "last"
-            for way, key in (
-                ("noisy validation", "held_out"),
-                ("oracle", column),
-            ):
-                best = [
-                    max(row, key=lambda r: float(r[key])) for row in by_seed
-                ]
-                values = [float(row[column]) for row in best]
-                lines[f"{grid}, tuned by {way}"][noise] = values
-    return lines
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rule = ["---"] * len(head)
+    return "\n".join(f"| {' | '.join(x)} |" for x in (head, rule, *lines))
 
 
-def show(rows: Rows, cells: Mapping[str, Sequence[str]]) -> None:
-    """Print a table for each task, and what leaving out the tuning costs."""
-    found = _found(rows)
-    for task, noises in cells.items():
-        of_task = {n: found[task, n] for n in noises if (task, n) in found}
-        if not of_task:
-            continue
-        lines = _lines(of_task)
-        best = {
-            noise: max(
-                np.mean(line[noise])
-                for name, line in lines.items()
-                if noise in line and "oracle" not in name
-            )
-            for noise in of_task
-        }
-        print(f"\n**{task}**\n")
-        print(f"| Loss | {' | '.join(of_task)} |")
-        print("| --- " * (1 + len(of_task)) + "|")
-        for name, line in lines.items():
-            texts = [
-                _percent(line[n], np.mean(line[n]) >= best[n] - 1e-9)
-                if n in line
-                else ""
-                for n in of_task
+def of_task(
+    found: Found, task: str, noises: Sequence[str], names: Sequence[str]
+) -> str:
+    """Accuracies of losses by noise, the best of each noise in bold."""
+    cells = [(task, n) for n in noises if (task, n) in found.rows]
+    lines = {name: [found.values(c, name) for c in cells] for name in names}
+    lines = {name: line for name, line in lines.items() if any(line)}
+    best = [
+        max(np.mean(line[i]) for line in lines.values() if line[i])
+        for i in range(len(cells))
+    ]
+    return _table(
+        ["Loss", *(noise for _, noise in cells)],
+        (
+            [
+                name if name == STOPPED else f"`{name}`",
+                *(
+                    _text(v, bool(v) and np.mean(v) == best[i])
+                    for i, v in enumerate(line)
+                ),
             ]
-            print(f"| {name} | {' | '.join(texts)} |")
-    _cost(found, cells)
+            for name, line in lines.items()
+        ),
+    )
 
 
-def _cost(found: Mapping, cells: Mapping[str, Sequence[str]]) -> None:
-    """Print how far ours are behind the best that a user can tune."""
-    print("\n**Points behind the best line tuned by noisy validation**\n")
-    print(f"| Task, noise | best tuned | {' | '.join(OURS)} |")
-    print("| --- " * (2 + len(OURS)) + "|")
+def behind(found: Found, cells: Cells, names: Sequence[str]) -> str:
+    """How far each loss is behind the best one of each cell."""
+    points = defaultdict(list)
     for task, noise in ((t, n) for t, noises in cells.items() for n in noises):
-        means = {
-            name: 100 * np.mean(line[noise])
-            for name, line in _lines({noise: found[task, noise]}).items()
+        measured = {
+            name: np.mean(values)
+            for name in names
+            if (values := found.values((task, noise), name))
         }
-        tuned = [name for name in means if "tuned by noisy" in name]
+        # Cells that are not whole would favor what is there.
+        if len(measured) < 0.9 * len(names):
+            continue
+        for name, mean in measured.items():
+            points[name].append(max(measured.values()) - mean)
+    return _table(
+        ["Loss", "mean", "worst", "cells"],
+        (
+            [f"`{name}`", f"{np.mean(p):.1f}", f"{max(p):.1f}", str(len(p))]
+            for name, p in sorted(points.items(), key=lambda x: np.mean(x[1]))
+        ),
+    )
+
+
+def cost(found: Found, cells: Cells) -> str:
+    """How far ours are behind the best that noisy validation tunes."""
+    lines = []
+    for cell in ((t, n) for t, noises in cells.items() for n in noises):
+        tuned = {grid: found.tuned(cell, grid, "held_out") for grid in GRIDS}
+        tuned = {grid: by_seed for grid, by_seed in tuned.items() if by_seed}
         if not tuned:
             continue
-        best = max(tuned, key=means.__getitem__)
-        behind = [means[best] - means.get(f"`{ours}`", np.nan) for ours in OURS]
-        text = f"{means[best]:.1f} ({best.split(',')[0]})"
-        cells_of_row = " | ".join(f"{points:.1f}" for points in behind)
-        print(f"| {task}, {noise} | {text} | {cells_of_row} |")
+        best = max(tuned, key=lambda grid: np.mean([*tuned[grid].values()]))
+        mean = np.mean([*tuned[best].values()])
+        oracle = [*found.tuned(cell, best, "oracle").values()]
+        points = []
+        for ours in OURS:
+            of_loss = found.rows.get(cell, {}).get(ours, {})
+            same = [
+                100 * float(of_loss[s]["last"])
+                for s in tuned[best]
+                if s in of_loss
+            ]
+            points.append(f"{mean - np.mean(same):.1f}" if same else "")
+        texts = [f"{mean:.1f} ({best})", f"{np.mean(oracle):.1f}"]
+        lines.append([", ".join(cell), *texts, *points])
+    head = ["Task, noise", "best tuned", "by test labels"]
+    return _table([*head, *(f"`{name}`" for name in OURS)], lines)
+
+
+def tuned(found: Found, task: str, noises: Sequence[str]) -> str:
+    """What tuning finds, by noisy validation and by the test labels."""
+    cells = [(task, n) for n in noises if (task, n) in found.rows]
+    lines = []
+    for grid in GRIDS:
+        for key, way in (("held_out", "noisy validation"), ("oracle", "test")):
+            values = [[*found.tuned(c, grid, key).values()] for c in cells]
+            if any(values):
+                texts = [_text(v) for v in values]
+                lines.append([f"{grid}, tuned by {way}", *texts])
+    return _table(["Loss", *(noise for _, noise in cells)], lines)
+
+
+def tables(rows: Rows, cells: Cells) -> dict[str, str]:
+    """The tables by name: those of the documents, and all that there is."""
+    found = Found(rows)
+    names = [*LOSSES, *TRICKS]
+    whole = [
+        "**Points behind the best loss of a cell**",
+        behind(found, cells, names),
+        "**Points behind the best line tuned by noisy validation**",
+        cost(found, cells),
+    ]
+    known = {"behind": behind(found, cells, [*LOSSES]), "cost": whole[-1]}
+    for task, noises in cells.items():
+        if all((task, noise) not in found.rows for noise in noises):
+            continue
+        whole += [
+            f"**{task}**",
+            of_task(found, task, noises, [*names, STOPPED]),
+            tuned(found, task, noises),
+        ]
+        known[task] = of_task(found, task, noises, SHOWN)
+        bases = ("CE", "GCE auto", "ScaledMAE", "SmallLoss", "OGC", "SELC")
+        known[f"tricks, {task}"] = of_task(
+            found, task, noises, [*bases, *TRICKS]
+        )
+    return {**known, "whole": "\n\n".join(whole)}
+
+
+def fill(page: Path, known: Mapping[str, str]) -> None:
+    """Write tables between their marks in a page."""
+    text = re.sub(
+        r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)",
+        lambda match: f"{match[1]}\n{known[match[2]]}\n\n{match[3]}",
+        page.read_text(encoding="utf-8"),
+        flags=re.S,
+    )
+    page.write_text(text, encoding="utf-8")

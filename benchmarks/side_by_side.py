@@ -2,9 +2,10 @@
 
 A small network leaves a processor idle, and a GPU most of all. Here one
 program trains a network for each of many losses on the same batches, from the
-same initial weights, with the same dropout. No branch touches another: the
-gradient of the sum of the losses is the gradient of each, and SGD and Adam
-treat each weight by itself. What a branch learns is what it learns alone.
+same initial weights (and on JAX and TensorFlow with the same dropout). No
+branch touches another: the gradient of the sum of the losses is the gradient of
+each, and SGD and Adam treat each weight by itself. What a branch learns is what
+it learns alone.
 """
 
 import time
@@ -27,14 +28,48 @@ class Branch(NamedTuple):
     weight: float = 1.0
     #: L2 penalty of the kernels.
     decay: float = 0.0
+    #: Whether samples are mixed in pairs (mixup), which all branches share.
+    mixed: bool = False
+
+
+class Mixup(keras.utils.PyDataset):
+    """Batches of one epoch, each sample mixed with another; soft labels."""
+
+    def __init__(
+        self, x: np.ndarray, y: np.ndarray, size: int, batch: int, seed: list
+    ) -> None:
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        self.x, self.one_hot, self.batch = (
+            x,
+            np.eye(size, dtype="float32"),
+            batch,
+        )
+        self.y = y
+        self.pairs = rng.permutation(len(x)), rng.permutation(len(x))
+        self.share = rng.random(len(x)).astype("float32")
+
+    def __len__(self) -> int:
+        return -(-len(self.x) // self.batch)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        part = slice(index * self.batch, (index + 1) * self.batch)
+        first, second = (order[part] for order in self.pairs)
+        share = self.share[part][:, None]
+        y = share * self.one_hot[self.y[first]]
+        y += (1 - share) * self.one_hot[self.y[second]]
+        share = share.reshape(-1, *[1] * (self.x.ndim - 1))
+        return share * self.x[first] + (1 - share) * self.x[second], y
 
 
 class SideBySide(keras.Model):
     """Each output has a loss of its own; all read the same labels."""
 
-    def __init__(self, inputs: Any, outputs: Any, branches: Any) -> None:
+    def __init__(
+        self, inputs: Any, outputs: Any, branches: Any, mixed: bool
+    ) -> None:
         super().__init__(inputs, outputs)
-        self.branches = branches
+        self.branches, self.mixed = branches, mixed
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -42,8 +77,8 @@ class SideBySide(keras.Model):
         total = sum(self.losses, ops.zeros(()))
         outputs = keras.tree.flatten(y_pred)
         for (loss, weight), z in zip(self.branches, outputs, strict=True):
-            remembers = isinstance(loss, losses.MemoryLoss)
-            total = total + weight * loss(y if remembers else y[:, 0], z)
+            whole = self.mixed or isinstance(loss, losses.MemoryLoss)
+            total = total + weight * loss(y if whole else y[:, 0], z)
         return total
 
 
@@ -93,7 +128,8 @@ def train(
             z = loss.connect(z)
         built.append((loss, branch.weight))
         outputs.append(z)
-    model = SideBySide(inputs, outputs, built)
+    (mixed,) = {branch.mixed for branch in branches}
+    model = SideBySide(inputs, outputs, built, mixed)
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(
         keras.optimizers.Adam(schedule)
@@ -112,14 +148,13 @@ def train(
 
     test, held = [], []
     for epoch in range(epochs):
-        model.fit(
-            x,
-            labels,
-            batch_size,
-            epochs=epoch + 1,
-            initial_epoch=epoch,
-            verbose=0,
-        )
+        # The order of the samples is that of every other training.
+        keras.utils.set_random_seed(1000 * seed + epoch)
+        given = {"x": x, "y": labels, "batch_size": batch_size}
+        if mixed:
+            pairs = Mixup(x, y, num_classes, batch_size, [seed, epoch])
+            given = {"x": pairs}
+        model.fit(**given, epochs=epoch + 1, initial_epoch=epoch, verbose=0)
         test.append(share(data.x_test, data.y_test))
         held.append(share(data.x[~kept], data.y[~kept]))
     wrong = np.zeros(len(y), bool)

@@ -7,7 +7,13 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy.losses._transition import CorrectionLoss, Matrix, Transition
 from keras_noisy.losses.base._arguments import Argument, typed
-from keras_noisy.losses.base._labels import DenseLabels, Labels
+from keras_noisy.losses.base._class_sums import (
+    counted,
+    is_short,
+    log_probabilities,
+)
+from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base._math import LOWEST, TINY, largest
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -104,10 +110,10 @@ class ForwardCorrection(CorrectionLoss):
         """One value per sample from log-probabilities of shape (N, K)."""
         dense = isinstance(labels, DenseLabels)
         if dense:
-            matrix = ops.convert_to_tensor(T.array, log_p.dtype)
+            matrix = T.tensor("array", log_p)
             given, own = _log_mixture(log_p, matrix), log_p
         else:
-            log_columns = ops.convert_to_tensor(T.log_columns, log_p.dtype)
+            log_columns = T.tensor("log_columns", log_p)
             log_terms = log_p + labels.rows(log_columns)
             given = ops.logsumexp(log_terms, axis=-1)
             own = labels.pick(log_p) if mode == "reweight" else given
@@ -116,3 +122,37 @@ class ForwardCorrection(CorrectionLoss):
             log_weight = ops.minimum(ops.stop_gradient(own - given), HEAVIEST)
             values = -ops.exp(log_weight) * own
         return labels.pick(values) if dense else values
+
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from the transformed logits."""
+        sparse = isinstance(labels, SparseLabels)
+        if (
+            not sparse
+            or numbers["mode"] != "forward"
+            or is_short(len(numbers["T"]))
+        ):
+            return super().values(labels, logits, numbers)
+        if numbers["logit_bias"] is not None:
+            logits = labels.added(logits, numbers["logit_bias"])
+        columns = numbers["T"].tensor("log_columns", logits)
+        return -closed_form(_given, _slope, logits, labels.rows(columns))[0]
+
+
+def _given(logits: Tensor, log_column: Tensor) -> tuple:
+    """The log-probability of the given label, of its column of the matrix."""
+    log_p = log_probabilities(logits)
+    given = ops.logsumexp(log_p + log_column, axis=-1)
+    # PyTorch gives an output that is kept no derivative.
+    return (given,), (log_p, given + 0.0)
+
+
+def _slope(
+    logits: Tensor, kept: Any, upstream: Any, log_column: Tensor
+) -> Tensor:
+    """Its derivative: the classes that the label speaks for, less `p`."""
+    log_p, given = kept
+    posterior = ops.exp(log_p + log_column - given[:, None]) * counted(log_p)
+    total = ops.sum(posterior, axis=-1, keepdims=True)
+    return (posterior - ops.exp(log_p) * total) * upstream[0][:, None]
