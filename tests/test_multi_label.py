@@ -206,7 +206,9 @@ def test_losses_that_make_no_sense_say_why():
     with pytest.raises(ValueError, match="a loss of keras_noisy"):
         Binary("mse")
     for bad in ([0.5], (0.5, 0.5), (-0.1, 0.2), (np.nan, 0.1), "a", [[0.1]]):
-        with pytest.raises(ValueError, match=r"`noise_rates`. Expected the rat"):
+        with pytest.raises(
+            ValueError, match=r"`noise_rates`. Expected the rat"
+        ):
             Binary(MAE(), noise_rates=bad)
     for bad in (0, -1, np.inf, [1, np.nan], "a", [], [[1]]):
         with pytest.raises(ValueError, match=r"`pos_weight`. Expected a posit"):
