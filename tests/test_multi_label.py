@@ -9,16 +9,17 @@ from helpers import (
     CATALOGUE,
     OF_LOGITS,
     build,
+    compiled,
     expected,
     number,
     shared_part,
     values,
+    values_and_slopes,
 )
 from keras import ops
 
 import keras_noisy
 from keras_noisy import GCE, MAE, CrossEntropy, losses
-from keras_noisy.calibration._gradient import gradient
 from keras_noisy.losses import SPLC, AsymmetricLoss, Binary, Hill
 
 Y = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
@@ -39,26 +40,30 @@ def sigmoid(z):
 def test_a_sample_has_the_mean_over_its_labels(name):
     loss = Binary(build(name, 2, **LOGITS))
     wanted = expected(name, np.eye(2)[Y], np.stack([0 * Z, Z], axis=-1))
-    found = values(loss, Y, Z)
-    np.testing.assert_allclose(found, wanted.mean(axis=1), rtol=1e-5, atol=1e-6)
-    # Floats are the same labels, and halves are between.
-    np.testing.assert_allclose(
-        values(loss, Y.astype("float32"), Z), found, rtol=1e-5, atol=1e-6
-    )
-    assert np.all(np.isfinite(gradient(lambda z: loss.call(Y, z), FAR)))
-    if name not in OF_LOGITS:
+    both = np.concatenate([Z, FAR])
+    for kind in ("int32", "float32"):
+        y = np.concatenate([Y, Y]).astype(kind)
+        found, slopes = values_and_slopes(lambda z, y=y: loss.call(y, z), both)
         np.testing.assert_allclose(
-            values(Binary(build(name, 2)), Y, sigmoid(Z).astype("float32")),
-            found,
+            found[:4], wanted.mean(axis=1), rtol=1e-5, atol=1e-6
+        )
+        assert np.all(np.isfinite(found)) and np.all(np.isfinite(slopes))
+    if name not in OF_LOGITS:
+        loss = Binary(build(name, 2))
+        p = sigmoid(Z).astype("float32")
+        found = compiled(lambda p: loss.call(Y, p))(p)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(found),
+            wanted.mean(axis=1),
             rtol=1e-4,
             atol=1e-5,
         )
 
 
-def asl(y, z, g_neg=4.0, g_pos=1.0, clip=0.05, frozen=None):
+def asl(y, z, gamma_neg=4.0, gamma_pos=1.0, clip=0.05, frozen=None):
     p = sigmoid(z)
     shifted = np.maximum(p - clip, 0)
-    weights = (1 - p) ** g_pos, shifted**g_neg
+    weights = (1 - p) ** gamma_pos, shifted**gamma_neg
     w_pos, w_neg = weights if frozen is None else frozen
     found = -y * w_pos * np.log(p) - (1 - y) * w_neg * np.log1p(-shifted)
     return found, weights
@@ -78,63 +83,86 @@ def splc(y, z, late, tau=0.6, margin=1.0, gamma=2.0):
     return -weight * (y * np.log(p) + (1 - y) * np.log1p(-p))
 
 
-def test_losses_for_missing_labels_against_their_formulas():
+def against(*rows):
+    """Values and derivatives, and finite ones far out."""
     step, steps = 1e-5, np.float64(Z)
+    both = np.concatenate([Z, FAR])
+    for loss, formula in rows:
+        y = np.concatenate([Y, 1 - Y])
+        found, slopes = values_and_slopes(
+            lambda z, f=loss.call, y=y: f(y, z), both
+        )
+        np.testing.assert_allclose(
+            found[:4], formula(Z).mean(axis=1), rtol=1e-5
+        )
+        wanted = (formula(steps + step) - formula(steps - step)) / (2 * step)
+        np.testing.assert_allclose(slopes[:4], wanted / 3, rtol=1e-4, atol=1e-7)
+        assert np.all(np.isfinite(found)) and np.all(np.isfinite(slopes))
+
+
+def test_losses_for_missing_labels_against_their_formulas():
     own = {"gamma_neg": 3.0, "gamma_pos": 0.5, "clip": 0.1}
-    rows = [
-        (AsymmetricLoss(**LOGITS), lambda z: asl(Y, z, frozen=asl(Y, Z)[1])[0]),
+    against(
         (
-            AsymmetricLoss(stop_weight_gradient=False, **own, **LOGITS),
-            lambda z: asl(Y, z, 3.0, 0.5, 0.1)[0],
+            AsymmetricLoss(**own, **LOGITS),
+            lambda z: asl(Y, z, **own, frozen=asl(Y, Z, **own)[1])[0],
         ),
-        (Hill(**LOGITS), lambda z: hill(Y, z)),
         (
             Hill(lambda_=2.0, margin=0.5, gamma=1.5, **LOGITS),
             lambda z: hill(Y, z, 2.0, 0.5, 1.5),
         ),
-        (SPLC(0, **LOGITS), lambda z: splc(Y, z, True)),
         (
             SPLC(0, tau=0.8, margin=0.5, gamma=1.0, **LOGITS),
             lambda z: splc(Y, z, True, 0.8, 0.5, 1.0),
         ),
-    ]
-    for loss, formula in rows:
-        np.testing.assert_allclose(
-            values(loss, Y, Z), formula(Z).mean(axis=1), rtol=1e-5
-        )
-        slopes = (formula(steps + step) - formula(steps - step)) / (2 * step)
-        found = gradient(lambda z, f=loss.call: f(Y, z), Z)
-        np.testing.assert_allclose(found, slopes / 3, rtol=1e-4, atol=1e-7)
-        for y in (Y, 1 - Y):
-            far = values(loss, y, FAR)
-            slopes = gradient(lambda z, f=loss.call, y=y: f(y, z), FAR)
-            assert np.all(np.isfinite(far)) and np.all(np.isfinite(slopes))
+    )
+
+
+@pytest.mark.once
+def test_published_numbers_are_the_defaults():
+    against(
+        (
+            AsymmetricLoss(stop_weight_gradient=False, **LOGITS),
+            lambda z: asl(Y, z)[0],
+        ),
+        (Hill(**LOGITS), lambda z: hill(Y, z)),
+        (SPLC(0, **LOGITS), lambda z: splc(Y, z, True)),
+    )
+    assert AsymmetricLoss().stop_weight_gradient
+
+
+@pytest.mark.once
+def test_binary_cross_entropy_is_that_of_keras():
+    both = np.concatenate([Z, FAR])
     plain = AsymmetricLoss(gamma_neg=0, gamma_pos=0, clip=0, **LOGITS)
     bce = keras.losses.BinaryCrossentropy(from_logits=True, reduction=None)
-    for at in (Z, FAR):
-        wanted = ops.convert_to_numpy(bce(Y, at))
-        for loss in (plain, Binary(CrossEntropy(**LOGITS))):
-            found = values(loss, Y, at)
-            np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-7)
+    y = np.concatenate([Y, Y])
+    wanted = ops.convert_to_numpy(bce(y, both))
+    for loss in (plain, Binary(CrossEntropy(**LOGITS))):
+        found = values(loss, y, both)
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-7)
 
 
-def test_noise_rates_are_forward_correction():
-    for r_0, r_1 in ((0.1, 0.3), (0.0, 0.4), (0.0, 0.0)):
-        T = [[1 - r_0, r_0], [r_1, 1 - r_1]]
-        wanted = Binary(losses.ForwardCorrection(T, **LOGITS))
-        loss = Binary(CrossEntropy(**LOGITS), noise_rates=(r_0, r_1))
-        for at in (Z, FAR):
-            np.testing.assert_allclose(
-                values(loss, Y, at), values(wanted, Y, at), rtol=2e-6, atol=1e-6
-            )
-            slopes = gradient(lambda z, f=loss.call: f(Y, z), at)
-            np.testing.assert_allclose(
-                slopes,
-                gradient(lambda z, f=wanted.call: f(Y, z), at),
-                rtol=1e-5,
-                atol=1e-6,
-            )
-    # Each label has its own rates, with any loss.
+@pytest.mark.parametrize(
+    "pair", [(0.0, 0.4), pytest.param((0.1, 0.3), marks=pytest.mark.once)]
+)
+def test_noise_rates_are_forward_correction(pair):
+    both, y = np.concatenate([Z, FAR]), np.concatenate([Y, 1 - Y])
+    r_0, r_1 = pair
+    T = [[1 - r_0, r_0], [r_1, 1 - r_1]]
+    wanted, loss = (
+        values_and_slopes(lambda z, f=loss.call: f(y, z), both)
+        for loss in (
+            Binary(losses.ForwardCorrection(T, **LOGITS)),
+            Binary(CrossEntropy(**LOGITS), noise_rates=pair),
+        )
+    )
+    for one, two in zip(loss, wanted, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.once
+def test_each_label_has_its_own_noise_rates():
     rates = [[0.1, 0.3], [0.0, 0.5], [0.2, 0.0]]
     found = values(Binary(MAE(**LOGITS), noise_rates=rates), Y, Z)
     p = sigmoid(Z)
@@ -177,7 +205,7 @@ def test_unknown_labels_leave_the_mean():
         np.testing.assert_allclose(values(loss, y, Z), wanted, rtol=1e-5)
         # A sample of which nothing is known is no sample.
         assert number(loss(y, Z)) == pytest.approx(wanted[[0, 2, 3]].mean())
-        slopes = gradient(lambda z, f=loss.call, y=y: f(y, z), Z)
+        _, slopes = values_and_slopes(lambda z, f=loss.call, y=y: f(y, z), Z)
         assert np.array_equal(slopes != 0, known)
     with pytest.raises(ValueError, match=r"ignore_class`.*y_true=-1"):
         Binary(GCE(**LOGITS))(marked, Z)

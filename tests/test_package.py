@@ -156,6 +156,7 @@ def test_public_docstrings_are_complete(thing):
         *(
             f"docs/{name}.md"
             for name in (
+                "binary",
                 "data",
                 "fading",
                 "hsic_bottleneck",

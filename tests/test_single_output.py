@@ -4,86 +4,98 @@ import keras
 import numpy as np
 import pytest
 from helpers import (
-    KINDS,
     OF_LOGITS,
     build,
     catalogue_shared,
+    compiled,
     number,
     values,
+    values_and_slopes,
 )
 from keras import ops
 
 import keras_noisy
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar, losses
 from keras_noisy.calibration import calibrate
-from keras_noisy.calibration._gradient import gradient
 
 Z = np.array([0.0, 1.5, -3.0, 20.0, -20.0, 90.0, 1e4, -1e4], "float32")
 HARD = np.array([1, 0, 1, 1, 1, 0, 1, 0])
 SOFT = np.array([0.25, 0.5, 1, 0, 0.75, 0.125, 1, 0], "float32")
 PAIR = np.stack([0 * Z, Z], axis=1)
+#: Each label at both ends.
+TWICE = np.concatenate([Z, Z[::-1]])
 
 
 def pair(z):
     return ops.concatenate([ops.zeros_like(z), z], axis=-1)
 
 
-def same_as_two_outputs(loss, y, targets, z):
-    """Values and gradients, by z itself."""
-    for at in (z, z[::-1]):  # Each label at both ends.
-        found = values(loss, y, at)
-        wanted = values(loss, targets, pair(ops.convert_to_tensor(at)))
-        assert found.shape == (len(z),)
-        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
-    slopes = gradient(lambda x: loss.call(y, x), z).astype("float64")
-    wanted = gradient(lambda x: loss.call(targets, pair(x)), z)
-    assert np.all(np.isfinite(slopes))
-    np.testing.assert_allclose(slopes, wanted, rtol=1e-6, atol=1e-6)
+def same_as_two_outputs(loss):
+    """Values and gradients, by z itself, of labels and of soft ones."""
+    for labels in (HARD, SOFT):
+        y = np.concatenate([labels, labels])
+        targets = y
+        if labels is SOFT:
+            targets = np.stack([1 - y, y], axis=1)
+        found, slopes = values_and_slopes(
+            lambda z, y=y: loss.call(y, z), TWICE[:, None]
+        )
+        assert found.shape == (16,) and np.all(np.isfinite(slopes))
+        wanted = values_and_slopes(
+            lambda z, y=targets: loss.call(y, pair(z)), TWICE[:, None]
+        )
+        for one, two in zip((found, slopes), wanted, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-6)
 
 
 @catalogue_shared
 def test_a_logit_is_the_model_of_two_outputs(name):
-    loss = build(name, 2, from_logits=True)
-    same_as_two_outputs(loss, HARD, HARD, Z[:, None])
-    targets = np.stack([1 - SOFT, SOFT], axis=1)
-    same_as_two_outputs(loss, SOFT, targets, Z[:, None])
+    same_as_two_outputs(build(name, 2, from_logits=True))
+
+
+ADJUSTED = {"logit_normalization": 0.5, "logit_adjustment": [3, 1]}
 
 
 @pytest.mark.parametrize(
-    "transforms",
+    ("name", "transforms"),
     [
-        {"logit_bias": 1.5},
-        {"logit_bias": -1.5},
-        {"margin_scale": 0.5},
-        {"logit_clip": 2.0},
-        {"logit_normalization": 0.5, "logit_adjustment": [3, 1]},
+        ("GCE", {"logit_bias": 1.5}),
+        ("GCE", {"margin_scale": 0.5}),
+        ("NCE", ADJUSTED),
+        *(
+            pytest.param(*row, marks=pytest.mark.once)
+            for row in (
+                ("GCE", {"logit_bias": -1.5}),
+                ("GCE", {"logit_clip": 2.0}),
+                ("GCE", ADJUSTED),
+                ("NCE", {"logit_bias": 1.5}),
+                ("JensenShannon", {"logit_bias": 1.5}),
+                ("ActivePassive of p", {"margin_scale": 0.5}),
+            )
+        ),
     ],
     ids=str,
 )
-def test_what_acts_on_logits(transforms):
-    for name in KINDS[: 1 if "margin_scale" in transforms else 2]:
-        loss = build(name, 2, from_logits=True, **transforms)
-        same_as_two_outputs(loss, HARD, HARD, Z[:, None])
-        targets = np.stack([1 - SOFT, SOFT], axis=1)
-        same_as_two_outputs(loss, SOFT, targets, Z[:, None])
+def test_what_acts_on_logits(name, transforms):
+    same_as_two_outputs(build(name, 2, from_logits=True, **transforms))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float16", pytest.param("bfloat16", marks=pytest.mark.once)]
+)
 def test_half_precision(dtype):
     z = ops.cast(ops.convert_to_tensor(Z[:6, None]), dtype)
     for loss in (GCE(from_logits=True), losses.NCE(from_logits=True)):
         found = values(loss, HARD[:6], z)
         wanted = values(loss, HARD[:6], np.stack([0 * Z, Z], axis=1)[:6])
         np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
-    p = ops.sigmoid(z)
-    p = np.array(ops.convert_to_numpy(ops.cast(p, "float32")))
-    for loss in (GCE(), CrossEntropy()):
-        half = values(loss, HARD[:6], ops.cast(ops.convert_to_tensor(p), dtype))
-        np.testing.assert_array_equal(half, values(loss, HARD[:6], p))
-        slopes = gradient(
-            lambda x, f=loss.call: f(HARD[:6], ops.cast(x, dtype)), p
-        )
-        assert np.all(np.isfinite(slopes))
+    p = ops.cast(ops.sigmoid(z), "float32")
+    p = np.array(ops.convert_to_numpy(p))
+    loss = CrossEntropy()
+    half = lambda x: loss.call(HARD[:6], ops.cast(x, dtype))  # noqa: E731
+    found, slopes = values_and_slopes(half, p)
+    np.testing.assert_allclose(found, values(loss, HARD[:6], p), rtol=1e-6)
+    assert np.all(np.isfinite(slopes))
 
 
 @catalogue_shared
@@ -97,13 +109,16 @@ def test_probabilities_down_to_the_last_digit(name):
     with np.errstate(divide="ignore"):
         z = np.log(exact) - np.log1p(-exact)
     z = np.clip(z, np.log(np.finfo("float32").tiny), 87.336544)
-    found = values(build(name, 2), HARD, p)
-    wanted = values(build(name, 2, from_logits=True), HARD, z.astype("float32"))
-    np.testing.assert_allclose(found, wanted, rtol=3e-6, atol=1e-6)
-    slopes = gradient(lambda x: build(name, 2).call(HARD, x), p)
+    loss = build(name, 2)
+    found, slopes = values_and_slopes(lambda x: loss.call(HARD, x), p)
     assert np.all(np.isfinite(slopes))
+    loss = build(name, 2, from_logits=True)
+    wanted = compiled(lambda z: loss.call(HARD, z))(z.astype("float32"))
+    wanted = ops.convert_to_numpy(wanted)
+    np.testing.assert_allclose(found, wanted, rtol=3e-6, atol=1e-6)
 
 
+@pytest.mark.once
 def test_every_form_of_outputs_and_labels():
     wanted = values(MAE(from_logits=True), HARD, PAIR)
     p = 1 / (1 + np.exp(-Z[:5], dtype="float32"))
@@ -127,6 +142,7 @@ def test_every_form_of_outputs_and_labels():
     )
 
 
+@pytest.mark.once
 def test_one_sample_of_many_classes_is_no_batch_of_two():
     p = np.array([0.5, 0.25, 0.25], "float32")
     target = np.array([0.0, 1.0, 0.0], "float32")
@@ -156,26 +172,33 @@ def test_auto_is_no_bias_and_calibrates_to_a_network():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 2, 1, 1], r"labels 0 and 1.*y_true=2"),
-        ([0, -1, 1, 1], r"pass `ignore_class`.*y_true=-1"),
-        ([1, 2, 1, 1], "need `labels - 1`"),
-        ([1, -1, 1, 1], r"need `\(labels \+ 1\) // 2`"),
-        (np.array([0, 1.5, 1, 1], "float32"), "y_true=1.5"),
-        (np.array([0, np.nan, 1, 1], "float32"), "y_true=nan"),
+        ([0, 2, 1, -1], r"pass `ignore_class`.*y_true=2"),
+        ([0, 1.5, 1, np.nan], "labels 0 and 1.*y_true=1.5"),
+        *(
+            pytest.param(*row, marks=pytest.mark.once)
+            for row in (
+                ([1, 2, 1, 1], "need `labels - 1`"),
+                ([1, -1, 1, 1], r"need `\(labels \+ 1\) // 2`"),
+            )
+        ),
     ],
     ids=str,
 )
 def test_bad_labels(labels, message):
     p = np.array([[0.2], [0.7], [0.9], [0.1]], "float32")
+    labels = np.array(labels)
     for loss in (MAE(reduction=None), losses.NCE(reduction=None)):
         with pytest.raises(ValueError, match=message):
             loss(labels, p)
         bad = ~np.isin(labels, [0, 1])
-        assert np.array_equal(np.isnan(values(loss, labels, p)), bad)
-        slopes = gradient(lambda x, f=loss.call: f(labels, x), p)[:, 0]
+        found, slopes = values_and_slopes(
+            lambda x, f=loss.call: f(labels, x), p
+        )
+        assert np.array_equal(np.isnan(found), bad)
         assert np.all(slopes[bad] == 0) and np.all(slopes[~bad] != 0)
 
 
+@pytest.mark.once
 def test_bad_outputs_are_named():
     for outputs, message in (
         ([[2.0], [-1.0]], "from_logits=True"),
@@ -192,7 +215,9 @@ def test_bad_outputs_are_named():
         MAE(from_logits=True).check(np.ones(9, int), inside)
 
 
-@pytest.mark.parametrize("kind", [int, "float32"])
+@pytest.mark.parametrize(
+    "kind", ["float32", pytest.param(int, marks=pytest.mark.once)]
+)
 def test_ignored_labels_leave_the_mean(kind):
     p = np.array([[0.2], [0.7], [0.9], [0.1]], "float32")
     labels = np.array([1, -1, 0, -1]).astype(kind)
@@ -206,30 +231,33 @@ def test_ignored_labels_leave_the_mean(kind):
     )
 
 
-def trained(loss, y, activation="sigmoid", metrics=(), connect=False):
-    keras.utils.set_random_seed(0)
-    x = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
-    inputs = keras.Input((4,))
-    outputs = keras.layers.Dense(1, activation)(inputs)
-    if connect:
-        outputs = loss.connect(outputs)
-    model = keras.Model(inputs, outputs)
-    model.compile("sgd", loss, metrics=list(metrics))
-    if activation == "sigmoid":
-        keras_noisy.check(model, loss, (x, y))
-    return model, model.fit(x, y, epochs=2, verbose=0).history
-
-
-def test_fit_with_each_kind_of_loss():
+def test_a_step_of_each_kind_of_loss():
     y = np.arange(16) % 2
-    for loss in (MAEStar(), losses.NCE()):
-        _, logs = trained(loss, y[:, None])
-        assert np.all(np.isfinite(logs["loss"]))
-    elr = losses.ELR(num_samples=16)
-    _, logs = trained(elr, losses.with_index(y), connect=True)
-    assert np.all(np.isfinite(logs["loss"]))
-    assert elr.memory.state("targets").shape == (17, 2)
-    fading = GCE(from_logits=True, logit_bias=1.0, fade="margin")
-    _, logs = trained(fading, y, activation=None, connect=True)
-    assert np.all(np.isfinite(logs["loss"]))
-    assert fading.fading.progress.shape == (2,)
+    x = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
+    found = [
+        MAEStar(),
+        losses.NCE(),
+        losses.ELR(num_samples=16),
+        GCE(from_logits=True, logit_bias=1.0, fade="margin"),
+    ]
+    inputs = keras.Input((4,))
+    outputs = [
+        loss.connect(
+            keras.layers.Dense(1, None if loss.from_logits else "sigmoid")(
+                inputs
+            )
+        )
+        for loss in found
+    ]
+    outputs[1] = keras.layers.Reshape(())(outputs[1])
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", found)
+    labels = [y[:, None], y, losses.with_index(y), y]
+    before = model.get_weights()
+    keras_noisy.check(model, found, (x, labels))
+    logs = model.fit(x, labels, batch_size=16, verbose=0).history
+    assert all(np.all(np.isfinite(of_loss)) for of_loss in logs.values())
+    for old, new in zip(before, model.get_weights(), strict=True):
+        assert np.any(old != new)
+    assert found[2].memory.state("targets").shape == (17, 2)
+    assert found[3].fading.progress.shape == (2,)
