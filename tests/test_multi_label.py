@@ -195,18 +195,26 @@ def test_unknown_labels_leave_the_mean():
     wanted = (by_label * known).sum(1) / counts
     marked = np.where(known, Y, -1)
     nan = np.where(known, Y, np.nan).astype("float32")
-    asymmetric = AsymmetricLoss(ignore_class=-1, **LOGITS)
-    of_marked = values(asymmetric, marked, Z)
+    for y, arguments in ((marked, {"ignore_class": -1}), (nan, {})):
+        loss = Binary(GCE(**arguments, **LOGITS))
+        found, slopes = values_and_slopes(
+            lambda z, f=loss.call, y=y: f(y, z), Z
+        )
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+        assert np.array_equal(slopes != 0, known)
+    # A sample of which nothing is known is no sample.
+    assert number(loss(nan, Z)) == pytest.approx(wanted[[0, 2, 3]].mean())
+
+
+@pytest.mark.once
+def test_unknown_labels_of_every_loss():
+    known = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], bool)
+    marked = np.where(known, Y, -1)
+    of_marked = values(AsymmetricLoss(ignore_class=-1, **LOGITS), marked, Z)
+    counts = np.maximum(known.sum(1), 1)
     np.testing.assert_allclose(
         of_marked, (asl(Y, Z)[0] * known).sum(1) / counts, rtol=1e-5, atol=1e-9
     )
-    for y, arguments in ((marked, {"ignore_class": -1}), (nan, {})):
-        loss = Binary(GCE(**arguments, **LOGITS))
-        np.testing.assert_allclose(values(loss, y, Z), wanted, rtol=1e-5)
-        # A sample of which nothing is known is no sample.
-        assert number(loss(y, Z)) == pytest.approx(wanted[[0, 2, 3]].mean())
-        _, slopes = values_and_slopes(lambda z, f=loss.call, y=y: f(y, z), Z)
-        assert np.array_equal(slopes != 0, known)
     with pytest.raises(ValueError, match=r"ignore_class`.*y_true=-1"):
         Binary(GCE(**LOGITS))(marked, Z)
     assert np.isnan(values(Binary(GCE(**LOGITS)), marked, Z)).tolist() == [
