@@ -113,7 +113,9 @@ def short(paper: str) -> str:
 
 def hyperparameters(loss: Loss) -> str:
     """The hyperparameters in a signature, with their defaults."""
-    shared = inspect.signature(losses.RobustLoss.__init__).parameters
+    is_of_several = issubclass(loss, losses.MultiLabelLoss)
+    base = losses.MultiLabelLoss if is_of_several else losses.RobustLoss
+    shared = inspect.signature(base.__init__).parameters
     found = []
     for name, given in inspect.signature(loss.__init__).parameters.items():
         if name in ("memory_key", "step_key"):  # For saved models alone.
