@@ -55,6 +55,8 @@ SETTINGS = {
     # count more than the loss; TensorFlow's allocator keeps it anyway.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    # It has statistics on every processor with this.
+    "TF_CPU_ALLOCATOR_USE_BFC": "true",
     # PyTorch's threads do not spin when other processes hold the cores.
     "OMP_WAIT_POLICY": "passive",
 }

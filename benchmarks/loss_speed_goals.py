@@ -32,9 +32,10 @@ def losses(num_classes: int) -> dict[str, Any]:
     baseline = keras.losses.SparseCategoricalCrossentropy
     found = {name: baseline(from_logits=True) for name in (BASELINE, AGAIN)}
     shared = {"num_classes": num_classes, "from_logits": True}
-    needed = {
+    needed: dict[str, dict[str, Any]] = {
         "GeneralizedJensenShannon": {"views": 1},
         "ActivePassive": {"active": ours.RCE(), "passive": ours.CrossEntropy()},
+        "Symmetrized": {"loss": ours.CrossEntropy()},
     }
     if num_classes <= LARGEST_MATRIX:
         noise = 0.2 / (num_classes - 1)
@@ -45,7 +46,7 @@ def losses(num_classes: int) -> dict[str, Any]:
             needed[f"{name}Correction"] = {"T": T}
     for name in ours.names():
         loss = getattr(ours, name, None)
-        if loss and issubclass(loss, ours.MemoryLoss):
+        if loss and loss.has_state:
             continue
         if name.endswith("Correction") and name not in needed:
             continue

@@ -6,23 +6,25 @@
 Trains `ScaledMAE` from several starts, constant and faded, beside other
 losses, and appends a row for each run to `margin_scale.csv`. A run that has a
 row is not run again, so that the study goes on where it was stopped. The runs
-that tell most come first, and all of one seed before the next. `--table` runs
-nothing and prints the rows as Markdown. `margin_scale_tasks.py` has the tasks,
-and what `FOLDER` holds.
+that tell most come first, and all of one seed before the next; `--together` of
+the same data train side by side. `--table` runs nothing and prints the rows as
+Markdown. `tasks.py` has the tasks, and what `FOLDER` holds.
 """
 
 import argparse
-import csv
 import itertools
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from margin_scale_tasks import TASKS, network, noises, read
+import rows
+import side_by_side
+from tasks import TASKS, noises, read
 
 from keras_noisy import losses
 from keras_noisy.calibration import MarginFade, matched_margin_scale
@@ -34,6 +36,7 @@ FADES = {
     "margin": lambda steps: MarginFade(),
     "median": lambda steps: MarginFade(quantile=0.5),
     "quantile .9": lambda steps: MarginFade(quantile=0.9),
+    "quantile .95": lambda steps: MarginFade(quantile=0.95),
     "end -1": lambda steps: MarginFade(margin_end=-1.0),
     "end 2": lambda steps: MarginFade(margin_end=2.0),
     "end 4": lambda steps: MarginFade(margin_end=4.0),
@@ -42,6 +45,11 @@ FADES = {
     "all classes": lambda steps: MarginFade(rate=0.1, per_class=False),
     "cosine": lambda steps: keras.optimizers.schedules.CosineDecay(1.0, steps),
 }
+#: What every cell has.
+STARTED = (
+    *(("1", "none"), ("1", "margin")),
+    *((".5", "quantile .9"), ("1", "quantile .9"), (".5", "quantile .95")),
+)
 OTHERS = {
     "CE": lambda **kwargs: losses.CrossEntropy(**kwargs),
     "MAE*": lambda **kwargs: losses.MAEStar(**kwargs),
@@ -71,7 +79,7 @@ class Run(NamedTuple):
     seed: str = "0"
 
 
-RESULTS = ("last", "best", "memorized", "share_left", "seconds")
+RESULTS = ("last", "best", "memorized", "share_left")
 
 
 def plan(seeds: list[int], tasks: list[str]) -> Iterator[Run]:
@@ -98,7 +106,7 @@ def _of_a_seed() -> Iterator[Run]:
 
     def runs(names: tuple[str, ...]) -> Iterator[Run]:
         for cell in cells(names):
-            for start, fade in (("1", "none"), ("1", "margin")):
+            for start, fade in STARTED:
                 yield Run(*cell, SCALED, start, fade, **_optimizer(cell[0]))
             for loss in OTHERS:
                 yield Run(*cell, loss, **_optimizer(cell[0]))
@@ -120,7 +128,7 @@ def _of_a_seed() -> Iterator[Run]:
     for cell in cells((MAIN[0], MAIN[1], FEW[0])):
         for optimizer, rate in itertools.product(("SGD", "Adam"), RATES):
             of_run = {"optimizer": optimizer, "rate": rate}
-            for start, fade in (("1", "none"), ("1", "margin"), (".5", "none")):
+            for start, fade in (*STARTED, (".5", "none")):
                 yield Run(*cell, SCALED, start, fade, **of_run)
             for loss in OTHERS:
                 yield Run(*cell, loss, **of_run)
@@ -133,7 +141,9 @@ def _optimizer(task: str) -> dict[str, str]:
     return {"optimizer": "Adam" if task == "clicks" else "SGD"}
 
 
-def loss_of(run: Run, num_classes: int, steps: int) -> losses.RobustLoss:
+def loss_of(
+    run: Run, num_classes: int, num_samples: int, steps: int
+) -> losses.RobustLoss:
     """The loss of a run."""
     shared = {"num_classes": num_classes, "from_logits": True}
     if run.loss != SCALED:
@@ -151,63 +161,10 @@ def loss_of(run: Run, num_classes: int, steps: int) -> losses.RobustLoss:
     return losses.ScaledMAE(margin_scale=scale, fade=fade, **shared)
 
 
-def train(run: Run, folder: Path) -> dict[str, float]:
-    """Train a network; the results of its row."""
-    started = time.perf_counter()
-    epochs, batch_size, num_classes = TASKS[run.task]
-    data = read(run.task, run.noise, int(run.seed), folder)
-    keras.utils.set_random_seed(int(run.seed))
-    steps = epochs * -(-len(data.x) // batch_size)
-    loss = loss_of(run, num_classes, steps)
-    model = network(run.task, data, loss)
-    rate = float(run.rate)
-    if run.optimizer == "Adam":
-        rate *= OF_ADAM
-    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-    optimizer = (
-        keras.optimizers.Adam(schedule)
-        if run.optimizer == "Adam"
-        else keras.optimizers.SGD(schedule, momentum=0.9)
-    )
-    metric = "accuracy"
-    if run.task == "clicks":
-        metric = keras.metrics.SparseTopKCategoricalAccuracy(20, "accuracy")
-    # On JAX a loss that fades is no metric, and needs none.
-    model.compile(optimizer, loss, metrics=[metric])
-    history = model.fit(
-        data.x,
-        data.y,
-        batch_size=batch_size,
-        epochs=epochs,
-        validation_data=(data.x_test, data.y_test),
-        validation_batch_size=500,
-        verbose=0,
-    ).history["val_accuracy"]
-    memorized = float("nan")
-    wrong = None if data.clean is None else data.y != data.clean
-    if wrong is not None and wrong.any():
-        logits = model.predict(data.x[wrong][:5000], 500, verbose=0)
-        memorized = np.mean(logits.argmax(-1) == data.y[wrong][:5000])
-    share = 1.0
-    if loss.fading is not None:
-        share = float(keras.ops.mean(loss.fading.share()))
-    values = [history[-1], max(history), memorized, share]
-    values = [f"{value:.4f}" for value in values]
-    values.append(f"{time.perf_counter() - started:.1f}")
-    return dict(zip(RESULTS, values, strict=True))
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def table(rows: list[dict[str, str]]) -> None:
+def table(measured: list[dict[str, str]]) -> None:
     """Print the mean last accuracy of each cell, a table for each task."""
     found = defaultdict(list)
-    for row in rows:
+    for row in measured:
         head = (row["task"], row["optimizer"], row["rate"])
         start = f" from {row['start']}" if row["start"] else ""
         fade = "" if row["fade"] == "none" else f", {row['fade']}"
@@ -256,23 +213,30 @@ def main() -> None:
     add("--tasks", nargs="+", choices=TASKS, default=[*TASKS])
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--limit-minutes", type=float, help="start no run after that")
-    add("--limit-runs", type=int, help="runs at most")
+    add("--together", type=int, default=8, help="runs side by side")
+    add("--collect", nargs="+", type=Path, help="only append rows of others")
     add("--csv", type=Path, default=Path(__file__).with_suffix(".csv"))
     add("--table", action="store_true", help="print tables; runs nothing")
     add("--plan", action="store_true", help="print what is left to run")
     options = parser.parse_args()
     if options.table:
-        table(rows_of(options.csv))
+        table(rows.read(options.csv))
+        return
+    if options.collect:
+        print(rows.collect(options.csv, Run._fields, options.collect), "rows")
         return
     if options.data_dir is None and not options.plan:
         parser.error("--data-dir is needed to train")
 
-    started, count = time.monotonic(), 0
-    done = {tuple(r[k] for k in Run._fields) for r in rows_of(options.csv)}
-    left = (r for r in plan(options.seeds, options.tasks) if r not in done)
-    for run in left:
+    started = time.monotonic()
+    done = {tuple(r[k] for k in Run._fields) for r in rows.read(options.csv)}
+    left = [r for r in plan(options.seeds, options.tasks) if r not in done]
+    while left:
+        runs = [run for run in left if cell_of(run) == cell_of(left[0])]
+        runs = runs[: options.together]
+        left = [run for run in left if run not in runs]
         if options.plan:
-            print(*run, sep=", ")
+            print(*runs, sep="\n")
             continue
         minutes = (time.monotonic() - started) / 60
         if (
@@ -280,18 +244,35 @@ def main() -> None:
             and minutes > options.limit_minutes
         ):
             break
-        if count == options.limit_runs:
-            break
-        count += 1
-        results = train(run, options.data_dir)
+        first = runs[0]
+        seed, rate = int(first.seed), float(first.rate)
+        if first.optimizer == "Adam":
+            rate *= OF_ADAM
+        results, seconds = side_by_side.train(
+            first.task,
+            read(first.task, first.noise, seed, options.data_dir),
+            [side_by_side.Branch(partial(loss_of, run)) for run in runs],
+            seed,
+            first.optimizer,
+            rate,
+        )
         keras.backend.clear_session()
-        new = not options.csv.exists()
-        with options.csv.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow([*Run._fields, *RESULTS])
-            writer.writerow([*run, *results.values()])
-        print(*run, *results.values(), sep=", ", flush=True)
+        new = [
+            {
+                **run._asdict(),
+                **{name: f"{getattr(result, name):.4f}" for name in RESULTS},
+                "seconds": f"{seconds / len(runs):.1f}",
+            }
+            for run, result in zip(runs, results, strict=True)
+        ]
+        rows.append(options.csv, new)
+        for row in new:
+            print(*row.values(), sep=", ", flush=True)
+
+
+def cell_of(run: Run) -> tuple[str, ...]:
+    """What runs that train side by side have in common."""
+    return (run.task, run.noise, run.optimizer, run.rate, run.seed)
 
 
 if __name__ == "__main__":

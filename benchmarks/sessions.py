@@ -20,8 +20,8 @@ epoch, with P@20 and MRR@20 on the 60,858 test samples:
 
 A run that is stopped, also by `--limit-minutes`, goes on where it was when the
 same command comes again: checkpoints are in the folder `--runs`, outside of
-the repository, every 250 steps. Set `KERAS_BACKEND`; see docs/sessions.md for
-which one is fastest.
+the repository, every `--save-freq` steps. Set `KERAS_BACKEND`; see
+docs/sessions.md for which one is fastest.
 """
 
 import argparse
@@ -185,7 +185,7 @@ def train(run, data, options, deadline):
     name = "_".join(str(value) for value in run).replace(" ", "-")
     resume = Resume(
         options.runs / keras.backend.backend() / name.replace("*", "star"),
-        save_freq=250,
+        save_freq=options.save_freq or "epoch",
         settings=run._asdict(),
     )
     if resume.initial_epoch >= run.epochs:
@@ -296,6 +296,8 @@ def main():
     add("--limit-minutes", type=float, default=float("inf"))
     add("--models", nargs="+", choices=list(MODELS), metavar="MODEL")
     add("--losses", nargs="+", choices=list(LOSSES), metavar="LOSS")
+    add("--replaced", nargs="+", type=float, metavar="SHARE")
+    add("--save-freq", type=int, default=250, help="0: after each epoch only")
     add("--steps", type=int, default=50, help="that `speed` measures")
     add("--csv", type=Path, default=Path(__file__).with_suffix(".csv"))
     add("--verbose", type=int, default=2, help="as in `fit`")
@@ -324,6 +326,7 @@ def main():
     for run in STUDIES[options.study]:
         chosen = run.model in (options.models or [run.model])
         chosen = chosen and run.loss in (options.losses or [run.loss])
+        chosen = chosen and run.replaced in (options.replaced or [run.replaced])
         if chosen and not train(run, data, options, deadline):
             print("The time is over. The same command goes on from here.")
             break

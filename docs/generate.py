@@ -13,7 +13,7 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from keras_noisy import losses
-from keras_noisy.layers import CalibrationFade, SampleMemory
+from keras_noisy.layers import CalibrationFade, LossHistory, SampleMemory
 from keras_noisy.losses.presets import DATA_SETS, PRESETS
 from keras_noisy.metrics import LabelAccuracy
 
@@ -118,7 +118,8 @@ def hyperparameters(loss: Loss) -> str:
     shared = inspect.signature(base.__init__).parameters
     found = []
     for name, given in inspect.signature(loss.__init__).parameters.items():
-        if name in ("memory_key", "step_key"):  # For saved models alone.
+        # For saved models alone.
+        if name in ("memory_key", "history_key", "step_key"):
             continue
         unchanged = name in shared and shared[name].default == given.default
         if not unchanged and given.kind is not given.VAR_KEYWORD:
@@ -180,6 +181,7 @@ def others() -> list[list[str]]:
         for thing in (
             *things,
             CalibrationFade,
+            LossHistory,
             SampleMemory,
             LabelAccuracy,
         )

@@ -1,7 +1,8 @@
-"""Generate and execute quickstart.ipynb from examples/quickstart.py.
+"""Generate and execute the notebooks from the examples of their names.
 
-`python notebooks/generate.py` writes the notebook with its outputs, computed
+`python notebooks/generate.py` writes the notebooks with their outputs, computed
 on the JAX backend; with `--check` it only tells whether the cells are in step.
+`python notebooks/generate.py kaggle` does it with one of them.
 """
 
 import argparse
@@ -14,8 +15,7 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-EXAMPLE = ROOT / "examples" / "quickstart.py"
-NOTEBOOK = ROOT / "notebooks" / "quickstart.ipynb"
+NAMES = ("quickstart", "kaggle")
 
 
 def to_notebook(source):
@@ -67,19 +67,24 @@ def sources(notebook):
 
 
 def main():
-    """Write the notebook, or check it."""
+    """Write the notebooks, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=NAMES, default=NAMES)
     parser.add_argument("--check", action="store_true")
-    notebook = to_notebook(EXAMPLE.read_text(encoding="utf-8"))
-    if not parser.parse_args().check:
-        execute(notebook)
-        nbformat.validate(notebook)
-        nbformat.write(notebook, NOTEBOOK)
-    elif sources(notebook) != sources(nbformat.read(NOTEBOOK, as_version=4)):
-        sys.exit(
-            "notebooks/quickstart.ipynb is not in step with "
-            "examples/quickstart.py: run `python notebooks/generate.py`"
-        )
+    options = parser.parse_args()
+    for name in options.names:
+        example = ROOT / "examples" / f"{name}.py"
+        file = ROOT / "notebooks" / f"{name}.ipynb"
+        notebook = to_notebook(example.read_text(encoding="utf-8"))
+        if not options.check:
+            execute(notebook)
+            nbformat.validate(notebook)
+            nbformat.write(notebook, file)
+        elif sources(notebook) != sources(nbformat.read(file, as_version=4)):
+            sys.exit(
+                f"notebooks/{name}.ipynb is not in step with "
+                f"examples/{name}.py: run `python notebooks/generate.py {name}`"
+            )
 
 
 if __name__ == "__main__":

@@ -54,8 +54,12 @@ def heads(names):
             loss = losses.GCE("auto", fade=fade, **SHARED)
             yield f"GCE fades by {name}", loss, labels
     if process_count() == 1:  # Memories are for one process.
-        for kind in (losses.ELR, losses.SOP):
-            loss = kind(num_samples=64, from_logits=True)
+        for kind, own in (
+            (losses.ELR, {}),
+            (losses.SOP, {}),
+            (losses.SELC, {"start": 1}),
+        ):
+            loss = kind(num_samples=64, from_logits=True, **own)
             yield kind.__name__, loss, losses.with_index(labels)
 
 

@@ -150,6 +150,12 @@ CATALOGUE = {
             "beta": 0.5,
         },
     ),
+    "Symmetrized": Entry(
+        losses.Symmetrized,
+        reference.symmetrized,
+        {"loss": losses.GCE(0.3)},
+        of_formula={"loss": (reference.gce, {"q": 0.3})},
+    ),
     "ActivePassive of p": Entry(
         losses.ActivePassive,
         reference.active_passive,

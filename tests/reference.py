@@ -277,6 +277,11 @@ def forward_correction(targets, z, /, T):
     return expectation(targets, -np.logaddexp.reduce(given_lp, axis=-2))
 
 
+def importance_reweighting(targets, z, /, T):
+    p = softmax(z)
+    return expectation(targets, -(p / (p @ np.asarray(T))) * log_softmax(z))
+
+
 def confidence_correction(targets, z, /, T):
     return cross_entropy(targets, z)  # labels without a confidence
 
@@ -311,3 +316,13 @@ def margins(z):
 def scaled_mae(targets, z, /, margin_scale):
     bounded = 2 * np.exp(-np.logaddexp(0, margin_scale * margins(z)))
     return expectation(targets, bounded / margin_scale)
+
+
+def symmetrized(targets, z, /, loss):
+    formula, arguments = loss
+    classes = np.eye(z.shape[-1])
+    each = [
+        formula(np.broadcast_to(k, z.shape), z, **arguments) for k in classes
+    ]
+    each = np.stack(each, axis=-1)
+    return expectation(targets, each) - each.mean(-1)

@@ -3,15 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from helpers import uneven_prior, values
+from helpers import transition, uneven_prior, values
 from keras import ops
 
 from keras_noisy import losses
 from keras_noisy.calibration._gradient import gradient
+from keras_noisy.losses import forward_correction
 from keras_noisy.losses.base import _class_sums, distribution
 
 NAMES = (
     *("NCE", "NFL", "NGCE", "NNCE", "NNFL", "AMSE", "CORES", "PeerLoss"),
+    *("ForwardCorrection", "BackwardCorrection"),
     *("SoftBootstrapping", "EpsilonSoftmaxCE", "HardBootstrapping"),
     *(name for name in losses.names() if "+" in name or "-" in name),
 )
@@ -33,7 +35,8 @@ def batch(num_classes):
 
 def variants(name):
     """The loss with what acts on its logits, and what changes its slope."""
-    yield {"logit_bias": 3.0}, {}
+    is_corrected = name.endswith("Correction")
+    yield {"logit_bias": 3.0}, transition if is_corrected else {}
     if name in ("NFL", "NNFL"):
         yield {"stop_weight_gradient": False}, {}
     if name == "PeerLoss":
@@ -45,6 +48,7 @@ def both(monkeypatch, function):
     closed = function()
     with monkeypatch.context() as patch:
         patch.setattr(distribution, "has_closed_form", lambda *given: False)
+        patch.setattr(forward_correction, "is_short", lambda *given: True)
         return closed, function()
 
 

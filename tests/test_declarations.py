@@ -27,7 +27,7 @@ def test_signatures_tell_every_argument():
     shared = [
         *("num_classes", "from_logits", "logit_bias", "margin_scale"),
         *("logit_clip", "logit_normalization", "logit_adjustment", "tau"),
-        *("ignore_class", "fade", "fade_key"),
+        *("ignore_class", "label_smoothing", "balance", "fade", "fade_key"),
         *("reduction", "name", "dtype"),
     ]
     for kind, own in (

@@ -45,7 +45,7 @@ def in_processes(names):
 
 
 def compare(several, one):
-    assert one.keys() - several.keys() <= {"ELR", "SOP"}
+    assert one.keys() - several.keys() <= {"ELR", "SELC", "SOP"}
     for case, (losses, weights) in several.items():
         np.testing.assert_allclose(
             losses, one[case][0], rtol=1e-5, err_msg=case
@@ -61,7 +61,7 @@ def test_several_devices_train_like_one(names):
     one, several = (results["heads"][str(n)] for n in (1, DEVICES))
     compare(several, one)
     assert several.keys() == one.keys()
-    assert len(one) == 2 * len(names or CATALOGUE) + (4 if names else 6) + 2
+    assert len(one) == 2 * len(names or CATALOGUE) + (4 if names else 6) + 3
     refused = "\n".join(results["refused"])
     assert f"a multiple of the {DEVICES} devices" in refused
     if BACKEND == "jax":

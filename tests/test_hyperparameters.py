@@ -85,7 +85,7 @@ def bad_numbers(name, argument):
 @pytest.mark.parametrize(("name", "argument", "value"), list(declared_cases()))
 def test_what_is_declared_is_checked(name, argument, value):
     needed = {"T": np.eye(2), "num_samples": 9, "active": losses.NCE()}
-    needed["passive"] = losses.MAE()
+    needed["passive"] = needed["loss"] = losses.MAE()
     kind = getattr(losses, name)
     arguments = {n: v for n, v in needed.items() if n in declared(kind)}
     with pytest.raises(ValueError, match=rf"`{argument}`.*Received"):

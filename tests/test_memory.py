@@ -1,4 +1,4 @@
-"""Losses that remember each sample: ELR and SOP."""
+"""Losses that remember each sample: ELR, SOP and SELC."""
 
 import copy
 import pickle
@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_noisy.calibration import average_error
 from keras_noisy.layers import SampleMemory, without_state
-from keras_noisy.losses import ELR, SOP, CrossEntropy, with_index
+from keras_noisy.losses import ELR, SELC, SOP, CrossEntropy, with_index
 from keras_noisy.metrics import LabelAccuracy
 
 SAMPLES, CLASSES = 32, 5
@@ -90,6 +90,36 @@ def test_elr_gradient_leaves_the_memory_out():
     model.fit(x, with_index(labels), batch_size=SAMPLES, verbose=0)
     np.testing.assert_allclose(
         model.get_weights()[0], kernel - slope, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_selc_is_its_formula():
+    """The labels for two epochs, then corrected ones, in any order."""
+    x, labels = data()
+    selc = SELC(SAMPLES, momentum=0.6, start=2, from_logits=True)
+    model = network(selc)
+    z = model.predict(x, verbose=0).astype("float64")
+    p, target = reference.softmax(z), reference.one_hot(labels, CLASSES)
+    given, values = target, []
+    for epoch in range(4):
+        if epoch >= 2:
+            target = 0.6 * target + 0.4 * p
+        values.append(-(target * reference.log_softmax(z)).sum(1).mean())
+    history = model.fit(
+        x, with_index(labels), batch_size=8, epochs=4, verbose=0
+    )
+    assert history.history["loss"] == pytest.approx(values, rel=1e-5)
+    correction = state(selc, "corrections")
+    np.testing.assert_allclose(correction, target - given, atol=1e-6)
+    assert np.all(state(selc, "visits_per_sample") == 4)
+    # The target has no gradient: that of cross-entropy with it is p - t.
+    target = 0.6 * target + 0.4 * p
+    kernel = model.get_weights()[0]
+    model.optimizer.learning_rate = 1.0
+    model.fit(x, with_index(labels), batch_size=SAMPLES, verbose=0)
+    slope = x.T @ (p - target) / SAMPLES
+    np.testing.assert_allclose(
+        model.get_weights()[0], kernel - slope, rtol=1e-4, atol=1e-6
     )
 
 

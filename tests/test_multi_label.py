@@ -228,7 +228,9 @@ def test_unknown_labels_of_every_loss():
 @pytest.mark.once
 def test_losses_that_make_no_sense_say_why():
     for loss, reason in (
-        (losses.ELR(10), "memory has one row per sample"),
+        (losses.ELR(10), "remembers is of samples"),
+        (losses.OGC(), "remembers is of samples"),
+        (MAE(balance=0.1), "leave `balance` out"),
         (losses.ConfidenceCorrection([[0.9, 0.1], [0, 1]]), "a confidence"),
         (losses.PeerLoss(), "without `prior`"),
         (losses.GeneralizedJensenShannon(), "several views"),

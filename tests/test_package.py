@@ -165,6 +165,7 @@ def test_public_docstrings_are_complete(thing):
                 "resume",
                 "trusted_labels",
                 "sessions",
+                "tricks",
                 "wide_minima",
             )
         ),

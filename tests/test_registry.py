@@ -202,6 +202,8 @@ def test_every_name_is_found():
         "LDRKL": {"from_logits": True},
         "ActivePassive": {"active": losses.NCE(), "passive": losses.MAE()},
         "ELR": {"num_samples": 9},
+        "Symmetrized": {"loss": losses.GCE()},
+        "SELC": {"num_samples": 9},
         "SOP": {"num_samples": 9},
     }
     names = losses.names()

@@ -337,6 +337,31 @@ def test_forward_correction_without_noise_at_any_gap():
             np.testing.assert_allclose(slope, [[-1, 1, 0]], atol=1e-3)
 
 
+def test_importance_reweighting_by_a_matrix():
+    """The weight has no gradient: that of cross-entropy times the weight."""
+    labels, logits = random_batch()
+    T, z = np.array(helpers.transition(7)["T"]), logits.astype("float64")
+    loss = ForwardCorrection(T, mode="reweight", from_logits=True)
+    soft = np.random.default_rng(1).dirichlet(np.ones(7), 6)
+    p = reference.softmax(z)
+    for y, t in ((labels, reference.one_hot(labels, 7)), (soft, soft)):
+        y = y.astype("float32") if y is soft else y
+        exact = reference.importance_reweighting(t, z, T)
+        np.testing.assert_allclose(values(loss, y, logits), exact, rtol=1e-5)
+        weight = t * p / (p @ T)
+        exact = p * weight.sum(1, keepdims=True) - weight
+        slope = gradient(lambda x, y=y: loss.call(y, x), logits)
+        np.testing.assert_allclose(slope, exact, rtol=1e-4, atol=1e-6)
+    ruled_out = ForwardCorrection(
+        [[0.0, 1.0], [1.0, 0.0]], mode="reweight", from_logits=True
+    )
+    for gap in (0.0, 20.0, 1e4):
+        far = np.array([[gap, 0.0]], "float32")
+        assert np.isfinite(values(ruled_out, [0], far)).all()
+        slope = gradient(lambda x: ruled_out.call([0], x), far)
+        assert np.isfinite(slope).all()
+
+
 def test_ties_of_the_eps_softmax_go_to_the_first_class():
     loss = EpsilonSoftmaxCE(m=9.0, from_logits=True)
     first, second = values(loss, [0, 1], np.zeros((2, 2), "float32"))

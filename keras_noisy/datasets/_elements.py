@@ -40,6 +40,8 @@ class Source(NamedTuple):
     #: Number of all samples, below 0 if it is not known.
     count: int  # type: ignore[assignment] # Nobody counts its items.
     are_files: bool = False
+    #: All labels, where they are known before they are read.
+    labels: np.ndarray | None = None
 
 
 def source(tf: Any, dataset: Any, reader: Reader) -> Source:
@@ -67,6 +69,7 @@ def source(tf: Any, dataset: Any, reader: Reader) -> Source:
         given.images.shape[1:] or (None, None, 3),
         count,
         given.are_files,
+        given.labels,
     )
 
 

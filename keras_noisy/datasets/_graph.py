@@ -8,10 +8,13 @@ import numpy as np
 
 from keras_noisy._pillow import picture
 from keras_noisy.datasets import _augmentation
+from keras_noisy.datasets._mix import Mix
 from keras_noisy.datasets._reader import Reader, Size
 
 #: Larger images may be a few bytes that claim to be that large.
 PLAIN_PIXELS = 2**25
+#: Names the random numbers of a mix; the changes before count from 0.
+MIXED = 1000
 
 
 class _Seeds(keras.random.SeedGenerator):
@@ -96,8 +99,10 @@ def preparation(
     return prepare
 
 
-def finish(tf: Any, reader: Reader, size: Size) -> Callable[..., Any]:
-    """Change the images of a batch at random, and scale them."""
+def finish(
+    tf: Any, reader: Reader, size: Size, mix: Mix | None = None
+) -> Callable[..., Any]:
+    """Change the images of a batch at random, scale them, and mix them."""
     scale, offset = _augmentation.scale_and_offset(reader.augment)
     fold_in = tf.random.experimental.stateless_fold_in
 
@@ -126,11 +131,15 @@ def finish(tf: Any, reader: Reader, size: Size) -> Callable[..., Any]:
         elif reader.training and reader.augment is not None:
             images = _augmentation.applied(images, reader.augment)
             images = tf.cast(images, tf.float32)
-        if not changes:
-            return images * (scale / 255) + offset, labels
-        images /= 255
-        for number, change in enumerate(changes):
-            images = change(images, fold_in(key, number))
-        return images * scale + offset, labels
+        if changes:
+            images /= 255
+            for number, change in enumerate(changes):
+                images = change(images, fold_in(key, number))
+            images = images * scale + offset
+        else:
+            images = images * (scale / 255) + offset
+        if mix is None:
+            return images, labels
+        return mix.in_tensorflow(tf, images, labels, fold_in(key, MIXED))
 
     return step

@@ -10,6 +10,7 @@ from keras_noisy._containers import as_array
 from keras_noisy._random import Random
 from keras_noisy._start import Start
 from keras_noisy.datasets._augmentation import PRESETS
+from keras_noisy.datasets._mix import Mix, checked
 
 Size = tuple[int, int]
 
@@ -27,6 +28,8 @@ class Reader:
         shard: tuple[int, int] | None,
         start: tuple[int, int],
         sample_weight: Any = None,
+        mix: Any = None,
+        num_classes: int | None = None,
     ):
         self.batch_size = integer("batch_size", batch_size, 1)
         self.training = boolean("training", training)
@@ -64,6 +67,10 @@ class Reader:
                 raise invalid("start", start, expected) from error
             self.start = Start((epoch, batch))
         self.sample_weight = self._checked_weight(sample_weight)
+        self.mix = checked(mix, self.training)
+        if mix is None and num_classes is not None:
+            raise invalid("num_classes", num_classes, "None without `mix`")
+        self.num_classes = num_classes
         self.image_size: Size | None = None
         if image_size is not None:
             sides: Any = image_size
@@ -166,6 +173,12 @@ class Reader:
                 f"a batch below {batches}, the number of them in an epoch",
             )
         return batches
+
+    def mixer(self, labels: np.ndarray | None) -> Mix | None:
+        """What mixes the batches, if anything does."""
+        if self.mix is None:
+            return None
+        return Mix(self.mix, self.num_classes, labels)
 
     def place(self, iteration: int) -> tuple[int, int]:
         """Epoch of an iteration from 0, and the batch that is its first."""

@@ -80,6 +80,21 @@ class ImageDataset(Epochs):
             Numbers of at least 0 of shape `(N,)`, such as
             `sample_weights(labels, class_weights(labels))`. The loss does not
             see them. Defaults to `None`.
+        mix: Whether each image of a training batch is mixed with another one
+            of it, and its label too; the labels are then soft, float32 of
+            shape `(batch, num_classes)`. Defaults to `None`. Otherwise
+
+            - `"mixup"`: a mean of both images; the share of the first is
+              uniform in [0, 1], for each image.
+            - `"cutmix"`: a box of the other image, at a random place and of
+              a uniform share of the area, cut off at the edges.
+            - a function of images, soft labels and a seed of two integers,
+              all arrays of NumPy, that returns images and soft labels
+              in the same shapes. What it draws from the seed is the same
+              again.
+
+        num_classes: Number of classes of labels that are mixed. Defaults to
+            `None`, one more than the largest label.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, images float32
@@ -111,6 +126,10 @@ class ImageDataset(Epochs):
           arXiv 1409.4842
         - Ma et al., Normalized loss functions for deep learning with noisy
           labels, ICML 2020, arXiv 2006.13554
+        - Zhang et al., mixup: beyond empirical risk minimization, ICLR 2018,
+          arXiv 1710.09412
+        - Yun et al., CutMix: regularization strategy to train strong
+          classifiers with localizable features, ICCV 2019, arXiv 1905.04899
     """
 
     def __init__(
@@ -127,6 +146,8 @@ class ImageDataset(Epochs):
         max_queue_size: int = 10,
         start: tuple[int, int] = (0, 0),
         sample_weight: Any = None,
+        mix: str | Callable[..., Any] | None = None,
+        num_classes: int | None = None,
     ):
         reader = Reader(
             batch_size,
@@ -137,10 +158,13 @@ class ImageDataset(Epochs):
             shard,
             start,
             sample_weight,
+            mix,
+            num_classes,
         )
         found = samples(dataset)
         self._images = Images(found.images, reader)
         self._labels = found.labels
+        self._mix = reader.mixer(found.labels)
         super().__init__(
             reader,
             len(found.labels),
@@ -155,4 +179,9 @@ class ImageDataset(Epochs):
         random = None
         if self._reader.training:
             random = self._reader.random(epoch, 1, number)
-        return self._images.batch(chosen, random), self._labels[chosen]
+        images = self._images.batch(chosen, random)
+        labels = self._labels[chosen]
+        if self._mix is None:
+            return images, labels
+        random = self._reader.random(epoch, 3, number)
+        return self._mix.in_numpy(images, labels, random)

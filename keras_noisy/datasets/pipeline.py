@@ -23,6 +23,8 @@ def pipeline(
     shard: tuple[int, int] | None = None,
     start: tuple[int, int] = (0, 0),
     sample_weight: Any = None,
+    mix: str | Callable[..., Any] | None = None,
+    num_classes: int | None = None,
 ) -> tf.data.Dataset:
     """Batches of images and labels, ready for `fit` and `evaluate`.
 
@@ -108,6 +110,22 @@ def pipeline(
             `sample_weights(labels, class_weights(labels))`. The loss does not
             see them. Not for a `tf.data.Dataset`.
             Defaults to `None`.
+        mix: Whether each image of a training batch is mixed with another one
+            of it, and its label too; the labels are then soft, float32 of
+            shape `(batch, num_classes)`. Defaults to `None`. Otherwise
+
+            - `"mixup"`: a mean of both images; the share of the first is
+              uniform in [0, 1], for each image.
+            - `"cutmix"`: a box of the other image, at a random place and of
+              a uniform share of the area, cut off at the edges.
+            - a function of images, soft labels and a seed of two integers,
+              all tensors of TensorFlow, that returns images and soft labels
+              in the same shapes. What it draws from the seed is the same
+              again.
+
+        num_classes: Number of classes of labels that are mixed. Defaults to
+            `None`, one more than the largest label; a `tf.data.Dataset` needs
+            it.
 
     Returns:
         A `tf.data.Dataset` of batches `(images, labels)`, images float32 of
@@ -129,9 +147,10 @@ def pipeline(
     >>> train = pipeline((images, labels), 16, augment="cifar", training=True)
     >>> len(train)
     6
+    >>> train = pipeline((images, labels), 16, training=True, mix="mixup")
     >>> for images, labels in train.take(1):
     ...     print(images.shape, labels.shape)
-    (16, 32, 32, 3) (16,)
+    (16, 32, 32, 3) (16, 10)
 
     References:
         - He et al., Deep residual learning for image recognition, CVPR 2016,
@@ -140,6 +159,10 @@ def pipeline(
           arXiv 1409.4842
         - Ma et al., Normalized loss functions for deep learning with noisy
           labels, ICML 2020, arXiv 2006.13554
+        - Zhang et al., mixup: beyond empirical risk minimization, ICLR 2018,
+          arXiv 1710.09412
+        - Yun et al., CutMix: regularization strategy to train strong
+          classifiers with localizable features, ICCV 2019, arXiv 1905.04899
     """
     try:
         import tensorflow as tf
@@ -158,11 +181,13 @@ def pipeline(
         shard,
         start,
         sample_weight,
+        mix,
+        num_classes,
     )
     given = source(tf, dataset, reader)
     size = reader.size(given.shape)
     batches = reader.num_batches(given.count) if given.count >= 0 else None
-    finish = _graph.finish(tf, reader, size)
+    finish = _graph.finish(tf, reader, size, reader.mixer(given.labels))
 
     result = tf.data.Dataset.zip(given.elements, keys(tf, reader))
     take = given.take

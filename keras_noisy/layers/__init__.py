@@ -6,6 +6,7 @@ from keras_noisy.layers.frozen import Frozen
 from keras_noisy.layers.gated_graph_cell import GatedGraphCell
 from keras_noisy.layers.gaussian_cloud import GaussianCloud
 from keras_noisy.layers.interest_scores import InterestScores
+from keras_noisy.layers.loss_history import LossHistory
 from keras_noisy.layers.personalized_graph_cell import PersonalizedGraphCell
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.layers.session_attention import SessionAttention
@@ -21,6 +22,7 @@ __all__ = [
     "GatedGraphCell",
     "GaussianCloud",
     "InterestScores",
+    "LossHistory",
     "PersonalizedGraphCell",
     "SampleMemory",
     "SessionAttention",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_noisy._arguments import integer
+from keras_noisy.layers._replicas import of_all_replicas, replica
 from keras_noisy.layers.loss_state import PassThrough, value
 
 Tensor = Any
@@ -107,7 +107,7 @@ class SampleMemory(PassThrough):
 
         Rows that are not finite are left out: they would stay for ever.
         """
-        index, rows = _of_all_replicas(index), _of_all_replicas(rows)
+        index, rows = of_all_replicas(index), of_all_replicas(rows)
         rows = ops.stop_gradient(ops.cast(rows, "float32"))
         finite = ops.all(ops.isfinite(rows), axis=-1)
         index = ops.where(finite, index, self.num_samples)
@@ -117,8 +117,8 @@ class SampleMemory(PassThrough):
 
     def batch_size(self, x: Tensor) -> Tensor:
         """Number of samples of a batch on all replicas, as a float."""
-        replica = _replica()
-        count = 1 if replica is None else replica.num_replicas_in_sync
+        here = replica()
+        count = 1 if here is None else here.num_replicas_in_sync
         return ops.cast(count * ops.shape(x)[0], x.dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -131,18 +131,3 @@ class SampleMemory(PassThrough):
                 for name, initializer in self.initializers.items()
             },
         }
-
-
-def _of_all_replicas(x: Tensor) -> Tensor:
-    """Rows of the whole batch, where TensorFlow gives each replica a part."""
-    replica = _replica()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return x
-    return replica.all_gather(x, axis=0)
-
-
-def _replica() -> Any:
-    """TensorFlow's replica context; JAX sees the whole batch anyway."""
-    if keras.backend.backend() != "tensorflow":
-        return None
-    return sys.modules["tensorflow"].distribute.get_replica_context()

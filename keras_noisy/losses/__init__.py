@@ -51,15 +51,19 @@ from keras_noisy.losses.nmae import NMAE
 from keras_noisy.losses.nnce import NNCE
 from keras_noisy.losses.nnfl import NNFL
 from keras_noisy.losses.nrce import NRCE
+from keras_noisy.losses.ogc import OGC
 from keras_noisy.losses.peer_loss import PeerLoss
 from keras_noisy.losses.phuber_ce import PHuberCE
 from keras_noisy.losses.rce import RCE
 from keras_noisy.losses.registry import get, names
 from keras_noisy.losses.scaled_mae import ScaledMAE
 from keras_noisy.losses.sce import SCE
+from keras_noisy.losses.selc import SELC
+from keras_noisy.losses.small_loss import SmallLoss
 from keras_noisy.losses.soft_bootstrapping import SoftBootstrapping
 from keras_noisy.losses.sop import SOP
 from keras_noisy.losses.splc import SPLC
+from keras_noisy.losses.symmetrized import Symmetrized
 from keras_noisy.losses.taylor_ce import TaylorCE
 from keras_noisy.losses.truncated_gce import TruncatedGCE
 
@@ -81,8 +85,10 @@ __all__ = [
     "NNCE",
     "NNFL",
     "NRCE",
+    "OGC",
     "RCE",
     "SCE",
+    "SELC",
     "SOP",
     "SPLC",
     "ActivePassive",
@@ -110,7 +116,9 @@ __all__ = [
     "PeerLoss",
     "RobustLoss",
     "ScaledMAE",
+    "SmallLoss",
     "SoftBootstrapping",
+    "Symmetrized",
     "TaylorCE",
     "TrueClassLoss",
     "TruncatedGCE",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import keras
 import numpy as np
+from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._stochastic import distributions, transition_matrix
@@ -48,9 +50,21 @@ class Matrix:
 
     def __init__(self, array: np.ndarray):
         self.array = array
+        self._cast: dict[tuple[str, str], np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.array)
+
+    def tensor(self, name: str, like: Any) -> Any:
+        """The array, its `inverse` or its `log_columns`, of a tensor's dtype.
+
+        PyTorch shares the memory of an array that has the dtype already.
+        """
+        dtype = keras.backend.standardize_dtype(like.dtype)
+        wide = dtype if dtype == "float64" else "float32"
+        if (name, wide) not in self._cast:
+            self._cast[name, wide] = getattr(self, name).astype(wide)
+        return ops.convert_to_tensor(self._cast[name, wide], dtype)
 
     @functools.cached_property
     def inverse(self) -> np.ndarray:

@@ -12,10 +12,9 @@ from keras_noisy._arguments import invalid
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base._arguments import Argument, number, typed
 from keras_noisy.losses.base._class_sums import Term
-from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._labels import DenseLabels, Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
-from keras_noisy.losses.base.memory import MemoryLoss
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
 
@@ -27,12 +26,18 @@ OF_THE_SUM = {
     "logit_normalization": None,
     "logit_adjustment": None,
     "ignore_class": None,
+    "label_smoothing": 0.0,
+    "balance": 0.0,
     "fade": None,
 }
 
 
 class Part(Argument):
-    """A loss that is added up."""
+    """A loss inside another one, whose log-softmax it shares."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        self.owner = owner.__name__
 
     def check(self, value: Any) -> RobustLoss:
         """The loss, if it can share a log-softmax."""
@@ -45,12 +50,11 @@ class Part(Argument):
             found = value.arguments[argument]
             if found != free:
                 raise ValueError(
-                    f"Pass `{argument}` to ActivePassive, not to its "
+                    f"Pass `{argument}` to {self.owner}, not to its "
                     f"`{self.name}` loss. Received: {argument}={found!r} in "
                     f"{type(value).__name__}"
                 )
-        is_memory = isinstance(value, MemoryLoss)
-        if value.needs_logits or is_memory or value.view_axes:
+        if value.needs_logits or value.has_state or value.view_axes:
             raise invalid(
                 self.name,
                 value,
@@ -102,9 +106,10 @@ class ActivePassive(RobustLoss):
             `1.0`.
         **kwargs: `num_classes`, `from_logits`, `logit_bias`, `margin_scale`,
             `logit_clip`, `logit_normalization`, `logit_adjustment`, `tau`,
-            `ignore_class`, `fade`, `fade_key`, `reduction`, `name` and
-            `dtype`, see `keras_noisy.losses.RobustLoss`. They are the sum's:
-            `from_logits`, `tau`, `reduction`, `name` and `dtype` of the two
+            `ignore_class`, `label_smoothing`, `balance`, `fade`, `fade_key`,
+            `reduction`, `name` and `dtype`, see
+            `keras_noisy.losses.RobustLoss`. They are the sum's: `from_logits`,
+            `tau`, `reduction`, `name` and `dtype` of the two
             losses do not count, `num_classes` must agree, and a bias, scale,
             clip, normalization, adjustment or `ignore_class` of their own is
             refused.
@@ -179,6 +184,12 @@ class ActivePassive(RobustLoss):
     ) -> Tensor:
         """Values of soft labels of two classes."""
         return self._sum("of_share", (share, log_p, log_rest), numbers)
+
+    def of_soft(
+        self, labels: DenseLabels, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values of soft targets, their matrix left out where it can be."""
+        return self._sum("of_soft", (labels, log_p), numbers)
 
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]

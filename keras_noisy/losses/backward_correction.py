@@ -1,5 +1,6 @@
 """Backward correction."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from keras import ops
@@ -9,6 +10,7 @@ from keras_noisy.losses._transition import (
     Matrix,
     RegularTransition,
 )
+from keras_noisy.losses.base._class_sums import Term, counted
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -57,6 +59,27 @@ class BackwardCorrection(CorrectionLoss):
     @staticmethod
     def formula(labels: Labels, log_p: Tensor, T: Matrix) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        inverse = ops.convert_to_tensor(T.inverse, log_p.dtype)
+        inverse = T.tensor("inverse", log_p)
         weights = labels.rows(inverse)
         return -ops.sum(weights * log_p, axis=-1)
+
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term]:
+        """The sum over the row of the label."""
+        inverse = numbers["T"].tensor("inverse", like)
+        return [Term(_value, _slope, (labels.rows(inverse),))]
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Loss of that sum."""
+        return -next(sums)
+
+
+def _value(log_p: Tensor, weights: Tensor) -> Tensor:
+    return log_p * weights
+
+
+def _slope(log_p: Tensor, weights: Tensor) -> Tensor:
+    return counted(log_p) * weights

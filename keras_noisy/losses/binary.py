@@ -13,7 +13,6 @@ from keras_noisy.losses.base import _batch
 from keras_noisy.losses.base._arguments import Argument, typed
 from keras_noisy.losses.base._math import LOWEST
 from keras_noisy.losses.base._per_label import NoiseRates
-from keras_noisy.losses.base.memory import MemoryLoss
 from keras_noisy.losses.base.multi_label import SeveralLabels
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 from keras_noisy.losses.confidence_correction import ConfidenceCorrection
@@ -50,8 +49,10 @@ class Inner(Argument):
 
 def _reason_against(loss: RobustLoss) -> str | None:
     """Why a loss makes no sense for each of several labels."""
-    if isinstance(loss, MemoryLoss):
-        return "its memory has one row per sample, not one for each label"
+    if loss.has_state:
+        return "what it remembers is of samples, not of each label"
+    if loss.balance:
+        return "each label has a balance of its own: leave `balance` out"
     if isinstance(loss, ConfidenceCorrection):
         return "it needs a confidence beside each label"
     if isinstance(loss, PeerLoss) and loss.prior is None:
@@ -84,9 +85,10 @@ class Binary(SeveralLabels):
     `noise_rates` corrects any loss forward, with rates of each label: it then
     sees the labels that are to be expected. `from_logits`, `ignore_class` and
     what acts on logits are arguments of the loss inside. Labels that are NaN or
-    its `ignore_class` are not known and leave the mean. The losses with memory,
-    several views or `fade`, `ConfidenceCorrection`, and `PeerLoss` without
-    `prior`, need more than a label and an output, and are refused.
+    its `ignore_class` are not known and leave the mean. Losses that remember,
+    `ConfidenceCorrection`, `PeerLoss` without `prior`, and those with several
+    views, `fade` or `balance` need more than a label and an output, and are
+    refused.
 
     Formula:
 

@@ -1,11 +1,19 @@
-"""Forward correction."""
+"""Forward correction, and importance reweighting."""
 
 from typing import Any
 
 from keras import ops
 
+from keras_noisy._arguments import invalid
 from keras_noisy.losses._transition import CorrectionLoss, Matrix, Transition
-from keras_noisy.losses.base._labels import DenseLabels, Labels
+from keras_noisy.losses.base._arguments import Argument, typed
+from keras_noisy.losses.base._class_sums import (
+    counted,
+    is_short,
+    log_probabilities,
+)
+from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base._math import LOWEST, TINY, largest
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -13,6 +21,19 @@ from keras_noisy.losses.base.robust_loss import Tensor
 #: Gaps between the predicted classes of soft targets, of up to 80 each, that
 #: are resolved.
 LEVELS = 4
+MODES = ("forward", "reweight")
+#: Logarithm of the largest weight, of labels that the matrix rules out.
+HEAVIEST = 16.0
+
+
+class Mode(Argument):
+    """What the matrix is used for."""
+
+    def check(self, value: Any) -> str:
+        """The name."""
+        if value not in MODES:
+            raise invalid(self.name, value, f"one of {list(MODES)}")
+        return value
 
 
 def _log_mixture(log_p: Tensor, T: Tensor) -> Tensor:
@@ -31,25 +52,33 @@ def _log_mixture(log_p: Tensor, T: Tensor) -> Tensor:
 
 @robust_loss
 class ForwardCorrection(CorrectionLoss):
-    """Forward correction: cross-entropy of the labels to be expected.
+    """Forward correction, and importance reweighting by a transition matrix.
 
     For a known or estimated transition matrix. The network predicts true
-    classes, the matrix turns them into the labels to be expected, and those are
-    compared; its minimum is the classifier of clean labels. More stable than
-    `BackwardCorrection`.
+    classes, the matrix turns them into the labels to be expected, and the
+    cross-entropy of those is the loss; its minimum is the classifier of clean
+    labels. More stable than `BackwardCorrection`. With `mode="reweight"` it is
+    the cross-entropy of the prediction itself, and each sample weighs as much
+    more as its label is likelier to be the true class than to be given: labels
+    that contradict a confident network hardly count.
 
     Formula:
 
     ```
-    loss = -log(sum(p_i * T[i, y] for all classes i))
+    given_y = sum(p_i * T[i, y] for all classes i)
+    loss = -log(given_y)                       # mode="forward"
+    loss = -(p_y / given_y) * log(p_y)         # mode="reweight"
     ```
 
-    where `p` is the prediction and `y` the label.
+    where `p` is the prediction and `y` the label. The weight has no gradient
+    and is at most `exp(16)`.
 
     Args:
         T: Transition matrix of shape (num_classes, num_classes), rows that sum
             to 1: `T[i][j]` is the probability of the label j for a sample of
             class i.
+        mode: What the matrix is for, `"forward"` or `"reweight"`. Defaults to
+            `"forward"`.
 
     Raises:
         ValueError: If `T` is no row-stochastic square matrix, or an argument is
@@ -65,16 +94,65 @@ class ForwardCorrection(CorrectionLoss):
     References:
         - Patrini et al., Making deep neural networks robust to label noise: a
           loss correction approach, CVPR 2017, arXiv 1609.03683
+        - Liu, Tao, Classification with noisy labels by importance reweighting,
+          TPAMI 2016, arXiv 1411.7718
+        - Xia et al., Are anchor points really indispensable in label-noise
+          learning (reweighting by a matrix), NeurIPS 2019, arXiv 1906.00189
     """
 
     T: Any = Transition()
+    mode: str = typed(Mode("forward"))
 
     @staticmethod
-    def formula(labels: Labels, log_p: Tensor, T: Matrix) -> Tensor:
+    def formula(
+        labels: Labels, log_p: Tensor, T: Matrix, mode: str = "forward"
+    ) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        if isinstance(labels, DenseLabels):
-            matrix = ops.convert_to_tensor(T.array, log_p.dtype)
-            return -labels.pick(_log_mixture(log_p, matrix))
-        log_columns = ops.convert_to_tensor(T.log_columns, log_p.dtype)
-        log_terms = log_p + labels.rows(log_columns)
-        return -ops.logsumexp(log_terms, axis=-1)
+        dense = isinstance(labels, DenseLabels)
+        if dense:
+            matrix = T.tensor("array", log_p)
+            given, own = _log_mixture(log_p, matrix), log_p
+        else:
+            log_columns = T.tensor("log_columns", log_p)
+            log_terms = log_p + labels.rows(log_columns)
+            given = ops.logsumexp(log_terms, axis=-1)
+            own = labels.pick(log_p) if mode == "reweight" else given
+        values = -given
+        if mode == "reweight":
+            log_weight = ops.minimum(ops.stop_gradient(own - given), HEAVIEST)
+            values = -ops.exp(log_weight) * own
+        return labels.pick(values) if dense else values
+
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from the transformed logits."""
+        sparse = isinstance(labels, SparseLabels)
+        if (
+            not sparse
+            or numbers["mode"] != "forward"
+            or is_short(len(numbers["T"]))
+        ):
+            return super().values(labels, logits, numbers)
+        if numbers["logit_bias"] is not None:
+            logits = labels.added(logits, numbers["logit_bias"])
+        columns = numbers["T"].tensor("log_columns", logits)
+        return -closed_form(_given, _slope, logits, labels.rows(columns))[0]
+
+
+def _given(logits: Tensor, log_column: Tensor) -> tuple:
+    """The log-probability of the given label, of its column of the matrix."""
+    log_p = log_probabilities(logits)
+    given = ops.logsumexp(log_p + log_column, axis=-1)
+    # PyTorch gives an output that is kept no derivative.
+    return (given,), (log_p, given + 0.0)
+
+
+def _slope(
+    logits: Tensor, kept: Any, upstream: Any, log_column: Tensor
+) -> Tensor:
+    """Its derivative: the classes that the label speaks for, less `p`."""
+    log_p, given = kept
+    posterior = ops.exp(log_p + log_column - given[:, None]) * counted(log_p)
+    total = ops.sum(posterior, axis=-1, keepdims=True)
+    return (posterior - ops.exp(log_p) * total) * upstream[0][:, None]

@@ -35,7 +35,8 @@ class SOP(MemoryLoss):
     loss = -log(q_y / sum(q)) + sum((onehot(argmax p) + U - V - onehot(y)) ** 2)
     ```
 
-    where `p` is the prediction and `y` the label. As in the paper `u` descends
+    where `p` is the prediction and `y` the label, whose smoothed form counts in
+    the loss alone, not in `U` and `V`. As in the paper `u` descends
     on the first term and `v` on the second.
 
     Args:
@@ -84,21 +85,23 @@ class SOP(MemoryLoss):
         """One value per sample in training, which also writes the memory."""
         u = self.recall("u_per_sample", labels)
         v = self.recall("v", labels)
-        y = labels.dense(log_p)
+        y, target = labels.sparse.dense(log_p), labels.dense(log_p)
+        t_y = labels.sparse.pick(target)[:, None]
         U = ops.clip(ops.square(u), 0, 1) * y
         V = ops.clip(ops.square(v), 0, 1) * (1 - y)
         q = ops.maximum(ops.exp(log_p) + U - V, LEAST)
-        total, q_y = ops.sum(q, axis=-1, keepdims=True), labels.pick(q)[:, None]
+        total = ops.sum(q, axis=-1, keepdims=True)
+        q_y = labels.sparse.pick(q)[:, None]
         winner = ops.argmax(plain_log_p, axis=-1)
-        rest = ops.one_hot(winner, q.shape[-1], dtype=q.dtype) + U - V - y
+        rest = ops.one_hot(winner, q.shape[-1], dtype=q.dtype) + U - V - target
 
         # A step of gradient descent: u on the first term, v on the second.
         rate = 1 / self.memory.batch_size(q)
         # Where a square is cut off at 1 it does not move.
-        slope_u = 2 * u * ops.where(q_y > LEAST, 1 / total - 1 / q_y, 0.0)
+        slope_u = 2 * u * ops.where(q_y > LEAST, 1 / total - t_y / q_y, 0.0)
         slope_u = ops.where(ops.abs(u) <= 1, slope_u, 0.0)
         slope_v = ops.where(ops.abs(v) <= 1, -4 * v * rest * (1 - y), 0.0)
         self.remember("u_per_sample", labels, u - self.lr_u * rate * slope_u)
         self.remember("v", labels, v - self.lr_v * rate * slope_v)
-        likelihood = ops.log(q_y[:, 0]) - ops.log(total[:, 0])
+        likelihood = labels.pick(ops.log(q)) - ops.log(total[:, 0])
         return ops.sum(ops.square(rest), axis=-1) - likelihood

@@ -27,6 +27,11 @@ class SparseLabels:
     #: The labels as the loss received them.
     given: Tensor = None
 
+    @property
+    def sparse(self) -> "SparseLabels":
+        """The labels as they are before they are smoothed."""
+        return self
+
     def __init__(
         self,
         index: Tensor,

@@ -15,6 +15,7 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import BinaryTargets, DenseLabels, Labels
+from keras_noisy.losses.base._smoothed import SmoothedLabels
 
 Tensor = Any
 #: How far a probability may be above 1, by rounding.
@@ -80,9 +81,7 @@ def values(
     """One value per sample of a loss of the true-class probability."""
     bias, scale = numbers["logit_bias"], numbers["margin_scale"]
     if isinstance(labels, DenseLabels):
-        share = labels.targets[:, 1:]
-        if isinstance(labels, BinaryTargets):
-            share = labels.share[:, None]
+        share = _share(labels, logits.dtype)[:, None]
         up, down = logits, -logits
         if bias is not None:
             up = up + bias * (2 * share - 1)
@@ -99,6 +98,15 @@ def values(
     if bias is not None:
         margin = margin + (bias if isinstance(bias, float) else bias[:, 0])
     return loss.of_true_class(ops.log_sigmoid(margin), numbers)
+
+
+def _share(labels: DenseLabels, dtype: str) -> Tensor:
+    """The target of class 1, of shape (N,)."""
+    if isinstance(labels, BinaryTargets):
+        return labels.share
+    if isinstance(labels, SmoothedLabels):
+        return labels.of_label * _math.cast(labels.index, dtype) + labels.each
+    return labels.targets[:, 1]
 
 
 def check_outputs(y_pred: np.ndarray, from_logits: bool, see: str) -> None:

@@ -19,6 +19,7 @@ from keras_noisy.losses.base import _batch, _first_batch
 from keras_noisy.losses.base._arguments import Argument, typed, whole_number
 from keras_noisy.losses.base._labels import Labels, SparseLabels
 from keras_noisy.losses.base._signature import documented
+from keras_noisy.losses.base._smoothed import SmoothedLabels
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.cross_entropy import CrossEntropy
@@ -28,12 +29,11 @@ from keras_noisy.losses.cross_entropy import CrossEntropy
 class MemoryLoss(DistributionLoss):
     """Base of the losses that keep a state for each training sample.
 
-    Use a subclass: `ELR` or `SOP`. The labels of training are pairs of label
-    and sample index, see `with_index`, and the outputs of the model go
+    Use a subclass: `ELR`, `SOP` or `SELC`. The labels of training are pairs of
+    label and sample index, see `with_index`, and the outputs of the model go
     through `loss.connect`, which adds a layer that owns the state. A plain
-    loss cannot:
-    a training step on JAX drops every change to a variable that is not the
-    model's, and a saved model would not hold it.
+    loss cannot: a training step on JAX drops every change to a variable that
+    is not the model's, and a saved model would not hold it.
 
     Formula:
 
@@ -76,6 +76,7 @@ class MemoryLoss(DistributionLoss):
     num_samples: int = whole_number()
     memory_key: str | None = typed(Argument(None, kw_only=True))
 
+    has_state: ClassVar[bool] = True
     #: Name and initializer of each state, see `SampleMemory`.
     states: ClassVar[dict[str, Any]]
 
@@ -184,7 +185,8 @@ class MemoryLoss(DistributionLoss):
         is_metric = not first and (pass_.repeated or not has_index)
         if not training or is_metric:
             return -labels.pick(log_p)
-        if not isinstance(labels, SparseLabels) or labels.sample is None:
+        indexed = isinstance(labels, SparseLabels | SmoothedLabels)
+        if not indexed or labels.sample is None:
             raise ValueError(_NEEDS_INDEX.format(name))
         sample, known = safe_index(
             widened(labels.sample), self.memory.num_samples
@@ -258,7 +260,7 @@ def _refuse_one_hot(y_true: Tensor, name: str) -> None:
 
 
 def with_index(labels: Any) -> np.ndarray:
-    """Labels with the index of each sample beside them, for `ELR` and `SOP`.
+    """Labels with the index of each sample beside them, for losses with memory.
 
     Formula:
 

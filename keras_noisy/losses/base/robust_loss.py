@@ -48,9 +48,12 @@ class RobustLoss(FreshLoss, FadingLoss):
     z = z + tau * (log(prior) - mean(log(prior)))   # if logit_adjustment
     z[y_true] += logit_bias              # if logit_bias
     loss = formula(log_softmax(z)[y_true])
+    # if label_smoothing: of (1 - e) * onehot(y_true) + e / num_classes
     # if margin_scale
     margin = z[y_true] - logsumexp(z[k] for k != y_true)
     loss = formula(log_sigmoid(margin_scale * margin)) / margin_scale
+    # if balance, with m = mean(softmax(y_pred)) over the batch
+    loss = loss + balance * (log(num_classes) + sum(m * log(m)))
     ```
 
     These act inside the loss only: predict with the plain outputs of the
@@ -130,6 +133,10 @@ class RobustLoss(FreshLoss, FadingLoss):
           normalization, ICML 2022, arXiv 2205.09310
         - Menon et al., Long-tail learning via logit adjustment, ICLR 2021,
           arXiv 2007.07314
+        - Szegedy et al., Rethinking the inception architecture for computer
+          vision (label smoothing), CVPR 2016, arXiv 1512.00567
+        - Ye et al., Active negative loss: a robust framework for learning with
+          noisy labels (balance), Preprint 2024, arXiv 2412.02373
     """
 
     _: KW_ONLY
@@ -142,6 +149,8 @@ class RobustLoss(FreshLoss, FadingLoss):
     logit_adjustment: Any = shared.LogitAdjustment()
     tau: float = shared.Tau(1.0)
     ignore_class: int | None = shared.IgnoreClass()
+    label_smoothing: float = shared.LabelSmoothing(0.0)
+    balance: float = shared.Balance(0.0)
     fade: Any = shared.Fade()
     fade_key: str | None = shared.FadeKey()
     if TYPE_CHECKING:  # Keras sets these.
@@ -151,6 +160,8 @@ class RobustLoss(FreshLoss, FadingLoss):
 
     #: Whether adding a constant to all logits changes the loss.
     needs_logits: ClassVar[bool] = False
+    #: Whether its outputs must go through `connect`, whatever its arguments.
+    has_state: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -172,6 +183,11 @@ class RobustLoss(FreshLoss, FadingLoss):
         # Keras would cast `y_true` to the dtype of the loss and so round
         # labels. The values are computed first; Keras then reduces them, in
         # float32 at least, as half precision overflows in sums.
+        values, batch = self.measured(y_true, y_pred)
+        return self.reduced(values, batch, sample_weight)
+
+    def measured(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+        """One value per sample, and the batch that was read."""
         check_together(y_pred)
         batch = _batch.read(self, y_true, y_pred)
         if not self._seen_concrete_batch:
@@ -181,6 +197,12 @@ class RobustLoss(FreshLoss, FadingLoss):
             values = self.call(batch.y_true, batch.y_pred)
         else:
             values = self._values_of(batch)
+        return values, batch
+
+    def reduced(
+        self, values: Tensor, batch: _batch.Batch, sample_weight: Tensor
+    ) -> Tensor:
+        """The values, weighted, masked and reduced by Keras."""
         if sample_weight is not None:
             weight = ops.convert_to_tensor(sample_weight)
             sample_weight = _reduction.per_value(weight, values)
@@ -205,12 +227,18 @@ class RobustLoss(FreshLoss, FadingLoss):
     def rows_of(self, batch: _batch.Batch) -> Tensor:
         """One value for each row of a batch, also where it has no label."""
         numbers = self.numbers(batch.num_classes)
+        smoothing, balance = numbers["label_smoothing"], numbers["balance"]
+        if smoothing:
+            batch = _shared.LabelSmoothing.on_labels(batch, smoothing)
         if self._fading is not None:
             numbers = _fade.now(self, numbers, batch)
         logits = self.transformed(batch.logits, numbers)
         if _single.is_single(logits) and not self.has_formula:
             logits = _single.as_pair(logits)
-        return self.values(batch.labels, logits, numbers)
+        values = self.values(batch.labels, logits, numbers)
+        if balance:
+            values = _shared.Balance.on_values(values, batch, balance)
+        return values
 
     def transformed(self, logits: Tensor, numbers: dict[str, Any]) -> Tensor:
         """Logits after all that acts on them before the bias, in order."""

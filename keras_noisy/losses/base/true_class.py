@@ -13,6 +13,7 @@ from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels
 from keras_noisy.losses.base._margin import all_margins, label_margin
 from keras_noisy.losses.base._signature import any_numbers, documented
+from keras_noisy.losses.base._smoothed import SmoothedLabels
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 from keras_noisy.losses.base.shared.margin_scale import MarginScale
 
@@ -96,12 +97,21 @@ class TrueClassLoss(RobustLoss):
         of = self.of_true_class
         return share * of(log_p, numbers) + (1 - share) * of(log_rest, numbers)
 
+    def of_soft(
+        self, labels: DenseLabels, log_p: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """Loss of soft targets, their matrix left out where it can be."""
+        linear = not hasattr(self, "target_formula")
+        if linear and isinstance(labels, SmoothedLabels):
+            return labels.pick(self.of_true_class(log_p, numbers))
+        return self.of_targets(labels.targets, log_p, numbers)
+
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
         """Values from log-probabilities of all classes, of shape (N, K)."""
         if isinstance(labels, DenseLabels):
-            return self.of_targets(labels.targets, log_p, numbers)
+            return self.of_soft(labels, log_p, numbers)
         return self.of_true_class(labels.pick(log_p), numbers)
 
     def terms(
@@ -129,7 +139,7 @@ class TrueClassLoss(RobustLoss):
             if bias is not None:
                 logits = labels.added(logits, bias)
             log_p = ops.log_softmax(logits, axis=-1)
-            return self.of_targets(labels.targets, log_p, numbers)
+            return self.of_soft(labels, log_p, numbers)
         if isinstance(bias, float) and bias < 0:
             # Near p = 1, log_p has lost the digits that a negative bias
             # needs: bias the logits instead.
@@ -148,14 +158,15 @@ class TrueClassLoss(RobustLoss):
         scale = numbers["margin_scale"]
         if isinstance(labels, DenseLabels):
             margin = all_margins(logits)
-            # A class of target 0 must not bring in an infinite loss.
-            margin = ops.where(labels.targets == 0, 0.0, margin)
+            if not isinstance(labels, SmoothedLabels):
+                # A class of target 0 must not bring in an infinite loss.
+                margin = ops.where(labels.targets == 0, 0.0, margin)
         else:
             margin = label_margin(labels.index, logits)
         log_p = MarginScale.on_margin(margin, scale)
         values = self.of_true_class(log_p, numbers) / scale
         if isinstance(labels, DenseLabels):
-            values = ops.sum(labels.targets * values, axis=-1)
+            values = labels.pick(values)
         return values
 
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
@@ -164,7 +175,7 @@ class TrueClassLoss(RobustLoss):
         if numbers["logit_clip"] or numbers["logit_normalization"]:
             return found
         powers = None
-        if found.shift is None and _names_powers(type(self)):
+        if found.shift is None and names_powers(type(self)):
             powers = self.evaluate("error_powers", (), numbers)
         return found._replace(
             formula=lambda log_p: self.of_true_class(log_p, numbers),
@@ -172,7 +183,7 @@ class TrueClassLoss(RobustLoss):
         )
 
 
-def _names_powers(kind: type) -> bool:
+def names_powers(kind: type) -> bool:
     """Ignore `error_powers` inherited past an overridden `formula`."""
     for base in kind.__mro__:
         if "error_powers" in vars(base):

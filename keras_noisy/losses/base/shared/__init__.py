@@ -1,8 +1,10 @@
 """The arguments of every loss, a file each, and what they do."""
 
+from keras_noisy.losses.base.shared.balance import Balance
 from keras_noisy.losses.base.shared.fade import Fade, FadeKey
 from keras_noisy.losses.base.shared.from_logits import FromLogits
 from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
+from keras_noisy.losses.base.shared.label_smoothing import LabelSmoothing
 from keras_noisy.losses.base.shared.logit_adjustment import (
     LogitAdjustment,
     Tau,
@@ -16,10 +18,12 @@ from keras_noisy.losses.base.shared.margin_scale import MarginScale
 from keras_noisy.losses.base.shared.num_classes import NumClasses
 
 __all__ = [
+    "Balance",
     "Fade",
     "FadeKey",
     "FromLogits",
     "IgnoreClass",
+    "LabelSmoothing",
     "LogitAdjustment",
     "LogitBias",
     "LogitClip",

@@ -1,4 +1,4 @@
-"""Data, noise and networks of the study of the margin scale.
+"""Data, noise and networks of the studies of accuracy.
 
 The folder of the data holds `features/cifar100_efficientnet_lite0.npz`
 (`train` and `test`, int8, and `scale`), `cifar100/` with `labels.npz` and
@@ -28,7 +28,7 @@ TASKS = {
     "features-5": (15, 256, 5),
     "features-10": (15, 256, 10),
     "features-100": (15, 256, 100),
-    "fashion-mnist": (5, 128, 10),
+    "fashion-mnist": (10, 128, 10),
     "cnn-8": (8, 128, 100),
     "cnn-30": (30, 128, 100),
     "clicks": (3, 256, 43_097),
@@ -93,10 +93,11 @@ def _clean(task: str, folder: Path) -> tuple[np.ndarray, ...]:
     elif kind == "fashion":
         data = load("fashion_mnist", data_dir=folder / "fashion_mnist")
     if kind in ("digits", "fashion"):
-        count = 30_000 if kind == "digits" else 10_000
         x, x_test = (a / np.float32(255) for a in (data.x_train, data.x_test))
-        y = data.y_clean[:count].astype("int32")
-        return x[:count], y, x_test[:5000], data.y_test[:5000].astype("int32")
+        y = data.y_clean.astype("int32")
+        count = 30_000 if kind == "digits" else 20_000
+        x_test, y_test = x_test[:10_000], data.y_test[:10_000].astype("int32")
+        return x[:count], y[:count], x_test, y_test
     with np.load(folder / "cifar100" / "labels.npz") as file:
         labels = [file[part].astype("int32") for part in ("train", "test")]
     parts = _features(folder) if kind == "features" else _images(folder)
@@ -164,32 +165,35 @@ def _padded(prefixes: list[np.ndarray]) -> np.ndarray:
     return found
 
 
-def network(task: str, data: Task, loss: Any) -> keras.Model:
-    """A network that gives logits, handed through the layers of the loss."""
-    inputs = keras.Input(data.x.shape[1:])
+def logits_of(task: str, inputs: Any, num_classes: int, decay: float) -> Any:
+    """The logits of a new network, whose kernels have an L2 penalty."""
+    shared: dict[str, Any] = {}
+    if decay:
+        shared["kernel_regularizer"] = keras.regularizers.L2(decay)
     if task == "clicks":
-        each = layers.Embedding(data.num_classes + 1, 64)(inputs)
+        each = layers.Embedding(num_classes + 1, 64)(inputs)
         there = ops.cast(ops.expand_dims(inputs > 0, -1), "float32")
         count = ops.maximum(ops.sum(there, axis=1), 1.0)
         mean = ops.sum(each * there, axis=1) / count
         x = layers.Concatenate()([mean, each[:, -1]])
-        x = layers.Dense(64, activation="tanh")(x)
+        x = layers.Dense(64, activation="tanh", **shared)(x)
     elif task.startswith("features"):
-        x = layers.Dense(512, activation="relu")(inputs)
+        x = layers.Dense(512, activation="relu", **shared)(inputs)
         x = layers.BatchNormalization()(x)
         x = layers.Dropout(0.2)(x)
     elif task.startswith("digits"):
         x = layers.Flatten()(inputs)
         for _ in range(2):
-            x = layers.Dense(512)(x)
+            x = layers.Dense(512, **shared)(x)
             x = layers.ReLU()(layers.BatchNormalization()(x))
     else:
         x = inputs
         if len(x.shape) == 3:
             x = layers.Reshape((*x.shape[1:], 1))(x)
         for filters in (32, 64, 128):
-            x = layers.Conv2D(filters, 3, 2, "same", use_bias=False)(x)
+            x = layers.Conv2D(filters, 3, 2, "same", use_bias=False, **shared)(
+                x
+            )
             x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
         x = layers.Flatten()(x)
-    logits = layers.Dense(data.num_classes)(x)
-    return keras.Model(inputs, loss.connect(logits))
+    return layers.Dense(num_classes, **shared)(x)

@@ -1,0 +1,217 @@
+"""Tables of the benchmark of accuracy, as Markdown."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accuracy_losses import GRIDS, LOSSES, TRICKS
+
+Rows = Sequence[Mapping[str, str]]
+Cells = Mapping[str, Sequence[str]]
+#: Values of the grids that stand among the losses.
+UNTUNED = {
+    "CE": ("CE",),
+    "GCE": ("GCE .7", "GCE auto"),
+    "MAE with a bias": ("MAE", "MAE*"),
+    "NCE+AGCE": ("NCE+AGCE",),
+    "BiTempered": ("BiTempered",),
+}
+#: What needs no knowledge of the noise and nothing tuned.
+OURS = (
+    "ScaledMAE",
+    "ScaledMAE, margin fade",
+    "ScaledMAE, low start, fade",
+    "GCE auto",
+    "MAE*",
+)
+#: What the documents show of each task.
+SHOWN = (
+    *("CE", "CE, epoch by noisy validation", "ELR", "SOP", "OGC"),
+    *("GCE .7", "NCE+RCE", "NCE+AGCE", "SCE", "CE, clip 3", *OURS),
+)
+STOPPED = "CE, epoch by noisy validation"
+
+
+class Found:
+    """Accuracies in percent by cell and loss, a list over the seeds."""
+
+    def __init__(self, rows: Rows):
+        self.rows: dict = defaultdict(lambda: defaultdict(dict))
+        for row in rows:
+            cell = self.rows[row["task"], row["noise"]]
+            cell[row["loss"]][int(row["seed"])] = row
+
+    def values(self, cell: Any, name: str) -> list[float]:
+        """Of a loss, or of cross-entropy that is stopped in time."""
+        loss, column = (name, "last")
+        if name == STOPPED:
+            loss, column = "CE", "stopped"
+        of_loss = self.rows.get(cell, {}).get(loss, {})
+        return [100 * float(of_loss[s][column]) for s in sorted(of_loss)]
+
+    def tuned(self, cell: Any, grid: str, key: str) -> dict[int, float]:
+        """By seed, what the best member of a grid by a column reaches.
+
+        Cross-entropy is also stopped at its best epoch by noisy validation.
+        """
+        column = "stopped" if grid == "CE" else "last"
+        if key == "held_out" and grid == "CE":
+            key = "held_best"
+        if key == "oracle":
+            key = column
+        of_cell = self.rows.get(cell, {})
+        if any(name not in of_cell for name in GRIDS[grid]):
+            return {}
+        names = [*GRIDS[grid], *UNTUNED[grid]]
+        members = [of_cell[name] for name in names if name in of_cell]
+        seeds = set.intersection(*(set(member) for member in members))
+        best = {
+            seed: max((m[seed] for m in members), key=lambda r: float(r[key]))
+            for seed in sorted(seeds)
+        }
+        return {seed: 100 * float(row[column]) for seed, row in best.items()}
+
+
+def _text(values: Sequence[float], bold: bool = False) -> str:
+    if not values:
+        return ""
+    text = f"{np.mean(values):.1f}"
+    if bold:
+        text = f"**{text}**"
+    if len(values) > 1:
+        text += f" ± {np.std(values, ddof=1):.1f}"
+    return text
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rule = ["---"] * len(head)
+    return "\n".join(f"| {' | '.join(x)} |" for x in (head, rule, *lines))
+
+
+def of_task(
+    found: Found, task: str, noises: Sequence[str], names: Sequence[str]
+) -> str:
+    """Accuracies of losses by noise, the best of each noise in bold."""
+    cells = [(task, n) for n in noises if (task, n) in found.rows]
+    lines = {name: [found.values(c, name) for c in cells] for name in names}
+    lines = {name: line for name, line in lines.items() if any(line)}
+    best = [
+        max(np.mean(line[i]) for line in lines.values() if line[i])
+        for i in range(len(cells))
+    ]
+    return _table(
+        ["Loss", *(noise for _, noise in cells)],
+        (
+            [
+                name if name == STOPPED else f"`{name}`",
+                *(
+                    _text(v, bool(v) and np.mean(v) == best[i])
+                    for i, v in enumerate(line)
+                ),
+            ]
+            for name, line in lines.items()
+        ),
+    )
+
+
+def behind(found: Found, cells: Cells, names: Sequence[str]) -> str:
+    """How far each loss is behind the best one of each cell."""
+    points = defaultdict(list)
+    for task, noise in ((t, n) for t, noises in cells.items() for n in noises):
+        measured = {
+            name: np.mean(values)
+            for name in names
+            if (values := found.values((task, noise), name))
+        }
+        # Cells that are not whole would favor what is there.
+        if len(measured) < 0.9 * len(names):
+            continue
+        for name, mean in measured.items():
+            points[name].append(max(measured.values()) - mean)
+    return _table(
+        ["Loss", "mean", "worst", "cells"],
+        (
+            [f"`{name}`", f"{np.mean(p):.1f}", f"{max(p):.1f}", str(len(p))]
+            for name, p in sorted(points.items(), key=lambda x: np.mean(x[1]))
+        ),
+    )
+
+
+def cost(found: Found, cells: Cells) -> str:
+    """How far ours are behind the best that noisy validation tunes."""
+    lines = []
+    for cell in ((t, n) for t, noises in cells.items() for n in noises):
+        tuned = {grid: found.tuned(cell, grid, "held_out") for grid in GRIDS}
+        tuned = {grid: by_seed for grid, by_seed in tuned.items() if by_seed}
+        if not tuned:
+            continue
+        best = max(tuned, key=lambda grid: np.mean([*tuned[grid].values()]))
+        mean = np.mean([*tuned[best].values()])
+        oracle = [*found.tuned(cell, best, "oracle").values()]
+        points = []
+        for ours in OURS:
+            of_loss = found.rows.get(cell, {}).get(ours, {})
+            same = [
+                100 * float(of_loss[s]["last"])
+                for s in tuned[best]
+                if s in of_loss
+            ]
+            points.append(f"{mean - np.mean(same):.1f}" if same else "")
+        texts = [f"{mean:.1f} ({best})", f"{np.mean(oracle):.1f}"]
+        lines.append([", ".join(cell), *texts, *points])
+    head = ["Task, noise", "best tuned", "by test labels"]
+    return _table([*head, *(f"`{name}`" for name in OURS)], lines)
+
+
+def tuned(found: Found, task: str, noises: Sequence[str]) -> str:
+    """What tuning finds, by noisy validation and by the test labels."""
+    cells = [(task, n) for n in noises if (task, n) in found.rows]
+    lines = []
+    for grid in GRIDS:
+        for key, way in (("held_out", "noisy validation"), ("oracle", "test")):
+            values = [[*found.tuned(c, grid, key).values()] for c in cells]
+            if any(values):
+                texts = [_text(v) for v in values]
+                lines.append([f"{grid}, tuned by {way}", *texts])
+    return _table(["Loss", *(noise for _, noise in cells)], lines)
+
+
+def tables(rows: Rows, cells: Cells) -> dict[str, str]:
+    """The tables by name: those of the documents, and all that there is."""
+    found = Found(rows)
+    names = [*LOSSES, *TRICKS]
+    whole = [
+        "**Points behind the best loss of a cell**",
+        behind(found, cells, names),
+        "**Points behind the best line tuned by noisy validation**",
+        cost(found, cells),
+    ]
+    known = {"behind": behind(found, cells, [*LOSSES]), "cost": whole[-1]}
+    for task, noises in cells.items():
+        if all((task, noise) not in found.rows for noise in noises):
+            continue
+        whole += [
+            f"**{task}**",
+            of_task(found, task, noises, [*names, STOPPED]),
+            tuned(found, task, noises),
+        ]
+        known[task] = of_task(found, task, noises, SHOWN)
+        bases = ("CE", "GCE auto", "ScaledMAE", "SmallLoss", "OGC", "SELC")
+        known[f"tricks, {task}"] = of_task(
+            found, task, noises, [*bases, *TRICKS]
+        )
+    return {**known, "whole": "\n\n".join(whole)}
+
+
+def fill(page: Path, known: Mapping[str, str]) -> None:
+    """Write tables between their marks in a page."""
+    text = re.sub(
+        r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)",
+        lambda match: f"{match[1]}\n{known[match[2]]}\n\n{match[3]}",
+        page.read_text(encoding="utf-8"),
+        flags=re.S,
+    )
+    page.write_text(text, encoding="utf-8")

@@ -1,0 +1,25 @@
+"""The replicas of TensorFlow, each of which has a part of the batch."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import keras
+
+Tensor = Any
+
+
+def replica() -> Any:
+    """TensorFlow's replica context; JAX sees the whole batch anyway."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    return sys.modules["tensorflow"].distribute.get_replica_context()
+
+
+def of_all_replicas(x: Tensor) -> Tensor:
+    """Rows of the whole batch, where TensorFlow gives each replica a part."""
+    found = replica()
+    if found is None or found.num_replicas_in_sync == 1:
+        return x
+    return found.all_gather(x, axis=0)

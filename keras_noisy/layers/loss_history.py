@@ -1,0 +1,161 @@
+"""A pass-through layer that keeps the losses of the last batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import integer
+from keras_noisy.layers._replicas import of_all_replicas
+from keras_noisy.layers.loss_state import PassThrough, value
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class LossHistory(PassThrough):
+    """Keeps the losses of the last samples, for a loss that follows them.
+
+    `OGC` and `SmallLoss` make one, as their `history`, and put it into the
+    model by `outputs = loss.connect(outputs)`. It hands its inputs on unchanged
+    and owns, as non-trainable weights, the queue of the last losses, what was
+    fitted to it, and the number of training steps: so a saved or resumed model
+    goes on where it was. Under a strategy of TensorFlow and on JAX it sees the
+    samples of all devices; each process of PyTorch has a queue of its own. To
+    deploy a model without it save `keras_noisy.layers.without_state(model)`.
+
+    Args:
+        size: Number of losses that are kept, an integer of at least 1.
+        start: What the loss uses until the queue is full, a list of numbers.
+        update_every: Number of training steps from one fit to the next, an
+            integer of at least 1. Defaults to `1`.
+        key: Text by which a loss finds the layer when a model is loaded.
+            Defaults to `None`, a new one.
+        **kwargs: `num_classes`, where the inputs do not tell it, and the
+            arguments of `keras.layers.Layer`.
+
+    Returns:
+        When called, its inputs.
+
+    Raises:
+        ValueError: If `size` or `update_every` is no positive integer.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_noisy.losses import OGC
+    >>> loss = OGC(history_size=64)
+    >>> inputs = keras.Input((8,))
+    >>> outputs = keras.layers.Dense(10, activation="softmax")(inputs)
+    >>> model = keras.Model(inputs, loss.connect(outputs))
+    >>> tuple(loss.history.queue.shape)
+    (64,)
+
+    References:
+        - Ye et al., Optimized gradient clipping for noisy label learning,
+          AAAI 2025, arXiv 2412.08941
+    """
+
+    role = "a history"
+
+    def __init__(
+        self,
+        size: int,
+        start: Sequence[float],
+        update_every: int = 1,
+        key: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(key, **kwargs)
+        self.size = integer("size", size, 1)
+        self.start = [float(number) for number in start]
+        self.update_every = integer("update_every", update_every, 1)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights."""
+
+        def weight(
+            name: str, shape: tuple[int, ...] = (), initializer: Any = "zeros"
+        ) -> keras.Variable:
+            return self.add_weight(
+                name=name,
+                shape=shape,
+                initializer=initializer,
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+                # Each replica writes what all of them have seen.
+                aggregation="only_first_replica",
+            )
+
+        self.queue = weight("queue", (self.size,))
+        self.filled = weight("filled")
+        self.steps = weight("steps")
+        self.fitted = weight("fitted", (len(self.start),), self._start)
+
+    def _start(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+        return ops.convert_to_tensor(self.start, dtype)
+
+    def numbers(self) -> Tensor:
+        """What was fitted last, or what the loss starts with."""
+        return value(self.fitted)
+
+    def step(self) -> Tensor:
+        """Index of the training step that runs, or of the last one."""
+        return ops.maximum(value(self.steps) - 1, 0.0)
+
+    def observe(
+        self,
+        losses: Tensor,
+        kept: Tensor,
+        fit: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        """Add the losses of a training batch that are finite, of shape (N,).
+
+        Args:
+            losses: Losses of the samples.
+            kept: Which of them count.
+            fit: Computes new numbers from the queue, when they are due.
+        """
+        steps = value(self.steps) + 1
+        self.steps.assign(steps)
+        if fit is None:
+            return
+        losses = ops.stop_gradient(ops.cast(losses, "float32"))
+        kept = ops.logical_and(kept, ops.isfinite(losses))
+        losses, kept = of_all_replicas(losses), of_all_replicas(kept)
+        queue, count = self._pushed(losses, kept)
+        filled = ops.minimum(value(self.filled) + count, float(self.size))
+        self.queue.assign(queue)
+        self.filled.assign(filled)
+        last = value(self.fitted)
+        due = ops.logical_and(
+            filled >= self.size, steps % self.update_every == 0
+        )
+        self.fitted.assign(ops.cond(due, lambda: fit(queue), lambda: last))
+
+    def _pushed(self, losses: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """The queue behind the losses that count, and their number."""
+        # Those that count move to the front, the others to a scratch place.
+        rank = ops.cumsum(ops.cast(kept, "int32"))
+        size = ops.shape(losses)[0]
+        place = ops.where(kept, rank - 1, size)
+        front = ops.scatter_update(
+            ops.zeros((size + 1,), "float32"), place[:, None], losses
+        )
+        count = ops.sum(ops.cast(kept, "int32"))
+        places = ops.arange(self.size, dtype="int32") + count
+        longer = ops.concatenate([value(self.queue), front])
+        return ops.take(longer, places), ops.cast(count, "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "start": self.start,
+            "update_every": self.update_every,
+        }

@@ -1,0 +1,42 @@
+"""A number of a loss that may follow the training steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import invalid, real
+
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+
+
+def scheduled(
+    name: str, given: Any, high: float, alternative: str = ""
+) -> float | Schedule:
+    """A number in (0, high], or a schedule, also from its config."""
+    if isinstance(given, dict):
+        given = keras.saving.deserialize_keras_object(given)
+    if isinstance(given, Schedule):
+        return given
+    expected = f" or a schedule of keras.optimizers.schedules{alternative}"
+    if isinstance(given, str | list | tuple) or given is None:
+        end = "]" if high < float("inf") else ")"
+        raise invalid(name, given, f"a number in (0, {high:g}{end}{expected}")
+    closed = "high" if high < float("inf") else ""
+    return real(name, given, 0, high, closed, expected)
+
+
+def config_of(given: Any) -> Any:
+    """It as `get_config` returns it."""
+    if isinstance(given, Schedule):
+        return keras.saving.serialize_keras_object(given)
+    return given
+
+
+def at(given: float | Schedule, step: Any) -> Any:
+    """Its value at a training step."""
+    if isinstance(given, Schedule):
+        return ops.cast(given(step), "float32")
+    return given

@@ -1,0 +1,32 @@
+"""A share of each label that is spread over all classes."""
+
+from typing import Any
+
+from keras_noisy._arguments import real
+from keras_noisy.losses.base._arguments import Shared
+from keras_noisy.losses.base._smoothed import smoothed
+
+
+class LabelSmoothing(Shared):
+    """A number in [0, 1], 0 for labels as they are."""
+
+    documentation = (
+        "Share `e` of each label that is spread over all classes, a number in "
+        "[0, 1]: the loss is that of the soft targets "
+        "`(1 - e) * onehot(y_true) + e / num_classes`, without their matrix "
+        "where the loss is linear in the targets. Soft targets are smoothed "
+        "too. It holds in evaluation as in training, "
+        'and `"auto"` values of other arguments are those without '
+        "it. Defaults to `0.0`."
+    )
+
+    def check(self, value: Any) -> float:
+        """The number."""
+        return real(self.name, value, 0, 1, "low high")
+
+    @staticmethod
+    def on_labels(batch: Any, rate: float) -> Any:
+        """A batch with smoothed labels."""
+        dtype = batch.logits.dtype
+        labels = smoothed(batch.labels, rate, batch.num_classes, dtype)
+        return batch._replace(labels=labels)

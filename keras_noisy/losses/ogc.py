@@ -1,0 +1,216 @@
+"""Optimized gradient clipping."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from keras import ops
+
+from keras_noisy._arguments import invalid
+from keras_noisy.calibration.fresh import Fresh
+from keras_noisy.layers.loss_history import LossHistory
+from keras_noisy.layers.loss_state import PassThrough, Reference
+from keras_noisy.losses import _clipped
+from keras_noisy.losses._schedule import Schedule, at, config_of, scheduled
+from keras_noisy.losses.base import _math, _single
+from keras_noisy.losses.base._arguments import (
+    Argument,
+    number,
+    typed,
+    whole_number,
+)
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import Tensor
+from keras_noisy.losses.base.true_class import TrueClassLoss
+from keras_noisy.losses.cross_entropy import CrossEntropy
+from keras_noisy.losses.focal import Focal
+from keras_noisy.losses.gce import GCE
+
+BASES = {"cross_entropy": CrossEntropy, "focal": Focal, "gce": GCE}
+
+
+class Base(Argument):
+    """The name of the loss that is clipped."""
+
+    def check(self, value: Any) -> str:
+        """The name."""
+        if value not in BASES:
+            raise invalid(self.name, value, f"one of {list(BASES)}")
+        return value
+
+
+class Rate(Argument):
+    """A learning rate or its schedule."""
+
+    def check(self, value: Any) -> float | Schedule:
+        """The number or the schedule."""
+        return scheduled(self.name, value, float("inf"))
+
+    def config(self, value: Any) -> Any:
+        """The number, or the schedule, serialized."""
+        return config_of(value)
+
+
+@robust_loss
+class OGC(TrueClassLoss):
+    """Cross-entropy with gradients clipped as the losses say (OGC).
+
+    Wrong labels have large gradients once a network has learned something. A
+    fixed threshold is right at one time of the training only. OGC keeps the
+    cross-entropies of the last samples, fits two Gaussians to them, of clean
+    and of noisy labels, and clips where the clipped gradients of the noisy ones
+    are on average `1 + learning_rate * epsilon` times those of the clean ones.
+    It knows no noise rate. `connect` the outputs of the model; every output
+    needs a loss of its own. Until the queue is full nothing is clipped. Outside
+    training the last threshold holds and nothing is written. With `epsilon`
+    small or the learning rate at its end almost all gradients are clipped, as
+    in `MAE`.
+
+    Formula:
+
+    ```
+    loss = l(p_y)                                    # p_y >= p*
+    loss = l(p*) + tau * (p* - p_y)                  # below
+    l = -log(p), -(1 - p) ** gamma * log(p) or (1 - p ** q) / q
+    tau = -l'(p*), where
+        E_noisy[min(-l', tau)] / E_clean[min(-l', tau)] =
+            1 + learning_rate * epsilon
+    ```
+
+    where `p_y` is the probability of the label, and the means `E` are over two
+    Gaussians of the cross-entropy, cut off at probabilities of 1e-7 and
+    1 - 1e-7. Their numbers come from 20 steps of expectation maximization, and
+    `p*` from bisection.
+
+    Args:
+        base: The loss that is clipped, `"cross_entropy"`, `"focal"` or
+            `"gce"`. Defaults to `"cross_entropy"`.
+        epsilon: How much larger clipped noisy gradients may be, a positive
+            number. Defaults to `20.0`, as in the authors' scripts.
+        learning_rate: What `epsilon` is multiplied by, the learning rate of
+            your optimizer: a positive number, or a schedule of
+            `keras.optimizers.schedules` by training batches. A loss does not
+            see the optimizer. Defaults to `0.1`.
+        gamma: Power of `"focal"`, a number of at least 0. Defaults to `0.5`.
+        q: Power of `"gce"`, a number in (0, 1]. Defaults to `0.7`.
+        history_size: Number of losses that are kept, an integer of at least
+            2. Defaults to `4096`.
+        update_every: Number of training batches from one threshold to the
+            next, an integer of at least 1. Defaults to `32`.
+        history_key: Text that ties the loss to its layer in a saved model.
+            Defaults to `None`, a new one.
+
+    Raises:
+        ValueError: If an argument is outside its range, or if predictions did
+            not come through `connect`.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.losses import OGC
+    >>> x, labels = np.zeros((64, 4)), np.arange(64) % 3
+    >>> loss = OGC(history_size=64, update_every=2)
+    >>> inputs = keras.Input((4,))
+    >>> outputs = keras.layers.Dense(3, activation="softmax")(inputs)
+    >>> model = keras.Model(inputs, loss.connect(outputs))
+    >>> model.compile("sgd", loss)
+    >>> history = model.fit(x, labels, verbose=0)
+    >>> loss.threshold() > 1e6  # All losses are alike: nothing is clipped.
+    True
+
+    References:
+        - Ye et al., Optimized gradient clipping for noisy label learning,
+          AAAI 2025, arXiv 2412.08941
+        - Menon et al., Can gradient clipping mitigate label noise, ICLR 2020
+    """
+
+    base: str = typed(Base("cross_entropy"))
+    epsilon: float = number(20.0, 0)
+    learning_rate: Any = typed(Rate(0.1))
+    gamma: float = number(0.5, 0, closed="low")
+    q: float = number(0.7, 0, 1, closed="high")
+    history_size: int = whole_number(4096, low=2)
+    update_every: int = whole_number(32)
+    history_key: str | None = typed(Argument(None, kw_only=True))
+
+    has_state: ClassVar[bool] = True
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        found = LossHistory.without_loss(self.history_key)
+        if found and found.size != self.history_size:
+            raise invalid(
+                "history_size",
+                self.history_size,
+                f"{found.size}, as the layer of the loaded model has. For "
+                "another size leave `history_key` out",
+            )
+        layer = found or LossHistory(
+            self.history_size,
+            [_clipped.MOST],
+            self.update_every,
+            self.history_key,
+        )
+        self._history = Reference(layer)
+        self.history_key = layer.key
+
+    @property
+    def history(self) -> LossHistory:
+        """The layer that owns the state, see `connect`."""
+        return self._history.layer
+
+    def threshold(self) -> float:
+        """The largest gradient by the probability, `tau`, at the moment."""
+        level = ops.convert_to_numpy(self.history.numbers())[0]
+        slope = self._base(self.arguments).slope(ops.convert_to_tensor(-level))
+        return float(ops.convert_to_numpy(slope))
+
+    def _new_layers(self) -> list[PassThrough]:
+        if self.history.built:
+            self._history = Reference(self.history.fresh())
+        return [self.history, *super()._new_layers()]
+
+    @staticmethod
+    def _base(numbers: dict[str, Any]) -> _clipped.Base:
+        return _clipped.Base(numbers["base"], numbers["gamma"], numbers["q"])
+
+    def of_true_class(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
+        """The clipped loss, elementwise."""
+        return self._base(numbers).clipped(log_p, numbers["level"])
+
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample; in training this also follows the losses."""
+        layer, training, first, _ = self._history.use(
+            type(self).__name__, labels.given
+        )
+        if training and first:
+            fixed = ops.stop_gradient(logits)
+            if _single.is_single(fixed):
+                fixed = _single.as_pair(fixed)
+            ce = -_math.log_probability(labels.label(), fixed)
+            ce = ops.clip(ce, _clipped.LEAST, _clipped.MOST)
+
+            def fit(losses: Tensor) -> Tensor:
+                rate = at(self.learning_rate, layer.step())
+                target, base = 1 + rate * self.epsilon, self._base(numbers)
+                level = _clipped.threshold(losses, target, base)
+                return ops.reshape(level, (1,))
+
+            layer.observe(ce, labels.kept(), fit)
+        level = ops.stop_gradient(layer.numbers()[0])
+        return super().values(labels, logits, {**numbers, "level": level})
+
+    def check(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        self._history.called(type(self).__name__)
+        super().check(y_true, y_pred)
+
+    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
+        """The loss without a clip, as it begins."""
+        return BASES[numbers["base"]]().as_fresh(
+            num_classes, {**numbers, "stop_weight_gradient": False}
+        )

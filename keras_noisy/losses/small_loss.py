@@ -1,0 +1,228 @@
+"""Selection of the samples whose losses are small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy.layers.loss_history import LossHistory
+from keras_noisy.layers.loss_state import Reference, connected
+from keras_noisy.losses import _mixture, _schedule
+from keras_noisy.losses.base import _math, _reduction
+from keras_noisy.losses.base.robust_loss import RobustLoss
+
+Tensor = Any
+MIXTURE = "mixture"
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class SmallLoss(keras.losses.Loss):
+    """Another loss, on the samples of a batch whose losses are small.
+
+    Networks learn right labels first, so that a large loss is a sign of a wrong
+    one. The samples with the largest losses of a batch get the weight 0 and no
+    gradient, and the loss is the mean over the others. A batch is what the loss
+    is given: under TensorFlow's strategies and in the processes of PyTorch the
+    part of each device. Begin with all samples and keep fewer as the network
+    learns, as Co-teaching does: `keep=keras.optimizers.schedules.
+    PolynomialDecay(1.0, steps_of_ten_epochs, 1 - noise_rate)`.
+
+    With `keep="mixture"` no rate need be known: two Gaussians are fitted to the
+    losses of the last samples, and the weight of a sample is the probability
+    that its loss belongs to the lower one. With a schedule or a mixture
+    `connect` the outputs of the model, and give every output a loss of its own.
+
+    The selection is made wherever the loss is asked for, in validation too:
+    compare models by their accuracy. Samples of weight 0 and those that
+    `ignore_class` leaves out are neither kept nor counted.
+
+    Formula:
+
+    ```
+    w_i = 1 for the max(1, floor(keep * n)) smallest of n losses, else 0
+    w_i = P(lower Gaussian | loss_i)                    # keep="mixture"
+    loss = sum(w_i * loss_i) / sum(w_i)
+    ```
+
+    With `reduction=None` the values are `w_i * loss_i`, and with `"sum"` it is
+    their sum.
+
+    Args:
+        loss: A loss of `keras_noisy.losses`. Its reduction, name and dtype
+            hold.
+        keep: Share of each batch that is kept, a number in (0, 1], a schedule
+            of `keras.optimizers.schedules` of such numbers by training
+            batches, or `"mixture"`. Defaults to `0.9`.
+        history_size: Number of losses to which the mixture is fitted, an
+            integer of at least 2. Defaults to `4096`; until there are as many
+            every sample is kept.
+        update_every: Number of training batches from one fit of the mixture to
+            the next, an integer of at least 1. Defaults to `32`.
+        history_key: Text that ties the loss to its layer in a saved model.
+            Defaults to `None`, a new one.
+
+    Call arguments:
+        y_true: Labels as the other loss takes them.
+        y_pred: Predictions as the other loss takes them.
+        sample_weight: Weights as the other loss takes them. Defaults to
+            `None`.
+
+    Returns:
+        The reduced loss.
+
+    Raises:
+        ValueError: If an argument is outside its range, or if predictions did
+            not come through `connect` where they must.
+
+    Example:
+
+    >>> from keras_noisy.losses import CrossEntropy, SmallLoss
+    >>> p = [[0.5, 0.5], [0.25, 0.75], [0.0, 1.0]]
+    >>> float(SmallLoss(CrossEntropy(), keep=0.7)([0, 0, 0], p))
+    1.039...
+
+    References:
+        - Han et al., Co-teaching: robust training of deep neural networks
+          with extremely noisy labels, NeurIPS 2018, arXiv 1804.06872
+        - Arazo et al., Unsupervised label noise modeling and loss correction
+          (the mixture), ICML 2019, arXiv 1904.11238
+        - Li, Socher, Hoi, DivideMix: learning with noisy labels as
+          semi-supervised learning (Gaussians), ICLR 2020, arXiv 2002.07394
+    """
+
+    def __init__(
+        self,
+        loss: RobustLoss,
+        keep: Any = 0.9,
+        history_size: int = 4096,
+        update_every: int = 32,
+        history_key: str | None = None,
+    ):
+        if not isinstance(loss, RobustLoss):
+            raise invalid("loss", loss, "a loss of keras_noisy")
+        super().__init__(loss.name, loss.reduction, loss.dtype)
+        self.loss = loss
+        self.keep = keep
+        if keep != MIXTURE:
+            other = f', or "{MIXTURE}"'
+            self.keep = _schedule.scheduled("keep", keep, 1.0, other)
+        self.history_size = integer("history_size", history_size, 2)
+        self.update_every = integer("update_every", update_every, 1)
+        self.history_key = history_key
+        self._history: Reference[LossHistory] | None = None
+        if not isinstance(self.keep, float):
+            size = self.history_size if keep == MIXTURE else 1
+            found = LossHistory.without_loss(history_key)
+            if found and found.size != size:
+                raise invalid(
+                    "history_size",
+                    size,
+                    f"{found.size}, as the layer of the loaded model has. For "
+                    "another size leave `history_key` out",
+                )
+            layer = found or LossHistory(
+                size, _mixture.START, self.update_every, history_key
+            )
+            self._history = Reference(layer)
+            self.history_key = layer.key
+
+    @property
+    def history(self) -> LossHistory | None:
+        """The layer that owns the state, None where none is needed."""
+        return None if self._history is None else self._history.layer
+
+    def connect(self, outputs: Tensor) -> Tensor:
+        """Hand the outputs of a model through the layers of both losses."""
+        layers = self.loss._new_layers()
+        if self._history is not None:
+            if self._history.layer.built:
+                self._history = Reference(self._history.layer.fresh())
+            layers = [self._history.layer, *layers]
+        return connected(outputs, layers) if layers else outputs
+
+    def __call__(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
+        """Return the loss of the samples that are kept."""
+        values, batch = self.loss.measured(y_true, y_pred)
+        counted = ops.reshape(batch.labels.kept(), ops.shape(values))
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight)
+            sample_weight = _reduction.per_value(sample_weight, values)
+            sample_weight = ops.reshape(sample_weight, ops.shape(values))
+            counted = ops.logical_and(counted, sample_weight != 0)
+        weight = self._weights(
+            ops.reshape(ops.stop_gradient(values), (-1,)),
+            ops.reshape(counted, (-1,)),
+            batch.labels.given,
+        )
+        if self.reduction in ("sum_over_batch_size", "mean"):
+            count = ops.sum(ops.cast(counted, weight.dtype))
+            total = ops.maximum(ops.sum(weight), _math.TINY)
+            weight = weight * (count / total)
+        weight = ops.reshape(weight, ops.shape(values))
+        if sample_weight is not None:
+            weight = weight * ops.cast(sample_weight, weight.dtype)
+        return self.loss.reduced(values, batch, weight)
+
+    def check(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        if self._history is not None:
+            self._history.called(type(self).__name__)
+        self.loss.check(y_true, y_pred)
+
+    def _weights(self, values: Tensor, counted: Tensor, given: Any) -> Tensor:
+        """A weight for each of the values, all of shape (N,)."""
+        values = ops.cast(values, "float32")
+        if self._history is None:
+            return _smallest(values, counted, self.keep)
+        layer, training, first, _ = self._history.use("SmallLoss", given)
+        fit = _fit if self.keep == MIXTURE else None
+        if training and first:
+            layer.observe(values, counted, fit)
+        if fit is None:
+            share = _schedule.at(self.keep, layer.step())
+            return _smallest(values, counted, ops.clip(share, 0.0, 1.0))
+        mixture = _mixture.unpacked(layer.numbers())
+        return ops.where(counted, mixture.clean(values), 0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {
+            "loss": keras.losses.serialize(self.loss),
+            "keep": _schedule.config_of(self.keep),
+            "history_size": self.history_size,
+            "update_every": self.update_every,
+            "history_key": self.history_key,
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keras would copy the state of the layers too.
+        return type(self).from_config, (self.get_config(),)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SmallLoss:
+        """Build the loss, and the one inside it."""
+        return cls(
+            **{**config, "loss": keras.losses.deserialize(config["loss"])}
+        )
+
+
+def _fit(losses: Tensor) -> Tensor:
+    return _mixture.fitted(losses).packed()
+
+
+def _smallest(values: Tensor, counted: Tensor, share: Any) -> Tensor:
+    """1 for the smallest of the values that count, 0 for the others."""
+    count = ops.sum(ops.cast(counted, "float32"))
+    # Rounding must not lose one of 0.7 * 10.
+    kept = ops.maximum(ops.floor(share * count + 1e-4), 1.0)
+    # A value that is not a number stays, and is seen.
+    order = ops.where(ops.isnan(values), -float("inf"), values)
+    order = ops.where(counted, order, float("inf"))
+    rank = ops.argsort(ops.argsort(order))
+    small = ops.cast(rank, "float32") < kept
+    return ops.cast(ops.logical_and(small, counted), "float32")

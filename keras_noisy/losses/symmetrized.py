@@ -1,0 +1,109 @@
+"""Any loss of the true-class probability, minus its mean over the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from keras import ops
+
+from keras_noisy._arguments import invalid
+from keras_noisy.losses.active_passive import Part
+from keras_noisy.losses.base._arguments import typed
+from keras_noisy.losses.base._class_sums import Term, counted
+from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._math import number_of
+from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
+from keras_noisy.losses.base.summed import SummedLoss
+from keras_noisy.losses.base.true_class import names_powers
+
+
+class TrueClassPart(Part):
+    """A loss of the true-class probability alone."""
+
+    def check(self, value: Any) -> RobustLoss:
+        """The loss."""
+        value = super().check(value)
+        if not value.has_formula:
+            raise invalid(
+                self.name,
+                value,
+                "a loss of the true-class probability, such as `GCE()`",
+            )
+        return value
+
+
+@robust_loss
+class Symmetrized(SummedLoss):
+    """Another loss minus its mean over all classes, which makes it symmetric.
+
+    Its sum over all labels is 0, whatever the prediction, so that symmetric
+    noise changes the expected loss by a factor only. Unlike `NormalizedLoss`
+    it is linear in the loss, and one that is unbounded, such as cross-entropy,
+    is unbounded below then: bound the logits by `logit_clip`, or take `GCE`.
+    `Symmetrized(CrossEntropy())` is `CORES(beta=1.0)`.
+
+    Formula:
+
+    ```
+    loss = l(p_y) - mean(l(p_k) for all classes k)
+    ```
+
+    where `l` is the other loss, `p` the prediction and `y` the label.
+
+    Args:
+        loss: A loss of the true-class probability, such as `GCE()`. Its
+            hyperparameters count; the arguments of every loss are those of
+            `Symmetrized`.
+
+    Raises:
+        ValueError: If an argument is outside its range, or if `loss` has a
+            bias, scale, clip, normalization, adjustment or `ignore_class` of
+            its own or depends on the whole distribution.
+
+    Example:
+
+    >>> from keras_noisy.losses import GCE, Symmetrized
+    >>> loss = Symmetrized(GCE(q=1.0))  # l = 1 - p
+    >>> float(loss([0], [[0.5, 0.25, 0.25]]))  # 0.5 - (0.5 + 0.75 + 0.75) / 3
+    -0.1666...
+
+    References:
+        - Ghosh, Kumar, Sastry, Robust loss functions under label noise for
+          deep neural networks, AAAI 2017
+        - Ma et al., Normalized loss functions for deep learning with noisy
+          labels, ICML 2020, arXiv 2006.13554
+    """
+
+    loss: RobustLoss = typed(TrueClassPart())
+
+    def numbers(self, num_classes: Any, **changes: Any) -> dict[str, Any]:
+        """Those of the other loss too."""
+        found = super().numbers(num_classes, **changes)
+        return {**found, "part": self.loss.numbers(num_classes)}
+
+    def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
+        """What is summed, of log-probabilities of any shape."""
+        return self.loss.of_true_class(log_p, numbers["part"])
+
+    def terms(
+        self, labels: Labels, like: Tensor, numbers: dict[str, Any]
+    ) -> list[Term]:
+        """What is summed, with its slope where the loss tells its error."""
+        if not names_powers(type(self.loss)):
+            return super().terms(labels, like, numbers)
+        powers = self.loss.evaluate("error_powers", (), numbers["part"])
+
+        def slope(log_p: Tensor) -> Tensor:
+            total = sum(c * ops.exp(n * log_p) for n, c in powers.items())
+            return counted(log_p) * total
+
+        return [Term(lambda log_p: self.class_values(log_p, numbers), slope)]
+
+    def of_sums(
+        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
+    ) -> Tensor:
+        """Values from the log-probability of the label and the sum."""
+        mean = next(sums) / number_of(numbers["num_classes"], log_p.dtype)
+        return self.class_values(log_p, numbers) - mean
