@@ -263,7 +263,7 @@ def test_mistakes_in_a_batch_are_named():
         (Y[:, 0], p[:, 0], r"same shape \(N, labels\)"),
         (2 * Y, p, "labels 0 and 1.*y_true=2"),
         (Y, Z, "from_logits=True"),
-        (Y, p / p.sum(1, keepdims=True), r"softmax: end .*Dense\(3, activ"),
+        (Y, p / p.sum(1, keepdims=True), r"softmax: end .*Dense\(3,"),
     ):
         for loss in (Binary(MAE()), Hill()):
             with pytest.raises(ValueError, match=message):
@@ -330,7 +330,6 @@ def test_fit_with_clean_labels_beside_the_given_ones():
     assert logs["loss"] == pytest.approx(
         values(Binary(GCE(ignore_class=-1)), given, p).mean(), rel=1e-5
     )
-    model.fit(X, pairs, verbose=0)
     assert number(found[0](LABELS, p)) > 0  # As in validation.
 
 

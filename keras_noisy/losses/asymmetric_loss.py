@@ -52,7 +52,7 @@ class AsymmetricLoss(MultiLabelLoss):
     >>> from keras_noisy.losses import AsymmetricLoss
     >>> loss = AsymmetricLoss(reduction=None)
     >>> loss([[1, 0], [1, 0]], [[0.5, 0.05], [0.5, 0.55]]).tolist()
-    [0.173..., 0.183...]
+    [0.173..., 0.194...]
 
     References:
         - Ridnik et al., Asymmetric loss for multi-label classification, ICCV
