@@ -114,6 +114,7 @@ def test_examples_in_docstrings(module):
             keras_noisy.models,
             keras_noisy.noise,
             keras_noisy.optimizers,
+            keras_noisy.quality,
             keras_noisy.training,
             keras_noisy.tuning,
         )
