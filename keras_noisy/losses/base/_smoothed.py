@@ -8,7 +8,12 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
+from keras_noisy.losses.base._labels import (
+    BinaryTargets,
+    DenseLabels,
+    Labels,
+    SparseLabels,
+)
 from keras_noisy.losses.base._math import added, number_of
 
 Tensor = Any
@@ -40,7 +45,7 @@ class SmoothedLabels(DenseLabels):
         self._like = ops.zeros((1, num_classes), dtype)
 
     @functools.cached_property
-    def targets(self) -> Tensor:  # type: ignore[override]
+    def targets(self) -> Tensor:
         """The targets as a matrix."""
         return self.of_label * self.sparse.dense(self._like) + self.each
 
@@ -79,6 +84,10 @@ class SmoothedLabels(DenseLabels):
         return self.of_label * self.sparse.frequencies(like) + self.each
 
 
+#: Labels of which each has an index.
+IndexedLabels = SparseLabels | SmoothedLabels
+
+
 def smoothed(
     labels: Labels, rate: float, num_classes: Any, dtype: str
 ) -> Labels:
@@ -86,6 +95,12 @@ def smoothed(
     if isinstance(labels, SparseLabels):
         return SmoothedLabels(labels, rate, num_classes, dtype)
     each = rate / number_of(num_classes, dtype)
+    found: DenseLabels
+    if isinstance(labels, BinaryTargets):
+        share = (1 - rate) * labels.share + each
+        found = BinaryTargets(share, labels.valid, labels.ignored)
+        found.given = labels.given
+        return found
     targets = (1 - rate) * labels.targets + each
     found = DenseLabels(targets, labels.valid, labels.sample)
     found.given = labels.given
