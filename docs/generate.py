@@ -23,9 +23,9 @@ INTRODUCTION = """\
 All losses of `keras_noisy.losses`, by what they are computed from, then the
 formula, the hyperparameters and the papers of each. Build a loss by its class
 or by its name, as in `keras_noisy.losses.get("GCE", q=0.5)`. What to take when
-is in the [README](../README.md#choose-a-loss), and [binary.md](binary.md) is
-about single outputs and several labels per sample. This page is generated from
-the docstrings: change those, then run `python docs/generate.py`.
+is in [which loss](which_loss.md), and [binary.md](binary.md) is about single
+outputs and several labels per sample. This page is generated from the
+docstrings: change those, then run `python docs/generate.py`.
 
 The error that a loss sends back is its gradient at the logit of the label, on
 average over a fresh network. A hyperparameter that may be `"auto"` is then

@@ -125,9 +125,8 @@ class LossHistory(PassThrough):
         if fit is None:
             return
         losses = ops.stop_gradient(ops.cast(losses, "float32"))
-        kept = ops.logical_and(kept, ops.isfinite(losses))
-        losses, kept = of_all_replicas(losses), of_all_replicas(kept)
-        queue, count = self._pushed(losses, kept)
+        losses = of_all_replicas(ops.where(kept, losses, float("nan")))
+        queue, count = self._pushed(losses, ops.isfinite(losses))
         filled = ops.minimum(value(self.filled) + count, float(self.size))
         self.queue.assign(queue)
         self.filled.assign(filled)

@@ -12,9 +12,7 @@ from keras_noisy._arguments import invalid, real
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 
-def scheduled(
-    name: str, given: Any, high: float, alternative: str = ""
-) -> float | Schedule:
+def scheduled(name: str, given: Any, high: float, alternative: str = "") -> Any:
     """A number in (0, high], or a schedule, also from its config."""
     if isinstance(given, dict):
         given = keras.saving.deserialize_keras_object(given)
@@ -35,7 +33,7 @@ def config_of(given: Any) -> Any:
     return given
 
 
-def at(given: float | Schedule, step: Any) -> Any:
+def at(given: Any, step: Any) -> Any:
     """Its value at a training step."""
     if isinstance(given, Schedule):
         return ops.cast(given(step), "float32")

@@ -3,8 +3,8 @@
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._labels import SparseLabels
 from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base._smoothed import IndexedLabels
 from keras_noisy.losses.base.memory import MemoryLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 
@@ -71,7 +71,7 @@ class ELR(MemoryLoss):
     states = {"targets": "zeros"}  # noqa: RUF012
 
     def memory_formula(
-        self, labels: SparseLabels, log_p: Tensor, plain_log_p: Tensor
+        self, labels: IndexedLabels, log_p: Tensor, plain_log_p: Tensor
     ) -> Tensor:
         """One value per sample in training, which also writes the memory."""
         p = ops.clip(ops.exp(plain_log_p), 1e-4, 1 - 1e-4)

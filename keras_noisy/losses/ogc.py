@@ -11,7 +11,7 @@ from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.layers.loss_history import LossHistory
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses import _clipped
-from keras_noisy.losses._schedule import Schedule, at, config_of, scheduled
+from keras_noisy.losses._schedule import at, config_of, scheduled
 from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._arguments import (
     Argument,
@@ -43,7 +43,7 @@ class Base(Argument):
 class Rate(Argument):
     """A learning rate or its schedule."""
 
-    def check(self, value: Any) -> float | Schedule:
+    def check(self, value: Any) -> Any:
         """The number or the schedule."""
         return scheduled(self.name, value, float("inf"))
 

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._labels import SparseLabels
 from keras_noisy.losses.base._signature import robust_loss
+from keras_noisy.losses.base._smoothed import IndexedLabels
 from keras_noisy.losses.base.memory import MemoryLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 
@@ -80,7 +80,7 @@ class SOP(MemoryLoss):
     }
 
     def memory_formula(
-        self, labels: SparseLabels, log_p: Tensor, plain_log_p: Tensor
+        self, labels: IndexedLabels, log_p: Tensor, plain_log_p: Tensor
     ) -> Tensor:
         """One value per sample in training, which also writes the memory."""
         u = self.recall("u_per_sample", labels)

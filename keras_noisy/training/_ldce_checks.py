@@ -11,7 +11,6 @@ from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
 from keras_noisy.distribution.processes import process_count
-from keras_noisy.losses import MemoryLoss
 from keras_noisy.training._losses import device_count
 
 
@@ -33,7 +32,8 @@ def check_encoder(encoder: Any) -> tuple[int | None, ...]:
 def check_loss(given: Any) -> None:
     """Raise on a loss that does not go with logits and weights."""
     loss = keras.losses.get(given) if isinstance(given, str) else given
-    if isinstance(loss, MemoryLoss) or getattr(loss, "fade", None):
+    states = ("has_state", "fade", "history")
+    if any(getattr(loss, name, None) for name in states):
         raise ValueError(
             f"`{type(loss).__name__}` has a memory or a fade, which go by "
             "layers that `LDCE` does not call. Expected a loss without. "

@@ -45,7 +45,7 @@ class SmoothedLabels(DenseLabels):
         self._like = ops.zeros((1, num_classes), dtype)
 
     @functools.cached_property
-    def targets(self) -> Tensor:  # type: ignore[override]
+    def targets(self) -> Tensor:
         """The targets as a matrix."""
         return self.of_label * self.sparse.dense(self._like) + self.each
 
@@ -82,6 +82,10 @@ class SmoothedLabels(DenseLabels):
     def frequencies(self, like: Tensor) -> Tensor:
         """Mean target of each class in the batch, of shape (K,)."""
         return self.of_label * self.sparse.frequencies(like) + self.each
+
+
+#: Labels of which each has an index.
+IndexedLabels = SparseLabels | SmoothedLabels
 
 
 def smoothed(

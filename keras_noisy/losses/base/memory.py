@@ -17,9 +17,9 @@ from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses.base import _batch, _first_batch
 from keras_noisy.losses.base._arguments import Argument, typed, whole_number
-from keras_noisy.losses.base._labels import Labels, SparseLabels
+from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import documented
-from keras_noisy.losses.base._smoothed import SmoothedLabels
+from keras_noisy.losses.base._smoothed import IndexedLabels
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.cross_entropy import CrossEntropy
@@ -111,7 +111,7 @@ class MemoryLoss(DistributionLoss):
         return CrossEntropy().as_fresh(num_classes, numbers)
 
     def memory_formula(
-        self, labels: SparseLabels, log_p: Tensor, plain_log_p: Tensor
+        self, labels: IndexedLabels, log_p: Tensor, plain_log_p: Tensor
     ) -> Tensor:
         """One value per sample in training, which also writes the memory."""
         raise TypeError(
@@ -185,8 +185,7 @@ class MemoryLoss(DistributionLoss):
         is_metric = not first and (pass_.repeated or not has_index)
         if not training or is_metric:
             return -labels.pick(log_p)
-        indexed = isinstance(labels, SparseLabels | SmoothedLabels)
-        if not indexed or labels.sample is None:
+        if not isinstance(labels, IndexedLabels) or labels.sample is None:
             raise ValueError(_NEEDS_INDEX.format(name))
         sample, known = safe_index(
             widened(labels.sample), self.memory.num_samples
@@ -200,7 +199,7 @@ class MemoryLoss(DistributionLoss):
         values = self.memory_formula(labels, log_p, plain_log_p)
         return ops.where(known, values, float("nan"))
 
-    def remember(self, name: str, labels: SparseLabels, rows: Tensor) -> None:
+    def remember(self, name: str, labels: IndexedLabels, rows: Tensor) -> None:
         """Write the state of the samples that are not left out.
 
         A forward pass writes it once, however often its loss is asked for.
@@ -210,7 +209,7 @@ class MemoryLoss(DistributionLoss):
             sample = ops.where(labels.kept(), labels.sample, scratch)
             self._reading().write(name, sample, rows)
 
-    def recall(self, name: str, labels: SparseLabels) -> Tensor:
+    def recall(self, name: str, labels: IndexedLabels) -> Tensor:
         """The state of the samples of a batch."""
         return self._reading().rows(name, labels.sample)
 
