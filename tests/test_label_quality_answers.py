@@ -127,7 +127,20 @@ def test_a_mixture_of_two_is_found():
     upper = found.upper(np.array([-9.0, -3, 0, 2, 30]))
     assert np.all(np.diff(upper) >= 0) and upper[0] < 0.01
     assert upper[3] > 0.99 and upper[4] > 0.99
-    assert mixture(np.ones(5)).upper(np.ones(5)).max() <= 0.5
+    assert found.is_split
+    assert not mixture(np.ones(5)).is_split
+
+
+def test_scores_of_one_kind_are_warned_of():
+    rng = np.random.default_rng(0)
+    margin = rng.normal(size=500) * rng.choice([0.3, 3], 500)
+    p = 1 / (1 + np.exp(-margin))
+    labels = np.zeros(500, int)
+    quality, _ = shown([np.stack([p, 1 - p], axis=1)], labels)
+    with pytest.warns(UserWarning, match="not of two kinds.*robust loss"):
+        estimate = quality.estimate()
+    missed = np.mean(p < 0.5)
+    assert estimate.rate == pytest.approx(missed, abs=1e-6)
 
 
 def test_keras_trains_on_what_comes_out(trained):

@@ -17,19 +17,26 @@ class Mixture(NamedTuple):
     means: np.ndarray
     deviations: np.ndarray
 
+    @property
+    def is_split(self) -> bool:
+        """Whether the two are apart, and not one inside of the other."""
+        apart = self.means[1] - self.means[0]
+        return bool(apart > 0.5 * self.deviations.max())
+
     def upper(self, values: np.ndarray) -> np.ndarray:
         """Probability that a value is of the upper one, in [0, 1].
 
-        It never falls as values rise, although the wider distribution is the
-        likelier one on both sides of the other.
+        It never falls as values rise. The wider distribution is the likelier
+        one on both sides of the other, but what is below is not above.
         """
         order = np.argsort(values)
+        share = _shares_of(values[order], *self)[1]
+        below = max(1, np.count_nonzero(values <= self.means[1]))
+        least = int(share[:below].argmin())
+        share[:least] = share[least]
         found = np.empty(len(values))
-        found[order] = np.maximum.accumulate(
-            _shares_of(values[order], *self)[1]
-        )
-        low = values <= self.means[0]
-        return np.where(low, np.minimum(found, 0.5), found)
+        found[order] = np.maximum.accumulate(share)
+        return found
 
 
 def mixture(values: np.ndarray, steps: int = 300) -> Mixture:

@@ -1,5 +1,6 @@
 """How far the predictions of each epoch contradict the given labels."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -176,6 +177,15 @@ class Scores:
 
     def estimate(self, num_classes: int) -> Estimate:
         """From two normal distributions of the area under the margin."""
+        if not mixture(self.of("area_under_margin")).is_split:
+            warnings.warn(
+                "The areas under the margin are not of two kinds, and the "
+                "estimate is the share of labels that are not predicted. It "
+                "says little: begin before wrong labels are memorized, with "
+                "fewer epochs or a robust loss, or take `FeatureQuality` or "
+                "`PredictionQuality`",
+                stacklevel=4,
+            )
         wrong = self._wrong()
         matrix = np.zeros((num_classes, num_classes))
         np.add.at(matrix, (self.labels, self.labels), 1 - wrong)
@@ -213,10 +223,14 @@ class Scores:
             yield rows, shares
 
     def _wrong(self) -> np.ndarray:
-        """Probability that each label is wrong; 0 where it is predicted."""
+        """Probability that each label is wrong; 0 where it is predicted.
+
+        Where scores are of one kind all labels that are not predicted count.
+        """
         score = self.of("area_under_margin")
-        found = mixture(score).upper(score)
-        return np.where(self.correct, 0, found)
+        found = mixture(score)
+        wrong = found.upper(score) if found.is_split else 1
+        return np.where(self.correct, 0.0, wrong)
 
     def state(self) -> dict[str, np.ndarray]:
         """All numbers, by name."""
