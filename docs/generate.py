@@ -23,8 +23,9 @@ INTRODUCTION = """\
 All losses of `keras_noisy.losses`, by what they are computed from, then the
 formula, the hyperparameters and the papers of each. Build a loss by its class
 or by its name, as in `keras_noisy.losses.get("GCE", q=0.5)`. What to take when
-is in the [README](../README.md#choose-a-loss). This page is
-generated from the docstrings: change those, then run `python docs/generate.py`.
+is in [which loss](which_loss.md), and [binary.md](binary.md) is about single
+outputs and several labels per sample. This page is generated from the
+docstrings: change those, then run `python docs/generate.py`.
 
 The error that a loss sends back is its gradient at the logit of the label, on
 average over a fresh network. A hyperparameter that may be `"auto"` is then
@@ -42,11 +43,16 @@ GROUPS = (
     "Losses of the whole distribution",
     "Losses with a memory of each sample",
     "Combinations",
+    "Losses of several labels",
 )
+#: They are no losses of one label per sample, and have no name for `get`.
+OF_SEVERAL = (losses.AsymmetricLoss, losses.Binary, losses.Hill, losses.SPLC)
 
 
 def group(loss: Loss) -> str:
     """What a loss is computed from, one of `GROUPS`."""
+    if loss in OF_SEVERAL:
+        return GROUPS[4]
     if issubclass(loss, losses.ActivePassive):
         return GROUPS[3]
     if issubclass(loss, losses.MemoryLoss):
@@ -107,10 +113,13 @@ def short(paper: str) -> str:
 
 def hyperparameters(loss: Loss) -> str:
     """The hyperparameters in a signature, with their defaults."""
-    shared = inspect.signature(losses.RobustLoss.__init__).parameters
+    is_of_several = issubclass(loss, losses.MultiLabelLoss)
+    base = losses.MultiLabelLoss if is_of_several else losses.RobustLoss
+    shared = inspect.signature(base.__init__).parameters
     found = []
     for name, given in inspect.signature(loss.__init__).parameters.items():
-        if name in ("memory_key", "history_key"):  # For saved models alone.
+        # For saved models alone.
+        if name in ("memory_key", "history_key", "step_key"):
             continue
         unchanged = name in shared and shared[name].default == given.default
         if not unchanged and given.kind is not given.VAR_KEYWORD:
@@ -164,7 +173,8 @@ def pairs() -> str:
 
 def others() -> list[list[str]]:
     """What else is public, with the first line of its docstring."""
-    bases = {n for n in losses.__all__ if n not in losses.names()}
+    known = {*losses.names(), *(loss.__name__ for loss in OF_SEVERAL)}
+    bases = {n for n in losses.__all__ if n not in known}
     things = [getattr(losses, name) for name in sorted(bases)]
     return [
         [f"`{thing.__module__.split('.')[1]}.{thing.__name__}`", lead]
@@ -205,7 +215,7 @@ def page() -> str:
     """The whole page."""
     names = [name for name in losses.names() if name not in PRESETS]
     groups: dict[str, list[Loss]] = {title: [] for title in GROUPS}
-    for loss in (getattr(losses, name) for name in names):
+    for loss in (*(getattr(losses, name) for name in names), *OF_SEVERAL):
         groups[group(loss)].append(loss)
     base = losses.RobustLoss
     text = ["# Losses", paragraphs(INTRODUCTION)]
@@ -213,7 +223,8 @@ def page() -> str:
         text += [f"## {title}", summary(members)] if members else []
     text += [paragraphs(PAIRS), pairs(), "## Each loss"]
     for loss in chain.from_iterable(groups.values()):
-        text.append(section(loss, set(names) - {loss.__name__}))
+        linked = {*names, *(loss.__name__ for loss in OF_SEVERAL)}
+        text.append(section(loss, linked - {loss.__name__}))
     text += ["## Beside the losses", table(["Name", "What it is"], *others())]
     text += ["## For every loss", paragraphs(docstring(base)["Formula"])]
     text += [table(["Argument", "What it is"], *arguments(base))]

@@ -12,6 +12,7 @@ from keras_noisy import (
     models,
     noise,
     optimizers,
+    quality,
     training,
     tuning,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "models",
     "noise",
     "optimizers",
+    "quality",
     "training",
     "tuning",
 ]

@@ -12,7 +12,7 @@ class Random:
 
     The first of them is the caller's own: 1 `corrupt`, 2 `instance_dependent`,
     3 `open_set`, 4 `out_of_fold_probabilities`, 5 the digits, 6 the pipelines,
-    7 `LDCE`, 16 clicks that are replaced.
+    7 `LDCE`, 16 clicks that are replaced, 20 `flip_labels`.
     """
 
     def __init__(self, seed: int, *path: int):

@@ -1,11 +1,14 @@
-"""Generate and execute the notebooks from the examples of their names.
+"""Generate and execute the notebooks from examples/.
 
-`python notebooks/generate.py` writes the notebooks with their outputs, computed
-on the JAX backend; with `--check` it only tells whether the cells are in step.
-`python notebooks/generate.py kaggle` does it with one of them.
+`python notebooks/generate.py` writes them with their outputs, computed on the
+JAX backend, and the picture of the README from that of the quickstart;
+`python notebooks/generate.py calibration` only those that are named. With
+`--check` it only tells whether the cells are in step. `human_labels` needs
+`--data-dir`, a folder with CIFAR-100N, see the example.
 """
 
 import argparse
+import base64
 import os
 import re
 import sys
@@ -15,11 +18,31 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("quickstart", "kaggle")
+#: Examples that are notebooks too, and the options they are executed with.
+NOTEBOOKS: dict[str, list[str]] = {
+    "quickstart": [],
+    "calibration": [],
+    "mend_labels": [],
+    "tune_loss": [],
+    "session_recommendation": ["--smoke"],
+    "human_labels": ["--data-dir", "data"],
+    "kaggle": [],
+}
+PICTURE = ROOT / "docs" / "quickstart.png"
+NO_OPTIONS = "parse_args([] if"
 
 
-def to_notebook(source):
+def notebook_file(name):
+    """Where the notebook of an example is."""
+    return ROOT / "notebooks" / f"{name}.ipynb"
+
+
+def to_notebook(name):
     """A notebook without outputs from a script in the format of keras.io."""
+    source = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
+    if options := NOTEBOOKS[name]:
+        listed = ", ".join(f'"{option}"' for option in options)
+        source = source.replace(NO_OPTIONS, f"parse_args([{listed}] if")
     # Triple quotes on lines of their own enclose every second part.
     _, header, *parts = re.split(r'^"""\n', source, flags=re.MULTILINE)
     fields = dict(line.split(": ", 1) for line in header.splitlines())
@@ -39,12 +62,17 @@ def to_notebook(source):
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
 
-def execute(notebook):
-    """Run all cells on JAX and keep what they print and draw."""
+def execute(notebook, data_dir):
+    """Run all cells on JAX and keep what they print and draw.
+
+    The folder `data` of the notebook is `data_dir`.
+    """
     from nbclient import NotebookClient
 
     os.environ["KERAS_BACKEND"] = "jax"
     with tempfile.TemporaryDirectory() as folder:
+        if data_dir:
+            (Path(folder) / "data").symlink_to(data_dir.resolve())
         NotebookClient(
             notebook,
             coalesce_streams=True,
@@ -61,6 +89,14 @@ def execute(notebook):
             ]
 
 
+def pictures(notebook):
+    """The pictures that its cells draw, as PNG."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                yield base64.b64decode(output["data"]["image/png"])
+
+
 def sources(notebook):
     """The type and the text of each cell."""
     return [(cell.cell_type, cell.source) for cell in notebook.cells]
@@ -69,22 +105,26 @@ def sources(notebook):
 def main():
     """Write the notebooks, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=NAMES, default=NAMES)
+    names = {"choices": [*NOTEBOOKS], "default": [*NOTEBOOKS]}
+    parser.add_argument("names", nargs="*", **names)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--data-dir", type=Path, help="for human_labels")
     options = parser.parse_args()
     for name in options.names:
-        example = ROOT / "examples" / f"{name}.py"
-        file = ROOT / "notebooks" / f"{name}.ipynb"
-        notebook = to_notebook(example.read_text(encoding="utf-8"))
-        if not options.check:
-            execute(notebook)
-            nbformat.validate(notebook)
-            nbformat.write(notebook, file)
-        elif sources(notebook) != sources(nbformat.read(file, as_version=4)):
-            sys.exit(
-                f"notebooks/{name}.ipynb is not in step with "
-                f"examples/{name}.py: run `python notebooks/generate.py {name}`"
-            )
+        notebook, file = to_notebook(name), notebook_file(name)
+        if options.check:
+            if sources(notebook) != sources(nbformat.read(file, as_version=4)):
+                sys.exit(
+                    f"notebooks/{name}.ipynb is not in step with "
+                    f"examples/{name}.py: run "
+                    f"`python notebooks/generate.py {name}`"
+                )
+            continue
+        execute(notebook, options.data_dir)
+        nbformat.validate(notebook)
+        nbformat.write(notebook, file)
+        if name == "quickstart":
+            PICTURE.write_bytes(next(pictures(notebook)))
 
 
 if __name__ == "__main__":

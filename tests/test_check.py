@@ -43,7 +43,8 @@ MISTAKES = {
         "multi-label targets",
     ),
     "counts": (model(), MAE(), 3 * ONE_HOT + 1, "sums to 9. Divide each row"),
-    "binary": (model("sigmoid", 1), MAE(), Y % 2, r"`Dense\(2, activation="),
+    "binary": (model("sigmoid", 1), MAE(), Y, "labels 0 and 1.*y_true=2"),
+    "logit": (model(None, 1), MAE(), Y % 2, "the model returns logits"),
     "text": (model(), MAE(), Y.astype(str), r"np\.unique\(labels"),
     "rows": (model(), MAE(), np.zeros((ROWS, 2)), "integer labels of shape"),
     "not connected": (

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.once
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "losses.md").read_text(encoding="utf-8")
 CLASSES = [name for name in losses.names() if name not in PRESETS]
+CLASSES += ["AsymmetricLoss", "Binary", "Hill", "SPLC"]
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +117,4 @@ def test_a_loss_with_a_memory_gets_a_group_of_its_own(generator):
     assert generator.group(losses.NCE) == generator.GROUPS[1]
     assert generator.group(losses.GCE) == generator.GROUPS[0]
     assert generator.group(losses.ActivePassive) == generator.GROUPS[3]
+    assert generator.group(losses.Hill) == generator.GROUPS[4]

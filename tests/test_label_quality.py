@@ -616,7 +616,7 @@ def test_wrong_questions_are_errors():
     for n in (0, 1.5, True):
         with pytest.raises(ValueError, match="`n`"):
             quality.suspects(n)
-    with pytest.raises(ValueError, match="build LabelQuality with `clean"):
+    with pytest.raises(ValueError, match="true labels: pass `clean_labels`"):
         quality.precision_recall()
     quality, _ = shown(EPOCHS, LABELS, clean_labels=LABELS)
     with pytest.raises(ValueError, match="need a wrong label"):
@@ -646,7 +646,7 @@ def test_plot_shows_the_worst_images_with_their_labels():
 @pytest.mark.parametrize("scale", [1.0, 1.000001, 1.02])
 @pytest.mark.once
 def test_float_pictures_a_little_above_one_are_not_black(scale):
-    from keras_noisy.callbacks.label_quality._pictures import pictures
+    from keras_noisy.quality._pictures import pictures
 
     images = scale * np.linspace(0, 1, 64).reshape(1, 8, 8)
     images[0, 0, 0] = np.nan
@@ -658,7 +658,7 @@ def test_float_pictures_a_little_above_one_are_not_black(scale):
 def test_deep_pictures_are_scaled_and_not_clipped(tmp_path):
     from PIL import Image
 
-    from keras_noisy.callbacks.label_quality._pictures import pictures
+    from keras_noisy.quality._pictures import pictures
 
     ramp = np.arange(256, dtype="uint16").reshape(16, 16) * 257
     Image.fromarray(ramp).save(tmp_path / "deep.png")
@@ -706,7 +706,7 @@ def test_images_of_every_form_are_shown_as_they_are(tmp_path):
         for i, axes in zip([1, 0, 2, 3], quality.plot(4).axes, strict=True):
             drawn = axes.images[0].get_array()
             assert np.array_equal(drawn, expected[i])
-    with pytest.raises(ValueError, match="build LabelQuality with `images`"):
+    with pytest.raises(ValueError, match="pass `images` at the beginning"):
         shown(EPOCHS, LABELS)[0].plot(1)  # `x` is a table
     quality.images = gray.reshape(4, 30)
     with pytest.raises(ValueError, match=r"\(height, width\).*shape \(30,\)"):

@@ -7,7 +7,7 @@ import pytest
 from test_label_quality import shown
 
 from keras_noisy import noise
-from keras_noisy.callbacks.label_quality._learned import learned_nothing
+from keras_noisy.quality.learned import learned_nothing
 
 pytestmark = pytest.mark.once
 

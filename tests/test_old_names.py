@@ -14,7 +14,7 @@ MOVED = {
         "keras_noisy.callbacks.LabelQuality"
     ),
     "keras_noisy.metrics._pictures.pictures": (
-        "keras_noisy.callbacks.label_quality._pictures.pictures"
+        "keras_noisy.quality._pictures.pictures"
     ),
     "keras_noisy.noise.plot": "keras_noisy.noise.plot_transition",
     "keras_noisy.tuning.loss": "keras_noisy.tuning.search_loss",

@@ -114,6 +114,7 @@ def test_examples_in_docstrings(module):
             keras_noisy.models,
             keras_noisy.noise,
             keras_noisy.optimizers,
+            keras_noisy.quality,
             keras_noisy.training,
             keras_noisy.tuning,
         )
@@ -146,42 +147,3 @@ def test_public_docstrings_are_complete(thing):
     assert -1 not in positions
     assert positions == sorted(positions)
     assert ">>>" in thing.__doc__
-
-
-@pytest.mark.once
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        *(
-            f"docs/{name}.md"
-            for name in (
-                "data",
-                "fading",
-                "hsic_bottleneck",
-                "long_tail",
-                "margin_scale",
-                "resume",
-                "trusted_labels",
-                "sessions",
-                "tricks",
-                "wide_minima",
-            )
-        ),
-    ],
-)
-def test_python_blocks_of_the_pages_run(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    text = (PACKAGE.parent / page).read_text()
-    # What needs a download is marked `py`.
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert blocks
-    # Later blocks go on from earlier ones, as a reader does; on fewer images.
-    code = "\n".join(blocks)
-    code = code.replace(
-        "num_classes=100)\n", "num_classes=100, num_samples=13_000)\n"
-    )
-    exec(
-        code.replace("num_samples=10_000", "num_samples=2_000"),
-        {"__name__": "page"},
-    )

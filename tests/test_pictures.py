@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from test_label_quality import EPOCHS, LABELS, shown
 
-from keras_noisy.callbacks.label_quality._pictures import pictures, with_notes
 from keras_noisy.losses import GCE, MAE, NCE, ActivePassive, MAEStar
+from keras_noisy.quality._pictures import pictures, with_notes
 
 pytestmark = pytest.mark.once
 Image = pytest.importorskip("PIL.Image", reason="files need Pillow")

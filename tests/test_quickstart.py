@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import run_here, run_python
+from helpers import run_here
 
 pytest.importorskip("matplotlib")
 load_digits = pytest.importorskip("sklearn.datasets").load_digits
@@ -123,22 +123,3 @@ def test_a_seed_is_the_same_data_everywhere(prepare):
     # The same with NumPy 1.26 and 2.4.
     assert checksums() == [1601308722, 2943954912, 1590779024, 1880356579]
     assert not set(checksums("--seed", 1)) & set(checksums())
-
-
-@pytest.mark.once
-def test_the_notebook_is_in_step_with_the_example():
-    pytest.importorskip("nbformat")
-    generate = ROOT / "notebooks" / "generate.py"
-    run_python(generate, "--check", backend=keras.backend.backend())
-
-
-@pytest.mark.once
-def test_the_notebook_shows_outputs_and_no_path_of_a_machine():
-    nbformat = pytest.importorskip("nbformat")
-    file = ROOT / "notebooks" / "quickstart.ipynb"
-    cells = nbformat.read(file, as_version=4).cells
-    outputs = [out for cell in cells for out in cell.get("outputs", [])]
-    assert any("image/png" in out.get("data", {}) for out in outputs)
-    text = re.sub(r'"image/png": ".*"', "", file.read_text(encoding="utf-8"))
-    assert "ScaledMAE  |" in text and not re.search(r"/(work|tmp|home)/", text)
-    assert file.stat().st_size < 500_000

@@ -220,7 +220,7 @@ def test_every_name_is_found():
 @pytest.mark.parametrize(
     ("identifier", "arguments", "message"),
     [
-        ("gec", {}, r"no loss 'gec'\. Did you mean 'GCE'\?.*AEL"),
+        ("gcee", {}, r"no loss 'gcee'\. Did you mean 'GCE'\?.*AEL"),
         ("nothing_like_it", {}, r"Expected one of \['AEL'"),
         (3, {}, "identifier=3"),
         (None, {}, "identifier=None"),

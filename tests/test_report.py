@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_label_quality import SCORES, shown
 
-from keras_noisy.callbacks.label_quality._pictures import SIDE
+from keras_noisy.quality._pictures import SIDE
 
 pytest.importorskip("PIL", reason="the report needs Pillow")
 
@@ -269,7 +269,7 @@ def quoted(names):
     node = shutil.which("node")
     if node is None:
         pytest.skip("node, which runs a part of the page, is not installed")
-    folder = importlib.resources.files("keras_noisy.metrics")
+    folder = importlib.resources.files("keras_noisy.quality")
     source = (folder / "report.js").read_text(encoding="utf-8")
     quote = re.search(r"const quote = .*?;\n", source, re.DOTALL)[0]
     code = f"{quote}process.stdout.write({json.dumps(names)}.map(quote).join())"
@@ -393,6 +393,106 @@ def test_keys_move_and_decide(open_page, quality, report, tmp_path):
     page.get_by_label("Given label").focus()
     page.keyboard.press("d")
     assert rows(page, "dropped.csv", tmp_path) == dropped
+
+
+def read_back(page, quality, tmp_path):
+    """What Python reads from the list of decisions."""
+    rows(page, "decisions.csv", tmp_path)
+    return quality.decisions(tmp_path / "decisions.csv")
+
+
+def test_decisions_come_back_and_are_applied(
+    open_page, quality, report, tmp_path
+):
+    page = open_page(report)
+    suspects = quality.suspects(12).tolist()
+    predicted = quality.findings.predicted
+    page.keyboard.press("ArrowRight")
+    for key in "krd":
+        page.keyboard.press(key)
+    # The fourth one gets a class of the list, after one that is not in it.
+    page.keyboard.press("c")
+    field = page.get_by_label("New class")
+    assert field.input_value() == NAMES[predicted[suspects[3]]]
+    field.fill("mouse")
+    page.keyboard.press("Enter")
+    alert = page.locator("#class-error").inner_text()
+    assert alert == "Choose one of the classes in the list."
+    other = (GIVEN[suspects[3]] + 2) % 4
+    field.fill(NAMES[other])
+    page.keyboard.press("Enter")
+    assert not page.locator("dialog").is_visible()
+    assert focused(page) == suspects[4]
+    # The fifth one's is its own: the label is kept.
+    card(page, suspects[4]).get_by_role("button", name="Class").click()
+    field.fill(NAMES[GIVEN[suspects[4]]])
+    page.get_by_role("button", name="Relabel").click()
+    # A sixth decision is taken back.
+    page.keyboard.press("d")
+    page.keyboard.press("u")
+    status = page.get_by_role("status").inner_text()
+    assert "Dropped 1, kept 2, relabeled 2, undecided 7." in status
+    new = {suspects[1]: predicted[suspects[1]], suspects[3]: other}
+    assert f"now {NAMES[other]}" in card(page, suspects[3]).inner_text()
+
+    page.wait_for_timeout(200)  # the browser writes behind the page's back
+    page.reload()
+    found = read_back(page, quality, tmp_path)
+    assert found.kept.tolist() == sorted([suspects[0], suspects[4]])
+    assert found.dropped.tolist() == [suspects[2]]
+    pairs = zip(
+        found.relabeled.tolist(), found.new_labels.tolist(), strict=True
+    )
+    assert dict(pairs) == new
+    x, y = found.apply(np.arange(20), GIVEN)
+    rest = [i for i in range(20) if i != suspects[2]]
+    assert x.tolist() == rest
+    assert y.tolist() == [new.get(i, GIVEN[i]) for i in rest]
+    listed = rows(page, "kept.csv", tmp_path)[1:]
+    assert [row[1] for row in listed] == [NAMES[label] for label in y]
+
+
+def test_classes_of_one_name_are_told_by_their_number(open_page, tmp_path):
+    quality = make_quality(class_names=["cat", "dog", "cat", "cow"])
+    page = open_page(quality.report(tmp_path / "report.html"))
+    first = quality.suspects(1).tolist()[0]
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("c")
+    label = 2 if GIVEN[first] != 2 else 0
+    page.get_by_label("New class").fill(f"{label}: cat")
+    page.keyboard.press("Enter")
+    assert read_back(page, quality, tmp_path).new_labels.tolist() == [label]
+
+
+def test_decisions_about_other_data_are_refused(quality, tmp_path):
+    path = tmp_path / "decisions.csv"
+    key = content(quality.report(tmp_path / "page.html"))["key"]
+    head, right = "index,decision,given,new,data", f"1,drop,1,,{key}"
+
+    def read(*lines, of=quality):
+        path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8-sig")
+        return of.decisions(path)
+
+    assert read(right).dropped.tolist() == [1]
+    assert read(f"1.0,relabel,1,2.0,{key}").new_labels.tolist() == [2]
+    assert len(read().apply(GIVEN)[0]) == 20
+    for lines, message in (
+        ([right, right], "line 3, a second one for 1"),
+        ([f"1,delete,1,,{key}"], "line 2: 'delete'"),
+        ([f"20,drop,1,,{key}"], r"'20', not in \[0, 20\)"),
+        ([f"1,drop,2,,{key}"], "another given label"),
+        ([f"1,relabel,1,,{key}"], "line 2: ''"),
+        ([f"1,relabel,1,4,{key}"], r"not in \[0, 4\)"),
+        (["1,drop,1,,0123"], "belongs to other labels or pictures"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read(*lines)
+    other = make_quality(images=255 - quality.images)
+    with pytest.raises(ValueError, match="other labels or pictures"):
+        read(right, of=other)
+    path.write_text("index,label\n1,2\n")
+    with pytest.raises(ValueError, match=r"Received: .* columns index, label"):
+        quality.decisions(path)
 
 
 def test_decisions_survive_a_reload_and_another_report(

@@ -92,7 +92,8 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
           large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
     logits = model_logits(model, x)
-    num_classes, logit_std = logits.shape[-1], float(logits.std())
+    # A single output tells two classes.
+    num_classes, logit_std = max(logits.shape[-1], 2), float(logits.std())
     if loss.num_classes not in (None, num_classes):
         raise ValueError(
             f"The loss was built for num_classes={loss.num_classes}, but the "
@@ -130,6 +131,9 @@ def model_logits(model: keras.Model, x: Any) -> np.ndarray:
             "Expected finite outputs of the model. Received: "
             f"{np.sum(~np.isfinite(outputs))} of {outputs.size} are not"
         )
+    if outputs.shape[-1] == 1 and np.all((outputs >= 0) & (outputs <= 1)):
+        outputs = np.clip(outputs, 1e-7, 1 - 1e-7)
+        return np.log(outputs) - np.log1p(-outputs)
     sums = outputs.sum(axis=-1, keepdims=True)
     if np.all(outputs >= 0) and np.all(np.abs(sums - 1) < 1e-2):
         tiny = np.finfo("float32").tiny

@@ -4,6 +4,8 @@ import numpy as np
 
 from keras_noisy._random import Random
 
+#: Digits in a number of the data set with several labels.
+LENGTH = 3
 TEST_DIGITS = 360
 TEST_SAMPLES = 5_000
 
@@ -30,4 +32,16 @@ def digits(
         images = np.concatenate(list(pixels[picked.T]), axis=-1)
         values = originals.target[picked] @ 10 ** np.arange(length)[::-1]
         splits.append((images, values.astype("int32")))
+    return splits
+
+
+def digits_inside(
+    num_samples: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Both splits of numbers, with labels (N, 10): which digits are in them."""
+    splits = []
+    for images, values in digits(10**LENGTH, num_samples, seed):
+        places = values[:, None] // 10 ** np.arange(LENGTH) % 10
+        inside = np.any(places[..., None] == np.arange(10), axis=1)
+        splits.append((images, inside.astype("int32")))
     return splits

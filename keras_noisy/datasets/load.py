@@ -12,11 +12,12 @@ from keras_noisy._noise_checks import noise_rate, random_seed
 from keras_noisy.datasets import _files
 from keras_noisy.datasets._cifar_n import HUMAN, human_file, human_labels
 from keras_noisy.datasets._class_names import CLASS_NAMES
-from keras_noisy.datasets._digits import digits
+from keras_noisy.datasets._digits import digits, digits_inside
 from keras_noisy.datasets.noisy_dataset import NoisyDataset
 from keras_noisy.noise import (
     asymmetric,
     corrupt,
+    flip_labels,
     instance_dependent,
     pair_flip,
     symmetric,
@@ -24,6 +25,7 @@ from keras_noisy.noise import (
 
 DATA_SETS = (
     "digits",
+    "multilabel_digits",
     "fashion_mnist",
     "cifar10",
     "cifar100",
@@ -51,15 +53,17 @@ def load(
 ) -> NoisyDataset:
     """Load a data set with noisy and clean labels.
 
-    `"digits"` is made from the digits of scikit-learn and needs no download.
-    The others are downloaded by Keras, or read from `data_dir` if there is
-    no network. The human labels of CIFAR-10N and CIFAR-100N are for
-    non-commercial use (CC BY-NC 4.0): download them from
-    https://github.com/UCSC-REAL/cifar-10-100n into `data_dir`.
+    `"digits"` is made from the digits of scikit-learn and needs no download;
+    neither does `"multilabel_digits"`, numbers of three digits with ten labels
+    each: which of the digits 0 to 9 are in the number. The others are
+    downloaded by Keras, or read from `data_dir` if there is no network. The
+    human labels of CIFAR-10N and CIFAR-100N are for non-commercial use (CC
+    BY-NC 4.0): download them from https://github.com/UCSC-REAL/cifar-10-100n
+    into `data_dir`.
 
     Args:
-        name: `"digits"`, `"fashion_mnist"`, `"cifar10"`, `"cifar100"`,
-            `"cifar10n"` or `"cifar100n"`.
+        name: `"digits"`, `"multilabel_digits"`, `"fashion_mnist"`,
+            `"cifar10"`, `"cifar100"`, `"cifar10n"` or `"cifar100n"`.
         noise: Which labels are wrong. Defaults to `None`: clean labels, or
             for the human labels `"worse"` and `"noisy"`.
 
@@ -69,6 +73,9 @@ def load(
               or CIFAR-100, which is in blocks of five labels there.
             - `"asymmetric_superclass"`: for CIFAR-100.
             - A row-stochastic matrix of your own.
+            - For `"multilabel_digits"`: `"symmetric"`, each label flips;
+              `"missing"`, labels 1 become 0; or rates of your own, of shape
+              (2,) or (10, 2), see `keras_noisy.noise.flip_labels`.
             - For `"cifar10n"`: `"aggre"`, `"random1"`, `"random2"`,
               `"random3"` or `"worse"`.
             - For `"cifar100n"`: `"noisy"`, or `"noisy_coarse"` with the 20
@@ -89,8 +96,8 @@ def load(
             `keras_noisy.noise.corrupt`. Defaults to `"bernoulli"`.
         num_classes: Of `"digits"` only: 10, 100 or 1000, for numbers of one,
             two or three digits. Defaults to `None`, 1000.
-        num_samples: Of `"digits"` only: size of the training set. Defaults to
-            `None`, 30,000.
+        num_samples: Of `"digits"` and `"multilabel_digits"` only: size of the
+            training set. Defaults to `None`, 30,000.
 
     Returns:
         A `NoisyDataset` with `x_train`, `y_train`, `y_clean`, `x_test`,
@@ -126,6 +133,14 @@ def load(
         if not isinstance(noise, str) or noise not in human:
             raise invalid("noise", noise, f"one of {list(human)} for {name!r}")
     _check_rate(noise, rate, bool(human))
+    if name == "multilabel_digits":
+        if (mode, num_classes) != ("bernoulli", None):
+            raise ValueError(
+                "`num_classes` and `mode` are no arguments of "
+                f"'multilabel_digits'. Received: num_classes={num_classes!r}, "
+                f"mode={mode!r}"
+            )
+        return _multilabel_digits(noise, rate, seed, num_samples)
     if mode != "bernoulli" and (human or noise is None or _per_image(noise)):
         raise invalid(
             "mode", mode, '"bernoulli", as this noise is not that of a matrix'
@@ -173,6 +188,28 @@ def load(
             name, noise, rate, seed, mode, x_train, y_clean, len(class_names)
         )
     return NoisyDataset(x_train, y_train, y_clean, x_test, y_test, class_names)
+
+
+def _multilabel_digits(
+    noise: Any, rate: float, seed: int, num_samples: int | None
+) -> NoisyDataset:
+    """Which digits are in a number, and labels that have flipped."""
+    count = 30_000 if num_samples is None else num_samples
+    count = integer("num_samples", count, 1)
+    rates = noise
+    if noise is None or isinstance(noise, str):
+        known: dict[str | None, Any]
+        known = {None: 0.0, "symmetric": rate, "missing": (0.0, rate)}
+        if noise not in known:
+            expected = (
+                '"symmetric", "missing" or rates of shape (2,) or (10, 2)'
+            )
+            raise invalid("noise", noise, expected)
+        rates = known[noise]
+    (x_train, clean), (x_test, y_test) = digits_inside(count, seed)
+    noisy = flip_labels(clean, rates, seed=seed).labels
+    names = tuple(map(str, range(clean.shape[1])))
+    return NoisyDataset(x_train, noisy, clean, x_test, y_test, names)
 
 
 def _per_image(noise: Any) -> bool:

@@ -15,8 +15,9 @@ class NoisyDataset:
     Args:
         x_train: Training images, uint8 of shape `(N, height, width)` or
             `(N, height, width, 3)`, from 0 to 255.
-        y_train: Noisy labels of them, integers of shape `(N,)`.
-        y_clean: Clean labels of them, integers of shape `(N,)`.
+        y_train: Noisy labels of them, integers of shape `(N,)`, or with
+            several labels per image 0 and 1 of shape `(N, labels)`.
+        y_clean: Clean labels of them, as the noisy ones.
         x_test: Test images, as the training images.
         y_test: Clean labels of the test images.
         class_names: Names of the classes, in the order of the labels.

@@ -12,6 +12,7 @@ from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.layers.session_attention import SessionAttention
 from keras_noisy.layers.session_graph import SessionGraph
 from keras_noisy.layers.session_readout import SessionReadout
+from keras_noisy.layers.step_counter import StepCounter
 from keras_noisy.layers.without_state import without_state
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "SessionAttention",
     "SessionGraph",
     "SessionReadout",
+    "StepCounter",
     "without_state",
 ]

@@ -198,7 +198,8 @@ def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:
     several = isinstance(inputs, list)
     first, *others = inputs if several else [inputs]
     for layer in layers:
-        layer.num_classes = outputs.shape[-1]
+        single = len(outputs.shape) == 1 or outputs.shape[-1] == 1
+        layer.num_classes = 2 if single else outputs.shape[-1]
         first = layer(first)
     if last is None:
         return first

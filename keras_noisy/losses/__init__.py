@@ -5,16 +5,19 @@ from keras_noisy.losses.active_passive import ActivePassive
 from keras_noisy.losses.ael import AEL
 from keras_noisy.losses.agce import AGCE
 from keras_noisy.losses.amse import AMSE
+from keras_noisy.losses.asymmetric_loss import AsymmetricLoss
 from keras_noisy.losses.aul import AUL
 from keras_noisy.losses.backward_correction import BackwardCorrection
 from keras_noisy.losses.base._arguments import flag, number, whole_number
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.memory import MemoryLoss, with_index
+from keras_noisy.losses.base.multi_label import MultiLabelLoss
 from keras_noisy.losses.base.negative import NegativeLoss
 from keras_noisy.losses.base.normalized import NormalizedLoss
 from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.base.true_class import TrueClassLoss
 from keras_noisy.losses.bi_tempered import BiTempered
+from keras_noisy.losses.binary import Binary
 from keras_noisy.losses.check import check
 from keras_noisy.losses.confidence_correction import (
     ConfidenceCorrection,
@@ -35,6 +38,7 @@ from keras_noisy.losses.given_label_loss import (
     with_clean_labels,
 )
 from keras_noisy.losses.hard_bootstrapping import HardBootstrapping
+from keras_noisy.losses.hill import Hill
 from keras_noisy.losses.icce import ICCE
 from keras_noisy.losses.jensen_shannon import JensenShannon
 from keras_noisy.losses.ldr_kl import LDRKL
@@ -58,6 +62,7 @@ from keras_noisy.losses.selc import SELC
 from keras_noisy.losses.small_loss import SmallLoss
 from keras_noisy.losses.soft_bootstrapping import SoftBootstrapping
 from keras_noisy.losses.sop import SOP
+from keras_noisy.losses.splc import SPLC
 from keras_noisy.losses.symmetrized import Symmetrized
 from keras_noisy.losses.taylor_ce import TaylorCE
 from keras_noisy.losses.truncated_gce import TruncatedGCE
@@ -85,9 +90,12 @@ __all__ = [
     "SCE",
     "SELC",
     "SOP",
+    "SPLC",
     "ActivePassive",
+    "AsymmetricLoss",
     "BackwardCorrection",
     "BiTempered",
+    "Binary",
     "ConfidenceCorrection",
     "CrossEntropy",
     "DistributionLoss",
@@ -97,9 +105,11 @@ __all__ = [
     "GeneralizedJensenShannon",
     "GivenLabelLoss",
     "HardBootstrapping",
+    "Hill",
     "JensenShannon",
     "MAEStar",
     "MemoryLoss",
+    "MultiLabelLoss",
     "NegativeLoss",
     "NormalizedLoss",
     "PHuberCE",

@@ -175,6 +175,16 @@ class ActivePassive(RobustLoss):
         """Values of soft targets, both of shape (N, num_classes)."""
         return self._sum("of_targets", (targets, log_p), numbers)
 
+    def of_share(
+        self,
+        share: Tensor,
+        log_p: Tensor,
+        log_rest: Tensor,
+        numbers: dict[str, Any],
+    ) -> Tensor:
+        """Values of soft labels of two classes."""
+        return self._sum("of_share", (share, log_p, log_rest), numbers)
+
     def of_soft(
         self, labels: DenseLabels, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:

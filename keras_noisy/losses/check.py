@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import invalid
+from keras_noisy.losses.base.multi_label import SeveralLabels
 from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.given_label_loss import GivenLabelLoss
 from keras_noisy.losses.small_loss import SmallLoss
@@ -71,7 +72,7 @@ def check(model: keras.Model, loss: Any, batch: Any) -> None:
 def _check_one(loss: Any, y_true: Any, y_pred: Any) -> None:
     if isinstance(loss, GivenLabelLoss):
         loss, y_true = loss.loss, loss.given(y_true, y_pred)
-    if isinstance(loss, RobustLoss | SmallLoss):
+    if isinstance(loss, RobustLoss | SeveralLabels | SmallLoss):
         loss.check(y_true, y_pred)
 
 

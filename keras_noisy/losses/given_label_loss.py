@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels, whole_labels
 from keras_noisy._label_tensors import ranked
 
@@ -33,9 +34,10 @@ class GivenLabelLoss(keras.losses.Loss):
 
     Call arguments:
         y_true: Integer labels of shape `(N, 2)`, given and clean, or for a
-            loss with memory `(N, 3)` with the sample index between them.
-            Those of shape `(N,)` or `(N, 1)`, as in validation, go to the
-            loss as they are.
+            loss with memory `(N, 3)` with the sample index between them. With
+            several labels `(N, labels, 2)`, for `(N, labels)` outputs. Those
+            of shape `(N,)` or `(N, 1)`, as in validation, go to the loss as
+            they are.
         y_pred: Predictions as the loss takes them.
         sample_weight: Weights as the loss takes them. Defaults to `None`.
 
@@ -72,6 +74,8 @@ class GivenLabelLoss(keras.losses.Loss):
     def given(self, y_true: Any, y_pred: Any) -> Any:
         """The labels without the clean ones."""
         y_true = ranked(y_true, y_pred)
+        if len(y_true.shape) == 3 == len(y_pred.shape) + 1:
+            return y_true[..., 0]
         if len(y_true.shape) == 2 and y_true.shape[-1] is None:
             return y_true[:, 0]
         if len(y_true.shape) == 2 and y_true.shape[-1] in (2, 3):
@@ -108,10 +112,14 @@ def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:
     Args:
         labels: Given labels, integers of shape `(N,)` or `(N, 1)`, or with
             sample indices, from `with_index`, `(N, 2)`.
-        clean_labels: Clean labels, integers of shape `(N,)` or `(N, 1)`.
+            With several labels per sample 0 and 1 of shape `(N, labels)`, and
+            any other number for one that is not known.
+        clean_labels: Clean labels, integers of shape `(N,)` or `(N, 1)`, or
+            as the given ones `(N, labels)`.
 
     Returns:
-        An int64 array of shape `(N, 2)`, or `(N, 3)` with indices.
+        An int64 array of shape `(N, 2)`, or `(N, 3)` with indices. With several
+        labels `(N, labels, 2)`, float32 where they are not whole numbers.
 
     Raises:
         ValueError: If labels are not whole numbers of such shapes, or not of
@@ -128,6 +136,8 @@ def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:
         - Arpit et al., A closer look at memorization in deep networks, ICML
           2017, arXiv 1706.05394
     """
+    if np.ndim(clean_labels) == 2 and np.shape(clean_labels)[1] > 1:
+        return _of_several(labels, clean_labels)
     clean = class_labels("clean_labels", clean_labels)
     given = np.asarray(labels)
     columns = [given] if given.ndim != 2 else list(given.T)
@@ -139,3 +149,26 @@ def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:
         )
     columns = [whole_labels("labels", column) for column in columns]
     return np.stack([*columns, clean], axis=1).astype("int64")
+
+
+def _of_several(labels: Any, clean_labels: Any) -> np.ndarray:
+    """Given and clean labels, both of shape (N, labels)."""
+    arrays = {
+        "labels": as_array("labels", labels),
+        "clean_labels": as_array("clean_labels", clean_labels),
+    }
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise ValueError(
+                f"Invalid value for argument `{name}`. Expected numbers. "
+                f"Received: {name}.dtype={array.dtype}"
+            )
+    given, clean = arrays.values()
+    if given.shape != clean.shape:
+        raise ValueError(
+            "Invalid value for argument `labels`. Expected one for each of the "
+            f"clean labels, of shape {clean.shape}. Received: "
+            f"labels.shape={given.shape}"
+        )
+    pairs = np.stack([given, clean], axis=-1)
+    return pairs.astype("float32" if pairs.dtype.kind == "f" else "int64")

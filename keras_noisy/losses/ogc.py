@@ -12,7 +12,7 @@ from keras_noisy.layers.loss_history import LossHistory
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses import _clipped
 from keras_noisy.losses._schedule import at, config_of, scheduled
-from keras_noisy.losses.base import _math
+from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._arguments import (
     Argument,
     number,
@@ -189,6 +189,8 @@ class OGC(TrueClassLoss):
         )
         if training and first:
             fixed = ops.stop_gradient(logits)
+            if _single.is_single(fixed):
+                fixed = _single.as_pair(fixed)
             ce = -_math.log_probability(labels.label(), fixed)
             ce = ops.clip(ce, _clipped.LEAST, _clipped.MOST)
 

@@ -5,19 +5,61 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._label_tensors import ranked, widened
+from keras_noisy._label_tensors import as_tensor, ranked, widened
 
 
 def label_columns(
-    y_true: Any, y_pred: Any, three: bool = True
+    y_true: Any, y_pred: Any, three: bool = True, threshold: float = 0.5
 ) -> tuple[Any, Any, Any]:
     """Given label, last column and predicted class, each of shape `(N,)`.
 
-    `three` says whether three classes may have labels of three columns.
+    `three` says whether three classes may have labels of three columns. Above
+    `threshold` a single output predicts class 1.
     """
+    y_pred = ops.convert_to_tensor(y_pred)
+    if len(y_pred.shape) == 1:
+        y_pred = y_pred[:, None]
     y_true, y_pred = labels_and_scores(y_true, y_pred, three)
-    predicted = ops.cast(ops.argmax(y_pred, axis=-1), y_true.dtype)
+    if y_pred.shape[-1] == 1:
+        predicted = ops.cast(y_pred[:, 0] > threshold, y_true.dtype)
+    else:
+        predicted = ops.cast(ops.argmax(y_pred, axis=-1), y_true.dtype)
     return y_true[:, 0], y_true[:, -1], predicted
+
+
+def several_labels(
+    y_true: Any, y_pred: Any, threshold: float
+) -> tuple[Any, Any, Any]:
+    """Given labels, clean and predicted ones, each of shape `(N, labels)`."""
+    y_true, y_pred = as_tensor(y_true), ops.convert_to_tensor(y_pred)
+    shape, outputs = tuple(y_true.shape), tuple(y_pred.shape)
+    if len(outputs) != 2 or not (
+        len(shape) == 2 or (len(shape) == 3 and shape[-1] == 2)
+    ):
+        raise ValueError(
+            "Expected `y_true` of shape (N, labels), or (N, labels, 2) with "
+            "given and clean labels, and `y_pred` of shape (N, labels), as "
+            "`multi_label=True`. Received: "
+            f"y_true.shape={shape}, y_pred.shape={outputs}"
+        )
+    y_true = widened(y_true)
+    if len(shape) == 2:
+        y_true = ops.stack([y_true, y_true], axis=-1)
+    predicted = ops.cast(y_pred > threshold, y_true.dtype)
+    return y_true[..., 0], y_true[..., 1], predicted
+
+
+def per_label(weight: Any, counted: Any) -> Any:
+    """Which labels count, as numbers, times the weights of samples."""
+    counted = share(counted)
+    if weight is None:
+        return counted
+    weight = ops.convert_to_tensor(weight, counted.dtype)
+    if len(counted.shape) == 1:
+        weight = ops.reshape(weight, (-1,))
+    elif len(weight.shape) == 1:
+        weight = weight[:, None]
+    return counted * weight
 
 
 def labels_and_scores(y_true: Any, y_pred: Any, three: bool) -> tuple[Any, Any]:

@@ -1,8 +1,8 @@
-"""The old place of the pictures of `keras_noisy.callbacks.LabelQuality`."""
+"""The old place of the pictures of `LabelQuality`."""
 
 from keras_noisy._old_names import old_names
 
 __getattr__ = old_names(
     __name__,
-    {"pictures": "keras_noisy.callbacks.label_quality._pictures.pictures"},
+    {"pictures": "keras_noisy.quality._pictures.pictures"},
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_noisy._arguments import real
 from keras_noisy.metrics._label_columns import label_columns, share
 
 
@@ -23,11 +24,14 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
     Args:
         name: Name of the metric. Defaults to `"accuracy"`.
         dtype: Dtype of the metric. Defaults to `None`, that of Keras.
+        threshold: Number above which a single output predicts class 1. Pass
+            `0.0` for logits. Defaults to `0.5`.
 
     Call arguments:
         y_true: Integer labels of shape `(N,)` or `(N, 1)`, or labels with
             indices of shape `(N, 2)`; further columns are not looked at.
-        y_pred: Predictions of shape `(N, num_classes)`.
+        y_pred: Predictions of shape `(N, num_classes)`, or of a single output
+            `(N, 1)` or `(N,)`.
         sample_weight: Weights of shape `(N,)`. Defaults to `None`.
 
     Returns:
@@ -49,15 +53,27 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
           noisy labels, NeurIPS 2020, arXiv 2007.00151
     """
 
-    def __init__(self, name: str = "accuracy", dtype: Any = None):
-        super().__init__(_matches, name=name, dtype=dtype)
+    def __init__(
+        self,
+        name: str = "accuracy",
+        dtype: Any = None,
+        threshold: float = 0.5,
+    ):
+        self.threshold = real("threshold", threshold)
+
+        def matches(y_true: Any, y_pred: Any) -> Any:
+            # Three columns of three classes would be one-hot labels.
+            given, _, predicted = label_columns(
+                y_true, y_pred, three=False, threshold=self.threshold
+            )
+            return share(predicted == given)
+
+        super().__init__(matches, name=name, dtype=dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
-        return {"name": self.name, "dtype": self.dtype}
-
-
-def _matches(y_true: Any, y_pred: Any) -> Any:
-    # Three columns of three classes would be one-hot labels.
-    given, _, predicted = label_columns(y_true, y_pred, three=False)
-    return share(predicted == given)
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "threshold": self.threshold,
+        }

@@ -5,7 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy.metrics._label_columns import label_columns, share
+from keras_noisy._arguments import boolean, real
+from keras_noisy.metrics._label_columns import (
+    label_columns,
+    per_label,
+    several_labels,
+    share,
+)
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -26,14 +32,22 @@ class MemorizationRate(keras.metrics.Mean):
     Args:
         name: Name of the metric. Defaults to `"memorization_rate"`.
         dtype: Dtype of the metric. Defaults to `None`, that of Keras.
+        threshold: Number above which an output of its own predicts the label
+            1: a single output, or one of several labels. Pass `0.0` for
+            logits. Defaults to `0.5`.
+        multi_label: Whether samples have several labels, an output each.
+            Defaults to `False`.
 
     Call arguments:
         y_true: Integer labels of shape `(N, 2)`, given and clean, or with a
             sample index between them `(N, 3)`. Of labels of shape `(N,)` or
             `(N, 1)`, as in validation, none is corrupted. Negative labels,
-            which mean that there is none, are left out.
-        y_pred: Predictions of shape `(N, num_classes)`.
-        sample_weight: Weights of shape `(N,)`. Defaults to `None`.
+            which mean that there is none, are left out. With several labels
+            0 and 1 of shape `(N, labels, 2)`; others are left out.
+        y_pred: Predictions of shape `(N, num_classes)`, of a single output
+            `(N, 1)` or `(N,)`, or of several labels `(N, labels)`.
+        sample_weight: Weights of shape `(N,)`, or of several labels
+            `(N, labels)`. Defaults to `None`.
 
     Returns:
         A number between 0 and 1; 0 if no sample is corrupted.
@@ -57,16 +71,40 @@ class MemorizationRate(keras.metrics.Mean):
           noisy labels, NeurIPS 2020, arXiv 2007.00151
     """
 
-    def __init__(self, name: str = "memorization_rate", dtype: Any = None):
+    def __init__(
+        self,
+        name: str = "memorization_rate",
+        dtype: Any = None,
+        threshold: float = 0.5,
+        multi_label: bool = False,
+    ):
         super().__init__(name=name, dtype=dtype)
+        self.threshold = real("threshold", threshold)
+        self.multi_label = boolean("multi_label", multi_label)
 
     def update_state(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
         """Add a batch."""
-        given, clean, predicted = label_columns(y_true, y_pred)
-        corrupted = share(ops.logical_and(given != clean, given >= 0))
-        if sample_weight is not None:
-            weight = ops.convert_to_tensor(sample_weight, corrupted.dtype)
-            corrupted *= ops.reshape(weight, (-1,))
-        super().update_state(share(predicted == given), corrupted)
+        if self.multi_label:
+            given, clean, predicted = several_labels(
+                y_true, y_pred, self.threshold
+            )
+            known = ops.logical_or(given == 0, given == 1)
+            # A clean label may be unknown too.
+            known = ops.logical_and(known, clean == 1 - given)
+        else:
+            given, clean, predicted = label_columns(
+                y_true, y_pred, threshold=self.threshold
+            )
+            known = ops.logical_and(given != clean, given >= 0)
+        weight = per_label(sample_weight, known)
+        super().update_state(share(predicted == given), weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {
+            **super().get_config(),
+            "threshold": self.threshold,
+            "multi_label": self.multi_label,
+        }

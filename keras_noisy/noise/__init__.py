@@ -3,6 +3,7 @@
 from keras_noisy._old_names import old_names
 from keras_noisy.noise.corrupt import Corruption, corrupt
 from keras_noisy.noise.estimate import estimate_transition
+from keras_noisy.noise.flip_labels import flip_labels
 from keras_noisy.noise.instance_dependent import instance_dependent
 from keras_noisy.noise.open_set import OpenSet, open_set
 from keras_noisy.noise.out_of_fold import out_of_fold_probabilities
@@ -24,6 +25,7 @@ __all__ = [
     "asymmetric_transition",
     "corrupt",
     "estimate_transition",
+    "flip_labels",
     "instance_dependent",
     "open_set",
     "out_of_fold_probabilities",

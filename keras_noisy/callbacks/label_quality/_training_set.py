@@ -1,7 +1,8 @@
 """Training samples and their labels, in whatever form they are given."""
 
+import itertools
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -9,21 +10,10 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import as_array
-from keras_noisy._label_arrays import whole_labels
-from keras_noisy._names import names_by_label
+from keras_noisy._given import check_length, without_index
 
-
-def given_labels(name: str, labels: Any) -> np.ndarray:
-    """Labels of shape (N,), also from (N, 1) and those of `with_index`."""
-    array = as_array(name, labels)
-    # One-hot labels of two classes have many rows that are the same.
-    if array.shape[1:] == (2,) and len(np.unique(array[:, 1])) == len(array):
-        array = array[:, 0]
-    array = whole_labels(name, array).astype("int64")
-    if len(array) == 0:
-        raise invalid(name, labels, "at least one label")
-    return array
+#: Samples whose predictions are in memory at once.
+SAMPLES = 8192
 
 
 def samples(x: Any, count: int) -> Any:
@@ -32,51 +22,12 @@ def samples(x: Any, count: int) -> Any:
         advice = "`ImageDataset(x, batch_size, image_size=...)`, which reads it"
         raise invalid("x", x, advice)
     if is_arrays(x):
-        x = keras.tree.map_structure(_without_index, x)
+        x = keras.tree.map_structure(without_index, x)
         for array in keras.tree.flatten(x):
             check_length("x", array.shape[0] if array.shape else 0, count)
     elif isinstance(x, list | tuple | dict | Iterator):
         raise invalid("x", type(x), "arrays, or a data set to read repeatedly")
     return x
-
-
-def by_position(name: str, value: Any, count: int) -> Any:
-    """Something with an entry for each sample, to be read by position."""
-    if not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
-        value = as_array(name, value)
-    if isinstance(value, Mapping):
-        raise invalid(name, type(value), "an array, a list or a column")
-    value = _without_index(value)
-    check_length(name, len(value), count)
-    return value
-
-
-def check_length(name: str, length: int, count: int) -> None:
-    """An error unless there is one entry for each label."""
-    if length != count:
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected one entry for each "
-            f"of the {count} labels of `y`. Received: len({name})={length}"
-        )
-
-
-def _without_index(value: Any) -> Any:
-    """A table or its column as an array; all else is read by position."""
-    return as_array("x", value) if hasattr(value, "to_numpy") else value
-
-
-def names_of_classes(names: Any, labels: np.ndarray) -> list[str] | None:
-    """The names as strings; an error if a label has none."""
-    if names is None:
-        return None
-    names = names_by_label(names)
-    if len(names) <= labels.max():
-        raise invalid(
-            "class_names",
-            names,
-            f"a name for each class, as `y` has a label {labels.max()}",
-        )
-    return names
 
 
 def is_arrays(x: Any) -> bool:
@@ -87,15 +38,29 @@ def is_arrays(x: Any) -> bool:
 
 def predict(
     model: keras.Model, x: Any, labels: np.ndarray, batch_size: int
-) -> Any:
-    """Predict as `model.predict` does; an error if `x` is not in order."""
+) -> Iterator[Any]:
+    """Predict as `model.predict` does, some samples at a time.
+
+    An error if `x` is not in order.
+    """
     if is_arrays(x):
-        return model.predict(x, batch_size=batch_size, verbose=0)
+        size = -(-SAMPLES // batch_size) * batch_size
+        for start in range(0, len(labels), size):
+            rows = slice(start, start + size)
+            part = keras.tree.map_structure(lambda of: of[rows], x)  # noqa: B023
+            yield model.predict(part, batch_size=batch_size, verbose=0)
+        return
     batches = _Batches(x, labels)
-    with warnings.catch_warnings():
-        # Keras warns of every iterator that comes to an end.
-        warnings.filterwarnings("ignore", "Your input ran out of data")
-        predictions = model.predict(iter(batches), verbose=0)
+    left = iter(batches)
+    for first in left:
+        size = max(1, len(keras.tree.flatten(first)[0]))
+        more = itertools.islice(left, -(-SAMPLES // size) - 1)
+        with warnings.catch_warnings():
+            # Keras warns of every iterator that comes to an end.
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            found = model.predict(_generator(first, more), verbose=0)
+        if batches.in_order and batches.count <= len(labels):
+            yield found
     if not batches.in_order:
         raise invalid(
             "x",
@@ -105,15 +70,20 @@ def predict(
             "and no augmentation that mixes samples",
         )
     if batches.count != len(labels):
-        more = "more" if batches.count > len(labels) else batches.count
+        more_than = "more" if batches.count > len(labels) else batches.count
         raise invalid(
             "x",
             x,
             f"as many samples as `y` has labels, {len(labels)}, in every "
-            f"epoch, and it gives {more}. Pass a data set that keeps the last "
-            "batch, is finite and can be read again",
+            f"epoch, and it gives {more_than}. Pass a data set that keeps the "
+            "last batch, is finite and can be read again",
         )
-    return predictions
+
+
+def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
+    """Batches in a form that Keras takes for a data set."""
+    yield first
+    yield from more
 
 
 class _Batches:

@@ -10,28 +10,22 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_noisy._arguments import boolean, integer, invalid
-from keras_noisy._label_arrays import class_labels
-from keras_noisy.callbacks.label_quality._training_set import (
-    by_position,
-    check_length,
-    given_labels,
-    names_of_classes,
-    predict,
-    samples,
-)
+from keras_noisy._arguments import boolean, integer
+from keras_noisy._given import labeled
+from keras_noisy.callbacks.label_quality._training_set import predict, samples
 from keras_noisy.callbacks.label_quality.findings import Findings
-from keras_noisy.datasets.image_files import opened
+from keras_noisy.quality import Decisions, Estimate
 
 
 class LabelQuality(keras.callbacks.Callback):
     """Finds the wrong labels of a training set, while a model trains on it.
 
     Use it to clean a data set, or to look at what a model memorizes: pass it
-    to `fit`, then ask for the `suspects` or write a `report` that a person
-    goes through in a browser. After each epoch it predicts the training
-    samples and updates four scores of each, all higher where the label is
-    more likely wrong:
+    to `fit`, then ask for the `suspects` and for an `estimate` of how many
+    labels are wrong, let `clean` leave them out or mend them, or write a
+    `report` that a person goes through in a browser. After each epoch it
+    predicts the training samples and updates four scores of each, all higher
+    where the label is more likely wrong:
 
     - `"area_under_margin"`: minus the margin, averaged over the epochs. The
       margin is the log-probability (or logit) of the given label minus the
@@ -46,9 +40,9 @@ class LabelQuality(keras.callbacks.Callback):
     The scores tell most before the wrong labels are memorized, so train for a
     few epochs or with a robust loss. They go on over several calls of `fit`;
     take a new callback for a new model. Predictions are those of evaluation,
-    without augmentation and dropout, and one array of them, (N, num_classes),
-    is in memory at a time. On PyTorch they advance the random generator, as
-    validation does.
+    without augmentation and dropout, and those of 8192 samples are in memory at
+    a time; what is kept of them takes 30 bytes a sample. On PyTorch they
+    advance the random generator, as validation does.
 
     Arrays, lists and columns of a table are read by position, whatever its
     index says. If the predictions agree with the labels no better than chance,
@@ -134,33 +128,16 @@ class LabelQuality(keras.callbacks.Callback):
         images: Any = None,
     ):
         super().__init__()
-        if _lists_files(y):
-            y = opened(y)
-        if hasattr(y, "files") and hasattr(y, "labels"):
-            images = y.files if images is None else images
-            if class_names is None:
-                class_names = getattr(y, "class_names", None)
-            y = y.labels
-        labels = class_labels("y", given_labels("y", y))
-        count = len(labels)
-        x = samples(x, count)
-        if clean_labels is not None:
-            clean_labels = given_labels("clean_labels", clean_labels)
-            if clean_labels.min() < -1:
-                raise invalid(
-                    "clean_labels", clean_labels, "labels of at least -1"
-                )
-            check_length("clean_labels", len(clean_labels), count)
-        if images is not None:
-            images = by_position("images", images, count)
-        elif hasattr(x, "shape") and len(x.shape) > 2:
+        given = labeled(y, clean_labels, class_names, images)
+        x, images = samples(x, len(given.labels)), given.images
+        if images is None and hasattr(x, "shape") and len(x.shape) > 2:
             images = x
         self.x = x
         self.batch_size = integer("batch_size", batch_size, 1)
         self.from_logits = boolean("from_logits", from_logits)
         self.start_epoch = integer("start_epoch", start_epoch, 0)
         self._findings = Findings(
-            labels, clean_labels, names_of_classes(class_names, labels), images
+            given.labels, given.clean_labels, given.class_names, images
         )
 
     def on_epoch_end(
@@ -211,21 +188,41 @@ class LabelQuality(keras.callbacks.Callback):
     def images(self, images: Any) -> None:
         self._findings.images = images
 
-    def scores(self, score: str = "area_under_margin") -> np.ndarray:
+    def scores(self, score: str | None = None) -> np.ndarray:
         """See `Findings.scores`."""
         return self.findings.scores(score)
 
+    def estimate(self) -> Estimate:
+        """See `Findings.estimate`."""
+        return self.findings.estimate()
+
+    @property
+    def threshold(self) -> float:
+        """See `Findings.threshold`."""
+        return self.findings.threshold
+
     def suspects(
         self,
-        n: int,
-        score: str = "area_under_margin",
+        n: int | None = None,
+        score: str | None = None,
         label: int | None = None,
     ) -> np.ndarray:
         """See `Findings.suspects`."""
         return self.findings.suspects(n, score, label)
 
+    def clean(
+        self,
+        x: Any,
+        y: Any = None,
+        action: str = "drop",
+        n: int | None = None,
+        score: str | None = None,
+    ) -> tuple[Any, ...]:
+        """See `Findings.clean`."""
+        return self.findings.clean(x, y, action, n, score)
+
     def precision_recall(
-        self, n: int | None = None, score: str = "area_under_margin"
+        self, n: int | None = None, score: str | None = None
     ) -> tuple[float, float]:
         """See `Findings.precision_recall`."""
         return self.findings.precision_recall(n, score)
@@ -233,7 +230,7 @@ class LabelQuality(keras.callbacks.Callback):
     def plot(
         self,
         n: int = 24,
-        score: str = "area_under_margin",
+        score: str | None = None,
         label: int | None = None,
     ) -> Any:
         """See `Findings.plot`."""
@@ -242,17 +239,21 @@ class LabelQuality(keras.callbacks.Callback):
     def report(
         self,
         path: str | os.PathLike,
-        n: int = 500,
-        score: str = "area_under_margin",
+        n: int | None = 500,
+        score: str | None = None,
         title: str = "Label quality",
     ) -> Path:
         """See `Findings.report`."""
         return self.findings.report(path, n, score, title)
 
+    def decisions(self, path: str | os.PathLike) -> Decisions:
+        """See `Findings.decisions`."""
+        return self._findings.decisions(path)
 
-def _lists_files(y: Any) -> bool:
-    """Whether this is a folder or a table of paths, and no column of labels."""
-    if isinstance(y, str | os.PathLike | Mapping):
-        return True
-    is_frame = hasattr(y, "columns") and not isinstance(y, np.ndarray)
-    return is_frame and len(y.columns) > 1 and np.asarray(y).dtype.kind == "O"
+    def save(self, path: str | os.PathLike) -> None:
+        """See `Findings.save`."""
+        self.findings.save(path)
+
+    def load(self, path: str | os.PathLike) -> None:
+        """See `Findings.load`."""
+        self._findings.load(path)

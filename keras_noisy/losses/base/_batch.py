@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_tensors import as_tensor, safe_index, widened
-from keras_noisy.losses.base import _math
+from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
 
@@ -22,11 +22,12 @@ class Batch(NamedTuple):
     #: As it was given, as tensors.
     y_true: Tensor
     y_pred: Tensor
-    #: Integer labels in the leading shape of the predictions, or None.
+    #: Labels in the leading shape of the predictions, or None for targets.
     integers: Tensor | None
     #: Of the samples as rows, of shape (N,) or (N, num_classes).
     labels: Labels
-    #: Of shape (N, num_classes), or (N, views, num_classes).
+    #: Of shape (N, num_classes), or (N, views, num_classes). One column
+    #: where a single output tells two classes.
     logits: Tensor
     num_classes: Any
     #: The leading shape of the predictions, None where it is (N,).
@@ -35,46 +36,53 @@ class Batch(NamedTuple):
 
 def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
     """Labels and logits of a batch; nothing else of a loss looks at these."""
-    given, y_pred = as_tensor(y_true), floating(y_pred)
+    given, outputs = as_tensor(y_true), floating(y_pred)
+    y_pred = _single.as_column(given, outputs, loss.num_classes)
     num_classes = class_count(y_pred, loss.num_classes)
+    single = _single.is_single(y_pred)
     y_true, sample = loss.split_labels(given, y_pred)
     one_view = _one_view(y_pred, loss.view_axes)
     integers = as_labels(y_true, one_view)
     rows, labels, shape = y_pred, integers, None
     if len(one_view.shape) != 2:
         shape = ops.shape(one_view)[:-1]
-        rows = ops.reshape(y_pred, (-1, *loss.view_axes, num_classes))
+        width = 1 if single else num_classes
+        rows = ops.reshape(y_pred, (-1, *loss.view_axes, width))
         if labels is None:
             y_true = ops.reshape(y_true, (-1, num_classes))
         else:
             labels = ops.reshape(labels, (-1,))
     dtype = _math.compute_dtype(loss.dtype)
+    left_out, ignored = loss.ignore_class, None
+    if labels is not None and left_out is not None:
+        ignored = labels == left_out
+    found: Labels
     if labels is None:
         targets = _math.cast(y_true, dtype)
         sums = ops.sum(targets, axis=-1)
         valid = _math.is_distribution(sums, targets)
         targets = targets / ops.where(valid, sums, 1.0)[:, None]
+        found = DenseLabels(targets, valid, sample)
+    elif single and sample is None and _single.is_soft(labels):
+        found = _single.soft_labels(labels, ignored, dtype)
     else:
         index, valid = safe_index(labels, num_classes)
+        found = SparseLabels(index, valid, ignored, sample)
     if loss.from_logits:
         logits = _math.cast(rows, dtype)
+    elif single:
+        logits, known = _single.logits_of_probabilities(rows, dtype)
+        found.valid = ops.logical_and(found.valid, known)
     else:
         sums = ops.sum(_math.cast(rows, dtype), axis=-1)
         known = _math.is_distribution(sums, rows)
         if loss.view_axes:
             axes = tuple(range(1, len(known.shape)))
             known = ops.all(known, axis=axes)
-        valid = ops.logical_and(valid, known)
+        found.valid = ops.logical_and(found.valid, known)
         logits = _math.log_of_probabilities(rows, dtype)
-    found: Labels
-    if labels is None:
-        found = DenseLabels(targets, valid, sample)
-    else:
-        left_out = loss.ignore_class
-        ignored = None if left_out is None else labels == left_out
-        found = SparseLabels(index, valid, ignored, sample)
     found.given = given
-    return Batch(given, y_pred, integers, found, logits, num_classes, shape)
+    return Batch(given, outputs, integers, found, logits, num_classes, shape)
 
 
 def restored(values: Tensor, batch: Batch) -> Tensor:
@@ -115,12 +123,12 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
     there are classes is read like any other.
     """
     shape, outputs = static_shape(y_true), static_shape(y_pred)
-    if len(shape) == len(outputs) - 1 and _agree(shape, outputs[:-1]):
+    if len(shape) == len(outputs) - 1 and agree(shape, outputs[:-1]):
         return widened(y_true)
-    if len(shape) == len(outputs) and _agree(shape[:-1], outputs[:-1]):
+    if len(shape) == len(outputs) and agree(shape[:-1], outputs[:-1]):
         if shape[-1] == 1:
             return widened(ops.squeeze(y_true, -1))
-        if shape[-1] is not None and _agree(shape[-1:], outputs[-1:]):
+        if shape[-1] is not None and agree(shape[-1:], outputs[-1:]):
             return None
     channels_first = (outputs[0], *outputs[2:])
     if len(shape) > 1 and shape in (channels_first, (*channels_first, 1)):
@@ -154,16 +162,22 @@ def static_shape(x: Tensor) -> tuple[int | None, ...]:
 
 def class_count(y_pred: Tensor, num_classes: int | None) -> Any:
     """The number of classes, from `y_pred` or else from `num_classes`."""
-    if len(y_pred.shape) == 0 or y_pred.shape[-1] == 1:
+    if len(y_pred.shape) == 0:
         raise ValueError(
             "Expected `y_pred` to have one output per class in its last axis, "
-            "and at least two classes. Received: "
-            f"y_pred.shape={tuple(y_pred.shape)}. A binary classifier needs "
-            "two outputs, one per class: end the model in `Dense(2, "
-            'activation="softmax")` in place of `Dense(1, '
-            'activation="sigmoid")`; labels 0 and 1 stay as they are.'
+            "or a single one for two classes. Received: y_pred.shape=()"
         )
     found = y_pred.shape[-1]
+    if found == 1:
+        if num_classes not in (None, 2):
+            raise invalid(
+                "num_classes",
+                num_classes,
+                "2 or None, as `y_pred` has a single output, whose shape is "
+                f"{tuple(y_pred.shape)}. More classes need an output each: end "
+                f'the model in `Dense({num_classes}, activation="softmax")`',
+            )
+        return 2
     if found is None:
         return num_classes or ops.shape(y_pred)[-1]
     if num_classes not in (None, found):
@@ -176,7 +190,7 @@ def class_count(y_pred: Tensor, num_classes: int | None) -> Any:
     return found
 
 
-def _agree(left: tuple, right: tuple) -> bool:
+def agree(left: tuple, right: tuple) -> bool:
     return len(left) == len(right) and all(
         None in (a, b) or a == b for a, b in zip(left, right, strict=True)
     )

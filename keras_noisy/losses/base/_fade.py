@@ -13,7 +13,7 @@ from keras_noisy.layers.loss_state import (
     Reference,
     connected,
 )
-from keras_noisy.losses.base import _math
+from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._declared import TRANSFORMS, DeclaredLoss
 from keras_noisy.losses.base._labels import DenseLabels
 
@@ -95,8 +95,12 @@ def now(loss: Any, numbers: dict[str, Any], batch: Any) -> dict[str, Any]:
     share = _math.cast(layer.share(), logits.dtype)
     if training and first and layer.by_margin:
         one_view = logits[:, 0] if loss.view_axes else logits
-        log_p = _math.log_probability(label, ops.stop_gradient(one_view))
-        layer.observe(_math.margin(log_p), label, labels.kept())
+        one_view = ops.stop_gradient(one_view)
+        if _single.is_single(one_view):
+            margin = _single.label_margin(label, one_view)
+        else:
+            margin = _math.margin(_math.log_probability(label, one_view))
+        layer.observe(margin, label, labels.kept())
     if len(share.shape):
         share = ops.take(share, label)
     faded = {}

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._stochastic import is_distribution
+from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._math import SUM_TOLERANCE
 
 Tensor = Any
@@ -24,11 +25,15 @@ def check(loss: Any, batch: Any, y_true: Tensor, strict: bool) -> bool:
     given = concrete(y_true)
     if predictions is None or given is None:
         return False
-    _check_predictions(predictions, loss.from_logits, strict)
-    if batch.integers is None:
+    single = _single.is_single(batch.logits)
+    _check_predictions(predictions, loss.from_logits, strict, single)
+    if single and batch.labels.sample is None:
+        _single.check_rank(given, predictions, loss.from_logits)
+        _single.check_labels(given, loss.ignore_class, SEE)
+    elif batch.integers is None:
         _check_targets(given)
     else:
-        _check_labels(given, predictions.shape[-1], loss.ignore_class)
+        _check_labels(given, batch.num_classes, loss.ignore_class)
     return True
 
 
@@ -55,7 +60,7 @@ def _first_bad_row(x: np.ndarray) -> np.ndarray:
 
 
 def _check_predictions(
-    y_pred: np.ndarray, from_logits: bool, strict: bool
+    y_pred: np.ndarray, from_logits: bool, strict: bool, single: bool
 ) -> None:
     if y_pred.size == 0:
         return
@@ -66,6 +71,16 @@ def _check_predictions(
             f"{y_pred.size} are NaN or infinite. Look for them in the inputs, "
             "or build the model anew with a smaller learning rate"
         )
+    if single:
+        _single.check_outputs(y_pred, from_logits, SEE)
+        if strict and from_logits and _single.looks_like_probabilities(y_pred):
+            warnings.warn(
+                "The loss was built with `from_logits=True`, but all outputs "
+                "of the model are between 0 and 1. If it ends in a sigmoid, "
+                "remove that or pass `from_logits=False`.",
+                stacklevel=5,
+            )
+        return
     distribution = is_distribution(y_pred)
     if from_logits and distribution:
         text = (
@@ -85,10 +100,10 @@ def _check_predictions(
             )
         elif high <= 1:
             advice = (
-                "Such are the outputs of a sigmoid, which is for several "
-                "labels per sample: these losses expect one. End the model in "
-                "a softmax, or remove the sigmoid and build the loss with "
-                "`from_logits=True`."
+                "Such are the outputs of a sigmoid. For several labels per "
+                "sample wrap the loss, `keras_noisy.losses.Binary(loss)`; for "
+                "one label end the model in a softmax, or for two classes in "
+                '`Dense(1, activation="sigmoid")`.'
             )
         else:
             advice = (
@@ -111,8 +126,10 @@ def _check_targets(y_true: np.ndarray) -> None:
     advice = "Divide each row by its sum, or pass integer labels."
     if np.all((y_true == 0) | (y_true == 1)):
         advice = (
-            "Rows of several ones or none are multi-label targets, and these "
-            "losses expect one label per sample: pass integer labels."
+            "Rows of several ones or none are multi-label targets. For these "
+            "end the model in a sigmoid and wrap the loss, "
+            "`keras_noisy.losses.Binary(loss)`; for one label per sample pass "
+            "integer labels."
         )
     raise ValueError(
         "Expected each row of `y_true` to be a probability distribution "

@@ -1,5 +1,6 @@
 """The labels of a batch, behind one interface for indices and targets."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +94,7 @@ class DenseLabels:
     """One-hot or soft targets of shape (N, K)."""
 
     given: Tensor = None
-    ignored = None
+    ignored: Tensor | None = None
 
     def __init__(
         self, targets: Tensor, valid: Tensor, sample: Tensor | None = None
@@ -137,9 +138,34 @@ class DenseLabels:
 
     def frequencies(self, like: Tensor) -> Tensor:
         """Mean target of each class in the batch, of shape (K,)."""
-        kept = cast(self.valid, self.targets.dtype)
+        kept = cast(self.kept(), self.targets.dtype)
         counts = ops.matmul(kept, self.targets)
         return counts / ops.maximum(ops.sum(kept), 1.0)
+
+
+class BinaryTargets(DenseLabels):
+    """Soft labels of two classes, as the share of class 1 of shape (N,)."""
+
+    def __init__(
+        self, share: Tensor, valid: Tensor, ignored: Tensor | None = None
+    ):
+        self.share, self.ignored = share, ignored
+        self.valid, self.sample = valid, None
+
+    @functools.cached_property
+    def targets(self) -> Tensor:
+        """Both shares, of shape (N, 2)."""
+        return ops.stack([1 - self.share, self.share], axis=-1)
+
+    def label(self) -> Tensor:
+        """The more probable class of each sample, of shape (N,)."""
+        return ops.cast(self.share > 0.5, "int32")
+
+    def kept(self) -> Tensor:
+        """Whether each sample counts."""
+        if self.ignored is None:
+            return self.valid
+        return ops.logical_and(self.valid, ops.logical_not(self.ignored))
 
 
 Labels = SparseLabels | DenseLabels

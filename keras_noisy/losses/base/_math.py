@@ -50,7 +50,11 @@ def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
     clamped above it. Their softmax renormalizes them.
     """
     half = keras.backend.standardize_dtype(probabilities.dtype) == "float16"
-    probabilities = cast(probabilities, dtype)
+    return finite_log(cast(probabilities, dtype), half)
+
+
+def finite_log(probabilities: Tensor, half: bool) -> Tensor:
+    """Logarithm, also of 0; its gradient can go back to half precision."""
     logits = ops.log(ops.maximum(probabilities, TINY))
     # A gradient of 1/p would overflow on its way back, in float16 from 2^-16
     # on: below these probabilities it stays as it is there.

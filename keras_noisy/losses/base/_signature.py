@@ -203,7 +203,7 @@ def takes_num_classes(cls: type) -> bool:
 
 
 def _check_names(cls: type, function: Any, arguments: dict) -> None:
-    inputs = {"labels", "log_p", "logits", "targets", "total"}
+    inputs = {"labels", "log_p", "logits", "targets", "total", "is_late"}
     for name in names_of(function):
         if name not in arguments and name not in inputs:
             raise TypeError(

@@ -8,7 +8,12 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
+from keras_noisy.losses.base._labels import (
+    BinaryTargets,
+    DenseLabels,
+    Labels,
+    SparseLabels,
+)
 from keras_noisy.losses.base._math import added, number_of
 
 Tensor = Any
@@ -90,6 +95,12 @@ def smoothed(
     if isinstance(labels, SparseLabels):
         return SmoothedLabels(labels, rate, num_classes, dtype)
     each = rate / number_of(num_classes, dtype)
+    found: DenseLabels
+    if isinstance(labels, BinaryTargets):
+        share = (1 - rate) * labels.share + each
+        found = BinaryTargets(share, labels.valid, labels.ignored)
+        found.given = labels.given
+        return found
     targets = (1 - rate) * labels.targets + each
     found = DenseLabels(targets, labels.valid, labels.sample)
     found.given = labels.given

@@ -150,6 +150,8 @@ class MemoryLoss(DistributionLoss):
         """Labels and the indices beside them, or None where there are none."""
         shape = _batch.static_shape(y_true)
         outputs = _batch.static_shape(y_pred)
+        if len(outputs) == 1:  # A single output per sample.
+            outputs = (*outputs, 1)
         if len(outputs) != 2 or len(shape) not in (1, 2):
             raise ValueError(_EXPECTED.format(shape, outputs))
         if len(shape) == 2 and shape[1] == 2:

@@ -16,6 +16,7 @@ from keras_noisy.losses.base import (
     _math,
     _reduction,
     _signature,
+    _single,
 )
 from keras_noisy.losses.base import shared as _shared
 from keras_noisy.losses.base._fade import FadingLoss
@@ -81,8 +82,11 @@ class RobustLoss(FreshLoss, FadingLoss):
 
     Call arguments:
         y_true: Integer labels of shape `(...)` or `(..., 1)`, or one-hot or
-            soft targets of shape `(..., num_classes)`.
-        y_pred: Predictions of shape `(..., num_classes)`.
+            soft targets of shape `(..., num_classes)`. For a single output
+            labels 0 and 1, or floats between them, which are soft ones.
+        y_pred: Predictions of shape `(..., num_classes)`, or of two classes
+            the probability or logit of class 1 alone, of shape `(..., 1)` or
+            `(N,)`. A single output `z` is the model with the logits `(0, z)`.
         sample_weight: Weights that broadcast to the leading shape of
             `y_pred`; weights of shape `(N,)` belong to the samples.
             Defaults to `None`.
@@ -217,6 +221,11 @@ class RobustLoss(FreshLoss, FadingLoss):
 
     def _values_of(self, batch: _batch.Batch) -> Tensor:
         """The steps from a batch that was read to its values."""
+        values = _batch.restored(self.rows_of(batch), batch)
+        return _math.cast(values, self.dtype)
+
+    def rows_of(self, batch: _batch.Batch) -> Tensor:
+        """One value for each row of a batch, also where it has no label."""
         numbers = self.numbers(batch.num_classes)
         smoothing, balance = numbers["label_smoothing"], numbers["balance"]
         if smoothing:
@@ -224,10 +233,12 @@ class RobustLoss(FreshLoss, FadingLoss):
         if self._fading is not None:
             numbers = _fade.now(self, numbers, batch)
         logits = self.transformed(batch.logits, numbers)
+        if _single.is_single(logits) and not self.has_formula:
+            logits = _single.as_pair(logits)
         values = self.values(batch.labels, logits, numbers)
         if balance:
             values = _shared.Balance.on_values(values, batch, balance)
-        return _math.cast(_batch.restored(values, batch), self.dtype)
+        return values
 
     def transformed(self, logits: Tensor, numbers: dict[str, Any]) -> Tensor:
         """Logits after all that acts on them before the bias, in order."""

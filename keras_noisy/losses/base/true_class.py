@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 from keras_noisy.calibration.fresh import Fresh
-from keras_noisy.losses.base import _math
+from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels
 from keras_noisy.losses.base._margin import all_margins, label_margin
 from keras_noisy.losses.base._signature import any_numbers, documented
@@ -75,6 +75,28 @@ class TrueClassLoss(RobustLoss):
         safe = ops.where(targets == 0, 0.0, log_p)
         return ops.sum(targets * self.of_true_class(safe, numbers), axis=-1)
 
+    def of_share(
+        self,
+        share: Tensor,
+        log_p: Tensor,
+        log_rest: Tensor,
+        numbers: dict[str, Any],
+    ) -> Tensor:
+        """Loss of soft labels of two classes, all of shape (N, 1).
+
+        `share` is the label, `log_p` and `log_rest` are the log-probabilities
+        of class 1 and class 0.
+        """
+        if hasattr(self, "target_formula"):
+            targets = ops.concatenate([1 - share, share], axis=-1)
+            both = ops.concatenate([log_rest, log_p], axis=-1)
+            return self.of_targets(targets, both, numbers)[:, None]
+        # A class of target 0 must not bring in an infinite loss.
+        log_p = ops.where(share == 0, 0.0, log_p)
+        log_rest = ops.where(share == 1, 0.0, log_rest)
+        of = self.of_true_class
+        return share * of(log_p, numbers) + (1 - share) * of(log_rest, numbers)
+
     def of_soft(
         self, labels: DenseLabels, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
@@ -108,6 +130,8 @@ class TrueClassLoss(RobustLoss):
         self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
         """One value per sample from the transformed logits."""
+        if _single.is_single(logits):
+            return _single.values(self, labels, logits, numbers)
         if numbers["margin_scale"] is not None:
             return TrueClassLoss.scaled_values(self, labels, logits, numbers)
         bias = numbers["logit_bias"]

@@ -5,6 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_noisy._arguments import real
+from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._arguments import Shared
 from keras_noisy.losses.base._math import TINY, number_of
 
@@ -29,7 +30,10 @@ class Balance(Shared):
     @staticmethod
     def on_values(values: Any, batch: Any, weight: float) -> Any:
         """Values with the term added."""
-        p = ops.softmax(batch.logits, axis=-1)
+        logits = batch.logits
+        if _single.is_single(logits):
+            logits = _single.as_pair(logits)
+        p = ops.softmax(logits, axis=-1)
         if len(p.shape) == 3:  # Several views of each sample.
             p = ops.mean(p, axis=1)
         kept = batch.labels.kept()

@@ -96,6 +96,8 @@ class LogitAdjustment(Shared):
     @staticmethod
     def on_logits(logits: Any, shift: np.ndarray) -> Any:
         """Logits of the labels as frequent as they are in training."""
+        if logits.shape[-1] == 1:  # The logit of class 1 over class 0.
+            shift = shift[1:] - shift[:1]
         return logits + ops.convert_to_tensor(shift, logits.dtype)
 
 

@@ -17,7 +17,13 @@ function make(parent, tag, attributes = {}, text = "") {
   return element;
 }
 
-// What is decided: the index of a sample to "keep" or "drop".
+// Names to choose from; several classes of one name are told by their number.
+const uses = new Map();
+for (const name of names) uses.set(name, (uses.get(name) ?? 0) + 1);
+const choices = names.map((name, i) =>
+  uses.get(name) === 1 ? name : `${i}: ${name}`);
+
+// What is decided: the index of a sample to "keep", "drop" or its new label.
 let decisions = new Map();
 const earlier = [];
 const key = `keras-noisy ${content.key}`;
@@ -78,27 +84,64 @@ const cards = content.cards.map((sample) => {
     p.className = sample.wrong ? "clean wrong" : "clean";
     if (sample.wrong) p.append(", the given label is wrong");
   }
+  const fresh = make(element, "p", { class: "fresh" });
   const score = make(element, "p", { class: "soft" });
   const row = make(element, "div", { class: "row" });
-  const buttons = ["keep", "drop"].map((decision) => {
+  const button = (decision, text, key, act) => {
     const button = make(row, "button", {
-      class: decision, tabindex: -1, "aria-keyshortcuts": decision[0],
-    }, decision === "keep" ? "Keep" : "Drop");
-    button.addEventListener("click", () => change([index], decision));
+      class: decision, tabindex: -1, "aria-keyshortcuts": key,
+    }, text);
+    button.addEventListener("click", act);
     return button;
-  });
+  };
+  const buttons = [
+    button("keep", "Keep", "k", () => change([index], "keep")),
+    button("drop", "Drop", "d", () => change([index], "drop")),
+    button("relabel", "Class", "c", () => ask(card)),
+  ];
   element.addEventListener("focusin", () => select(card));
-  const card = { ...sample, element, score, buttons };
+  const card = { ...sample, element, fresh, score, buttons };
   return card;
 });
 let order = cards;
 
 function paint(card) {
   const decision = decisions.get(card.index) ?? "";
-  card.element.dataset.decision = decision;
+  const kind = kindOf(decision);
+  card.element.dataset.decision = kind;
+  card.fresh.textContent = kind === "relabel" ? `now ${names[decision]}` : "";
   for (const button of card.buttons) {
-    button.setAttribute("aria-pressed", button.className === decision);
+    button.setAttribute("aria-pressed", button.className === kind);
   }
+}
+
+const kindOf = (decision) =>
+  typeof decision === "number" ? "relabel" : decision;
+
+// A class given to a sample: its own is a decision to keep it.
+function relabel(card, label) {
+  change([card.index], label === given[card.index] ? "keep" : label);
+}
+
+function ask(card) {
+  $("class-error").textContent = "";
+  $("class").value = choices[predicted[card.index]];
+  $("ask").dataset.index = card.index;
+  $("ask").showModal();
+  $("class").select();
+}
+
+function answer(event) {
+  event.preventDefault();
+  const label = choices.indexOf($("class").value);
+  if (label < 0) {
+    $("class-error").textContent = "Choose one of the classes in the list.";
+    return;
+  }
+  $("ask").close();
+  const card = cards.find((card) => card.index === Number($("ask").dataset.index));
+  relabel(card, label);
+  move(card, 1);
 }
 
 // Only one card is in the tab order; arrows move from there.
@@ -112,11 +155,14 @@ function count() {
   const visible = shown();
   const values = [...decisions.values()];
   const dropped = values.filter((value) => value === "drop").length;
+  const kept = values.filter((value) => value === "keep").length;
+  const relabeled = values.length - dropped - kept;
   const here = cards.filter((card) => decisions.has(card.index)).length;
   const elsewhere = values.length - here;
   $("status").textContent =
     `${whole(visible.length)} of ${whole(cards.length)} shown. ` +
-    `Dropped ${whole(dropped)}, kept ${whole(values.length - dropped)}, ` +
+    `Dropped ${whole(dropped)}, kept ${whole(kept)}, ` +
+    (relabeled ? `relabeled ${whole(relabeled)}, ` : "") +
     `undecided ${whole(cards.length - here)}.` +
     (elsewhere ? ` Of these decisions ${whole(elsewhere)} come from an ` +
       "earlier report of the same labels and are not on this page." : "");
@@ -179,7 +225,7 @@ function undo() {
 }
 
 document.addEventListener("keydown", (event) => {
-  const elsewhere = event.target.closest("select, input");
+  const elsewhere = event.target.closest("select, input, dialog");
   if (elsewhere || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "u") return undo();
   const element = event.target.closest(".card");
@@ -195,9 +241,34 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "k" || event.key === "d") {
     change([card.index], event.key === "k" ? "keep" : "drop");
     move(card, 1);
-  } else return;
+  } else if (event.key === "r") {
+    relabel(card, predicted[card.index]);
+    move(card, 1);
+  } else if (event.key === "c") ask(card);
+  else return;
   event.preventDefault();
 });
+
+function save(name, lines) {
+  const blob = new Blob([lines.join("\n") + "\n"], { type: "text/csv" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+// What Python reads: numbers alone, and which data they are of.
+function downloadDecisions() {
+  const lines = ["index,decision,given,new,data"];
+  for (const index of [...decisions.keys()].sort((a, b) => a - b)) {
+    const decision = decisions.get(index);
+    const kind = kindOf(decision);
+    const label = kind === "relabel" ? decision : "";
+    lines.push([index, kind, given[index], label, content.key].join(","));
+  }
+  save("decisions.csv", lines);
+}
 
 function download(name, isDropped) {
   // A spreadsheet runs a cell that begins with one of these as a formula.
@@ -207,15 +278,12 @@ function download(name, isDropped) {
   const lines = ["index,given_label,predicted_label,score"];
   given.forEach((label, i) => {
     if ((decisions.get(i) === "drop") !== isDropped) return;
-    const labels = [names[label], names[predicted[i]]].map(quote);
+    const decision = decisions.get(i);
+    const now = kindOf(decision) === "relabel" ? decision : label;
+    const labels = [names[now], names[predicted[i]]].map(quote);
     lines.push([i, ...labels, content.values[i]].join(","));
   });
-  const blob = new Blob([lines.join("\n") + "\n"], { type: "text/csv" });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  save(name, lines);
 }
 
 function finding({ wrong, shown, scores }) {
@@ -269,7 +337,7 @@ document.title = $("title").textContent = content.title;
 $("score").textContent = words(content.score);
 $("numbers").textContent =
   `${whole(given.length)} samples, ${whole(names.length)} classes, ` +
-  `${whole(content.epochs)} ${content.epochs === 1 ? "epoch" : "epochs"}. ` +
+  `${content.source}. ` +
   `Below are the ${whole(cards.length)} worst by ${words(content.score)}.`;
 $("warning").textContent = content.warning;
 $("warning").hidden = !content.warning;
@@ -294,6 +362,10 @@ $("clear").addEventListener("click", () => {
 });
 $("dropped").addEventListener("click", () => download("dropped.csv", true));
 $("kept").addEventListener("click", () => download("kept.csv", false));
+$("decisions").addEventListener("click", downloadDecisions);
+$("answer").addEventListener("submit", answer);
+$("cancel").addEventListener("click", () => $("ask").close());
+for (const value of choices) make($("classes"), "option", { value });
 load();
 sort();
 cards.forEach(paint);

@@ -42,8 +42,8 @@ def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
     """
     if images is None:
         raise ValueError(
-            "Pictures of the samples are needed, and `x` is not an array of "
-            "them: build LabelQuality with `images`"
+            "Pictures of the samples are needed, and there are none: pass "
+            "`images` at the beginning"
         )
     if len(getattr(images, "shape", ())) > 1:
         _has_channels_first(images.shape[1:])  # an error for all at once

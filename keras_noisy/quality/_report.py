@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy.callbacks.label_quality._pictures import (
+from keras_noisy.quality._pictures import (
     SIDE,
     pictures,
     refuse_only_gaps,
     thumbnail,
     with_notes,
 )
-from keras_noisy.callbacks.label_quality._scores import Scores
 
+#: Keeps spreadsheets from taking a fingerprint for a number.
+_PREFIX = "data-"
 _NO_PIXELS = np.empty((0, 0), "uint8")
 
 
 def report_page(
-    scores: Scores,
+    evidence: Any,
+    labels: np.ndarray,
     suspects: np.ndarray,
     *,
     score: str,
@@ -32,8 +34,7 @@ def report_page(
     warning: str | None,
 ) -> str:
     """The HTML of the suspects, which `score` has ranked."""
-    values = {name: scores.of(name) for name in Scores.names}
-    labels, last = scores.labels, scores.last
+    values = {name: evidence.of(name) for name in evidence.names}
     cards, notes, largest = [], [], 0
     shown = with_notes(images, suspects)
     for i, image in zip(suspects.tolist(), shown, strict=True):
@@ -44,7 +45,7 @@ def report_page(
             "index": i,
             "image": thumbnail(image.pixels),
             "note": image.note,
-            "probability": round(float(last.probability[i]), 4),
+            "probability": round(float(evidence.probability[i]), 4),
             "scores": {name: _short(of[i]) for name, of in values.items()},
         }
         if clean_labels is not None:
@@ -58,17 +59,17 @@ def report_page(
     refuse_only_gaps(notes)
     content = {
         "title": title,
-        "key": _fingerprint(labels, images),
+        "key": fingerprint(labels, images),
         "names": class_names,
-        "epochs": scores.epochs,
+        "source": evidence.source(),
         "score": score,
         "given": labels.tolist(),
-        "predicted": last.predicted.tolist(),
+        "predicted": evidence.predicted.tolist(),
         "values": [_short(value) for value in values[score]],
         "crisp": largest <= SIDE // 2,
         "cards": cards,
         "warning": warning,
-        "finding": _finding(scores, clean_labels, len(suspects)),
+        "finding": _finding(evidence, labels, clean_labels, len(suspects)),
     }
     # A class named </script> must not end the script.
     code = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
@@ -79,23 +80,26 @@ def report_page(
 
 
 def _file(name: str) -> str:
-    folder = importlib.resources.files("keras_noisy.metrics")
+    folder = importlib.resources.files("keras_noisy.quality")
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def _finding(
-    scores: Scores, clean_labels: np.ndarray | None, shown: int
+    evidence: Any,
+    labels: np.ndarray,
+    clean_labels: np.ndarray | None,
+    shown: int,
 ) -> dict[str, Any] | None:
     """How well each score finds the wrong labels, where they are known."""
     if clean_labels is None:
         return None
-    wrong = scores.labels != clean_labels
+    wrong = labels != clean_labels
     total = int(wrong.sum())
     found: dict[str, Any] = {"wrong": total, "shown": shown, "scores": []}
     if total:
         at = np.unique(np.linspace(1, len(wrong), 100).astype(int))
-        for score in Scores.names:
-            hits = wrong[scores.order(score)].cumsum()
+        for score in evidence.names:
+            hits = wrong[evidence.order(score)].cumsum()
             curve = zip(hits[at - 1] / total, hits[at - 1] / at, strict=True)
             found["scores"].append(
                 {
@@ -109,13 +113,15 @@ def _finding(
     return found
 
 
-def _fingerprint(labels: np.ndarray, images: Any) -> str:
-    """The same for the same labels and images, for the stored decisions."""
+def fingerprint(labels: np.ndarray, images: Any) -> str:
+    """The same for the same labels and images: their decisions are too."""
     count = len(labels)
-    key = hashlib.sha256(labels.tobytes())
+    key = hashlib.sha256(labels.astype("<i8").tobytes())
+    if images is None:
+        return _PREFIX + key.hexdigest()[:16]
     for picture in pictures(images, (0, count // 2, count - 1)):
         key.update(picture.tobytes())
-    return key.hexdigest()[:16]
+    return _PREFIX + key.hexdigest()[:16]
 
 
 def _short(value: float) -> float:

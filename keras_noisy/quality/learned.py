@@ -59,14 +59,3 @@ def learned_nothing(
         f"it predicts the given label of {100 * agreement:.3g} % of the "
         f"samples, and by chance it would be {100 * chance:.3g} %"
     )
-
-
-def advice(finding: str) -> str:
-    """The warning for a model that has learned nothing."""
-    return (
-        f"The model has learned nothing about these labels: {finding}. The "
-        "order of the suspects is then no better than chance, and right labels "
-        "are among the first. Train for longer or with another learning rate, "
-        "check that the inputs are scaled as the model expects them, or take a "
-        "loss that starts at this number of classes, such as `MAEStar()`"
-    )

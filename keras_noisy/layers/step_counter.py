@@ -1,0 +1,71 @@
+"""A pass-through layer that counts the batches of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_noisy.layers.loss_state import PassThrough, value
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable("keras_noisy")
+class StepCounter(PassThrough):
+    """Counts the batches of training for a loss that depends on them.
+
+    `SPLC` makes one, as its `counter`, and puts it into the model by
+    `outputs = loss.connect(outputs)`. It hands its inputs on unchanged. As the
+    count is a weight of the model, the compiled step is traced once, and a
+    saved or resumed model goes on where it was. To deploy a model without it
+    save `keras_noisy.layers.without_state(model)`.
+
+    Args:
+        key: Text by which a loss finds the layer when a model is loaded.
+            Defaults to `None`, a new one.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Returns:
+        When called, its inputs.
+
+    Raises:
+        ValueError: If an argument is not one of a layer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.layers import StepCounter
+    >>> counter = StepCounter()
+    >>> outputs = counter(np.zeros((2, 3)), training=True)
+    >>> int(counter.steps)
+    1
+
+    References:
+        - Zhang et al., Simple and robust loss design for multi-label learning
+          with missing labels, Preprint 2021, arXiv 2112.07368
+    """
+
+    role = "`start=`"
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Make the weight."""
+        self.steps = self.add_weight(
+            name="steps",
+            shape=(),
+            initializer="zeros",
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            aggregation="mean",
+        )
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Hand the inputs on, and count the steps of training."""
+        if training:
+            self.steps.assign_add(1.0)
+        return super().call(inputs, training)
+
+    def count(self) -> Tensor:
+        """How many batches there were, a number of shape ()."""
+        return value(self.steps)

@@ -1,0 +1,86 @@
+"""Arguments with a number for each of several labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import invalid
+from keras_noisy.losses.base._arguments import Argument
+
+
+class PerLabel(Argument):
+    """Numbers of all labels alike, or of each label."""
+
+    #: Axes of the numbers of one label.
+    rank = 0
+    expected = ""
+
+    def check(self, value: Any) -> np.ndarray | None:
+        """The numbers, float64 of shape (...) or (labels, ...)."""
+        if value is None:
+            return None
+        try:
+            array = np.array(value, "float64")
+        except (TypeError, ValueError) as error:
+            raise invalid(self.name, value, self.expected) from error
+        if array.ndim not in (self.rank, self.rank + 1) or array.size == 0:
+            raise invalid(self.name, value, self.expected)
+        if not self.fits(array):
+            raise invalid(self.name, value, self.expected)
+        return array
+
+    def fits(self, array: np.ndarray) -> bool:
+        """Whether the numbers are in their range."""
+        raise NotImplementedError
+
+    def __get__(self, loss: Any, owner: type) -> Any:
+        if loss is None:
+            return self
+        return self.config(loss.arguments[self.name])
+
+    def config(self, value: np.ndarray | None) -> Any:
+        """The numbers as a float or as lists."""
+        return value if value is None else value.tolist()
+
+    def of_labels(self, loss: Any, count: int | None) -> np.ndarray | None:
+        """The numbers, if they are for that many labels."""
+        found = loss.arguments[self.name]
+        if found is None or found.ndim == self.rank:
+            return found
+        if count not in (None, len(found)):
+            raise ValueError(
+                f"Invalid value for argument `{self.name}`. Expected numbers "
+                f"for each of the {count} labels of `y_pred`, in their order, "
+                f"or for all alike. Received: those of {len(found)} labels"
+            )
+        return found
+
+
+class PosWeight(PerLabel):
+    """Weights of the positive labels."""
+
+    expected = "a positive number, or one for each label"
+
+    def fits(self, array: np.ndarray) -> bool:
+        """Whether all are positive."""
+        return bool(np.all(np.isfinite(array) & (array > 0)))
+
+
+class NoiseRates(PerLabel):
+    """How often a 0 was given as 1, and a 1 as 0."""
+
+    rank = 1
+    expected = (
+        "the rate at which a 0 is labeled 1 and the one at which a 1 is "
+        "labeled 0, in [0, 1) with a sum below 1, or such a pair for each "
+        "label, of shape (labels, 2)"
+    )
+
+    def fits(self, array: np.ndarray) -> bool:
+        """Whether they are rates from which labels can be told."""
+        if array.shape[-1] != 2:
+            return False
+        # NaN is in no range.
+        return bool(np.all(array >= 0) and np.all(array.sum(axis=-1) < 1))

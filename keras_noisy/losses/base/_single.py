@@ -1,0 +1,177 @@
+"""Classifiers of two classes that have a single output, as of a sigmoid.
+
+Their logits have one column, the logit `z` of class 1; those of the same
+classifier with two outputs are `(0, z)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import invalid
+from keras_noisy.losses.base import _math
+from keras_noisy.losses.base._labels import BinaryTargets, DenseLabels, Labels
+from keras_noisy.losses.base._smoothed import SmoothedLabels
+
+Tensor = Any
+#: How far a probability may be above 1, by rounding.
+TOLERANCE = 1e-3
+#: Outputs of fewer samples may be between 0 and 1 by chance.
+ENOUGH = 8
+
+
+def as_column(y_true: Tensor, y_pred: Tensor, num_classes: Any) -> Tensor:
+    """Single outputs of shape (N,) with an axis for the class."""
+    if len(y_pred.shape) != 1 or num_classes not in (None, 2):
+        return y_pred
+    rank = getattr(y_true.shape, "rank", len(y_true.shape))
+    of_one_sample = rank == 0 or (
+        rank == 1 and y_true.shape[0] == 1 and y_pred.shape[0] != 1
+    )
+    return y_pred if of_one_sample else y_pred[:, None]
+
+
+def is_single(logits: Tensor) -> bool:
+    """Whether outputs or logits have the column of class 1 alone."""
+    return logits.shape[-1] == 1
+
+
+def is_soft(labels: Tensor) -> bool:
+    """Whether labels beside a single output are shares of class 1."""
+    dtype = keras.backend.standardize_dtype(labels.dtype)
+    return keras.backend.is_float_dtype(dtype)
+
+
+def soft_labels(labels: Tensor, ignored: Any, dtype: str) -> BinaryTargets:
+    """Labels of shape (N,) between 0 and 1."""
+    share = _math.cast(labels, dtype)
+    valid = ops.logical_and(share >= 0, share <= 1)
+    return BinaryTargets(ops.where(valid, share, 0.0), valid, ignored)
+
+
+def logits_of_probabilities(rows: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
+    """Logits of (..., 1) probabilities, and whether each sample has some."""
+    half = keras.backend.standardize_dtype(rows.dtype) == "float16"
+    p = _math.cast(rows, dtype)
+    known = ops.logical_and(p >= 0, p <= 1 + TOLERANCE)
+    known = ops.all(known, axis=tuple(range(1, len(known.shape))))
+    # The difference from 1 is exact where p is near 1.
+    log_p, log_rest = (_math.finite_log(x, half) for x in (p, 1 - p))
+    return log_p - log_rest, known
+
+
+def as_pair(logits: Tensor) -> Tensor:
+    """Logits (..., 1) as those of two outputs, (..., 2)."""
+    return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
+
+
+def label_margin(index: Tensor, logits: Tensor) -> Tensor:
+    """Logit of the label over that of the other class, of shape (N,)."""
+    z = logits[:, 0]
+    return _math.plain_ops().where(index == 1, z, -z)
+
+
+def values(
+    loss: Any, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+) -> Tensor:
+    """One value per sample of a loss of the true-class probability."""
+    bias, scale = numbers["logit_bias"], numbers["margin_scale"]
+    if isinstance(labels, DenseLabels):
+        share = _share(labels, logits.dtype)[:, None]
+        up, down = logits, -logits
+        if bias is not None:
+            up = up + bias * (2 * share - 1)
+            down = -up
+        if scale is not None:
+            up, down = scale * up, scale * down
+        log_p, log_rest = ops.log_sigmoid(up), ops.log_sigmoid(down)
+        found = loss.of_share(share, log_p, log_rest, numbers)
+        return (found if scale is None else found / scale)[:, 0]
+    margin = label_margin(labels.index, logits)
+    if scale is not None:
+        log_p = ops.log_sigmoid(scale * margin)
+        return loss.of_true_class(log_p, numbers) / scale
+    if bias is not None:
+        margin = margin + (bias if isinstance(bias, float) else bias[:, 0])
+    return loss.of_true_class(ops.log_sigmoid(margin), numbers)
+
+
+def _share(labels: DenseLabels, dtype: str) -> Tensor:
+    """The target of class 1, of shape (N,)."""
+    if isinstance(labels, BinaryTargets):
+        return labels.share
+    if isinstance(labels, SmoothedLabels):
+        return labels.of_label * _math.cast(labels.index, dtype) + labels.each
+    return labels.targets[:, 1]
+
+
+def check_outputs(y_pred: np.ndarray, from_logits: bool, see: str) -> None:
+    """Raise on outputs that are no probabilities."""
+    outputs = y_pred.astype("float32")
+    low, high = outputs.min(), outputs.max()
+    if from_logits or not (low < 0 or high > 1 + TOLERANCE):
+        return
+    raise ValueError(
+        "Expected `y_pred` with a single output per sample to hold the "
+        "probabilities of class 1, between 0 and 1. Received entries from "
+        f"{low:g} to {high:g}. If the model returns logits, build the loss "
+        "with `from_logits=True`; otherwise end the model in `Dense(1, "
+        f'activation="sigmoid")`.{see}'
+    )
+
+
+def looks_like_probabilities(y_pred: np.ndarray) -> bool:
+    """Whether what is taken for logits may have gone through a sigmoid."""
+    outputs = y_pred.astype("float32")
+    inside = bool(np.all((outputs > 0) & (outputs < 1)))
+    return inside and outputs.size >= ENOUGH
+
+
+def check_labels(
+    labels: np.ndarray, ignore_class: int | None, see: str
+) -> None:
+    """Raise on labels that are neither 0 nor 1, nor soft ones between."""
+    valid = (labels >= 0) & (labels <= 1)
+    if ignore_class is not None:
+        valid |= labels == ignore_class
+    if np.all(valid):
+        return
+    label = labels[~valid].flat[0]
+    advice = "To leave out samples with a certain label, pass `ignore_class`"
+    if labels.min() == 1 and labels.max() == 2:
+        advice = "Labels that count from 1 need `labels - 1`"
+    elif labels.min() == -1 and not np.any(labels == 0):
+        advice = "Labels -1 and 1 need `(labels + 1) // 2`"
+    raise invalid(
+        "y_true",
+        label.item(),
+        "labels 0 and 1, or soft ones between, as `y_pred` has a single "
+        f"output, and {np.sum(~valid)} of {labels.size} are not. {advice}."
+        f"{see[:-1]}",
+    )
+
+
+def check_rank(
+    y_true: np.ndarray, y_pred: np.ndarray, from_logits: bool
+) -> None:
+    """Raise where (N,) outputs are the distribution of one sample instead.
+
+    Both have sums of 1 then, which those of a batch have by chance only.
+    """
+    if from_logits or y_pred.ndim != 1 or len(y_pred) < 3:
+        return
+    if y_true.shape != y_pred.shape:
+        return
+    sums = [np.sum(x.astype("float64")) for x in (y_true, y_pred)]
+    if np.allclose(sums, 1, rtol=0, atol=1e-5):
+        raise ValueError(
+            "Expected `y_pred` of shape (N,) to hold the probability of class "
+            f"1 for each sample. Received: {len(y_pred)} numbers that sum to "
+            "1, as labels do, which seem to be the classes of one sample. Add "
+            "an axis for the samples, `y_true[None]` and `y_pred[None]`, or "
+            f"pass num_classes={len(y_pred)} to the loss"
+        )

@@ -1,0 +1,293 @@
+"""The base of the losses of several labels per sample."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._label_tensors import as_tensor
+from keras_noisy.distribution.processes import check_together
+from keras_noisy.losses.base import (
+    _batch,
+    _first_batch,
+    _math,
+    _reduction,
+    _signature,
+    _single,
+)
+from keras_noisy.losses.base import shared as _shared
+from keras_noisy.losses.base._declared import DeclaredLoss
+from keras_noisy.losses.base._labels import BinaryTargets
+from keras_noisy.losses.base._per_label import PosWeight
+
+Tensor = Any
+shared: Any = _shared
+
+
+class _Reader(NamedTuple):
+    """What the reading of a batch asks of a loss."""
+
+    from_logits: bool
+    ignore_class: int | None
+    dtype: str
+    num_classes: int | None = 2
+    view_axes: tuple[int, ...] = ()
+
+    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+        return y_true, None
+
+
+# What its subclasses declare are arguments, which type checkers know then.
+@dataclass_transform()
+class SeveralLabels(DeclaredLoss):
+    """Reads labels and outputs (..., labels), and takes the mean over labels.
+
+    Base of `MultiLabelLoss` and `Binary`.
+    """
+
+    pos_weight: Any = PosWeight(None, kw_only=True)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._seen_concrete_batch = False
+        self._reduce = _reduction.Reduction(
+            reduction=self.reduction, dtype=_math.compute_dtype(self.dtype)
+        )
+
+    def reads(self) -> tuple[bool, int | None]:
+        """Whether outputs are logits, and the label that is not known."""
+        raise NotImplementedError
+
+    def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
+        """Values of a batch in which every label is a sample of its own."""
+        raise NotImplementedError
+
+    def connect(self, outputs: Tensor) -> Tensor:
+        """Hand the outputs of a model through the layers of this loss.
+
+        Most losses have none, and leave the outputs as they are.
+        """
+        return outputs
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> Tensor:
+        """Return the reduced loss."""
+        check_together(y_pred)
+        y_true, y_pred = as_tensor(y_true), _batch.floating(y_pred)
+        if not self._seen_concrete_batch:
+            _check_shapes(y_true, y_pred)
+            _signature.check_config(self)
+            self._seen_concrete_batch = self._check_values(y_true, y_pred)
+        weights = None
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight)
+            if _is_per_label(sample_weight, y_pred):
+                weights, sample_weight = sample_weight, None
+        values, known = self._mean(y_true, y_pred, weights)
+        if sample_weight is not None:
+            sample_weight = _reduction.per_value(sample_weight, values)
+        found = values if known is None else (values, known)
+        loss = self._reduce(found, y_pred, sample_weight)
+        return _math.cast(loss, self.dtype)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return one value per sample, the mean over its known labels."""
+        y_true, y_pred = as_tensor(y_true), _batch.floating(y_pred)
+        values, _ = self._mean(y_true, y_pred, None)
+        return _math.cast(values, self.dtype)
+
+    def check(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        y_true, y_pred = as_tensor(y_true), _batch.floating(y_pred)
+        _check_shapes(y_true, y_pred)
+        self._check_values(y_true, y_pred)
+
+    def _mean(
+        self, y_true: Tensor, y_pred: Tensor, weights: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """One value per sample, and which samples have a known label."""
+        _check_shapes(y_true, y_pred)
+        from_logits, unknown = self.reads()
+        reader = _Reader(from_logits, unknown, self.dtype)
+        batch = _batch.read(reader, y_true, y_pred[..., None])
+        rows = self.rows_of(batch, y_pred.shape[-1])
+        values = _batch.restored(rows, batch)
+        kind = type(self).pos_weight
+        weight = kind.of_labels(self, y_pred.shape[-1])
+        if weight is not None:
+            share = ops.reshape(share_of(batch.labels, values), batch.shape)
+            more = ops.convert_to_tensor(weight - 1, values.dtype)
+            values = values * (1 + more * share)
+        known = _known(y_true, unknown)
+        if known is not None:
+            # Nothing is sent back to the output of a label that is unknown.
+            values = ops.where(known, values, 0.0)
+        if weights is not None:
+            values = values * _math.cast(weights, values.dtype)
+        if known is None:
+            return ops.mean(values, axis=-1), None
+        counts = ops.sum(ops.cast(known, values.dtype), axis=-1)
+        values = ops.sum(values, axis=-1) / ops.maximum(counts, 1.0)
+        return values, counts > 0
+
+    def _check_values(self, y_true: Tensor, y_pred: Tensor) -> bool:
+        """Raise on values that cannot be meant; False while they are traced."""
+        given = _first_batch.concrete(y_true)
+        outputs = _first_batch.concrete(y_pred)
+        if given is None or outputs is None:
+            return False
+        if outputs.size == 0:
+            return True
+        from_logits, unknown = self.reads()
+        _single.check_outputs(outputs, from_logits, _first_batch.SEE)
+        _refuse_softmax(outputs, from_logits)
+        if given.dtype.kind == "f":
+            given = given[given == given]
+        if given.size:
+            _single.check_labels(given, unknown, _first_batch.SEE)
+        return True
+
+
+class MultiLabelLoss(SeveralLabels):
+    """Base of the losses made for several labels per sample.
+
+    Use a subclass: `AsymmetricLoss`, `Hill` or `SPLC`. A loss of your own
+    defines `formula` of labels and logits, elementwise, and declares its
+    numbers by `number`; reading, unknown labels, weights, the mean and saving
+    come with it. For a loss of one label per sample take `Binary`.
+
+    Formula:
+
+    ```
+    loss = mean(w_j * formula(y_j, z_j) for all labels j that are known)
+    w_j = 1 + (pos_weight_j - 1) * y_j
+    ```
+
+    where `y_j` is the label, 0 or 1, and `z_j` its logit.
+
+    Args:
+        from_logits: Whether predictions are logits. By default they are the
+            probabilities of a model that ends in a sigmoid. Defaults to
+            `False`.
+        ignore_class: Integer label that is not known, such as -1. NaN always
+            is one. Defaults to `None`.
+        pos_weight: Weight of the labels 1, a positive number or one for each
+            label. Defaults to `None`, 1.
+        reduction: Any reduction of `keras.losses.Loss`. Defaults to
+            `"sum_over_batch_size"`.
+        name: Name of the loss. Defaults to `None`, a name made from the
+            class.
+        dtype: Dtype in which the loss is returned. Defaults to `None`,
+            `keras.config.floatx()`.
+
+    Call arguments:
+        y_true: Labels 0 and 1, or soft ones between, of shape
+            `(..., labels)`.
+        y_pred: Probabilities or logits of the shape of `y_true`.
+        sample_weight: Weights of the samples, or of the shape of `y_true`
+            those of each label. Defaults to `None`.
+
+    Returns:
+        The reduced loss, or with `reduction=None` one value per sample.
+
+    Raises:
+        ValueError: If an argument is outside its range, if shapes do not fit
+            or if the first concrete batch holds labels or predictions that
+            cannot be meant.
+
+    Example:
+
+    >>> from keras import ops
+    >>> from keras_noisy.losses import MultiLabelLoss, number
+    >>> class Squared(MultiLabelLoss):
+    ...     power: float = number(2.0, low=1)
+    ...
+    ...     @staticmethod
+    ...     def formula(labels, logits, power):
+    ...         return ops.abs(labels - ops.sigmoid(logits)) ** power
+    >>> float(Squared()([[1, 0]], [[0.5, 0.5]]))
+    0.25
+
+    References:
+        - Ridnik et al., Asymmetric loss for multi-label classification, ICCV
+          2021, arXiv 2009.14119
+    """
+
+    from_logits: bool = shared.FromLogits(False)
+    ignore_class: int | None = shared.IgnoreClass()
+
+    #: Whether probabilities are not enough.
+    needs_logits: ClassVar[bool] = False
+
+    @staticmethod
+    @_signature.any_numbers
+    def formula(labels: Tensor, logits: Tensor) -> Tensor:
+        """Loss of each label, elementwise."""
+        raise TypeError(
+            "This loss has no `formula(labels, logits)`: a subclass of "
+            "MultiLabelLoss must define it"
+        )
+
+    def reads(self) -> tuple[bool, int | None]:
+        """Whether outputs are logits, and the label that is not known."""
+        return self.from_logits, self.ignore_class
+
+    def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
+        """Values of a batch in which every label is a sample of its own."""
+        logits = batch.logits[:, 0]
+        share = share_of(batch.labels, logits)
+        return self.evaluate("formula", (share, logits), self.arguments)
+
+
+def share_of(labels: Any, like: Tensor) -> Tensor:
+    """Labels of the rows as numbers from 0 to 1."""
+    if isinstance(labels, BinaryTargets):
+        return labels.share
+    return _math.cast(labels.index, like.dtype)
+
+
+def _known(y_true: Tensor, unknown: int | None) -> Tensor | None:
+    """Which labels are known, None if all are."""
+    known = None if unknown is None else y_true != unknown
+    dtype = keras.backend.standardize_dtype(y_true.dtype)
+    if keras.backend.is_float_dtype(dtype):
+        number = ops.logical_not(ops.isnan(y_true))
+        known = number if known is None else ops.logical_and(known, number)
+    return known
+
+
+def _is_per_label(weights: Tensor, y_pred: Tensor) -> bool:
+    """Whether there is a weight for each label."""
+    is_wide = len(weights.shape) == len(y_pred.shape)
+    return is_wide and weights.shape[-1] != 1
+
+
+def _check_shapes(y_true: Tensor, y_pred: Tensor) -> None:
+    shape = _batch.static_shape(y_true)
+    outputs = _batch.static_shape(y_pred)
+    if len(outputs) > 1 and _batch.agree(shape, outputs):
+        return
+    raise ValueError(
+        "Expected `y_true` and `y_pred` of the same shape (N, labels), with a "
+        f"column for each label. Received: y_true.shape={shape}, "
+        f"y_pred.shape={outputs}. For a single label per sample, also of two "
+        "classes, take a loss such as `keras_noisy.losses.GCE` as it is"
+    )
+
+
+def _refuse_softmax(outputs: np.ndarray, from_logits: bool) -> None:
+    """Raise if rows sum to 1, which those of a sigmoid do by chance only."""
+    rows = outputs.reshape(-1, outputs.shape[-1]).astype("float32")
+    if from_logits or rows.shape[0] < 2 or rows.shape[1] < 3:
+        return
+    if np.all(np.abs(rows.sum(axis=-1) - 1) < 1e-3):
+        raise ValueError(
+            "Expected `y_pred` to hold a probability for each label on its "
+            "own, as of a sigmoid. Received rows that sum to 1, as of a "
+            f"softmax: end the model in `Dense({rows.shape[1]}, "
+            f'activation="sigmoid")`.{_first_batch.SEE}'
+        )

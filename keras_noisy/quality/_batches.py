@@ -1,0 +1,73 @@
+"""The inputs of a data set of any kind, batch by batch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+
+from keras_noisy._arguments import invalid
+from keras_noisy._given import without_index
+
+
+class Batches:
+    """Batches in order, from any of them on, without their labels."""
+
+    def __init__(self, data: Any, batch_size: int):
+        leaves = keras.tree.flatten(data)
+        self.is_arrays = bool(leaves) and all(
+            hasattr(leaf, "shape") for leaf in leaves
+        )
+        self.batch_size = batch_size
+        self.total: int | None = None
+        self.data = data
+        if self.is_arrays:
+            self.data = keras.tree.map_structure(without_index, data)
+            sizes = {len(leaf) for leaf in keras.tree.flatten(self.data)}
+            if len(sizes) != 1:
+                raise ValueError(
+                    "Invalid value for argument `data`. Expected arrays of "
+                    f"one length. Received: lengths {sorted(sizes)}"
+                )
+            self.total = -(-sizes.pop() // batch_size)
+        elif isinstance(data, keras.utils.PyDataset):
+            self.total = data.num_batches
+        elif isinstance(data, Iterator) or not isinstance(data, Iterable):
+            expected = "arrays, or a data set that can be read from its start"
+            raise invalid("data", type(data), expected)
+        else:
+            self.total = _length(data)
+
+    def from_number(self, first: int) -> Iterator[Any]:
+        """The inputs of each batch, from one of them on."""
+        if self.is_arrays:
+            for number in range(first, self.total or 0):
+                start = number * self.batch_size
+                rows = slice(start, start + self.batch_size)
+                yield keras.tree.map_structure(lambda x: x[rows], self.data)  # noqa: B023
+            return
+        batches: Iterable[Any]
+        if isinstance(self.data, keras.utils.PyDataset):
+            batches = map(self.data.__getitem__, range(first, self.total or 0))
+        else:
+            batches = itertools.islice(self.data, first, None)
+        for batch in batches:
+            yield keras.utils.unpack_x_y_sample_weight(batch)[0]
+
+    def first(self) -> Any:
+        """The inputs of the first batch."""
+        for batch in self.from_number(0):
+            return batch
+        raise invalid("data", type(self.data), "at least one sample")
+
+
+def _length(data: Any) -> int | None:
+    """The number of batches, where a data set knows it."""
+    if hasattr(data, "cardinality") and int(data.cardinality()) == -1:
+        raise invalid("data", type(data), "a data set that does not repeat")
+    try:
+        return len(data)
+    except TypeError:
+        return None

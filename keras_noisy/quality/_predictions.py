@@ -1,0 +1,93 @@
+"""What predictions say about the label of each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_noisy._arguments import invalid
+from keras_noisy.quality._consensus import class_rows
+from keras_noisy.quality.estimate import Estimate, estimate_of
+from keras_noisy.quality.learned import learned_nothing
+
+#: Predictions that are worked on at once.
+ROWS = 4096
+#: Share of the samples, and samples of each class, that are the surest.
+SUREST, PER_CLASS = 0.05, 25
+
+
+class Predictions:
+    """Scores from predictions of models that have not seen the samples."""
+
+    names = ("confidence", "margin")
+
+    def __init__(self, probabilities: np.ndarray, labels: np.ndarray):
+        self.probabilities = probabilities
+        self.labels = labels
+        row = np.arange(len(labels))
+        self.predicted = probabilities.argmax(axis=1)
+        self.probability = probabilities[row, self.predicted]
+        given = probabilities[row, labels].astype("float64")
+        other = np.empty(len(labels))
+        for rows in self._parts():
+            part = probabilities[rows].copy()
+            part[np.arange(len(part)), labels[rows]] = 0
+            other[rows] = part.max(axis=1)
+        self._scores = {"confidence": 1 - given, "margin": other - given}
+
+    def of(self, name: str) -> np.ndarray:
+        """A score of each sample, higher where the label is likelier wrong."""
+        if name not in self._scores:
+            names = ", ".join(map(repr, self.names))
+            raise invalid("score", name, f"one of {names}")
+        return self._scores[name].copy()
+
+    def order(self, name: str) -> np.ndarray:
+        """All samples, those whose labels are most likely wrong first."""
+        return np.lexsort([-self.of("margin"), -self.of(name)])
+
+    def estimate(self, num_classes: int) -> Estimate:
+        """From the samples whose class is surest.
+
+        How sure a prediction is does not depend on the label of the sample,
+        which the model has not seen.
+        """
+        count = len(self.labels)
+        most = min(count, max(int(SUREST * count), PER_CLASS * num_classes))
+        chosen = np.argsort(-self.probability, kind="stable")[:most]
+        joint = np.zeros((num_classes, num_classes))
+        np.add.at(joint, (self.labels[chosen], self.predicted[chosen]), 1)
+        # Two more of each, so that certainty has an interval too.
+        right = (np.trace(joint) + 2) / (most + 4)
+        _, matrix = class_rows(joint)
+        error = np.sqrt(right * (1 - right) / most)
+        return estimate_of(matrix, self.labels, float(error))
+
+    def posterior(
+        self, estimate: Estimate
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Probability of each true class, given label and prediction."""
+        columns = np.ascontiguousarray(estimate.transition.T)
+        for rows in self._parts():
+            shares = 0.98 * self.probabilities[rows] + 0.02 * estimate.prior
+            shares *= columns[self.labels[rows]]
+            yield rows, shares / shares.sum(axis=1, keepdims=True)
+
+    def source(self) -> str:
+        """What the page says about where the scores come from."""
+        return "predictions of models that have not seen the samples"
+
+    def warning(self, num_classes: int) -> str | None:
+        """What to do if the predictions say nothing about the labels."""
+        finding = learned_nothing(self.labels, self.predicted, num_classes)
+        return finding and (
+            f"The predictions say nothing about these labels: {finding}. The "
+            "order of the suspects is then no better than chance. Check that "
+            "rows of `probabilities` and labels are in the same order, or "
+            "train the models for longer"
+        )
+
+    def _parts(self) -> Iterator[slice]:
+        for start in range(0, len(self.labels), ROWS):
+            yield slice(start, start + ROWS)

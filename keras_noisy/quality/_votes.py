@@ -1,0 +1,190 @@
+"""What the labels of the neighbors say about the label of each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_noisy._arguments import invalid
+from keras_noisy.quality._consensus import consensus
+from keras_noisy.quality.estimate import Estimate, estimate_of
+from keras_noisy.quality.learned import learned_nothing
+
+#: Votes that are in memory at once.
+CELLS = 2**22
+#: Neighborhoods that adapt, as those of WANN do: the odd sizes from the first.
+SMALLEST, LARGEST = 11, 51
+#: Share of the samples, and samples of each class, whose neighborhoods count
+#: in the estimate.
+DENSEST, PER_CLASS = 0.1, 50
+
+
+class Votes:
+    """Scores from the labels of the neighbors."""
+
+    names = ("weights", "ranks", "votes", "posterior")
+
+    def __init__(
+        self,
+        labels: np.ndarray,
+        num_classes: int,
+        indices: np.ndarray,
+        cosines: np.ndarray,
+        k: int,
+    ):
+        self.labels = labels
+        self.num_classes = num_classes
+        self.indices = indices
+        self.cosines = cosines
+        self.k = k
+        self._estimate: Estimate | None = None
+        self.reliability = self._reliability()
+        count = len(labels)
+        self.predicted = np.empty(count, "int64")
+        self.probability = np.empty(count, "float32")
+        self._unaided = np.empty(count, "int64")
+        self._scores = {name: np.empty(count) for name in self.names[:3]}
+        for rows, few, all_of_them in self._votes():
+            row, given = np.arange(len(few)), labels[rows]
+            best = all_of_them.argmax(axis=1)
+            self._unaided[rows] = few.argmax(axis=1)
+            self.predicted[rows] = best
+            self.probability[rows] = all_of_them[row, best]
+            self._scores["weights"][rows] = _angle(all_of_them, row, given)
+            self._scores["ranks"][rows] = _angle(few, row, given)
+            own = few[row, given].copy()
+            few[row, given] = 0
+            self._scores["votes"][rows] = few.max(axis=1) - own
+
+    def of(self, name: str) -> np.ndarray:
+        """A score of each sample, higher where the label is likelier wrong."""
+        if name not in self.names:
+            names = ", ".join(map(repr, self.names))
+            raise invalid("score", name, f"one of {names}")
+        if name not in self._scores:
+            found = self._scores[name] = np.empty(len(self.labels))
+            estimate = self.estimate(self.num_classes)
+            for rows, shares in self.posterior(estimate):
+                own = self.labels[rows]
+                found[rows] = 1 - shares[np.arange(len(own)), own]
+        return self._scores[name].copy()
+
+    def order(self, name: str) -> np.ndarray:
+        """All samples, those whose labels are most likely wrong first."""
+        return np.lexsort([-self.of("weights"), -self.of(name)])
+
+    def estimate(self, num_classes: int) -> Estimate:
+        """From the samples whose two nearest neighbors stand out most.
+
+        Which ones these are is told by the features alone, so that wrong
+        labels are as frequent among them as elsewhere, unless they depend on
+        the sample.
+        """
+        if self._estimate is not None:
+            return self._estimate
+        count = len(self.labels)
+        near = self.cosines[:, min(1, self.cosines.shape[1] - 1)]
+        standing_out = near - self.cosines[:, -1]
+        most = max(int(DENSEST * count), PER_CLASS * num_classes)
+        chosen = np.argsort(-standing_out, kind="stable")[:most]
+        pairs = self.labels[self.indices[chosen, :2]]
+        triples = np.column_stack([self.labels[chosen], pairs])
+        matrix, error = consensus(triples, num_classes)
+        self._estimate = estimate_of(matrix, self.labels, error)
+        return self._estimate
+
+    def posterior(
+        self, estimate: Estimate
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Probability of each true class, given label and neighbors."""
+        columns = np.ascontiguousarray(estimate.transition.T)
+        for rows, _, shares in self._votes():
+            # What neighbors do not say is said by the classes.
+            shares = 0.98 * shares + 0.02 * estimate.prior
+            shares *= columns[self.labels[rows]]
+            yield rows, shares / shares.sum(axis=1, keepdims=True)
+
+    def source(self) -> str:
+        """What the page says about where the scores come from."""
+        return f"{self.indices.shape[1]} neighbors of each"
+
+    def warning(self, num_classes: int) -> str | None:
+        """What to do if the features say nothing about the labels."""
+        # Neighbors are reliable if they agree with the sample: a weighted
+        # vote knows its label, and one of equals does not.
+        finding = learned_nothing(self.labels, self._unaided, num_classes)
+        return finding and (
+            f"The features say nothing about these labels: {finding}, taken "
+            "from its neighbors. The order of the suspects is then no better "
+            "than chance. Check that features and labels are in the same "
+            "order, standardize the features, or take those of another network"
+        )
+
+    def _parts(self) -> Iterator[slice]:
+        size = max(1, CELLS // self.num_classes)
+        for start in range(0, len(self.labels), size):
+            yield slice(start, start + size)
+
+    def _reliability(self) -> np.ndarray:
+        """One over the size of the smallest neighborhood with a majority.
+
+        The majority of the neighborhood has the label of the sample.
+        """
+        most = min(LARGEST, self.indices.shape[1])
+        smallest = SMALLEST if most >= SMALLEST else 1
+        sizes = np.full(len(self.labels), most)
+        for rows in self._parts():
+            given, near = self.labels[rows], self.labels[self.indices[rows]]
+            row = np.arange(len(given))
+            counts = np.zeros((len(given), self.num_classes), "int16")
+            top = np.zeros(len(given), "int16")
+            found = np.zeros(len(given), bool)
+            for size in range(1, most + 1):
+                label = near[:, size - 1]
+                counts[row, label] += 1
+                np.maximum(top, counts[row, label], out=top)
+                if size % 2 and size >= smallest:
+                    agrees = (counts[row, given] == top) & ~found
+                    sizes[rows][agrees] = size
+                    found |= agrees
+        return 1 / sizes
+
+    def _votes(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Shares of the classes among `k` and among all neighbors.
+
+        All neighbors are weighted by their reliability, and by how near they
+        are, from 1 for the nearest to almost 0 for the farthest.
+        """
+        for rows in self._parts():
+            near = self.indices[rows]
+            labels, cosines = self.labels[near], self.cosines[rows]
+            span = cosines[:, :1] - cosines[:, -1:]
+            nearness = cosines - cosines[:, -1:] + 0.02 * span + 1e-6
+            weights = self.reliability[near] * nearness
+            yield (
+                rows,
+                self._shares(labels[:, : self.k]),
+                self._shares(labels, weights),
+            )
+
+    def _shares(
+        self, labels: np.ndarray, weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        count = len(labels)
+        cells = np.arange(count)[:, None] * self.num_classes + labels
+        found = np.bincount(
+            cells.ravel(),
+            None if weights is None else weights.ravel(),
+            count * self.num_classes,
+        )
+        found = found.reshape(count, self.num_classes)
+        return found / found.sum(axis=1, keepdims=True)
+
+
+def _angle(
+    shares: np.ndarray, row: np.ndarray, given: np.ndarray
+) -> np.ndarray:
+    """1 minus the cosine of the votes and the given label."""
+    length = np.sqrt(np.einsum("ij,ij->i", shares, shares))
+    return 1 - shares[row, given] / length

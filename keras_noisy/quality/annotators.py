@@ -1,0 +1,177 @@
+"""One label for each sample, from several people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy._containers import as_array
+
+STEPS, TOLERANCE = 200, 1e-7
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """Labels that several annotators agree on.
+
+    What `from_annotators` returns.
+
+    Args:
+        labels: The likeliest label of each sample, int64 of shape `(N,)`.
+        soft: Probabilities of the classes, float64 of shape `(N,
+            num_classes)`, to train on or to weight by.
+        confusion: `P(annotator says j | true = i)` for each annotator, float64
+            of shape `(A, num_classes, num_classes)`.
+        prior: Shares of the true classes, float64 of shape `(num_classes,)`.
+
+    Returns:
+        An object with these attributes.
+
+    Raises:
+        ValueError: Never; `from_annotators` checks what it is given.
+
+    Example:
+
+    >>> from keras_noisy.quality import from_annotators
+    >>> from_annotators([[0, 0, 1], [1, 1, 1]], method="majority").labels
+    array([0, 1])
+
+    References:
+        - Dawid, Skene, Maximum likelihood estimation of observer error-rates
+          using the EM algorithm, Applied Statistics 1979
+    """
+
+    labels: np.ndarray
+    soft: np.ndarray = field(repr=False)
+    confusion: np.ndarray = field(repr=False)
+    prior: np.ndarray = field(repr=False)
+
+
+def from_annotators(
+    annotations: Any,
+    num_classes: int | None = None,
+    method: str = "dawid_skene",
+) -> Annotated:
+    """Merge the labels of several annotators into one for each sample.
+
+    Use it where each sample has labels by several people, such as the three of
+    CIFAR-10N. The majority takes all for equally able; Dawid and Skene
+    estimate how often each of them takes each class for each other one, and
+    weight them accordingly.
+
+    Formula:
+
+    ```
+    P(true = i | labels) ~ prior_i * prod_a confusion_a[i, label_a]
+    ```
+
+    where `prior` and `confusion` are estimated from these probabilities in
+    turn, until they stay.
+
+    Args:
+        annotations: Labels of shape `(N, A)`, a column for each annotator;
+            -1 where somebody has given none.
+        num_classes: Number of classes. Defaults to `None`, one more than the
+            largest label.
+        method: `"dawid_skene"` or `"majority"`, for which the probabilities
+            are the shares of the votes, and ties go to the smallest class.
+            Defaults to `"dawid_skene"`.
+
+    Returns:
+        An `Annotated`: `labels`, `soft`, `confusion` and `prior`.
+
+    Raises:
+        ValueError: If labels are out of range, or a sample has none.
+
+    Example:
+
+    >>> from keras_noisy.quality import from_annotators
+    >>> votes = [[0, 0, 1], [1, 1, 0], [2, 2, 1], [1, 1, -1]]
+    >>> from_annotators(votes).labels
+    array([0, 1, 2, 1])
+
+    References:
+        - Dawid, Skene, Maximum likelihood estimation of observer error-rates
+          using the EM algorithm, Applied Statistics 1979
+    """
+    votes = _votes(annotations)
+    largest = int(votes.max())
+    num_classes = (
+        largest + 1
+        if num_classes is None
+        else integer("num_classes", num_classes, largest + 1)
+    )
+    if method not in ("dawid_skene", "majority"):
+        raise invalid("method", method, '"dawid_skene" or "majority"')
+    row, annotator = np.nonzero(votes >= 0)
+    label = votes[row, annotator]
+    soft = np.zeros((len(votes), num_classes))
+    np.add.at(soft, (row, label), 1)
+    soft /= soft.sum(axis=1, keepdims=True)
+    if method == "majority":
+        labels = soft.argmax(axis=1)
+        hard = np.eye(num_classes)[labels]
+        prior, confusion = _rates(hard, votes)
+        return Annotated(labels, soft, confusion, prior)
+    before = -np.inf
+    for _ in range(STEPS):
+        prior, confusion = _rates(soft, votes)
+        log = np.log(np.maximum(prior, 1e-300))[None].repeat(len(votes), 0)
+        logs = np.log(np.maximum(confusion, 1e-300))
+        for each, says in enumerate(votes.T):
+            has = says >= 0
+            log[has] += logs[each].T[says[has]]
+        top = log.max(axis=1, keepdims=True)
+        soft = np.exp(log - top)
+        total = soft.sum(axis=1, keepdims=True)
+        soft /= total
+        likelihood = float(np.mean(top + np.log(total)))
+        if likelihood - before < TOLERANCE:
+            break
+        before = likelihood
+    return Annotated(soft.argmax(axis=1), soft, confusion, prior)
+
+
+def _rates(
+    soft: np.ndarray, votes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the classes, and what each annotator says of them.
+
+    An annotator who has seen nothing of a class is right about it.
+    """
+    num_classes = soft.shape[1]
+    confusion = np.empty((votes.shape[1], num_classes, num_classes))
+    for each, says in enumerate(votes.T):
+        has = says >= 0
+        said = np.eye(num_classes)[says[has]]
+        counts = soft[has].T @ said
+        total = counts.sum(axis=1, keepdims=True)
+        confusion[each] = np.where(
+            total > 0, counts / np.maximum(total, 1e-300), np.eye(num_classes)
+        )
+    return soft.mean(axis=0), confusion
+
+
+def _votes(annotations: Any) -> np.ndarray:
+    array = as_array("annotations", annotations)
+    expected = "whole numbers of shape (N, A), -1 where there is no label"
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"Invalid value for argument `annotations`. Expected {expected}. "
+            f"Received: shape {array.shape}, dtype {array.dtype}"
+        )
+    votes = np.where(np.isfinite(array), array, -2)
+    if np.any((votes != np.floor(votes)) | (votes < -1) | (votes >= 2**31)):
+        bad = array[(votes != np.floor(votes)) | (votes < -1)]
+        raise invalid("annotations", bad[:1].tolist(), expected)
+    none = np.all(votes < 0, axis=1)
+    if none.any():
+        raise ValueError(
+            "Invalid value for argument `annotations`. Expected at least one "
+            f"label of each sample. Received: none of {np.count_nonzero(none)} "
+            f"samples, the first is number {np.argmax(none)}"
+        )
+    return votes.astype("int64")

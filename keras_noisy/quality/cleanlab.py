@@ -1,0 +1,279 @@
+"""To and from cleanlab, which is installed by the extra of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_noisy._arguments import boolean, invalid
+from keras_noisy._containers import as_array
+from keras_noisy._label_arrays import class_labels
+from keras_noisy._stochastic import distributions, transition_matrix
+
+
+def find_label_issues(
+    probabilities: Any, y: Any, **arguments: Any
+) -> np.ndarray:
+    """Find wrong labels by cleanlab's confident learning.
+
+    To compare with `PredictionQuality`, or where cleanlab is what you know.
+    Needs `pip install "keras-noisy[cleanlab]"`.
+
+    Args:
+        probabilities: Predictions of models that have not seen the samples,
+            of shape `(N, num_classes)`, such as those of
+            `keras_noisy.noise.out_of_fold_probabilities`.
+        y: The given labels, integers of shape `(N,)` or `(N, 1)`.
+        **arguments: Passed to `cleanlab.filter.find_label_issues`.
+
+    Returns:
+        Indices, those whose labels are most likely wrong first.
+
+    Raises:
+        ValueError: If rows are no probabilities, or lengths differ.
+        ImportError: If cleanlab is not installed.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.quality import find_label_issues
+    >>> p = np.repeat([[0.9, 0.1], [0.1, 0.9]], 20, axis=0)
+    >>> y = np.repeat([0, 1], 20)
+    >>> y[3] = 1  # a wrong label
+    >>> find_label_issues(p, y, n_jobs=1).tolist()
+    [3]
+    """
+    expected = "probabilities of shape (N, num_classes)"
+    rows = distributions(
+        "probabilities", as_array("p", probabilities), expected
+    )
+    labels = class_labels("y", y, rows.shape[1])
+    if len(labels) != len(rows):
+        raise invalid(
+            "y", f"{len(labels)} labels", f"{len(rows)}, one for each row"
+        )
+    try:
+        from cleanlab.filter import find_label_issues as find
+    except ImportError as error:
+        raise ImportError(
+            "find_label_issues needs cleanlab: "
+            'pip install "keras-noisy[cleanlab]"'
+        ) from error
+    settings = {
+        "return_indices_ranked_by": "self_confidence",
+        **arguments,
+    }
+    rows /= rows.sum(axis=1, keepdims=True)
+    return np.asarray(find(labels.astype("int64"), rows, **settings))
+
+
+def to_noise_matrix(transition: Any) -> np.ndarray:
+    """A transition matrix as cleanlab's `noise_matrix`.
+
+    `CleanLearning.fit` takes it; `to_noise_matrix(m).T` is `m` again, as its
+    columns are the true classes.
+
+    Args:
+        transition: `P(given = j | true = i)`, row-stochastic, of shape
+            `(num_classes, num_classes)`, such as that of an `Estimate`.
+
+    Returns:
+        A float64 array whose columns sum to 1.
+
+    Raises:
+        ValueError: If it is not a row-stochastic square matrix.
+
+    Example:
+
+    >>> from keras_noisy.quality import to_noise_matrix
+    >>> to_noise_matrix([[0.9, 0.1], [0.3, 0.7]])
+    array([[0.9, 0.3],
+           [0.1, 0.7]])
+    """
+    return transition_matrix("transition", transition).T.copy()
+
+
+def from_noise_matrix(noise_matrix: Any) -> np.ndarray:
+    """The transition matrix of cleanlab's `noise_matrix`.
+
+    For losses such as `ForwardCorrection`.
+
+    Args:
+        noise_matrix: `P(given = i | true = j)`, whose columns sum to 1.
+
+    Returns:
+        A float64 array whose rows sum to 1.
+
+    Raises:
+        ValueError: If its columns do not sum to 1.
+
+    Example:
+
+    >>> from keras_noisy.quality import from_noise_matrix
+    >>> from_noise_matrix([[0.9, 0.3], [0.1, 0.7]])
+    array([[0.9, 0.1],
+           [0.3, 0.7]])
+    """
+    rows = np.asarray(noise_matrix)
+    return transition_matrix("noise_matrix", rows.T)
+
+
+class KerasClassifier:
+    """A Keras model as a classifier that scikit-learn and cleanlab train.
+
+    For `cleanlab.classification.CleanLearning`, Datalab and
+    `sklearn.model_selection.cross_val_predict`: `fit`, `predict` and
+    `predict_proba`, with a new model for each `fit`.
+
+    Args:
+        build_model: Function of no arguments that returns a new compiled
+            model with an output for each class.
+        from_logits: Whether the model returns logits. Defaults to `False`.
+        **fit_arguments: Passed to `fit` of the model, such as `epochs`;
+            `verbose` is 0 unless given.
+
+    Returns:
+        A classifier.
+
+    Raises:
+        ValueError: If labels are no classes of the model, or predictions are
+            not probabilities.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.quality import KerasClassifier
+    >>> def build_model():
+    ...     layers = [keras.Input((4,)), keras.layers.Dense(3, "softmax")]
+    ...     model = keras.Sequential(layers)
+    ...     model.compile("sgd", "sparse_categorical_crossentropy")
+    ...     return model
+    >>> x, y = np.zeros((30, 4)), np.arange(30) % 3
+    >>> KerasClassifier(build_model, epochs=2).fit(x, y).predict_proba(x).shape
+    (30, 3)
+
+    References:
+        - Northcutt et al., Confident learning: estimating uncertainty in
+          dataset labels, JAIR 2021, arXiv 1911.00068
+    """
+
+    _estimator_type = "classifier"
+
+    def __init__(
+        self,
+        build_model: Callable[[], keras.Model],
+        from_logits: bool = False,
+        **fit_arguments: Any,
+    ):
+        if not callable(build_model):
+            raise invalid(
+                "build_model", build_model, "a function that returns a model"
+            )
+        self.build_model = build_model
+        self.from_logits = boolean("from_logits", from_logits)
+        self.fit_arguments = fit_arguments
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KerasClassifier:
+        """Train a new model.
+
+        Args:
+            X: Inputs, an array of shape `(N, ...)`.
+            y: Labels, integers of shape `(N,)`.
+            sample_weight: Weights of shape `(N,)`. Defaults to `None`.
+
+        Returns:
+            The classifier itself.
+        """
+        labels = class_labels("y", y)
+        self.model_ = self.build_model()
+        self.model_.fit(
+            np.asarray(X),
+            labels,
+            sample_weight=sample_weight,
+            **{"verbose": 0, **self.fit_arguments},
+        )
+        predicted = self.predict_proba(np.asarray(X)[:1])
+        self.classes_ = np.arange(predicted.shape[1])
+        if labels.max() >= predicted.shape[1]:
+            raise invalid(
+                "y", int(labels.max()), f"labels below {predicted.shape[1]}"
+            )
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Args:
+            X: Inputs, an array of shape `(N, ...)`.
+
+        Returns:
+            A float64 array of shape `(N, num_classes)`.
+        """
+        if not hasattr(self, "model_"):
+            raise RuntimeError("Call `fit` before `predict_proba`")
+        predicted = self.model_.predict(
+            np.asarray(X), self.fit_arguments.get("batch_size"), verbose=0
+        )
+        predicted = np.asarray(predicted, "float64")
+        if self.from_logits:
+            predicted = np.exp(predicted - predicted.max(axis=1, keepdims=True))
+            predicted /= predicted.sum(axis=1, keepdims=True)
+        expected = "a model that returns probabilities, or `from_logits=True`"
+        rows = distributions("build_model", predicted, expected)
+        return rows / rows.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest classes.
+
+        Args:
+            X: Inputs, an array of shape `(N, ...)`.
+
+        Returns:
+            An int64 array of shape `(N,)`.
+        """
+        return self.predict_proba(X).argmax(axis=1)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of right predictions.
+
+        Args:
+            X: Inputs, an array of shape `(N, ...)`.
+            y: Labels, integers of shape `(N,)`.
+            sample_weight: Weights of shape `(N,)`. Defaults to `None`.
+
+        Returns:
+            The accuracy.
+        """
+        right = self.predict(X) == class_labels("y", y)
+        return float(np.average(right, weights=sample_weight))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments, as scikit-learn copies a classifier.
+
+        Args:
+            deep: For scikit-learn; nothing is in it.
+
+        Returns:
+            The arguments by name.
+        """
+        return {
+            "build_model": self.build_model,
+            "from_logits": self.from_logits,
+            **self.fit_arguments,
+        }
+
+    def set_params(self, **params: Any) -> KerasClassifier:
+        """Change arguments.
+
+        Args:
+            **params: Arguments by name.
+
+        Returns:
+            The classifier itself.
+        """
+        self.__init__(**{**self.get_params(), **params})  # type: ignore[misc]
+        return self

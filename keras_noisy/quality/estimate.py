@@ -1,0 +1,93 @@
+"""How many labels are wrong, as an estimate says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How many labels are wrong, and how they came about.
+
+    What `estimate` of `FeatureQuality`, `PredictionQuality` and `LabelQuality`
+    returns.
+
+    Args:
+        rate: Share of wrong labels, in [0, 1].
+        interval: Its lower and upper end at 95 %, of the chance that is in
+            the sample alone. That a method is biased for some kind of noise
+            is not in it.
+        per_class: Share of wrong labels among those of each class, float64 of
+            shape `(num_classes,)`; NaN where no sample has the label.
+        transition: `P(given = j | true = i)`, float64 of shape `(num_classes,
+            num_classes)`, for losses such as `ForwardCorrection`.
+        prior: Share of the samples that truly are of each class, float64 of
+            shape `(num_classes,)`.
+        count: Number of wrong labels, `rate` times the number of samples.
+
+    Returns:
+        An object with these attributes.
+
+    Raises:
+        ValueError: Never; `estimate` checks what it is given.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.quality import Estimate
+    >>> Estimate(0.1, (0.08, 0.12), np.full(2, 0.1), np.eye(2), np.ones(2), 5)
+    Estimate(rate=0.1, interval=(0.08, 0.12), count=5)
+
+    References:
+        - Zhu, Song, Liu, Clusterability as an alternative to anchor points
+          when learning with noisy labels, ICML 2021, arXiv 2102.05291
+    """
+
+    rate: float
+    interval: tuple[float, float]
+    per_class: np.ndarray = field(repr=False)
+    transition: np.ndarray = field(repr=False)
+    prior: np.ndarray = field(repr=False)
+    count: int
+
+
+def estimate_of(
+    transition: np.ndarray, labels: np.ndarray, error: float
+) -> Estimate:
+    """The estimate that follows from a transition matrix.
+
+    `error` is the standard error of the rate.
+    """
+    given = np.bincount(labels, minlength=len(transition)) / len(labels)
+    prior = true_shares(transition, given)
+    joint = prior[:, None] * transition
+    total = joint.sum(axis=0)
+    right = np.divide(
+        np.diag(joint), total, out=np.ones(len(total)), where=total > 0
+    )
+    per_class = np.where(given > 0, 1 - right, np.nan)
+    rate = float(given @ (1 - right))
+    low, high = np.clip([rate - 1.96 * error, rate + 1.96 * error], 0, 1)
+    return Estimate(
+        rate,
+        (float(low), float(high)),
+        per_class,
+        transition,
+        prior,
+        round(rate * len(labels)),
+    )
+
+
+def true_shares(transition: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Shares of the true classes for which the given labels are likeliest."""
+    prior = np.full(len(given), 1 / len(given))
+    for _ in range(200):
+        total = prior @ transition
+        ratio = np.divide(
+            given, total, out=np.zeros(len(given)), where=total > 0
+        )
+        prior = prior * (transition @ ratio)
+        prior /= prior.sum()
+    return prior

@@ -1,0 +1,244 @@
+"""Features of samples from any Keras model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy._canonical import canonical, described, differences
+from keras_noisy.quality._batches import Batches
+
+#: Batches in a file of a folder.
+EACH = 32
+ADVICE = "Leave `directory` out"
+
+
+def features(
+    model: keras.Model,
+    data: Any,
+    layer: str | keras.layers.Layer | None = None,
+    batch_size: int = 64,
+    directory: str | os.PathLike | None = None,
+    dtype: str = "float16",
+    verbose: int = 1,
+) -> np.ndarray:
+    """Compute the pooled outputs of a model for all samples, once.
+
+    For `FeatureQuality`, and to train heads in seconds. The model is a
+    pretrained one without its classifier, such as
+    `keras.applications.EfficientNetB0(include_top=False)` or a backbone of
+    keras-hub; or any other, of which `layer` names the last one to use. It
+    runs in inference mode.
+
+    Args:
+        model: A Keras model. With `layer` it is a functional or sequential
+            one.
+        data: The samples: arrays of shape `(N, ...)` or a nest of these, a
+            `keras.utils.PyDataset` such as `ImageDataset`, a
+            `tf.data.Dataset`, a `DataLoader` of PyTorch; in order, and with
+            or without labels, which are left out.
+        layer: The layer whose outputs are the features, or its name. Defaults
+            to `None`, those of the model.
+        batch_size: Samples that are computed at once, if `data` are arrays.
+            Defaults to `64`.
+        directory: A folder in which features are saved as they come. Called
+            again with the same model and data, the function goes on behind
+            the last of them. Defaults to `None`, nothing is saved.
+        dtype: The type of the features. Defaults to `"float16"`, two bytes a
+            number.
+        verbose: `0` for no progress bar. Defaults to `1`.
+
+    Returns:
+        An array of shape `(N, D)`. Maps are averaged over height and width,
+        sequences over time, without what is masked.
+
+    Raises:
+        ValueError: If the model has no such layer or several outputs, if
+            features are not finite in `dtype`, or if the folder is of another
+            model or other data.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_noisy.quality import features
+    >>> model = keras.Sequential(
+    ...     [keras.Input((8, 8, 3)), keras.layers.Conv2D(5, 3)]
+    ... )
+    >>> found = features(model, np.zeros((20, 8, 8, 3)), verbose=0)
+    >>> found.shape, found.dtype
+    ((20, 5), dtype('float16'))
+    """
+    batch_size = integer("batch_size", batch_size, 1)
+    if dtype not in ("float16", "float32"):
+        raise invalid("dtype", dtype, '"float16" or "float32"')
+    network = _network(model, layer)
+    batches = Batches(data, batch_size)
+    parts = _Parts(directory)
+    parts.claim(model, layer, batch_size, dtype, batches)
+    found = parts.load()
+    done = parts.done
+    total = batches.total
+    progress = keras.utils.Progbar(total, verbose=verbose, unit_name="batch")
+    pending: list[np.ndarray] = []
+    count = done
+    for inputs in batches.from_number(done):
+        # Whatever library the data set is of.
+        inputs = keras.tree.map_structure(_as_numpy, inputs)
+        outputs = network.predict_on_batch(inputs)
+        pending.append(_pooled(outputs, dtype))
+        count += 1
+        progress.update(count, finalize=False)
+        if len(pending) == EACH:
+            found.append(parts.save(pending))
+            pending = []
+    if pending:
+        found.append(parts.save(pending))
+    progress.update(count, finalize=True)
+    if not found:
+        raise invalid("data", type(data), "at least one sample")
+    return np.concatenate(found)
+
+
+def _network(model: keras.Model, layer: Any) -> keras.Model:
+    """The model that ends with a layer; steps of a sequence are averaged.
+
+    They are by a layer, which knows what is masked.
+    """
+    if layer is None:
+        outputs = getattr(model, "outputs", None) or []
+        if len(outputs) != 1:  # unknown, or too many, which is an error later
+            return model
+        output = outputs[0]
+    else:
+        names = [each.name for each in model.layers]
+        if isinstance(layer, str) and layer in names:
+            layer = model.get_layer(layer)
+        if not any(layer is each for each in model.layers):
+            expected = f"a layer of the model or its name, one of {names}"
+            raise invalid("layer", layer, expected)
+        output = layer.output
+    if len(output.shape) == 3:
+        output = keras.layers.GlobalAveragePooling1D(
+            data_format="channels_last", dtype="float32"
+        )(output)
+    # Of a functional model in their structure, such as a dictionary.
+    is_list = isinstance(model, keras.Sequential)
+    return keras.Model(model.inputs[0] if is_list else model.input, output)
+
+
+def _pooled(outputs: Any, dtype: str) -> np.ndarray:
+    """The outputs of a batch as rows."""
+    if not hasattr(outputs, "shape"):
+        names = list(outputs) if isinstance(outputs, dict) else len(outputs)
+        raise ValueError(
+            "Invalid value for argument `model`. Expected one output, or "
+            "`layer` with the name of the layer whose output to take. "
+            f"Received: outputs {names}"
+        )
+    array = _as_numpy(outputs).astype("float32")
+    if array.ndim < 2:
+        raise ValueError(
+            "Invalid value for argument `model`. Expected outputs of shape "
+            f"(batch, ...) with features. Received: {array.shape}"
+        )
+    last = keras.config.image_data_format() == "channels_last"
+    if last or array.ndim == 3:
+        array = array.mean(axis=tuple(range(1, array.ndim - 1)))
+    else:
+        array = array.mean(axis=tuple(range(2, array.ndim)))
+    with np.errstate(over="ignore"):
+        rows = array.astype(dtype)
+    if not np.isfinite(rows).all():
+        size = np.abs(array).max()
+        raise ValueError(
+            f"Features are up to {size:g}, which is not finite in {dtype}. "
+            'Pass dtype="float32", or end the model in a normalization'
+        )
+    return rows
+
+
+def _as_numpy(value: Any) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(value))
+
+
+class _Parts:
+    """A folder of features, one file for every few batches."""
+
+    def __init__(self, directory: Any):
+        self.directory = None if directory is None else Path(directory)
+        self.done = 0
+
+    def claim(
+        self, model: Any, layer: Any, batch_size: int, dtype: str, data: Batches
+    ) -> None:
+        """Note what the folder is for; refuse that of something else."""
+        if self.directory is None:
+            return
+        now = {
+            "model": canonical("model", model, ADVICE),
+            "weights": _digest(model.get_weights()),
+            "layer": getattr(layer, "name", layer),
+            "batch_size": batch_size,
+            "dtype": dtype,
+            "data": _digest(keras.tree.flatten(data.first())),
+            "batches": data.total,
+        }
+        note = self.directory / "features.json"
+        if note.exists():
+            found = differences(json.loads(note.read_text("utf-8")), now)
+            if found:
+                there = {name: pair[0] for name, pair in found.items()}
+                here = {name: pair[1] for name, pair in found.items()}
+                raise ValueError(
+                    "Invalid value for argument `directory`. Expected a new "
+                    "folder, or the one of an earlier call with the same "
+                    "model and data. Received: "
+                    f"{str(self.directory)!r}, which holds features with "
+                    f"{described(there)}, not {described(here)}"
+                )
+        self.directory.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(now), "utf-8")
+
+    def load(self) -> list[np.ndarray]:
+        """The features that are there, and how many batches they are of."""
+        if self.directory is None:
+            return []
+        found = []
+        while (file := self._file(self.done)).exists():
+            with np.load(file) as saved:
+                found.append(saved["rows"])
+                self.done += int(saved["batches"])
+        return found
+
+    def save(self, batches: list[np.ndarray]) -> np.ndarray:
+        """The rows of some batches, which are kept in the folder."""
+        rows = np.concatenate(batches)
+        if self.directory is not None:
+            file = self._file(self.done)
+            unfinished = file.with_name(f"unfinished_{file.name}")
+            np.savez(unfinished, rows=rows, batches=len(batches))
+            unfinished.replace(file)
+        self.done += len(batches)
+        return rows
+
+    def _file(self, number: int) -> Path:
+        assert self.directory is not None
+        return self.directory / f"features_{number:08d}.npz"
+
+
+def _digest(arrays: list[Any]) -> str:
+    key = hashlib.sha256()
+    for array in arrays:
+        value = np.ascontiguousarray(_as_numpy(array))
+        key.update(f"{value.dtype} {value.shape}".encode())
+        key.update(value.tobytes())
+    return key.hexdigest()

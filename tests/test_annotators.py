@@ -1,0 +1,166 @@
+"""Several annotators of one sample, and cleanlab."""
+
+import keras
+import numpy as np
+import pytest
+import real_data
+
+from keras_noisy import noise
+from keras_noisy.quality import (
+    KerasClassifier,
+    PredictionQuality,
+    find_label_issues,
+    from_annotators,
+    from_noise_matrix,
+    to_noise_matrix,
+)
+
+pytestmark = pytest.mark.once
+
+
+def by_loops(votes, num_classes, steps=60):
+    """Dawid and Skene as they write it."""
+    count, annotators = votes.shape
+    soft = np.zeros((count, num_classes))
+    for i, row in enumerate(votes):
+        for label in row[row >= 0]:
+            soft[i, label] += 1 / np.sum(row >= 0)
+    for _ in range(steps):
+        prior = soft.mean(axis=0)
+        confusion = np.zeros((annotators, num_classes, num_classes))
+        for a in range(annotators):
+            for i in range(count):
+                if votes[i, a] >= 0:
+                    confusion[a, :, votes[i, a]] += soft[i]
+            confusion[a] /= confusion[a].sum(axis=1, keepdims=True)
+        for i in range(count):
+            soft[i] = prior
+            for a in range(annotators):
+                if votes[i, a] >= 0:
+                    soft[i] *= confusion[a, :, votes[i, a]]
+            soft[i] /= soft[i].sum()
+    return soft, confusion, prior
+
+
+def crowd(count=400):
+    """One good, two bad annotators who err alike, and one who says little."""
+    rng = np.random.default_rng(0)
+    clean = rng.integers(3, size=count)
+    good = np.where(
+        rng.random(count) < 0.95, clean, rng.integers(3, size=count)
+    )
+    bad = [
+        np.where(rng.random(count) < 0.55, clean, (clean + 1) % 3)
+        for _ in range(2)
+    ]
+    some = np.where(rng.random(count) < 0.3, clean, -1)
+    return np.stack([good, *bad, some], axis=1), clean
+
+
+def test_the_expectation_maximization_is_that_of_the_paper():
+    votes, clean = crowd()
+    found = from_annotators(votes)
+    soft, confusion, prior = by_loops(votes, 3)
+    np.testing.assert_allclose(found.soft, soft, atol=2e-3)
+    np.testing.assert_allclose(found.confusion, confusion, atol=2e-3)
+    np.testing.assert_allclose(found.prior, prior, atol=2e-3)
+    majority = from_annotators(votes, method="majority")
+    assert np.mean(majority.labels == clean) < 0.85
+    assert np.mean(found.labels == clean) > 0.93
+    assert found.labels.dtype == np.int64
+
+
+def test_the_majority_is_the_share_of_the_votes():
+    found = from_annotators([[0, 0, 1], [2, 1, -1]], 4, "majority")
+    assert found.labels.tolist() == [0, 1]
+    expected = [[2 / 3, 1 / 3, 0, 0], [0, 0.5, 0.5, 0]]
+    np.testing.assert_allclose(found.soft, expected)
+    np.testing.assert_allclose(found.confusion.sum(axis=2), 1)
+
+
+def test_three_people_know_more_than_one():
+    human = real_data.cifar_n_labels()
+    clean = human["c10_clean_label"]
+    votes = np.stack([human[f"c10_random_label{i}"] for i in (1, 2, 3)], axis=1)
+    one = np.mean(votes[:, 0] == clean)
+    majority = np.mean(
+        from_annotators(votes, method="majority").labels == clean
+    )
+    merged = np.mean(from_annotators(votes).labels == clean)
+    assert one < 0.83 < 0.9 < majority < merged
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ([0, 1], r"shape \(2,\)"),
+        ([[0, 1], [-1, -1]], "at least one label of each"),
+        ([[0, 0.5]], "whole numbers"),
+        ([[0, -2]], "whole numbers"),
+        ([["a", "b"]], "whole numbers"),
+    ],
+)
+def test_annotations_that_are_no_labels_are_errors(annotations, message):
+    with pytest.raises(ValueError, match=f"`annotations`.*{message}"):
+        from_annotators(annotations)
+    with pytest.raises(ValueError, match="`num_classes`"):
+        from_annotators([[0, 5]], num_classes=5)
+
+
+def test_matrices_go_to_cleanlab_and_back():
+    matrix = noise.asymmetric("cifar10", 0.4)
+    there = to_noise_matrix(matrix)
+    np.testing.assert_allclose(there.sum(axis=0), 1)
+    np.testing.assert_allclose(from_noise_matrix(there), matrix)
+    with pytest.raises(ValueError, match="`noise_matrix`"):
+        from_noise_matrix(matrix)
+
+
+def build_model():
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((4,)), keras.layers.Dense(3)]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.5), loss)
+    return model
+
+
+def samples():
+    rng = np.random.default_rng(0)
+    clean = np.arange(300) % 3
+    x = np.eye(3, 4)[clean] + rng.normal(size=(300, 4)) / 6
+    return x, np.where(rng.random(300) < 0.15, (clean + 1) % 3, clean), clean
+
+
+def test_cleanlab_takes_a_keras_model():
+    classification = pytest.importorskip(
+        "cleanlab.classification", reason="the wrapper is for cleanlab"
+    )
+    x, labels, clean = samples()
+    classifier = KerasClassifier(build_model, True, epochs=5, batch_size=20)
+    learning = classification.CleanLearning(classifier, cv_n_folds=3)
+    issues = learning.find_label_issues(x, labels)["is_label_issue"]
+    wrong = labels != clean
+    assert wrong[issues].mean() > 0.9 and issues[wrong].mean() > 0.9
+    learning.fit(x, labels, label_issues=learning.get_label_issues())
+    assert learning.score(x, clean) > 0.97
+    copy = KerasClassifier(build_model).set_params(epochs=2)
+    assert copy.get_params()["epochs"] == 2
+    with pytest.raises(RuntimeError, match="Call `fit`"):
+        copy.predict_proba(x)
+
+
+def test_confident_learning_finds_what_cleanlab_does():
+    pytest.importorskip("cleanlab", reason="this is what is wrapped")
+    x, labels, clean = samples()
+    model = build_model()
+    model.fit(x, clean, epochs=5, batch_size=20, verbose=0)
+    logits = model.predict(x, verbose=0).astype("float64")
+    p = np.exp(logits)
+    p /= p.sum(axis=1, keepdims=True)
+    issues = find_label_issues(p, labels, n_jobs=1)
+    wrong = np.flatnonzero(labels != clean)
+    assert set(issues) <= set(wrong) and len(issues) > 0.8 * len(wrong)
+    assert issues[0] in PredictionQuality(p, labels).suspects(3)
+    with pytest.raises(ValueError, match="`y`"):
+        find_label_issues(p, labels[1:])

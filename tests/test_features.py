@@ -1,0 +1,136 @@
+"""Features of any Keras model: pooled, saved, continued."""
+
+import keras
+import numpy as np
+import pytest
+from test_label_quality import Batches, tensorflow_batches, torch_batches
+
+from keras_noisy.quality import FeatureQuality, features
+from keras_noisy.quality import features as function
+
+IMAGES = np.random.default_rng(0).normal(size=(50, 8, 8, 3)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def network():
+    inputs = keras.Input((8, 8, 3))
+    maps = keras.layers.Conv2D(6, 3, name="maps")(inputs)
+    dropped = keras.layers.Dropout(0.5)(maps)
+    flat = keras.layers.GlobalMaxPooling2D()(dropped)
+    return keras.Model(inputs, keras.layers.Dense(4, name="head")(flat))
+
+
+def test_features_are_those_of_the_model_in_every_form(network):
+    expected = network.predict(IMAGES, verbose=0)
+    for data in (
+        IMAGES,
+        Batches(IMAGES, np.arange(50)),
+        torch_batches(IMAGES, np.arange(50)),
+    ):
+        found = features(network, data, batch_size=32, verbose=0)
+        assert found.dtype == np.float16
+        np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+@pytest.mark.once
+def test_layers_are_pooled(network):
+    data = tensorflow_batches(IMAGES, np.arange(50))
+    maps = keras.Model(network.input, network.get_layer("maps").output)
+    expected = maps.predict(IMAGES, verbose=0).mean(axis=(1, 2))
+    for layer in ("maps", network.get_layer("maps")):
+        found = features(network, data, layer, dtype="float32", verbose=0)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_masked_steps_do_not_count():
+    tokens = np.array([[1, 2, 0, 0], [3, 3, 3, 3]])
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Embedding(5, 3, mask_zero=True)]
+    )
+    table = model.layers[-1].get_weights()[0]
+    found = features(model, tokens, dtype="float32", verbose=0)
+    expected = [(table[1] + table[2]) / 2, table[3]]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.once
+def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
+    module = __import__(function.__module__, fromlist=["EACH"])
+    monkeypatch.setattr(module, "EACH", 2)
+    seen = []
+
+    class Counted(Batches):
+        end = 99
+
+        def __getitem__(self, i):
+            if i == self.end:
+                raise KeyboardInterrupt
+            seen.append(i)
+            return super().__getitem__(i)
+
+    x = np.concatenate([IMAGES] * 4)
+    data = Counted(x, np.arange(len(x)))
+    whole = features(network, data, verbose=0)
+    seen.clear()
+    data.end = 5
+    folder = tmp_path / "features"
+    with pytest.raises(KeyboardInterrupt):
+        features(network, data, directory=folder, verbose=0)
+    data.end = 99
+    seen.clear()
+    found = features(network, data, directory=folder, verbose=0)
+    assert seen == [0, 4, 5, 6]  # the first is only compared
+    assert np.array_equal(found, whole)
+    seen.clear()
+    found = features(network, data, directory=folder, verbose=0)
+    assert seen == [0] and np.array_equal(found, whole)
+    other = keras.models.clone_model(network)
+    other.set_weights([2 * weight for weight in network.get_weights()])
+    for model, given in ((other, data), (network, Batches(x + 1, x))):
+        with pytest.raises(ValueError, match=r"`directory`.*(weights|data)"):
+            features(model, given, directory=folder, verbose=0)
+
+
+@pytest.mark.once
+def test_mistakes_are_errors(network):
+    for arguments, message in (
+        ({"layer": "stem"}, "`layer`.*'maps'"),
+        ({"dtype": "int8"}, "`dtype`"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"data": iter([IMAGES])}, "`data`.*from its start"),
+        (
+            {"data": tensorflow_batches(IMAGES, IMAGES).repeat()},
+            "does not repeat",
+        ),
+        ({"data": [IMAGES, IMAGES[:3]]}, "`data`.*one length"),
+        ({"data": 1e9 * IMAGES}, "not finite in float16.*float32"),
+    ):
+        settings = {"model": network, "data": IMAGES, "verbose": 0}
+        with pytest.raises(ValueError, match=message):
+            features(**{**settings, **arguments})
+    two = keras.Model(network.input, [network.outputs[0]] * 2)
+    with pytest.raises(ValueError, match="Expected one output, or `layer`"):
+        features(two, IMAGES, verbose=0)
+
+
+@pytest.mark.once
+def test_a_backbone_with_random_weights_tells_shapes_apart():
+    """Bars lie or stand: random features are enough."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(240, 32, 32, 3)).astype("float32") / 8
+    clean = np.arange(240) % 2
+    images[clean == 0, 12:18] += 1
+    images[clean == 1, :, 12:18] += 1
+    labels = np.where(rng.random(240) < 0.2, 1 - clean, clean)
+    keras.utils.set_random_seed(0)
+    model = keras.applications.MobileNetV3Small(
+        (32, 32, 3),
+        weights=None,
+        include_top=False,
+        include_preprocessing=False,
+    )
+    layer = model.layers[10].name
+    found = features(model, images, layer, verbose=0).astype("float32")
+    found = (found - found.mean(axis=0)) / (found.std(axis=0) + 1e-6)
+    quality = FeatureQuality(found, labels, clean_labels=clean)
+    assert quality.precision_recall()[0] > 0.9

@@ -1,0 +1,43 @@
+"""The example of frozen features in its short form, and its options."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import run_here
+
+pytest.importorskip("sklearn")
+pytestmark = pytest.mark.once
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "frozen_features.py"
+OPTIONS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## Features')[0]
+
+
+def test_prints_a_table():
+    printed = run_here(EXAMPLE, "--smoke")["printed"]
+    says = re.search(
+        r"(\d+\.\d) % of the labels.*estimated (\d+\.\d) %", printed
+    )
+    wrong, estimated = map(float, says.groups())
+    assert abs(wrong - estimated) < 8
+    rows = dict(
+        re.findall(r"^\| ([a-z ]+) \| [\d,]+ \| (\d+\.\d) \|$", printed, re.M)
+    )
+    ways = "as they are, drop, drop twice, relabel, weight, soft, true"
+    assert ", ".join(rows) == ways
+    assert float(rows["drop"]) > 75 and float(rows["relabel"]) > 75
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--noise", "human"], "--noise human needs --data-dir"),
+        (["--rate", "1"], "--rate must be"),
+    ],
+)
+def test_bad_options_get_a_clear_error(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [EXAMPLE.name, *arguments])
+    with pytest.raises(SystemExit):
+        exec(compile(OPTIONS, EXAMPLE, "exec"), {})
+    assert message in capsys.readouterr().err

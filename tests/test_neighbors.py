@@ -1,0 +1,36 @@
+"""The page about Keras' own robust loss says what both losses do."""
+
+import importlib.util
+from pathlib import Path
+
+import keras
+
+from keras_noisy import GCE
+
+ROOT = Path(__file__).parent.parent
+
+
+def program():
+    path = ROOT / "benchmarks" / "neighbors.py"
+    spec = importlib.util.spec_from_file_location("neighbors", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_row_is_found_again():
+    """Keras' column is that of the version it was measured with."""
+    neighbors = program()
+    rows = [
+        row
+        for row in neighbors.recorded()
+        if row["backend"] == keras.backend.backend()
+        and not row["question"].startswith("processor time")
+    ]
+    found = neighbors.answers(GCE)
+    assert {row["question"]: row["ours"] for row in rows} == found
+    if rows[0]["keras_version"] == keras.__version__:
+        theirs = neighbors.answers(neighbors.KERAS)
+        assert {row["question"]: row["keras"] for row in rows} == theirs
+    page = (ROOT / "docs" / "neighbors.md").read_text(encoding="utf-8")
+    assert neighbors.table() in page

@@ -1,0 +1,283 @@
+"""Wrong labels by their neighbors: the search, the scores, the estimate."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from keras_noisy import noise
+from keras_noisy.datasets import ImageFiles
+from keras_noisy.losses import with_index
+from keras_noisy.quality import (
+    FeatureQuality,
+    PredictionQuality,
+    nearest_neighbors,
+)
+from keras_noisy.quality import neighbors as neighbors_module
+from keras_noisy.quality._consensus import consensus
+
+
+def clusters(count=1200, num_classes=6, spread=0.12, seed=0):
+    """Classes in directions of their own, and which class each sample is."""
+    rng = np.random.default_rng(seed)
+    clean = np.arange(count) % num_classes
+    x = np.eye(num_classes, 12)[clean] + spread * rng.normal(size=(count, 12))
+    return x.astype("float32"), clean
+
+
+@functools.cache
+def noisy(matrix_name="symmetric", rate=0.3):
+    x, clean = clusters()
+    make = getattr(noise, matrix_name)
+    return x, noise.corrupt(clean, make(6, rate), seed=1).labels, clean
+
+
+@functools.cache
+def quality(matrix_name="symmetric", rate=0.3):
+    x, labels, clean = noisy(matrix_name, rate)
+    return FeatureQuality(x, labels, clean_labels=clean)
+
+
+def by_sorting(x, k):
+    rows = x / np.linalg.norm(x, axis=1, keepdims=True)
+    cosines = rows @ rows.T
+    np.fill_diagonal(cosines, -9)
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
+    return order, np.take_along_axis(cosines, order, 1)
+
+
+@pytest.mark.parametrize("count", [7, 300])
+def test_neighbors_are_those_of_a_sort(count, monkeypatch):
+    """In one block and in several, of which the last is not whole."""
+    x = np.random.default_rng(0).normal(size=(count, 5))
+    x *= np.linspace(1e-3, 1e3, count)[:, None]
+    expected, cosines = by_sorting(x, 4)
+    for cells in (2**25, 100 * count):
+        monkeypatch.setattr(neighbors_module, "CELLS", cells)
+        found, near = nearest_neighbors(x, 4)
+        assert np.array_equal(found, expected)
+        np.testing.assert_allclose(near, cosines, atol=2e-6)
+    found, _ = nearest_neighbors(x, count - 1)
+    own = np.sort(np.column_stack([found, np.arange(count)]), axis=1)
+    assert np.array_equal(own, np.tile(np.arange(count), (count, 1)))
+
+
+def test_copies_of_a_sample_are_its_neighbors_and_it_is_not():
+    x = np.ones((30, 3), "float32")
+    found, near = nearest_neighbors(x, 5)
+    assert not np.any(found == np.arange(30)[:, None])
+    np.testing.assert_allclose(near, 1, atol=1e-6)
+    assert all(len(set(row)) == 5 for row in found.tolist())
+
+
+@pytest.mark.once
+def test_the_matrix_of_a_consensus_is_that_of_the_noise():
+    """Triples of one true class, as many as there are classes squared."""
+    rng = np.random.default_rng(0)
+    matrix = np.array([[0.7, 0.2, 0.1], [0.05, 0.9, 0.05], [0.0, 0.4, 0.6]])
+    clean = rng.choice(3, 40_000, p=[0.5, 0.3, 0.2])
+    draws = rng.random((3, len(clean), 1))
+    labels = (draws > matrix.cumsum(axis=1)[clean]).sum(axis=-1)
+    found, error = consensus(labels.T, 3)
+    np.testing.assert_allclose(found, matrix, atol=0.02)
+    assert 0.001 < error < 0.003
+
+
+@pytest.mark.once
+def test_scores_are_their_formulas():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    indices = np.array([[(i + j) % 6 for j in range(1, 4)] for i in range(6)])
+    cosines = np.tile([0.9, 0.8, 0.5], (6, 1))
+    found = FeatureQuality(None, labels, k=3, neighbors=(indices, cosines))
+    # The neighbors of sample 0 are labeled 0, 0 and 1.
+    assert found.scores("votes")[0] == pytest.approx(1 / 3 - 2 / 3)
+    assert found.scores("ranks")[0] == pytest.approx(1 - 2 / np.sqrt(5))
+    # Those of sample 3: 1, 2 and 0; of sample 5: 0, 0, 0.
+    assert found.scores("votes")[3] == pytest.approx(0)
+    assert found.scores("ranks")[5] == 1
+    reliability = found.evidence.reliability
+    # Sizes 1 and 3 are tried; a tie is a majority too.
+    assert reliability.tolist() == [1, 1, 1 / 3, 1, 1 / 3, 1 / 3]
+    nearness = np.array([0.4, 0.3, 0]) + 0.02 * 0.4 + 1e-6
+    weights = nearness * reliability[[1, 2, 3]]
+    votes = np.array([weights[0] + weights[1], weights[2]])
+    expected = 1 - votes[0] / np.hypot(*votes)
+    assert found.scores()[0] == pytest.approx(expected)
+    assert found.predicted[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"), [("symmetric", 0.3), ("pair_flip", 0.3)]
+)
+def test_finds_the_wrong_labels_and_how_many(name, rate):
+    found, (_, labels, clean) = quality(name, rate), noisy(name, rate)
+    wrong = labels != clean
+    estimate = found.estimate()
+    assert estimate.rate == pytest.approx(wrong.mean(), abs=0.03)
+    assert estimate.interval[0] < wrong.mean() < estimate.interval[1]
+    assert estimate.count == round(estimate.rate * len(labels))
+    for label in range(6):
+        share = wrong[labels == label].mean()
+        assert estimate.per_class[label] == pytest.approx(share, abs=0.12)
+    true = getattr(noise, name)(6, rate)
+    assert np.abs(estimate.transition - true).sum(axis=1).mean() < 0.2
+    np.testing.assert_allclose(estimate.transition.sum(axis=1), 1)
+    suspects = found.suspects()
+    assert len(suspects) == estimate.count
+    assert wrong[suspects].mean() > 0.9
+    assert found.scores()[suspects].min() == found.threshold
+    for score in ("weights", "ranks", "votes", "posterior"):
+        precision, recall = found.precision_recall(score=score)
+        assert precision == recall > 0.85, score
+
+
+@pytest.mark.once
+def test_right_labels_are_not_suspected():
+    x, clean = clusters(600)
+    found = FeatureQuality(x, clean)
+    assert found.estimate().rate < 0.01
+    assert len(found.suspects()) == found.estimate().count
+    sure = PredictionQuality(np.eye(6)[clean], clean)
+    assert sure.estimate().count == 0 and len(sure.suspects()) == 0
+    assert sure.threshold == np.inf
+    assert np.array_equal(sure.clean(x)[1], clean)
+
+
+@pytest.mark.once
+def test_cleans_in_every_way():
+    x, labels, clean = noisy()
+    found, wrong = quality(), labels != clean
+    kept_x, kept = found.clean(x, labels)
+    suspects = found.suspects()
+    rest = np.delete(np.arange(len(x)), suspects)
+    assert np.array_equal(kept_x, x[rest])
+    assert np.array_equal(kept, labels[rest])
+    same, mended = found.clean(x, action="relabel")
+    assert same is x and np.mean(mended == clean) > 0.97
+    changed = np.flatnonzero(mended != labels)
+    assert set(changed) <= set(suspects.tolist())
+    _, _, weight = found.clean(x, labels, "weight")
+    assert weight.dtype == "float32" and np.all((weight >= 0) & (weight <= 1))
+    assert weight[wrong].mean() < 0.25 < 0.9 < weight[~wrong].mean()
+    _, soft = found.clean(x, labels, "soft")
+    np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-5)
+    assert np.mean(soft.argmax(axis=1) == clean) > 0.97
+    row = np.arange(len(x))
+    np.testing.assert_allclose(soft[row, labels], weight, atol=1e-6)
+    few, _ = found.clean(x, n=5)
+    assert len(few) == len(x) - 5
+    # The labels that came in are as they were.
+    assert np.array_equal(labels, noisy()[1])
+
+
+@pytest.mark.once
+def test_samples_of_every_form_are_cleaned_by_position():
+    pandas = pytest.importorskip("pandas", reason="tables need pandas")
+    _, labels, _ = noisy()
+    found = quality()
+    rest = np.delete(np.arange(len(labels)), found.suspects())
+    names = [f"{i}.png" for i in range(len(labels))]
+    assert found.clean(names)[0] == [names[i] for i in rest]
+    table = pandas.DataFrame({"name": names}, index=range(len(names), 0, -1))
+    assert found.clean(table)[0]["name"].tolist() == [names[i] for i in rest]
+    parts = {"a": np.arange(len(labels)), "b": [np.arange(len(labels))]}
+    taken = found.clean(parts)[0]
+    assert np.array_equal(taken["a"], rest)
+    assert np.array_equal(taken["b"][0], rest)
+    for wrong in (names[:-1], iter(names), {"a": names[1:]}):
+        with pytest.raises(ValueError, match=r"`x`.*suspects\(\)"):
+            found.clean(wrong)
+    with pytest.raises(ValueError, match=r"`y`.*labels, 1 others"):
+        found.clean(names, np.where(np.arange(len(labels)), labels, 5 - labels))
+    with pytest.raises(ValueError, match=r"`action`.*'relabel'"):
+        found.clean(names, action="mend")
+
+
+@pytest.mark.once
+def test_neighbors_from_elsewhere_are_checked():
+    x, labels, _ = noisy()
+    indices, cosines = by_sorting(x, 51)
+    same = FeatureQuality(None, labels, neighbors=(indices, cosines))
+    np.testing.assert_allclose(same.scores(), quality().scores(), atol=1e-3)
+    for change, message in (
+        (lambda i, c: (i[:, :5], c[:, :5]), "m >= 10"),
+        (lambda i, c: (i + 5000, c), "in \\[0, 1200\\)"),
+        (lambda i, c: (i[:, ::-1], c[:, ::-1]), "nearest first"),
+        (lambda i, c: (np.sort(i) * 0 + np.arange(1200)[:, None], c), "other"),
+        (lambda i, c: i, "Expected indices"),
+    ):
+        with pytest.raises(ValueError, match=f"`neighbors`.*{message}"):
+            FeatureQuality(None, labels, neighbors=change(indices, cosines))
+
+
+@pytest.mark.once
+def test_labels_bring_their_files_and_names():
+    x, labels, _ = noisy()
+    files = ImageFiles([f"{i}.png" for i in range(len(x))], labels, [*"abcdef"])
+    found = FeatureQuality(x, files)
+    assert found.class_names == [*"abcdef"]
+    assert str(found.images[3]).endswith("3.png")
+    other = FeatureQuality(x, with_index(labels), class_names=[*"abcdefg"])
+    assert np.array_equal(other.labels, labels)
+    assert other.estimate().transition.shape == (7, 7)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"features": np.zeros((4, 2))}, "`features`.*not zero.*4 other rows"),
+        ({"features": np.full((4, 2), np.nan)}, "`features`.*finite"),
+        ({"features": np.ones(4)}, r"`features`.*shape \(4,\)"),
+        ({"features": np.ones((3, 2))}, r"`features`.*len\(features\)=3"),
+        ({"k": 0}, "`k`"),
+        ({"k": 4}, "`k`.*fewer neighbors"),
+        ({"y": [0, 1, 2, -1]}, "`y`"),
+        ({"clean_labels": [0, 1, 0, 5]}, "`clean_labels`.*below 2"),
+        ({"class_names": ["a"]}, "`class_names`"),
+    ],
+)
+def test_bad_arguments_are_errors(arguments, message):
+    settings = {"features": np.eye(4), "y": [0, 1, 0, 1], "k": 1}
+    with pytest.raises(ValueError, match=message):
+        FeatureQuality(**{**settings, **arguments})
+
+
+@pytest.mark.once
+def test_features_without_a_meaning_are_warned_of():
+    x, labels, _ = noisy()
+    other = np.random.default_rng(3).permutation(labels)
+    found = FeatureQuality(x, other)
+    with pytest.warns(UserWarning, match="features say nothing .* standardize"):
+        found.suspects(3)
+
+
+@pytest.mark.once
+def test_predictions_of_models_that_have_not_seen_the_samples():
+    rng = np.random.default_rng(0)
+    _, labels, clean = noisy()
+    p = np.eye(6)[clean] * 2 * rng.random((len(clean), 1))
+    p = np.exp(p + rng.normal(size=p.shape) / 4) ** 3
+    p /= p.sum(axis=1, keepdims=True)
+    found = PredictionQuality(p, labels, clean_labels=clean)
+    row = np.arange(len(p))
+    own = p[row, labels]
+    np.testing.assert_allclose(found.scores(), 1 - own, rtol=1e-5)
+    other = np.where(np.eye(6)[labels], 0, p).max(axis=1)
+    np.testing.assert_allclose(found.scores("margin"), other - own, atol=1e-6)
+    wrong = labels != clean
+    assert found.estimate().rate == pytest.approx(wrong.mean(), abs=0.04)
+    _, soft = found.clean(p, labels, "soft")
+    # The posterior is Bayes' rule with the estimated matrix.
+    estimate = found.estimate()
+    expected = 0.98 * p + 0.02 * estimate.prior
+    expected *= estimate.transition.T[labels]
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(soft, expected, atol=1e-5)
+    for bad, message in (
+        (p[:, :5], "column for each class"),
+        (p[:-1], r"len\(probabilities\)=1199"),
+        (2 * p, "sum to 1"),
+    ):
+        with pytest.raises(ValueError, match=f"`probabilities`.*{message}"):
+            PredictionQuality(bad, labels)
