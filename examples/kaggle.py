@@ -48,7 +48,7 @@ from keras_noisy.losses import CrossEntropy, ScaledMAE
 from keras_noisy.noise import corrupt, symmetric
 
 SHORT = bool(os.environ.get("SHORT_RUN"))
-IMAGES, EPOCHS, FOLDS, SIZE = (100, 1, 2, 8) if SHORT else (1000, 25, 3, 8)
+IMAGES, EPOCHS, FOLDS, SIZE = (300, 1, 2, 8) if SHORT else (1000, 25, 3, 8)
 CLASSES = ("zero", "one", "two", "three", "four")
 keras.utils.set_random_seed(0)
 print(

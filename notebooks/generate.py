@@ -105,12 +105,14 @@ def sources(notebook):
 def main():
     """Write the notebooks, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    names = {"choices": [*NOTEBOOKS], "default": [*NOTEBOOKS]}
-    parser.add_argument("names", nargs="*", **names)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(NOTEBOOKS)}")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--data-dir", type=Path, help="for human_labels")
     options = parser.parse_args()
-    for name in options.names:
+    unknown = sorted({*options.names} - {*NOTEBOOKS})
+    if unknown:
+        parser.error(f"no notebook {unknown[0]!r}, choose from {[*NOTEBOOKS]}")
+    for name in options.names or NOTEBOOKS:
         notebook, file = to_notebook(name), notebook_file(name)
         if options.check:
             if sources(notebook) != sources(nbformat.read(file, as_version=4)):

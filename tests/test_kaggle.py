@@ -19,18 +19,18 @@ def test_a_short_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHORT_RUN", "1")
     names = run_here(ROOT / "examples" / "kaggle.py")
-    assert len(list(tmp_path.glob("images/train/*/*.png"))) == 100
-    assert np.mean(names["is_wrong"]) == pytest.approx(0.4, abs=0.15)
+    assert len(list(tmp_path.glob("images/train/*/*.png"))) == 300
+    assert np.mean(names["is_wrong"]) == pytest.approx(0.4, abs=0.1)
     for probabilities in (names["first"], names["second"]):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(names["unseen"].sum(axis=1), 1, atol=1e-5)
     kept, dropped = names["kept"], names["dropped"]
-    assert sorted([*kept, *dropped]) == list(range(100))
+    assert sorted([*kept, *dropped]) == list(range(300))
     printed = names["printed"]
     assert printed.startswith("keras-noisy ")
     rows = re.findall(r"^(.+?) +\d+\.\d%$", printed, re.MULTILINE)
     assert rows[-1] == "the same without suspects" and len(rows) == 4
-    assert f"suspects: {len(dropped)} of 100" in printed
+    assert f"suspects: {len(dropped)} of 300" in printed
 
 
 def test_the_notebook_shows_what_the_tricks_gain():

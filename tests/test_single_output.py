@@ -261,7 +261,8 @@ def test_a_step_of_each_kind_of_loss():
     outputs[0] = keras.layers.Reshape(())(outputs[0])
     model = keras.Model(inputs, outputs)
     model.compile("sgd", found)
-    labels = [y, losses.with_index(y), y[:, None], y]
+    soft = (0.8 * y + 0.1).astype("float32")
+    labels = [y, losses.with_index(y), y[:, None], soft]
     before = [ops.convert_to_numpy(w) for w in model.trainable_weights]
     before = [np.array(w) for w in before]
     keras_noisy.check(model, found, (x, labels))

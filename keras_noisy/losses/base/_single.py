@@ -56,12 +56,16 @@ def soft_labels(labels: Tensor, ignored: Any, dtype: str) -> BinaryTargets:
 def logits_of_probabilities(rows: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
     """Logits of (..., 1) probabilities, and whether each sample has some."""
     half = keras.backend.standardize_dtype(rows.dtype) == "float16"
-    p = _math.cast(rows, dtype)
+    # XLA is several times as slow with an axis of one entry.
+    flat = len(rows.shape) == 2
+    p = _math.cast(rows[:, 0] if flat else rows, dtype)
     known = ops.logical_and(p >= 0, p <= 1 + TOLERANCE)
-    known = ops.all(known, axis=tuple(range(1, len(known.shape))))
+    if not flat:
+        known = ops.all(known, axis=tuple(range(1, len(known.shape))))
     # The difference from 1 is exact where p is near 1.
     log_p, log_rest = (_math.finite_log(x, half) for x in (p, 1 - p))
-    return log_p - log_rest, known
+    logits = log_p - log_rest
+    return logits[:, None] if flat else logits, known
 
 
 def as_pair(logits: Tensor) -> Tensor:
@@ -79,10 +83,13 @@ def values(
     loss: Any, labels: Labels, logits: Tensor, numbers: dict[str, Any]
 ) -> Tensor:
     """One value per sample of a loss of the true-class probability."""
+    if loss.fade is not None:
+        numbers = {name: _flat(value) for name, value in numbers.items()}
     bias, scale = numbers["logit_bias"], numbers["margin_scale"]
     if isinstance(labels, DenseLabels):
-        share = _share(labels, logits.dtype)[:, None]
-        up, down = logits, -logits
+        share = _share(labels, logits.dtype)
+        up = logits[:, 0]
+        down = -up
         if bias is not None:
             up = up + bias * (2 * share - 1)
             down = -up
@@ -90,14 +97,20 @@ def values(
             up, down = scale * up, scale * down
         log_p, log_rest = ops.log_sigmoid(up), ops.log_sigmoid(down)
         found = loss.of_share(share, log_p, log_rest, numbers)
-        return (found if scale is None else found / scale)[:, 0]
+        return found if scale is None else found / scale
     margin = label_margin(labels.index, logits)
     if scale is not None:
         log_p = ops.log_sigmoid(scale * margin)
         return loss.of_true_class(log_p, numbers) / scale
     if bias is not None:
-        margin = margin + (bias if isinstance(bias, float) else bias[:, 0])
+        margin = margin + bias
     return loss.of_true_class(ops.log_sigmoid(margin), numbers)
+
+
+def _flat(value: Any) -> Any:
+    """Columns (N, 1) of numbers that fade, as those of single logits."""
+    is_column = ops.is_tensor(value) and len(value.shape) == 2
+    return value[:, 0] if is_column else value
 
 
 def _share(labels: DenseLabels, dtype: str) -> Tensor:

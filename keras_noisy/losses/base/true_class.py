@@ -82,15 +82,15 @@ class TrueClassLoss(RobustLoss):
         log_rest: Tensor,
         numbers: dict[str, Any],
     ) -> Tensor:
-        """Loss of soft labels of two classes, all of shape (N, 1).
+        """Loss of soft labels of two classes, all of shape (N,).
 
         `share` is the label, `log_p` and `log_rest` are the log-probabilities
         of class 1 and class 0.
         """
         if hasattr(self, "target_formula"):
-            targets = ops.concatenate([1 - share, share], axis=-1)
-            both = ops.concatenate([log_rest, log_p], axis=-1)
-            return self.of_targets(targets, both, numbers)[:, None]
+            targets = ops.stack([1 - share, share], axis=-1)
+            both = ops.stack([log_rest, log_p], axis=-1)
+            return self.of_targets(targets, both, numbers)
         # A class of target 0 must not bring in an infinite loss.
         log_p = ops.where(share == 0, 0.0, log_p)
         log_rest = ops.where(share == 1, 0.0, log_rest)
