@@ -7,6 +7,7 @@ from image_readers import epoch, readers, same
 
 from keras_noisy.datasets import ImageDataset, pipeline
 from keras_noisy.losses import CrossEntropy
+from keras_noisy.metrics import LabelAccuracy
 
 pytestmark = pytest.mark.once
 
@@ -139,9 +140,21 @@ def test_a_mix_trains():
     model = keras.Sequential(
         [keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax")]
     )
-    model.compile("sgd", CrossEntropy(label_smoothing=0.1))
+    loss = CrossEntropy(label_smoothing=0.1)
+    model.compile("sgd", loss, metrics=[LabelAccuracy()])
     history = model.fit(data, verbose=0, shuffle=False)
     assert np.isfinite(history.history["loss"][0])
+    # Soft labels in training, integers afterwards.
+    images, labels = colored()
+    predicted = model.predict(images, verbose=0).argmax(-1)
+    found = model.evaluate(images, labels, verbose=0, return_dict=True)
+    np.testing.assert_allclose(found["accuracy"], np.mean(predicted == labels))
+    mixed, targets = epoch(data)
+    p = model.predict(mixed, verbose=0)
+    metric = LabelAccuracy()
+    metric.update_state(targets, p)
+    matches = p.argmax(-1) == targets.argmax(-1)
+    np.testing.assert_allclose(float(metric.result()), matches.mean())
 
 
 @readers

@@ -3,9 +3,13 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_noisy._arguments import real
+from keras_noisy._label_tensors import as_tensor
 from keras_noisy.metrics._label_columns import label_columns, share
+
+NAN = float("nan")
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -30,6 +34,9 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
     Call arguments:
         y_true: Integer labels of shape `(N,)` or `(N, 1)`, or labels with
             indices of shape `(N, 2)`; further columns are not looked at.
+            With three classes or more also one-hot or soft labels of shape
+            `(N, num_classes)`, of which the largest counts; rows that do not
+            sum to 1 make the result NaN.
         y_pred: Predictions of shape `(N, num_classes)`, or of a single output
             `(N, 1)` or `(N,)`.
         sample_weight: Weights of shape `(N,)`. Defaults to `None`.
@@ -62,11 +69,18 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
         self.threshold = real("threshold", threshold)
 
         def matches(y_true: Any, y_pred: Any) -> Any:
-            # Three columns of three classes would be one-hot labels.
+            y_true, y_pred = as_tensor(y_true), ops.convert_to_tensor(y_pred)
+            wrong, shape = None, tuple(y_pred.shape)
+            one_each = len(shape) == 2 and (shape[1] or 0) > 2
+            if one_each and tuple(y_true.shape[1:]) == shape[1:]:
+                # What does not sum to 1 is no target: NaN shows it.
+                wrong = ops.abs(ops.sum(y_true, axis=-1) - 1) > 0.05
+                y_true = ops.argmax(y_true, axis=-1)
             given, _, predicted = label_columns(
                 y_true, y_pred, three=False, threshold=self.threshold
             )
-            return share(predicted == given)
+            matches = share(predicted == given)
+            return matches if wrong is None else ops.where(wrong, NAN, matches)
 
         super().__init__(matches, name=name, dtype=dtype)
 

@@ -92,7 +92,9 @@ def unit_rows(features: Any) -> np.ndarray:
         raise ValueError(
             "Invalid value for argument `features`. Expected finite rows that "
             f"are not zero. Received: {np.count_nonzero(bad)} other rows, the "
-            f"first is number {np.argmax(bad)}"
+            f"first is number {np.argmax(bad)}. A column that never changes "
+            "is NaN once it is divided by its standard deviation: add a small "
+            "number to that"
         )
     rows /= peak
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
