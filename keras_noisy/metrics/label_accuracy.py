@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import real
-from keras_noisy._label_tensors import as_tensor
+from keras_noisy._label_tensors import ranked
 from keras_noisy.metrics._label_columns import label_columns, share
 
 NAN = float("nan")
@@ -69,12 +69,14 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
         self.threshold = real("threshold", threshold)
 
         def matches(y_true: Any, y_pred: Any) -> Any:
-            y_true, y_pred = as_tensor(y_true), ops.convert_to_tensor(y_pred)
-            wrong, shape = None, tuple(y_pred.shape)
+            y_pred = ops.convert_to_tensor(y_pred)
+            y_true = ranked(y_true, y_pred)
+            shape, wrong = tuple(y_pred.shape), None
             one_each = len(shape) == 2 and (shape[1] or 0) > 2
             if one_each and tuple(y_true.shape[1:]) == shape[1:]:
                 # What does not sum to 1 is no target: NaN shows it.
-                wrong = ops.abs(ops.sum(y_true, axis=-1) - 1) > 0.05
+                total = ops.sum(ops.cast(y_true, "float32"), axis=-1)
+                wrong = ops.abs(total - 1) > 0.05
                 y_true = ops.argmax(y_true, axis=-1)
             given, _, predicted = label_columns(
                 y_true, y_pred, three=False, threshold=self.threshold
