@@ -171,7 +171,7 @@ def learning_rate(epoch):
 model.compile(
     keras.optimizers.Adam(rate), loss, metrics=[RecallAt(20), MRRAt(20)]
 )
-model.fit(
+history = model.fit(
     batches,
     epochs=options.epochs,
     shuffle=False,

@@ -33,7 +33,7 @@ class PerLabel(Argument):
 
     def fits(self, array: np.ndarray) -> bool:
         """Whether the numbers are in their range."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define `fits(array)`")
 
     def __get__(self, loss: Any, owner: type) -> Any:
         if loss is None:

@@ -59,11 +59,13 @@ class SeveralLabels(DeclaredLoss):
 
     def reads(self) -> tuple[bool, int | None]:
         """Whether outputs are logits, and the label that is not known."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define `reads()`")
 
     def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
         """Values of a batch in which every label is a sample of its own."""
-        raise NotImplementedError
+        raise TypeError(
+            f"{type(self).__name__} must define `rows_of(batch, labels)`"
+        )
 
     def connect(self, outputs: Tensor) -> Tensor:
         """Hand the outputs of a model through the layers of this loss.
