@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_noisy.losses.base._arguments import flag, number
+from keras_noisy.losses.base._math import above
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.negative import (
     FLOOR,
@@ -48,7 +49,6 @@ class NNFL(NegativeLoss):
           labels, NeurIPS 2023
     """
 
-    slow_on_jax = True
     gamma: float = number(0.5, 0, closed="low")
     stop_weight_gradient: bool = flag(True)
 
@@ -67,4 +67,4 @@ class NNFL(NegativeLoss):
         """Derivative of `headroom`, 0 at the floor."""
         at_least = ops.maximum(log_p, LOG_FLOOR)
         slope = -focal_slope(at_least, gamma, stop_weight_gradient)
-        return ops.where(log_p > LOG_FLOOR, slope, 0.0)
+        return slope * above(log_p, LOG_FLOOR)

@@ -18,10 +18,11 @@ from keras_noisy.losses.base._labels import (
 )
 from keras_noisy.losses.base._math import (
     LOWEST,
+    above,
     added,
-    cast,
     entry,
     first_argmax,
+    put,
 )
 
 Tensor = Any
@@ -66,7 +67,7 @@ def log_probabilities(logits: Tensor) -> Tensor:
 
 def counted(log_p: Tensor) -> Tensor:
     """1, and 0 for the classes that are ruled out: the slope of `log_p`."""
-    return cast(log_p > LOWEST, log_p.dtype)
+    return above(log_p, LOWEST)
 
 
 def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
@@ -215,7 +216,9 @@ def _slope_by_log_p(
     """The derivative by the log-probabilities, from those that are finite."""
     slope = _sum_of_slopes(kept[0], upstream[len(places) :], terms)
     if slope is None:
-        slope = ops.zeros_like(log_p)
+        # Zeros that `vmap` maps over whatever it maps the labels over.
+        by = next(x for x in upstream if x is not None)
+        slope = kept[0] * (0.0 * by)[:, None]
     return _with_places(slope, places, upstream)
 
 
@@ -250,5 +253,5 @@ def _with_places(slope: Tensor, places: Any, upstream: Any) -> Tensor:
     """The derivative with those of single entries."""
     for place, by in zip(places, upstream, strict=False):
         if by is not None:
-            slope = added(slope, place, by[:, None])
+            slope = put(slope, place, by[:, None])
     return slope

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
-
-import keras
+from typing import Any
 
 from keras_noisy.losses.base._class_sums import WINNER, Term, plain_sum
 from keras_noisy.losses.base._labels import Labels
@@ -37,9 +35,6 @@ class SummedLoss(DistributionLoss):
     closed form.
     """
 
-    #: Whether XLA computes the loss sooner without the closed form.
-    slow_on_jax: ClassVar[bool] = False
-
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
         """What is summed over the classes, elementwise."""
@@ -69,10 +64,7 @@ class SummedLoss(DistributionLoss):
         def slope(log_p: Tensor) -> Tensor:
             return self.evaluate("slope", (log_p,), numbers)
 
-        is_known = _knows_slope(type(self)) and not (
-            self.slow_on_jax and keras.backend.backend() == "jax"
-        )
-        return [Term(value, slope if is_known else None)]
+        return [Term(value, slope if _knows_slope(type(self)) else None)]
 
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
