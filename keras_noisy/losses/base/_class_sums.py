@@ -22,6 +22,7 @@ from keras_noisy.losses.base._math import (
     added,
     entry,
     first_argmax,
+    plain_ops,
     put,
 )
 
@@ -145,9 +146,10 @@ def class_sums(
 
     extra = [x for term in sums for x in term.inputs]
     # Where a kernel of its own derives the log-softmax, it does so.
-    x = logits if is_fused else ops.log_softmax(logits, axis=-1)
+    x = logits if is_fused else plain_ops().log_softmax(logits, -1)
     outputs = closed_form(forward, backward, x, *places, *extra)
-    at_label, *at_winner = (ops.clip(x, LOWEST, 1.0) for x in outputs[:count])
+    of = plain_ops()
+    at_label, *at_winner = (of.clip(x, LOWEST, 1.0) for x in outputs[:count])
     found: list[Any] = list(outputs[count:])
     if at_winner:
         top = labels.weight_of(places[1], at_label.dtype)
@@ -157,10 +159,11 @@ def class_sums(
 
 def _whole(log_p: Tensor, places: Any, terms: list) -> tuple:
     """The outputs, and the finite log-probabilities."""
+    of = plain_ops()
     found = [entry(log_p, place) for place in places]
-    log_p = ops.clip(log_p, LOWEST, 1.0)
+    log_p = of.clip(log_p, LOWEST, 1.0)
     for term, extra in terms:
-        found.append(ops.sum(term.value(log_p, *extra), axis=-1))
+        found.append(of.sum(term.value(log_p, *extra), axis=-1))
     return tuple(found), (log_p,)
 
 

@@ -127,7 +127,7 @@ def above(x: Tensor, threshold: float) -> Tensor:
     """1 where x is above the threshold, and 0 elsewhere, in its dtype."""
     if keras.backend.backend() == "torch":
         # It takes ten times as long to turn a condition into numbers.
-        return (x - threshold).sign().clamp(min=0)
+        return (x.detach() - threshold).sign_().clamp(min=0)
     return cast(x > threshold, x.dtype)
 
 
