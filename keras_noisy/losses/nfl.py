@@ -42,6 +42,7 @@ class NFL(NormalizedLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
+    slow_on_jax = True
     gamma: float = number(0.5, 0, closed="low")
     stop_weight_gradient: bool = flag(True)
 

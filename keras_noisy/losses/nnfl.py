@@ -49,6 +49,7 @@ class NNFL(NegativeLoss):
           labels, NeurIPS 2023
     """
 
+    slow_on_jax = True
     gamma: float = number(0.5, 0, closed="low")
     stop_weight_gradient: bool = flag(True)
 

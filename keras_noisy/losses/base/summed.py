@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
+
+import keras
 
 from keras_noisy.losses.base._class_sums import WINNER, Term, plain_sum
 from keras_noisy.losses.base._labels import Labels
@@ -25,6 +27,10 @@ FORMULAS = (
 )
 
 
+#: From here on matrices of a usual batch are larger than caches.
+MANY = 10_000
+
+
 class SummedLoss(DistributionLoss):
     """Base of the losses of `log(p_y)` and of one sum over the classes.
 
@@ -34,6 +40,10 @@ class SummedLoss(DistributionLoss):
     the derivative of `summed`, its `slope`, integer labels take a gradient in
     closed form.
     """
+
+    #: Whether XLA sums it without vector instructions, which takes longer than
+    #: matrices in memory do unless they are large.
+    slow_on_jax: ClassVar[bool] = False
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
@@ -64,7 +74,12 @@ class SummedLoss(DistributionLoss):
         def slope(log_p: Tensor) -> Tensor:
             return self.evaluate("slope", (log_p,), numbers)
 
-        return [Term(value, slope if _knows_slope(type(self)) else None)]
+        is_known = _knows_slope(type(self)) and not (
+            self.slow_on_jax
+            and keras.backend.backend() == "jax"
+            and like.shape[-1] < MANY
+        )
+        return [Term(value, slope if is_known else None)]
 
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
