@@ -17,18 +17,33 @@ def as_tensor(y_true: Any) -> Any:
     """
     if ops.is_tensor(y_true):
         return y_true
-    array = np.asarray(y_true)
-    if array.dtype.kind == "O":
-        array = np.array(array.tolist())
+    array = numbers_of(y_true)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        array = np.clip(array, LOWEST, HIGHEST).astype("int64")
+    return ops.convert_to_tensor(array)
+
+
+def numbers_of(y_true: Any) -> np.ndarray:
+    """Labels that are no tensor as an array of numbers, None as NaN."""
+    try:
+        array = np.asarray(y_true)
+        if array.dtype.kind == "O":
+            array = np.array(array.tolist())
+        if array.dtype.kind == "O":
+            array = array.astype("float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "Expected `y_true` to hold labels as numbers. Received objects of "
+            f"which no array can be made: {error}. Make integers of them, with "
+            "-1 for a missing label"
+        ) from error
     if array.dtype.kind in "UST":
         raise ValueError(
             "Expected `y_true` to hold integer labels. Received text, such as "
             f"{str(array.flat[0])!r}. Number the names of classes: `names, "
             "labels = np.unique(labels, return_inverse=True)`"
         )
-    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        array = np.clip(array, LOWEST, HIGHEST).astype("int64")
-    return ops.convert_to_tensor(array)
+    return array
 
 
 def ranked(y_true: Any, y_pred: Any) -> Any:

@@ -102,7 +102,8 @@ class SmallLoss(keras.losses.Loss):
         history_key: str | None = None,
     ):
         if not isinstance(loss, RobustLoss):
-            raise invalid("loss", loss, "a loss of keras_noisy")
+            expected = "a loss of one label per sample, such as `GCE()`"
+            raise invalid("loss", loss, expected)
         super().__init__(loss.name, loss.reduction, loss.dtype)
         self.loss = loss
         self.keep = keep

@@ -241,7 +241,7 @@ class Findings:
     ) -> Any:
         """Plot the samples whose labels are most likely wrong.
 
-        Needs matplotlib: `pip install "keras-noisy[plot]"`.
+        Needs matplotlib: `pip install matplotlib`.
 
         Args:
             n: How many, at most. Defaults to `24`.

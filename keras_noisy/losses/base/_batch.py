@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -9,7 +10,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_tensors import as_tensor, safe_index, widened
-from keras_noisy.losses.base import _math, _single
+from keras_noisy.losses.base import _math, _reduction, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
 
@@ -82,6 +83,7 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
         found.valid = ops.logical_and(found.valid, known)
         logits = _math.log_of_probabilities(rows, dtype)
     found.given = given
+    found.unmasked = functools.partial(_reduction.unmasked, outputs, one_view)
     return Batch(given, outputs, integers, found, logits, num_classes, shape)
 
 
@@ -136,6 +138,13 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
             "Expected the classes in the last axis of `y_pred`, and they seem "
             f"to be in axis 1. Received: y_pred.shape={outputs} for "
             f"y_true.shape={shape}. Move them by `keras.layers.Permute`"
+        )
+    if outputs[-1:] == (1,) and shape == (*outputs[:-1], 2):
+        raise ValueError(
+            "Expected labels 0 and 1, as `y_pred` has a single output. "
+            f"Received one-hot labels: y_true.shape={shape}, y_pred.shape="
+            f"{outputs}. Pass `np.argmax(labels, axis=-1)`, or end the model "
+            'in `Dense(2, activation="softmax")`'
         )
     raise ValueError(
         "Expected `y_true` to hold integer labels of shape "
