@@ -8,6 +8,8 @@ from keras import ops
 
 from keras_noisy._label_arrays import HIGHEST, LOWEST
 
+TEXT = "Expected `y_true` to hold integer labels. Received text"
+
 
 def as_tensor(y_true: Any) -> Any:
     """Labels as a tensor in their own dtype.
@@ -39,9 +41,8 @@ def numbers_of(y_true: Any) -> np.ndarray:
         ) from error
     if array.dtype.kind in "UST":
         raise ValueError(
-            "Expected `y_true` to hold integer labels. Received text, such as "
-            f"{str(array.flat[0])!r}. Number the names of classes: `names, "
-            "labels = np.unique(labels, return_inverse=True)`"
+            f"{TEXT}, such as {str(array.flat[0])!r}. Number the names of "
+            "classes: `names, labels = np.unique(labels, return_inverse=True)`"
         )
     return array
 
@@ -58,11 +59,31 @@ def ranked(y_true: Any, y_pred: Any) -> Any:
     return y_true
 
 
+def static_shape(x: Any) -> tuple[int | None, ...]:
+    """The shape as far as it is known."""
+    if getattr(x.shape, "rank", 0) is None:
+        raise ValueError(
+            "Expected labels, predictions and weights whose number of axes is "
+            "known. TensorFlow forgets it in `tf.numpy_function` and "
+            "`tf.py_function`: call `labels.set_shape((None,))` or "
+            "`tf.ensure_shape(labels, (None,))` after them. It does so too "
+            "when one model is given labels of several shapes, such as (N,) "
+            "and (N, 1): keep to one, or compile the model again"
+        )
+    return tuple(x.shape)
+
+
 def widened(labels: Any) -> Any:
     """Labels in a dtype that holds every class count and `ignore_class`."""
     dtype = keras.backend.standardize_dtype(labels.dtype)
     if dtype in ("int32", "int64") or keras.backend.is_float_dtype(dtype):
         return labels
+    if dtype == "string":
+        raise ValueError(
+            f"{TEXT}: number the names of classes before the data set, or in "
+            "it by `keras.layers.StringLookup(vocabulary=names, "
+            "num_oov_indices=0)`"
+        )
     # JAX has no int64 by default; there large unsigned labels turn negative,
     # which is just as invalid.
     large = dtype in ("uint32", "uint64")

@@ -9,7 +9,12 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._label_tensors import as_tensor, safe_index, widened
+from keras_noisy._label_tensors import (
+    as_tensor,
+    safe_index,
+    static_shape,
+    widened,
+)
 from keras_noisy.losses.base import _math, _reduction, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
@@ -153,20 +158,6 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
         f"y_true.shape={shape}. If an axis is None because the data set does "
         "not know it, fix it there, for instance with `ensure_shape`."
     )
-
-
-def static_shape(x: Tensor) -> tuple[int | None, ...]:
-    """The shape as far as it is known."""
-    if getattr(x.shape, "rank", 0) is None:
-        raise ValueError(
-            "Expected labels and predictions whose number of axes is known. "
-            "TensorFlow forgets it in `tf.numpy_function` and "
-            "`tf.py_function`: call `labels.set_shape((None,))` or "
-            "`tf.ensure_shape(labels, (None,))` after them. It does so too "
-            "when one model is given labels of several shapes, such as (N,) "
-            "and (N, 1): keep to one, or compile the model again"
-        )
-    return tuple(x.shape)
 
 
 def class_count(y_pred: Tensor, num_classes: int | None) -> Any:

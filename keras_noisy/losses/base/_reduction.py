@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_noisy._label_tensors import static_shape
+
 Tensor = Any
 
 
@@ -50,9 +52,10 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
 
     Weights of the leading axes belong to all values behind them.
     """
-    missing = len(values.shape) - len(weights.shape)
-    leading = tuple(values.shape)[: len(weights.shape)]
-    if missing > 0 and len(weights.shape) > 0:
+    rank = len(static_shape(weights))
+    missing = len(values.shape) - rank
+    leading = tuple(values.shape)[:rank]
+    if missing > 0 and rank > 0:
         fits = all(
             w in (1, None, v) or v is None
             for w, v in zip(weights.shape, leading, strict=True)
@@ -71,7 +74,7 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
 
 def check_weights(weights: Tensor, fits_to: tuple, expected: tuple) -> None:
     """Raise on weights that do not broadcast, or to more than there is."""
-    shape = tuple(weights.shape)
+    shape = static_shape(weights)
     fits = len(shape) <= len(fits_to) and all(
         None in (w, v) or w in (1, v)
         for w, v in zip(reversed(shape), reversed(fits_to), strict=False)

@@ -155,6 +155,13 @@ class MemoryLoss(DistributionLoss):
         if len(outputs) != 2 or len(shape) not in (1, 2):
             raise ValueError(_EXPECTED.format(shape, outputs))
         if len(shape) == 2 and shape[1] == 2:
+            dtype = keras.backend.standardize_dtype(y_true.dtype)
+            if dtype in ("float16", "bfloat16"):
+                raise ValueError(
+                    "Expected labels and sample indices as integers. Received: "
+                    f"`y_true` of dtype {dtype}, which rounds indices: pass "
+                    "what `with_index` returns as it is"
+                )
             if outputs[-1] != 2:
                 return y_true[:, 0], y_true[:, 1]
             # Metrics of Keras turn labels into floats, the loss sees integers.

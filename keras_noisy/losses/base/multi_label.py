@@ -264,8 +264,8 @@ def _known(y_true: Tensor, unknown: int | None) -> Tensor | None:
 
 def _is_per_label(weights: Tensor, y_pred: Tensor) -> bool:
     """Whether there is a weight for each label."""
-    is_wide = len(weights.shape) == len(y_pred.shape)
-    return is_wide and weights.shape[-1] != 1
+    shape = _batch.static_shape(weights)
+    return len(shape) == len(y_pred.shape) and shape[-1] != 1
 
 
 def _check_shapes(y_true: Tensor, y_pred: Tensor) -> None:
