@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import HIGHEST, LOWEST
 
 TEXT = "Expected `y_true` to hold integer labels. Received text"
@@ -27,6 +28,8 @@ def as_tensor(y_true: Any) -> Any:
 
 def numbers_of(y_true: Any) -> np.ndarray:
     """Labels that are no tensor as an array of numbers, None as NaN."""
+    if isinstance(y_true, np.ma.MaskedArray):
+        y_true = as_array("y_true", y_true)
     try:
         array = np.asarray(y_true)
         if array.dtype.kind == "O":

@@ -6,7 +6,13 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses.base._math import added, cast, entry, first_argmax
+from keras_noisy.losses.base._math import (
+    added,
+    at_least,
+    cast,
+    entry,
+    first_argmax,
+)
 
 Tensor = Any
 
@@ -103,7 +109,7 @@ class SparseLabels(Rows):
         """Share of each class in the batch, of shape (K,)."""
         kept = cast(self.kept(), like.dtype)
         counts = ops.segment_sum(kept, self.index, like.shape[-1])
-        return counts / ops.maximum(ops.sum(kept), 1.0)
+        return counts / at_least(ops.sum(kept), 1.0)
 
 
 class DenseLabels(Rows):
@@ -131,7 +137,7 @@ class DenseLabels(Rows):
 
     def rows(self, matrix: Tensor) -> Tensor:
         """`sum_k t[k] * matrix[k]` of a (K, J) matrix."""
-        return ops.matmul(self.targets, matrix)
+        return self.targets @ matrix
 
     def total(self, function: Callable[[Any], Any]) -> Any:
         """`sum_k function(t[k])` of a function with `function(0) = 0`."""
@@ -148,8 +154,8 @@ class DenseLabels(Rows):
     def frequencies(self, like: Tensor) -> Tensor:
         """Mean target of each class in the batch, of shape (K,)."""
         kept = cast(self.kept(), self.targets.dtype)
-        counts = ops.matmul(kept, self.targets)
-        return counts / ops.maximum(ops.sum(kept), 1.0)
+        counts = kept @ self.targets
+        return counts / at_least(ops.sum(kept), 1.0)
 
 
 class BinaryTargets(DenseLabels):

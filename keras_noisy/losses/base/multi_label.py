@@ -131,11 +131,11 @@ class SeveralLabels(DeclaredLoss):
             values = ops.where(known, values, 0.0)
         if weights is not None:
             values = values * _math.cast(weights, values.dtype)
+        total = ops.sum(values, axis=-1)
         if known is None:
-            return ops.mean(values, axis=-1), None
-        counts = ops.sum(ops.cast(known, values.dtype), axis=-1)
-        values = ops.sum(values, axis=-1) / ops.maximum(counts, 1.0)
-        return values, counts > 0
+            return total / ops.cast(ops.shape(values)[-1], total.dtype), None
+        counts = ops.sum(ops.cast(known, total.dtype), axis=-1)
+        return total / _math.at_least(counts, 1.0), counts > 0
 
     def _check_values(
         self, y_true: Tensor, y_pred: Tensor, strict: bool = False
