@@ -20,7 +20,10 @@ def distributions(name: str, value: Any, expected: str) -> np.ndarray:
         raise invalid(name, value, expected) from error
     single = rows.ndim in (1, 2) and rows.shape[1:] in ((), (1,))
     if rows.ndim != 2 or 0 in rows.shape or single:
-        advice = "; of a single output `p` take `np.stack([1 - p, p], axis=1)`"
+        advice = (
+            ". A single output `p` is `np.stack([1 - p, p], axis=1)` of two; "
+            "a model needs two of them here"
+        )
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}. "
             f"Received: {name}.shape={rows.shape}" + advice * single

@@ -1,5 +1,6 @@
 """What is masked, weighted or missing is counted nowhere, or named."""
 
+import keras
 import numpy as np
 import pytest
 from helpers import build, masked, number, values
@@ -65,3 +66,21 @@ def test_the_column_of_a_mistake_among_several_labels():
         loss.check(halves > 0, halves)
     with pytest.raises(ValueError, match="1 of 2 are NaN or infinite"):
         loss.check(y[:1], np.array([[0.5, np.nan]]))
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="others know all ranks"
+)
+def test_what_a_graph_does_not_know_of_labels_and_weights_is_named():
+    tf = pytest.importorskip("tensorflow")
+    p = tf.TensorSpec((None, 3))
+    for loss, y in (
+        (CrossEntropy(), tf.TensorSpec((None,), "int32")),
+        (Hill(), tf.TensorSpec((None, 3), "int32")),
+        (SmallLoss(CrossEntropy()), tf.TensorSpec((None,), "int32")),
+    ):
+        with pytest.raises(ValueError, match="weights whose number of axes"):
+            tf.function(loss).get_concrete_function(y, p, tf.TensorSpec(None))
+        text = tf.TensorSpec(y.shape, "string")
+        with pytest.raises(ValueError, match=r"Received text.*StringLookup"):
+            tf.function(loss).get_concrete_function(text, p)

@@ -80,15 +80,15 @@ class PredictionQuality(Findings):
         given = labeled(y, clean_labels, class_names, images)
         rows = as_array("probabilities", probabilities)
         check_length("probabilities", len(rows), len(given.labels))
-        expected = "probabilities of shape (N, num_classes)"
-        rows = distributions("probabilities", rows, expected)
-        num_classes = rows.shape[1]
-        if given.labels.max() >= num_classes:
+        num_classes = rows.shape[1] if rows.ndim == 2 else 1
+        if 1 < num_classes <= given.labels.max():
             raise ValueError(
                 "Invalid value for argument `probabilities`. Expected a column "
                 f"for each class, more than {given.labels.max()}. Received: "
                 f"probabilities.shape={rows.shape}"
             )
+        expected = "probabilities of shape (N, num_classes)"
+        rows = distributions("probabilities", rows, expected)
         names = given.class_names or [str(i) for i in range(num_classes)]
         if len(names) != num_classes:
             raise invalid(
