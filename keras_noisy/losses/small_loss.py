@@ -102,8 +102,9 @@ class SmallLoss(keras.losses.Loss):
         history_key: str | None = None,
     ):
         if not isinstance(loss, RobustLoss):
-            expected = "a loss of one label per sample, such as `GCE()`"
-            raise invalid("loss", loss, expected)
+            raise invalid(
+                "loss", loss, "a loss of one label per sample, such as `GCE()`"
+            )
         super().__init__(loss.name, loss.reduction, loss.dtype)
         self.loss = loss
         self.keep = keep

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._label_tensors import as_tensor
+from keras_noisy._label_tensors import as_tensor, static_shape
 from keras_noisy.distribution.processes import check_together
 from keras_noisy.losses.base import (
     _batch,
@@ -87,7 +87,7 @@ class SeveralLabels(DeclaredLoss):
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight)
             if _is_per_label(sample_weight, y_pred):
-                shape = _batch.static_shape(y_pred)
+                shape = static_shape(y_pred)
                 _reduction.check_weights(sample_weight, shape, shape)
                 weights, sample_weight = sample_weight, None
         values, known = self._mean(y_true, y_pred, weights)
@@ -264,13 +264,13 @@ def _known(y_true: Tensor, unknown: int | None) -> Tensor | None:
 
 def _is_per_label(weights: Tensor, y_pred: Tensor) -> bool:
     """Whether there is a weight for each label."""
-    shape = _batch.static_shape(weights)
+    shape = static_shape(weights)
     return len(shape) == len(y_pred.shape) and shape[-1] != 1
 
 
 def _check_shapes(y_true: Tensor, y_pred: Tensor) -> None:
-    shape = _batch.static_shape(y_true)
-    outputs = _batch.static_shape(y_pred)
+    shape = static_shape(y_true)
+    outputs = static_shape(y_pred)
     if len(outputs) > 1 and _batch.agree(shape, outputs):
         return
     raise ValueError(
