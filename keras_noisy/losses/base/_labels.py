@@ -154,7 +154,7 @@ class DenseLabels(Rows):
     def frequencies(self, like: Tensor) -> Tensor:
         """Mean target of each class in the batch, of shape (K,)."""
         kept = cast(self.kept(), self.targets.dtype)
-        counts = kept @ self.targets
+        counts = (kept[None] @ self.targets)[0]
         return counts / at_least(ops.sum(kept), 1.0)
 
 
