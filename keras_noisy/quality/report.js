@@ -63,13 +63,20 @@ function store() {
 const cards = content.cards.map((sample) => {
   const { index } = sample;
   const labels = [names[given[index]], names[predicted[index]]];
+  const place = sample.place ?? `Sample ${index}`;
   const element = make($("cards"), "div", {
     class: "card", tabindex: -1, role: "group", "data-index": index,
-    "aria-label": `Sample ${index}, given ${labels[0]}, predicted ${labels[1]}`,
+    "aria-label": `${place}, given ${labels[0]}, predicted ${labels[1]}`,
   });
-  make(element, "img", {
-    src: sample.image, alt: `Sample ${index}`, loading: "lazy",
-  });
+  if (sample.image) {
+    make(element, "img", { src: sample.image, alt: place, loading: "lazy" });
+  }
+  if (sample.words) {
+    const [before, word, after] = sample.words;
+    const p = make(element, "p", { class: "words" }, `${before} `);
+    make(p, after || before ? "mark" : "span", {}, word);
+    p.append(` ${after}`);
+  }
   if (sample.note) make(element, "p", { class: "note" }, sample.note);
   const line = (name, value, rest = "") => {
     const p = make(element, "p", {}, `${name} `);
@@ -97,8 +104,8 @@ const cards = content.cards.map((sample) => {
   const buttons = [
     button("keep", "Keep", "k", () => change([index], "keep")),
     button("drop", "Drop", "d", () => change([index], "drop")),
-    button("relabel", "Class", "c", () => ask(card)),
   ];
+  if (content.relabels) buttons.push(button("relabel", "Class", "c", () => ask(card)));
   element.addEventListener("focusin", () => select(card));
   const card = { ...sample, element, fresh, score, buttons };
   return card;
@@ -129,6 +136,12 @@ function ask(card) {
   $("ask").dataset.index = card.index;
   $("ask").showModal();
   $("class").select();
+  $("likely").replaceChildren();
+  for (const [label, share] of card.choices ?? []) {
+    const text = `${names[label]} ${percent(share, 0)}`;
+    make($("likely"), "button", { type: "button" }, text)
+      .addEventListener("click", () => settle(card, label));
+  }
 }
 
 function answer(event) {
@@ -138,8 +151,11 @@ function answer(event) {
     $("class-error").textContent = "Choose one of the classes in the list.";
     return;
   }
+  settle(cards.find((card) => card.index === Number($("ask").dataset.index)), label);
+}
+
+function settle(card, label) {
   $("ask").close();
-  const card = cards.find((card) => card.index === Number($("ask").dataset.index));
   relabel(card, label);
   move(card, 1);
 }
@@ -189,7 +205,7 @@ function sort() {
   for (const card of order) {
     const value = card.scores[by];
     const short = Number.isInteger(value) ? value : value.toFixed(3);
-    card.score.textContent = `#${card.index}, score ${short}`;
+    card.score.textContent = `${card.place ?? `#${card.index}`}, score ${short}`;
   }
   $("cards").append(...order.map((card) => card.element));
   select(shown()[0]);
@@ -241,10 +257,10 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "k" || event.key === "d") {
     change([card.index], event.key === "k" ? "keep" : "drop");
     move(card, 1);
-  } else if (event.key === "r") {
+  } else if (event.key === "r" && content.relabels) {
     relabel(card, predicted[card.index]);
     move(card, 1);
-  } else if (event.key === "c") ask(card);
+  } else if (event.key === "c" && content.relabels) ask(card);
   else return;
   event.preventDefault();
 });
@@ -277,6 +293,7 @@ function download(name, isDropped) {
       .map((cell) => /[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)[0];
   const lines = ["index,given_label,predicted_label,score"];
   given.forEach((label, i) => {
+    if (label === null) return; // It has no score.
     if ((decisions.get(i) === "drop") !== isDropped) return;
     const decision = decisions.get(i);
     const now = kindOf(decision) === "relabel" ? decision : label;
@@ -294,7 +311,7 @@ function finding({ wrong, shown, scores }) {
     make(section, "p", {}, "Every given label is equal to its clean label.");
     return;
   }
-  const share = percent(wrong / given.length);
+  const share = percent(wrong / content.count);
   make(section, "p", {},
     `${whole(wrong)} labels (${share}) differ from the clean ones. Among as ` +
     "many suspects precision and recall are the same.");
@@ -336,12 +353,15 @@ function finding({ wrong, shown, scores }) {
 document.title = $("title").textContent = content.title;
 $("score").textContent = words(content.score);
 $("numbers").textContent =
-  `${whole(given.length)} samples, ${whole(names.length)} classes, ` +
+  `${content.samples}, ${whole(names.length)} classes, ` +
   `${content.source}. ` +
   `Below are the ${whole(cards.length)} worst by ${words(content.score)}.`;
 $("warning").textContent = content.warning;
 $("warning").hidden = !content.warning;
 if (content.finding) finding(content.finding);
+// Lists of samples to train on are of samples with one label.
+for (const id of ["dropped", "kept", "lists"]) $(id).hidden = !content.lists;
+$("keys-relabel").hidden = !content.relabels;
 $("cards").classList.toggle("crisp", content.crisp);
 $("clean-choice").hidden = content.finding === null;
 $("clean").addEventListener("change", () =>
