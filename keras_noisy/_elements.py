@@ -113,21 +113,27 @@ class Elements:
         return outputs[-1] if fits and not self.multi_label else None
 
     def rows(
-        self, outputs: np.ndarray, start: int, size: int
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Outputs and labels of elements, `size` labels or fewer at a time.
+        self, outputs: np.ndarray, samples: np.ndarray, size: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Outputs, labels and places of elements, `size` or fewer at a time.
 
-        The outputs are those of the samples from `start` on.
+        The outputs are those of these samples.
         """
         flat = outputs.reshape(-1, self.columns(outputs.shape) or 1)
-        first = start * self.each
+        given = self.given.reshape(-1)
         for low in range(0, len(flat), size):
             part = flat[low : low + size]
-            begin, end = first + low, first + low + len(part)
+            row, column = np.divmod(np.arange(low, low + len(part)), self.each)
+            places = samples[row] * self.each + column
+            labels = given[places]
             if self._places is not None:
-                begin, end = np.searchsorted(self._places, [begin, end])
-                part = part[self._places[begin:end] - (first + low)]
-            yield part, self.labels[begin:end]
+                scored = labels != self.ignore_class
+                part, labels, places = (
+                    part[scored],
+                    labels[scored],
+                    places[scored],
+                )
+            yield part, labels, places
 
     def expected(self) -> str:
         """The shapes of outputs that fit, for an error message."""

@@ -3,10 +3,19 @@
 import keras
 import numpy as np
 import pytest
-from test_label_quality import brightness
+from test_label_quality import (
+    Batches,
+    brightness,
+    probabilities,
+    seen,
+    tensorflow_batches,
+    torch_batches,
+)
 
 from keras_noisy.callbacks import LabelQuality
+from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.datasets import ImageDataset, ImageFiles
+from keras_noisy.losses import with_index
 
 pytestmark = pytest.mark.once
 
@@ -52,6 +61,19 @@ def test_lists_of_paths_are_read_by_position(files):
         kept, _ = quality.clean(listed, n=3)
         assert {type(path) for path in kept} == {str}
         assert kept == [p for i, p in enumerate(paths) if i not in (5, 17, 30)]
+
+
+def test_an_index_says_which_samples_a_shuffled_data_set_gives(monkeypatch):
+    monkeypatch.setattr(_training_set, "SAMPLES", 40)
+    p, labels = probabilities()
+    y, order = with_index(labels), np.random.default_rng(1).permutation(100)
+    expected = seen(p, labels)
+    for make in (Batches, tensorflow_batches, torch_batches):
+        quality = seen(make(p[order], y[order]), labels)
+        assert np.array_equal(quality.scores(), expected.scores())
+    with pytest.raises(ValueError, match="each sample once"):
+        order[:4] = order[4:8]
+        seen(Batches(p[order], y[order]), labels)
 
 
 def test_paths_need_a_size(files, monkeypatch):

@@ -102,7 +102,8 @@ class PredictionQuality(Findings):
                 f"shape {elements.expected()}. Received: probabilities.shape="
                 f"{outputs.shape}"
             )
-        ((rows, _),) = elements.rows(outputs, 0, max(outputs.size, 1))
+        every = np.arange(len(outputs))
+        ((rows, _, _),) = elements.rows(outputs, every, outputs.size)
         if columns == 1:
             rows = rows.astype("float64")
             # A number outside [0, 1] shows as a negative one.

@@ -16,6 +16,13 @@ ROWS = 4096
 SMALLEST = np.finfo("float32").tiny
 
 
+class Part(NamedTuple):
+    """Predictions of some samples, and which samples these are."""
+
+    outputs: Any
+    samples: np.ndarray
+
+
 class Statistics(NamedTuple):
     """Numbers of each label, each of shape (N,)."""
 
@@ -37,11 +44,16 @@ def statistics(
     The predictions come in parts, of which one at a time is in memory. The
     number of columns is returned too, 1 for a single output.
     """
-    found, start, columns = [], 0, 0
+    found, order, start, columns = [], [], 0, 0
     are_probabilities = True
     for part in parts:
+        samples = None
+        if isinstance(part, Part):
+            part, samples = part
         columns = _checked_columns(part, elements, start)
-        for rows, labels in elements.rows(part, start, ROWS):
+        if samples is None:
+            samples = np.arange(start, start + len(part))
+        for rows, labels, places in elements.rows(part, samples, ROWS):
             if not np.all(np.isfinite(rows)):
                 raise ValueError(
                     "Predictions of the model are infinite or not a number: "
@@ -56,12 +68,17 @@ def statistics(
             if not (from_logits or fits):
                 raise _no_probabilities(columns)
             found.append(_of_rows(rows, labels, from_logits, top))
+            order.append(places)
         start += len(part)
     if start != len(elements.given):
         raise _misfit(elements, f"{start} predictions")
     if from_logits and are_probabilities:
         _refuse_probabilities(columns)
-    numbers = map(np.concatenate, zip(*found, strict=True))
+    numbers = list(map(np.concatenate, zip(*found, strict=True)))
+    places = np.concatenate(order)
+    if np.any(places[1:] < places[:-1]):
+        ranks = np.argsort(places)
+        numbers = [of[ranks] for of in numbers]
     return Statistics(*numbers), columns
 
 

@@ -13,6 +13,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array, as_paths
 from keras_noisy._elements import Elements
 from keras_noisy._given import check_length, without_index
+from keras_noisy.callbacks.label_quality._statistics import Part
 from keras_noisy.datasets import ImageDataset
 
 #: Labels whose predictions are in memory at once.
@@ -72,7 +73,7 @@ def predict(
 ) -> Iterator[Any]:
     """Predict as `model.predict` does, some samples at a time.
 
-    An error if `x` is not in order.
+    An error if it is not known which samples `x` gives.
     """
     count = len(elements.given)
     at_once = max(1, SAMPLES // elements.each)
@@ -93,14 +94,15 @@ def predict(
             warnings.filterwarnings("ignore", "Your input ran out of data")
             found = model.predict(_generator(first, more), verbose=0)
         if batches.in_order and batches.count <= count:
-            yield found
+            yield Part(found, batches.since_last())
     if not batches.in_order:
         raise invalid(
             "x",
             x,
             "samples in the order of `y`, the same in every epoch; their "
             "labels differ from `y`. Pass a data set that does not shuffle, "
-            "and no augmentation that mixes samples",
+            "or gives the labels of `keras_noisy.losses.with_index`, and no "
+            "augmentation that mixes samples",
         )
     if batches.count != count:
         more_than = "more" if batches.count > count else batches.count
@@ -111,6 +113,9 @@ def predict(
             f"epoch, and it gives {more_than}. Pass a data set that keeps the "
             "last batch, is finite and can be read again",
         )
+    if not batches.has_each_once():
+        expected = "each sample once; some indices come twice and others never"
+        raise invalid("x", x, expected)
 
 
 def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
@@ -120,10 +125,11 @@ def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
 
 
 class _Batches:
-    """The inputs of a data set, and whether its labels are in order.
+    """The inputs of a data set, and which samples these are.
 
     A data set that shuffles gives no error in `predict`, only scores of other
-    samples.
+    samples. Labels tell whether it does, and an index beside them in which
+    order the samples come.
     """
 
     def __init__(self, x: Any, elements: Elements):
@@ -132,6 +138,8 @@ class _Batches:
         self.ignore_class = elements.ignore_class
         self.count = 0
         self.in_order = True
+        self._samples: list[np.ndarray] = []
+        self._yielded = 0
 
     def __iter__(self) -> Iterator[tuple[Any]]:
         data = self.x
@@ -141,14 +149,39 @@ class _Batches:
             inputs, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             size = len(keras.tree.flatten(inputs)[0])
             labels = self.labels[self.count : self.count + size]
+            samples = np.arange(self.count, self.count + len(labels))
             self.count += size
             if hasattr(y, "shape"):
-                y = ops.convert_to_numpy(y)[: len(labels)]
-                self.in_order &= _agrees(y, labels, self.ignore_class)
+                y = np.asarray(ops.convert_to_numpy(y))[: len(labels)]
+                if _has_index(y, self.labels):
+                    samples = y[:, 1].astype("int64")
+                else:
+                    self.in_order &= _agrees(y, labels, self.ignore_class)
+            self._samples.append(samples)
             yield (inputs,)
             # A data set that repeats never ends.
             if self.count > len(self.labels) or not self.in_order:
                 return
+
+    def since_last(self) -> np.ndarray:
+        """The samples since this was called before."""
+        found = np.concatenate(self._samples[self._yielded :])
+        self._yielded = len(self._samples)
+        return found
+
+    def has_each_once(self) -> bool:
+        """Whether all samples came."""
+        found = np.sort(np.concatenate(self._samples))
+        return np.array_equal(found, np.arange(len(self.labels)))
+
+
+def _has_index(y: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether these are labels of samples, and which samples they are of."""
+    if labels.ndim > 1 or y.shape[1:] != (2,) or y.dtype.kind not in "iu":
+        return False
+    given, index = y.T
+    is_index = np.all((index >= 0) & (index < len(labels)))
+    return bool(is_index) and np.array_equal(labels[index], given)
 
 
 def _agrees(

@@ -55,8 +55,9 @@ class LabelQuality(keras.callbacks.Callback):
         x: All training samples, as an array or anything else that
             `model.predict` takes, such as a `tf.data.Dataset` or a
             `keras.utils.PyDataset`, in the order of `y` in every epoch: not
-            shuffled. If a data set gives labels too, they are compared
-            with `y`. Or the paths of images, with `image_size`.
+            shuffled, unless it gives integer labels with their index, as of
+            `with_index`. If a data set gives labels, they are compared with
+            `y`. Or the paths of images, with `image_size`.
         y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
             `keras_noisy.losses.with_index`. The model then has outputs of
             shape `(N, num_classes)`, or `(N, 1)` for labels 0 and 1. Labels of
