@@ -56,7 +56,8 @@ def report_page(
     code = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     page = _file("report.html")
     page = page.replace("{{ style }}", _file("report.css"))
-    page = page.replace("{{ script }}", _file("report.js"))
+    script = _file("report.js") + _file("report_lists.js")
+    page = page.replace("{{ script }}", script)
     return page.replace("{{ content }}", code)
 
 
