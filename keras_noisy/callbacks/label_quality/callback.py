@@ -45,11 +45,9 @@ class LabelQuality(keras.callbacks.Callback):
     itself. On PyTorch they advance the random generator, as validation does.
 
     Labels of tokens, pixels and several outputs have a score each, and a sample
-    has that of its worst label, `sample_scores`.
-
-    Arrays, lists and columns of a table are read by position, whatever its
-    index says. If the predictions agree with the labels no better than chance,
-    a warning says so before the first suspects are shown.
+    has that of its worst label, `sample_scores`. Arrays, lists and columns of a
+    table are read by position, whatever its index says. If the predictions
+    agree with the labels no better than chance, a warning says so.
 
     Args:
         x: All training samples, as an array or anything else that
@@ -59,14 +57,12 @@ class LabelQuality(keras.callbacks.Callback):
             `with_index`. If a data set gives labels, they are compared with
             `y`. Or the paths of images, with `image_size`.
         y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
-            `keras_noisy.losses.with_index`. The model then has outputs of
-            shape `(N, num_classes)`, or `(N, 1)` for labels 0 and 1. Labels of
-            more axes, such as `(N, T)` of tokens and `(N, H, W)` of pixels,
-            go with outputs that have one axis more. Or, if the images are
-            files, an object with `files`, `labels` and `class_names`, such as
-            a `keras_noisy.datasets.ImageFiles`, or what `ImageDataset` reads,
-            a folder of class folders, a CSV file or a table of paths and
-            labels; they give the pictures, the labels and the names.
+            `keras_noisy.losses.with_index`, for outputs of shape
+            `(N, num_classes)`, or `(N, 1)` for labels 0 and 1. Those of tokens,
+            `(N, T)`, or pixels, `(N, H, W)`, go with outputs of one axis more.
+            Or, if the images are files, an `ImageFiles` or what `ImageDataset`
+            reads, a folder of class folders, a CSV file or a table of paths
+            and labels; they give the pictures, the labels and the names.
         clean_labels: The true labels if they are known, of the same shape;
             -1 for a sample of none of the classes. They put
             `memorization_rate`, the share of wrongly labeled samples whose
@@ -94,14 +90,14 @@ class LabelQuality(keras.callbacks.Callback):
         multi_label: Whether each output is a label of its own, a sigmoid or a
             logit, with labels 0 and 1 of the same shape `(N, labels)`.
             Defaults to `False`.
-        top: How many of the likeliest classes of the last epoch are kept, such
-            as 5, to choose from on the page of `report`. `clean` then relabels
-            to the likeliest class that is not the given one. 4 bytes each,
-            or 3 with up to 256 classes. Defaults to `0`, none.
-        image_size: Height and width, an integer for both, to which images
-            are resized if `x` lists files. They are read as `ImageDataset`
-            does for evaluation, in [0, 1]; where the model was trained on
-            others, pass the data set that gives these. Defaults to `None`.
+        top: How many of the likeliest classes of the last epoch are kept, 4
+            bytes each, such as 5, to choose from on the page of `report`.
+            `clean` then relabels to the likeliest class that is not the given
+            one. Defaults to `0`, none.
+        image_size: Height and width, an integer for both, of images whose
+            files `x` lists. They are read as by `ImageDataset`, in [0, 1]; if
+            the model learns from others, pass the data set that gives these.
+            Defaults to `None`.
 
     Returns:
         A callback for `model.fit(..., callbacks=[...])`.
