@@ -5,7 +5,7 @@ import csv
 import keras
 import numpy as np
 import pytest
-from test_label_quality import Batches, torch_batches
+from test_label_quality import Batches
 
 from keras_noisy.callbacks import LabelQuality
 from keras_noisy.callbacks.label_quality import Findings, _training_set
@@ -181,7 +181,7 @@ def test_finds_wrong_tokens_while_a_tagger_trains(tokens, monkeypatch):
     x, y = tokens.x, tokens.labels
     all_of_them = [
         LabelQuality(data, y, tokens.clean, **arguments)
-        for data in (x, Batches(x, y), torch_batches(x, y))
+        for data in (x, Batches(x, y))
     ]
     history = model.fit(
         x, y, 32, epochs=4, verbose=0, callbacks=all_of_them

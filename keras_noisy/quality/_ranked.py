@@ -84,8 +84,9 @@ class Ranked:
     def estimate(self) -> Estimate:
         """How many labels are wrong, of each class, and the matrix.
 
-        Those of elements are counted one by one; those of several labels per
-        sample, together, are of the classes 0 and 1.
+        Those of elements are counted one by one, and the interval takes them
+        for independent; several labels per sample are together of the classes
+        0 and 1.
 
         Returns:
             An `Estimate`.
@@ -184,6 +185,25 @@ class Ranked:
                 raise invalid("label", label, "a label that `y` has")
             order = order[labels[order] == label]
         return order[:n]
+
+    def fit_to(self, columns: int) -> None:
+        """Name the classes that outputs with so many numbers a label tell.
+
+        An error if names or clean labels do not fit.
+        """
+        num_classes, names = max(columns, 2), self.class_names
+        self.is_single = columns == 1
+        if self.elements.multi_label:
+            pass  # Names are those of the outputs.
+        elif names is None:
+            self.class_names = [str(label) for label in range(num_classes)]
+        elif len(names) != num_classes:
+            expected = f"{num_classes} names, as outputs tell that many classes"
+            raise invalid("class_names", names, expected)
+        clean = self.clean_labels
+        if clean is not None and self.elements.take(clean).max() >= num_classes:
+            expected = f"labels below {num_classes}, the classes of the outputs"
+            raise invalid("clean_labels", clean, expected)
 
     def mended(self, found: np.ndarray) -> np.ndarray:
         """New labels of suspects.

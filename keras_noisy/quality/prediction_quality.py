@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._given import check_length, labeled_elements
 from keras_noisy._stochastic import distributions
@@ -110,20 +109,7 @@ class PredictionQuality(Findings):
             rows = np.hstack([1 - rows, rows])
         expected = f"probabilities of shape {elements.expected()}"
         rows = distributions("probabilities", rows, expected)
-        names = given.class_names
-        if elements.multi_label:
-            pass  # Names are those of the outputs.
-        elif names is None:
-            names = [str(i) for i in range(num_classes)]
-        elif len(names) != num_classes:
-            raise invalid(
-                "class_names",
-                names,
-                f"{num_classes} names, as there are that many columns",
-            )
-        clean = given.clean_labels
-        if clean is not None and elements.take(clean).max() >= num_classes:
-            raise invalid("clean_labels", clean, f"labels below {num_classes}")
         evidence = Predictions(rows.astype("float32"), elements.labels)
+        clean, names = given.clean_labels, given.class_names
         super().__init__(elements, evidence, clean, names, given.images)
-        self.is_single = columns == 1
+        self.fit_to(columns)

@@ -51,6 +51,16 @@ def samples(
     return x
 
 
+def pictures_in(x: Any, elements: Elements, image_size: Any) -> Any:
+    """The images or files that `x` holds, None if these are others."""
+    if image_size is not None:
+        return getattr(x, "files", x)
+    are_tokens = elements.given.ndim == 2 and not elements.multi_label
+    # Tokens may be vectors, which make no picture.
+    axes = 3 if are_tokens else 2
+    return x if len(getattr(x, "shape", ())) > axes else None
+
+
 def _files(x: Any) -> np.ndarray | None:
     """The paths of `x`, None if it holds or gives something else."""
     if isinstance(x, keras.utils.PyDataset | dict):

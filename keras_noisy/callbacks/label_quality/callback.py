@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer
 from keras_noisy._given import labeled_elements
-from keras_noisy.callbacks.label_quality._training_set import predict, samples
+from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.callbacks.label_quality.findings import Findings
 from keras_noisy.quality import Decisions, Estimate
 
@@ -41,8 +41,8 @@ class LabelQuality(keras.callbacks.Callback):
     few epochs or with a robust loss. They go on over several calls of `fit`;
     take a new callback for a new model. Predictions are those of evaluation,
     without augmentation and dropout, and those of 8192 labels are in memory at
-    a time; what is kept of them takes 30 bytes a label beside the label
-    itself. On PyTorch they advance the random generator, as validation does.
+    a time; 30 bytes a label are kept. On PyTorch they advance the random
+    generator, as validation does.
 
     Labels of tokens, pixels and several outputs have a score each, and a sample
     has that of its worst label, `sample_scores`. Arrays, lists and columns of a
@@ -71,11 +71,10 @@ class LabelQuality(keras.callbacks.Callback):
             for `History` and the callbacks behind this one in the list, in
             place of metrics of these names. Defaults to `None`.
         class_names: The name of each class, for the picture and the report,
-            in the order of the labels, or a mapping from label to name; with
-            `multi_label` that of each output. Defaults to `None`, those of
-            `y` or else the numbers.
-        batch_size: Samples that are predicted at once, unless `x` is a data
-            set. Defaults to `256`.
+            or with `multi_label` of each output, in the order of the labels,
+            or a mapping from label to name. Defaults to `None`, those of `y`
+            or else the numbers.
+        batch_size: Samples that are predicted at once. Defaults to `256`.
         from_logits: Whether the model returns logits. Defaults to `False`,
             probabilities, of which those below 1e-38 count as 1e-38.
         start_epoch: First epoch that counts, from 0 as `fit` numbers them;
@@ -154,13 +153,10 @@ class LabelQuality(keras.callbacks.Callback):
         given = labeled_elements(
             y, clean_labels, class_names, images, ignore_class, multi_label
         )
-        images = given.images
-        if images is None and image_size is not None:
-            images = getattr(x, "files", x)
-        x = samples(x, given.elements, self.batch_size, image_size)
-        if images is None and hasattr(x, "shape") and len(x.shape) > 2:
-            images = x
-        self.x = x
+        elements, images = given.elements, given.images
+        if images is None:
+            images = _training_set.pictures_in(x, elements, image_size)
+        self.x = _training_set.samples(x, elements, self.batch_size, image_size)
         self.from_logits = boolean("from_logits", from_logits)
         self.start_epoch = integer("start_epoch", start_epoch, 0)
         self._findings = Findings(
@@ -168,8 +164,8 @@ class LabelQuality(keras.callbacks.Callback):
             given.clean_labels,
             given.class_names,
             images,
-            given.elements.ignore_class,
-            given.elements.multi_label,
+            elements.ignore_class,
+            elements.multi_label,
             integer("top", top, 0),
         )
 
@@ -180,7 +176,7 @@ class LabelQuality(keras.callbacks.Callback):
         if epoch < self.start_epoch and self.clean_labels is None:
             return
         findings = self._findings
-        predictions = predict(
+        predictions = _training_set.predict(
             self.model, self.x, findings.elements, self.batch_size
         )
         found = findings.compare(predictions, self.from_logits)

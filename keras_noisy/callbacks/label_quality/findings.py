@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
 from keras_noisy._elements import Elements
 from keras_noisy.callbacks.label_quality._scores import Scores
 from keras_noisy.callbacks.label_quality._statistics import (
@@ -107,25 +106,7 @@ class Findings(AnyFindings):
         is_whole = not isinstance(predictions, Iterator)
         parts = [predictions] if is_whole else predictions
         found, columns = statistics(parts, self.elements, from_logits, self.top)
-        num_classes = max(columns, 2)
-        self.is_single = columns == 1
-        if self.elements.multi_label:
-            pass  # Names are those of the outputs.
-        elif self.class_names is None:
-            self.class_names = [str(label) for label in range(num_classes)]
-        elif len(self.class_names) != num_classes:
-            raise invalid(
-                "class_names",
-                self.class_names,
-                f"{num_classes} names, as the model tells that many classes",
-            )
-        clean = self.clean_labels
-        if clean is not None and self.elements.take(clean).max() >= num_classes:
-            raise invalid(
-                "clean_labels",
-                clean,
-                f"labels below {num_classes}, the classes of the model",
-            )
+        self.fit_to(columns)
         return found
 
     def update(self, epoch: Statistics) -> None:
