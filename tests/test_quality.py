@@ -279,7 +279,6 @@ def test_predictions_of_models_that_have_not_seen_the_samples():
         (p[:-1], r"len\(probabilities\)=1199"),
         (2 * p, "sum to 1"),
         (np.round(p, 1), "sum to 1.*divide each row by its sum"),
-        (p[:, :1], r"np\.stack\(\[1 - p, p\], axis=1\)"),
     ):
         with pytest.raises(ValueError, match=f"`probabilities`.*{message}"):
             PredictionQuality(bad, labels)
