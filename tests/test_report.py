@@ -270,7 +270,7 @@ def quoted(names):
     if node is None:
         pytest.skip("node, which runs a part of the page, is not installed")
     folder = importlib.resources.files("keras_noisy.quality")
-    source = (folder / "report.js").read_text(encoding="utf-8")
+    source = (folder / "report_lists.js").read_text(encoding="utf-8")
     quote = re.search(r"const quote = .*?;\n", source, re.DOTALL)[0]
     code = f"{quote}process.stdout.write({json.dumps(names)}.map(quote).join())"
     return subprocess.run([node, "-e", code], capture_output=True).stdout
@@ -490,9 +490,15 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
     other = make_quality(images=255 - quality.images)
     with pytest.raises(ValueError, match="other labels or pictures"):
         read(right, of=other)
-    path.write_text("index,label\n1,2\n")
-    with pytest.raises(ValueError, match=r"Received: .* columns index, label"):
-        quality.decisions(path)
+    for text, encoding, message in (
+        ("index,label\n1,2\n", "utf-8", "columns index, label"),
+        ("index,label\n", "utf-8", "columns index, label"),
+        ("", "utf-8", "columns none"),
+        (f"{head}\n{right}\n", "utf-16", "no text in UTF-8"),
+    ):
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(ValueError, match=rf"decisions\.csv, .*{message}"):
+            quality.decisions(path)
 
 
 def test_decisions_survive_a_reload_and_another_report(

@@ -14,6 +14,7 @@ from keras_noisy.losses.base._closed_form import closed_form
 from keras_noisy.losses.base._math import (
     LOWEST,
     TINY,
+    at_least,
     cast,
     compute_dtype,
     largest,
@@ -48,7 +49,7 @@ class TemperedSoftmax:
         if t == 1:
             self._log_p = log_probabilities(logits)
             return
-        top = ops.maximum(ops.stop_gradient(largest(logits)), LOWEST)
+        top = at_least(ops.stop_gradient(largest(logits)), LOWEST)
         # The upper bound is never reached; clip has the cheaper gradient.
         x = ops.clip(logits - top, LOWEST, 1.0) * (1 - t)
         shift = _with_derivative(x, _solved(ops.stop_gradient(x), t), t)
@@ -56,7 +57,7 @@ class TemperedSoftmax:
         if t > 1:  # The base is at least 1.
             self._inverse = 1 / self._base
         else:
-            self._base = ops.maximum(self._base, 0.0)
+            self._base = at_least(self._base, 0.0)
 
     def power(self, r: float) -> Tensor:
         """`p ** r` for r >= 0, which is 0 where p is."""
@@ -78,7 +79,7 @@ class TemperedSoftmax:
             return pick(self._log_p)
         base = pick(self._base)
         if self.t < 1:
-            base = ops.maximum(base, TINY)
+            base = at_least(base, TINY)
         return plain_ops().log(base) / (1 - self.t)
 
 
@@ -98,7 +99,7 @@ def _solved(x: Tensor, t: float) -> Tensor:
             p = _power(inverse, 1 / (t - 1))
             slope = p * inverse
         else:
-            base = ops.maximum(base, TINY)
+            base = at_least(base, TINY)
             p = _power(base, 1 / (1 - t))
             slope = p / base
         total = of.sum(p, axis=-1, keepdims=True)
@@ -167,7 +168,7 @@ def _with_derivative(x: Tensor, shift: Tensor, t: float) -> Tensor:
     def backward(x: Tensor, kept: Any, upstream: Any, shift: Tensor) -> Tensor:
         # The shift in the derivative has a derivative itself.
         base = x + _with_derivative(x, shift, t)
-        escort = _power(base if t > 1 else ops.maximum(base, 0.0), t / (1 - t))
+        escort = _power(base if t > 1 else at_least(base, 0.0), t / (1 - t))
         share = upstream[0] / ops.sum(escort, axis=-1)
         return escort * -share[:, None]
 

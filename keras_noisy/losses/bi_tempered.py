@@ -13,7 +13,7 @@ from keras_noisy.losses._tempered import (
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._closed_form import closed_form
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
-from keras_noisy.losses.base._math import TINY, plain_ops, put
+from keras_noisy.losses.base._math import TINY, at_least, plain_ops, put
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -125,5 +125,5 @@ class BiTempered(DistributionLoss):
 
 
 def _negative_entropy(t: Tensor, t1: float) -> Tensor:
-    log_t = ops.log(ops.maximum(t, TINY))
+    log_t = ops.log(t if isinstance(t, float) else at_least(t, TINY))
     return t * log_tempered(log_t, t1) - t ** (2 - t1) / (2 - t1)

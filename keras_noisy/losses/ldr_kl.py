@@ -12,6 +12,7 @@ from keras_noisy.losses.base._labels import Labels, SparseLabels
 from keras_noisy.losses.base._math import (
     LOWEST,
     TINY,
+    at_least,
     entry,
     largest,
     log_probability,
@@ -108,10 +109,8 @@ class LDRKL(DistributionLoss):
             logits: Tensor, kept: Any, upstream: Any, index: Tensor
         ) -> Tensor:
             scaled, offset, factor = kept
-            p, step = (
-                ops.softmax(scaled, axis=-1),
-                factor * upstream[0][:, None],
-            )
+            step = factor * upstream[0][:, None]
+            p = ops.softmax(scaled, axis=-1)
             # Each logit changes the mean of `s` too.
             of_label = entry(scaled, index) - ops.sum(p * scaled, axis=-1)
             mean = of_label[:, None] * (lambda_ / num_classes)
@@ -138,7 +137,7 @@ def _scaled(logits: Tensor, lambda_: float) -> tuple[Tensor, Tensor, Tensor]:
     offset = DEEP - ops.stop_gradient(largest(logits))
     offset = ops.clip(offset, 0.0, -LOWEST)
     positive = ops.softplus(logits + offset)
-    total = ops.maximum(ops.sum(positive, axis=-1, keepdims=True), TINY)
+    total = at_least(ops.sum(positive, axis=-1, keepdims=True), TINY)
     num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
     factor = num_classes / lambda_ / total
     return positive * factor, offset, factor
