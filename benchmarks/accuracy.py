@@ -46,6 +46,7 @@ PAGES = (
     FOLDER / "accuracy.md",
     FOLDER.parent / "docs" / "accuracy.md",
     FOLDER.parent / "docs" / "tricks.md",
+    FOLDER.parent / "README.md",
 )
 #: What would need an array of samples times classes.
 TOO_LARGE = {"clicks": {"ELR", "SELC", "SOP"}}

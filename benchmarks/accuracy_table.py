@@ -33,6 +33,20 @@ SHOWN = (
     *("GCE .7", "NCE+RCE", "NCE+AGCE", "SCE", "CE, clip 3", *OURS),
 )
 STOPPED = "CE, epoch by noisy validation"
+#: The lines of the README, as a user writes them.
+README = {
+    "ScaledMAE, low start, fade": (
+        "`ScaledMAE`, [from a low start with a fade]"
+        "(docs/margin_scale.md#from-a-low-start)"
+    ),
+    "ScaledMAE": "`ScaledMAE()`",
+    "SCE": "`SCE()`",
+    "GCE auto": '`GCE(q="auto")`',
+    "MAE*": "`MAEStar()`, the paper's loss",
+    STOPPED: "`CrossEntropy()`, at its best epoch by noisy validation",
+    "CE": "`CrossEntropy()`",
+    "GCE .7": "`GCE(q=0.7)`",
+}
 
 
 class Found:
@@ -86,6 +100,10 @@ def _text(values: Sequence[float], bold: bool = False) -> str:
     return text
 
 
+def _named(name: str) -> str:
+    return name if name == STOPPED else f"`{name}`"
+
+
 def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     rule = ["---"] * len(head)
     return "\n".join(f"| {' | '.join(x)} |" for x in (head, rule, *lines))
@@ -106,7 +124,7 @@ def of_task(
         ["Loss", *(noise for _, noise in cells)],
         (
             [
-                name if name == STOPPED else f"`{name}`",
+                _named(name),
                 *(
                     _text(v, bool(v) and np.mean(v) == best[i])
                     for i, v in enumerate(line)
@@ -117,8 +135,17 @@ def of_task(
     )
 
 
-def behind(found: Found, cells: Cells, names: Sequence[str]) -> str:
-    """How far each loss is behind the best one of each cell."""
+def behind(
+    found: Found,
+    cells: Cells,
+    names: Sequence[str],
+    shown: Mapping[str, str] | None = None,
+) -> str:
+    """How far each loss is behind the best one of each cell.
+
+    `shown` are those of them that get a line, with their texts.
+    """
+    shown = shown or {name: _named(name) for name in names}
     points = defaultdict(list)
     for task, noise in ((t, n) for t, noises in cells.items() for n in noises):
         measured = {
@@ -134,8 +161,9 @@ def behind(found: Found, cells: Cells, names: Sequence[str]) -> str:
     return _table(
         ["Loss", "mean", "worst", "cells"],
         (
-            [f"`{name}`", f"{np.mean(p):.1f}", f"{max(p):.1f}", str(len(p))]
+            [shown[name], f"{np.mean(p):.1f}", f"{max(p):.1f}", str(len(p))]
             for name, p in sorted(points.items(), key=lambda x: np.mean(x[1]))
+            if name in shown
         ),
     )
 
@@ -185,11 +213,15 @@ def tables(rows: Rows, cells: Cells) -> dict[str, str]:
     names = [*LOSSES, *TRICKS]
     whole = [
         "**Points behind the best loss of a cell**",
-        behind(found, cells, names),
+        behind(found, cells, [*names, STOPPED]),
         "**Points behind the best line tuned by noisy validation**",
         cost(found, cells),
     ]
-    known = {"behind": behind(found, cells, [*LOSSES]), "cost": whole[-1]}
+    known = {
+        "behind": behind(found, cells, [*LOSSES, STOPPED]),
+        "readme": behind(found, cells, [*LOSSES, STOPPED], README),
+        "cost": whole[-1],
+    }
     for task, noises in cells.items():
         if all((task, noise) not in found.rows for noise in noises):
             continue

@@ -181,15 +181,13 @@ def logits_of(task: str, inputs: Any, num_classes: int, decay: float) -> Any:
         x = layers.Dense(512, activation="relu", **shared)(inputs)
         x = layers.BatchNormalization()(x)
         x = layers.Dropout(0.2)(x)
-    elif task.startswith("digits"):
+    elif task.startswith(("digits", "fashion")):
         x = layers.Flatten()(inputs)
         for _ in range(2):
             x = layers.Dense(512, **shared)(x)
             x = layers.ReLU()(layers.BatchNormalization()(x))
     else:
         x = inputs
-        if len(x.shape) == 3:
-            x = layers.Reshape((*x.shape[1:], 1))(x)
         for filters in (32, 64, 128):
             x = layers.Conv2D(filters, 3, 2, "same", use_bias=False, **shared)(
                 x
