@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from label_data import LOSSES
 
 Rows = Sequence[Mapping[str, str]]
 #: Columns of the documents, by the name of the method.
@@ -48,14 +47,15 @@ def show(finding: Rows, mending: Rows) -> None:
             )
             print(f"| {task} | {kind}, {wrong} | {' | '.join(values)} |")
         print()
-    print(f"| task | noise | labels | {' | '.join(LOSSES)} |")
-    print("|" + " --- |" * (3 + len(LOSSES)))
+    losses = list(dict.fromkeys(row["loss"] for row in mending))
+    print(f"| task | noise | labels | {' | '.join(losses)} |")
+    print("|" + " --- |" * (3 + len(losses)))
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for row in mending:
         cell = found.setdefault((row["task"], row["noise"], row["labels"]), {})
         cell[row["loss"]] = percent(row["accuracy"])
     for names_of, cells in found.items():
-        values = (cells.get(loss, "") for loss in LOSSES)
+        values = (cells.get(loss, "") for loss in losses)
         print(f"| {' | '.join((*names_of, *values))} |")
 
 
@@ -68,23 +68,28 @@ def draw(finding: Rows, path: Path) -> None:
         1, 2, figsize=(9, 0.9 + 0.42 * len(cells)), sharey=True,
         layout="constrained",
     )  # fmt: skip
-    shown = ("neighbors, weights", "neighbors, posterior", "AUM", "cleanlab")
     heights = np.arange(len(cells))[::-1]
+    shown = {
+        "neighbors, weights": ("o", "FeatureQuality"),
+        "neighbors, posterior": ("D", 'FeatureQuality, "posterior"'),
+        "AUM": ("s", "LabelQuality"),
+        "cleanlab": ("x", "cleanlab"),
+    }
     for axes, column, title in zip(
         panels,
         ("precision", "f1"),
         ("Suspects that are wrong, %", "F1 of the suspects, %"),
         strict=True,
     ):
-        for name, marker in zip(shown, "oDsx", strict=True):
-            axes.plot(
-                [100 * float(rows[name][column]) for rows in cells.values()],
-                heights,
-                marker,
-                label=METHODS[name].replace("`", ""),
-            )
+        for number, (name, (marker, label)) in enumerate(shown.items()):
+            values = [100 * float(row[name][column]) for row in cells.values()]
+            axes.plot(values, heights - number / 8, marker, label=label)
         axes.set(xlabel=title, xlim=(0, 100))
-        axes.grid(alpha=0.4)
+        axes.grid(axis="x", alpha=0.4)
     panels[0].set_yticks(heights, [f"{task}, {kind}" for task, kind in cells])
-    panels[0].legend(loc="lower left", fontsize="small")
-    figure.savefig(path, dpi=120)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=len(shown),
+    )
+    figure.savefig(path, dpi=100)
