@@ -84,7 +84,7 @@ def draw(finding: Rows, path: Path) -> None:
         for number, (name, (marker, label)) in enumerate(shown.items()):
             values = [100 * float(row[name][column]) for row in cells.values()]
             axes.plot(values, heights - number / 8, marker, label=label)
-        axes.set(xlabel=title, xlim=(0, 100))
+        axes.set(xlabel=title, xlim=(0, 102))
         axes.grid(axis="x", alpha=0.4)
     panels[0].set_yticks(heights, [f"{task}, {kind}" for task, kind in cells])
     figure.legend(
