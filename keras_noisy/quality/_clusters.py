@@ -12,7 +12,7 @@ from keras_noisy.quality._unit_rows import unit_blocks
 #: Steps towards the centers, and samples of each that they are found by.
 STEPS, SAMPLES = 5, 40
 #: Samples of a cluster, at least and on average.
-SMALLEST = 128
+SMALLEST = 256
 #: Samples that look for their neighbors in a cluster at once, and what the
 #: size of a cluster is rounded to, so that few programs are compiled.
 BLOCK, STEP = 1024, 128
