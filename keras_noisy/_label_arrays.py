@@ -49,12 +49,19 @@ def class_labels(
 ) -> np.ndarray:
     """`value` as a flat array of integers in `[0, num_classes)`."""
     array = whole_labels(name, value)
+    check_classes(name, array, num_classes)
+    return array
+
+
+def check_classes(
+    name: str, array: np.ndarray, num_classes: int | None = None
+) -> None:
+    """An error unless flat integers are in `[0, num_classes)`."""
     if num_classes is None:
         _refuse(name, array, array < 0, "labels of at least 0")
     else:
         outside = (array < 0) | (array >= num_classes)
         _refuse(name, array, outside, f"labels in [0, {num_classes})")
-    return array
 
 
 def refuse_wide(name: str, array: np.ndarray) -> None:

@@ -574,7 +574,7 @@ def brightness():
         (EPOCHS[0], {"from_logits": True}, r"pass `from_logits=False`"),
         (np.full((4, 3), np.nan), {}, "training has diverged"),
         (EPOCHS[0][:, :2] / 0.5, {}, r"labels in \[0, 2\).*a label 2"),
-        (EPOCHS[0][:, :1], {}, r"at least two classes.*\(4, 1\)"),
+        (EPOCHS[0][:, :1], {}, r"labels in \[0, 2\).*a label 2"),
         (np.stack([EPOCHS[0]] * 2, 1), {}, r"one output.*\(4, 2, 3\)"),
         (EPOCHS[0], {"class_names": "abcd"}, r"`class_names`.*3 names"),
     ],

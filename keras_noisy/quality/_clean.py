@@ -9,7 +9,8 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
-from keras_noisy._label_arrays import class_labels
+from keras_noisy._elements import Elements
+from keras_noisy._given import labels_of_elements
 
 ACTIONS = ("drop", "relabel", "weight", "soft")
 
@@ -27,47 +28,100 @@ def cleaned(
         raise invalid(
             "action", action, f"one of {', '.join(map(repr, ACTIONS))}"
         )
+    elements = findings.elements
     labels = findings.given(y)
     check_samples(x, len(labels))
-    if action == "drop":
-        kept = np.ones(len(labels), bool)
-        kept[findings.suspects(n, score)] = False
-        if not kept.any():
-            raise invalid("n", n, "fewer suspects than there are samples")
-        return taken(x, np.flatnonzero(kept)), labels[kept]
-    if action == "relabel":
-        suspects = findings.suspects(n, score)
-        labels[suspects] = findings.predicted[suspects]
-        return x, labels
-    parts = findings.evidence.posterior(findings.estimate())
     if action == "weight":
-        weights = np.empty(len(labels), "float32")
-        for rows, shares in parts:
-            own = labels[rows]
-            weights[rows] = shares[np.arange(len(own)), own]
-        return x, labels, weights
-    num_classes = len(findings.class_names)
-    soft = np.empty((len(labels), num_classes), "float32")
-    for rows, shares in parts:
-        soft[rows] = shares
-    return x, soft
+        return x, labels, _weights(findings)
+    if action == "soft":
+        return (x, *_soft(findings))
+    if action == "drop" and not elements.is_plain:
+        check_can_be_left_out(elements.ignore_class, "action", action)
+    suspects = findings.found(n, score)
+    places = elements.places(suspects)
+    flat = labels.reshape(-1)
+    if action == "relabel":
+        flat[places] = findings.mended(suspects)
+    elif elements.is_plain:
+        return without(x, labels, places, "n", n)
+    else:
+        flat[places] = elements.ignore_class
+    return x, labels
 
 
-def own_labels(y: Any, labels: np.ndarray) -> np.ndarray:
+def without(
+    x: Any, labels: np.ndarray, samples: np.ndarray, name: str, value: Any
+) -> tuple[Any, np.ndarray]:
+    """The data without some samples; an error if none is left."""
+    kept = np.ones(len(labels), bool)
+    kept[samples] = False
+    if not kept.any():
+        raise invalid(name, value, "fewer than there are samples")
+    return taken(x, np.flatnonzero(kept)), labels[kept]
+
+
+def check_can_be_left_out(
+    ignore_class: int | None, name: str, value: Any
+) -> None:
+    """An error unless a label of several can be marked as ignored."""
+    if ignore_class is None:
+        raise invalid(
+            name,
+            value,
+            "no label to be dropped, as a sample cannot do without one of its "
+            "labels. Pass `ignore_class=-1` at the beginning, as to the loss, "
+            "and it becomes that; or take 'weight' or 'relabel'",
+        )
+
+
+def _weights(findings: Any) -> np.ndarray:
+    """Probability that each label is right, 0 where it is ignored."""
+    elements = findings.elements
+    weights = np.empty(len(elements.labels), "float32")
+    for rows, shares in findings.evidence.posterior(findings.estimate()):
+        own = elements.labels[rows]
+        weights[rows] = shares[np.arange(len(own)), own]
+    return elements.put(weights, 0)
+
+
+def _soft(findings: Any) -> tuple[np.ndarray, ...]:
+    """Probabilities of the classes, and weights where labels are ignored."""
+    elements, estimate = findings.elements, findings.estimate()
+    count, num_classes = len(elements.labels), len(estimate.prior)
+    width = () if findings.is_single else (num_classes,)
+    soft = np.empty((count, *width), "float32")
+    for rows, shares in findings.evidence.posterior(estimate):
+        soft[rows] = shares[:, 1] if findings.is_single else shares
+    if findings.is_single:
+        return (elements.put(soft, elements.ignore_class),)
+    # Losses refuse a row that is no distribution, whatever its weight.
+    labels = elements.put(soft, 1 / num_classes)
+    if count == elements.given.size:
+        return (labels,)
+    return labels, elements.put(np.ones(count, "float32"), 0)
+
+
+def own_labels(y: Any, elements: Elements) -> np.ndarray:
     """A copy of the labels; an error if `y` is not these."""
+    labels = elements.given
     if y is not None:
-        given = class_labels("y", y)
-        if not np.array_equal(given, labels):
-            differ = len(given) != len(labels) or np.count_nonzero(
-                given != labels
-            )
+        given = labels_of_elements("y", y, elements.multi_label, True)
+        is_like = given.shape == labels.shape
+        differ = np.count_nonzero(given != labels) if is_like else 0
+        if differ or not is_like:
             raise ValueError(
                 "Invalid value for argument `y`. Expected the labels that the "
-                f"scores are of, {len(labels)} of them in the same order. "
-                f"Received: {len(given)} labels"
-                + (f", {differ} others" if len(given) == len(labels) else "")
+                f"scores are of, {_count(labels)} in the same order. "
+                f"Received: {_count(given)}"
+                + (f", {differ} others" if is_like else "")
             )
     return labels.copy()
+
+
+def _count(labels: np.ndarray) -> str:
+    if labels.ndim == 1:
+        return f"{len(labels)} labels"
+    return f"labels of shape {labels.shape}"
 
 
 def check_samples(x: Any, count: int) -> None:
@@ -93,7 +147,11 @@ def taken(x: Any, indices: np.ndarray) -> Any:
     if isinstance(x, list | tuple):
         if _holds_arrays(x):
             return type(x)([taken(part, indices) for part in x])
-        return type(x)([x[i] for i in indices.tolist()])
+        chosen = [x[i] for i in indices.tolist()]
+        # A list of an array of paths holds texts of NumPy.
+        return type(x)(
+            [str(of) if isinstance(of, np.str_) else of for of in chosen]
+        )
     return as_array("x", x)[indices]
 
 

@@ -43,7 +43,7 @@ def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
     if images is None:
         raise ValueError(
             "Pictures of the samples are needed, and there are none: pass "
-            "`images` at the beginning"
+            "`images` at the beginning, or `texts` to `report`"
         )
     if len(getattr(images, "shape", ())) > 1:
         _has_channels_first(images.shape[1:])  # an error for all at once
@@ -70,6 +70,22 @@ def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
         image = np.clip(image, low, high).astype("float64")
         image = (image - low) / max(high - low, 1e-12)
         yield Picture(np.rint(255 * image).astype("uint8"), note)
+
+
+def painted(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A picture with what is in the mask in red, however small it is."""
+    height, width = pixels.shape[:2]
+    scale = max(1.0, max(height, width) / SIDE)
+    small = (max(1, int(height / scale)), max(1, int(width / scale)))
+    for size in (small, (height, width)):
+        for axis in (0, 1):
+            starts = np.arange(size[axis]) * mask.shape[axis] // size[axis]
+            mask = np.logical_or.reduceat(mask, starts, axis=axis)
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=-1)
+    red = np.array([255, 0, 0, 255][: pixels.shape[2]])
+    mixed = (0.4 * pixels + 0.6 * red).astype("uint8")
+    return np.where(mask[..., None], mixed, pixels)
 
 
 def thumbnail(picture: np.ndarray) -> str:

@@ -8,75 +8,134 @@ from typing import Any
 
 import numpy as np
 
+from keras_noisy._elements import Elements
 from keras_noisy.quality._pictures import (
     SIDE,
     pictures,
     refuse_only_gaps,
     thumbnail,
-    with_notes,
 )
+from keras_noisy.quality._ranked import Ranked
+from keras_noisy.quality._shown import Shown
 
 #: Keeps spreadsheets from taking a fingerprint for a number.
 _PREFIX = "data-"
 _NO_PIXELS = np.empty((0, 0), "uint8")
+_NO_CLASS = "none of the classes"
 
 
 def report_page(
-    evidence: Any,
-    labels: np.ndarray,
-    suspects: np.ndarray,
+    shown: Shown,
     *,
     score: str,
     title: str,
-    images: Any,
     class_names: Sequence[str],
-    clean_labels: np.ndarray | None,
     warning: str | None,
 ) -> str:
     """The HTML of the suspects, which `score` has ranked."""
-    values = {name: evidence.of(name) for name in evidence.names}
-    cards, notes, largest = [], [], 0
-    shown = with_notes(images, suspects)
-    for i, image in zip(suspects.tolist(), shown, strict=True):
-        notes.append(image._replace(pixels=_NO_PIXELS))
-        if not image.is_gap:
-            largest = max(largest, *image.pixels.shape[:2])
-        card = {
-            "index": i,
-            "image": thumbnail(image.pixels),
-            "note": image.note,
-            "probability": round(float(evidence.probability[i]), 4),
-            "scores": {name: _short(of[i]) for name, of in values.items()},
-        }
-        if clean_labels is not None:
-            clean = int(clean_labels[i])
-            known = 0 <= clean < len(class_names)
-            card["clean"] = (
-                class_names[clean] if known else "none of the classes"
-            )
-            card["wrong"] = clean != int(labels[i])
-        cards.append(card)
-    refuse_only_gaps(notes)
+    findings = shown.findings
+    elements, evidence = findings.elements, findings.evidence
+    cards, crisp = _cards(shown, class_names)
     content = {
         "title": title,
-        "key": fingerprint(labels, images),
+        "key": fingerprint(elements.given, findings.images),
         "names": class_names,
+        "samples": _samples(elements),
+        "count": len(elements.labels),
         "source": evidence.source(),
         "score": score,
-        "given": labels.tolist(),
-        "predicted": evidence.predicted.tolist(),
-        "values": [_short(value) for value in values[score]],
-        "crisp": largest <= SIDE // 2,
+        **_columns(shown, evidence.of(score)),
+        "lists": elements.is_plain,
+        "relabels": not elements.are_areas,
+        "crisp": crisp,
         "cards": cards,
         "warning": warning,
-        "finding": _finding(evidence, labels, clean_labels, len(suspects)),
+        "finding": _finding(findings, len(shown.found)),
     }
     # A class named </script> must not end the script.
     code = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     page = _file("report.html")
     page = page.replace("{{ style }}", _file("report.css"))
-    page = page.replace("{{ script }}", _file("report.js"))
+    script = _file("report.js") + _file("report_lists.js")
+    page = page.replace("{{ script }}", script)
     return page.replace("{{ content }}", code)
+
+
+def _cards(
+    shown: Shown, class_names: Sequence[str]
+) -> tuple[list[dict[str, Any]], bool]:
+    """What the page says of each, and whether the pictures are small."""
+    findings, found = shown.findings, shown.found
+    elements, evidence = findings.elements, findings.evidence
+    values = {name: evidence.of(name) for name in evidence.names}
+    cards = []
+    for index, i, place in zip(
+        shown.keys().tolist(), found.tolist(), shown.places(), strict=True
+    ):
+        card: dict[str, Any] = {
+            "index": index,
+            "probability": round(float(evidence.probability[i]), 4),
+            "scores": {name: _short(of[i]) for name, of in values.items()},
+        }
+        if place:
+            card["place"] = place
+        cards.append(card)
+    if findings.clean_labels is not None and not elements.are_areas:
+        clean = elements.take(findings.clean_labels)[found].tolist()
+        given = elements.labels[found].tolist()
+        for card, true, label in zip(cards, clean, given, strict=True):
+            known = 0 <= true < len(class_names)
+            card["clean"] = class_names[true] if known else _NO_CLASS
+            card["wrong"] = true != label
+    choices = evidence.choices(found)
+    if choices is not None:
+        for card, classes, shares in zip(cards, *choices, strict=True):
+            pairs = zip(classes.tolist(), shares.tolist(), strict=True)
+            card["choices"] = [[of, _short(share)] for of, share in pairs]
+    if shown.texts is not None:
+        for card, words in zip(cards, shown.words(), strict=True):
+            card["words"] = words
+        if findings.images is None:
+            return cards, False
+    notes, largest = [], 0
+    for card, image in zip(cards, shown.pictures(), strict=True):
+        notes.append(image._replace(pixels=_NO_PIXELS))
+        if not image.is_gap:
+            largest = max(largest, *image.pixels.shape[:2])
+        card["image"] = thumbnail(image.pixels)
+        card["note"] = image.note
+    refuse_only_gaps(notes)
+    return cards, largest <= SIDE // 2
+
+
+def _columns(shown: Shown, values: np.ndarray) -> dict[str, Any]:
+    """Labels and scores: of all samples, or else of those on the page."""
+    elements = shown.findings.elements
+    of_all = {
+        "given": elements.labels,
+        "predicted": shown.findings.evidence.predicted,
+    }
+    if not elements.is_plain:
+        keys = shown.keys().tolist()
+        return {
+            name: dict(zip(keys, of[shown.found].tolist(), strict=True))
+            for name, of in of_all.items()
+        }
+    found = {name: of.tolist() for name, of in of_all.items()}
+    found["values"] = [_short(value) for value in values]
+    # Samples without a score have no row.
+    return {
+        name: elements.put(np.array(column, object), None).tolist()
+        for name, column in found.items()
+    }
+
+
+def _samples(elements: Elements) -> str:
+    """How many labels there are."""
+    count, labels = f"{len(elements.given):,} samples", len(elements.labels)
+    if elements.is_plain and labels == len(elements.given):
+        return count
+    return f"{labels:,} labels of {count}"
 
 
 def _file(name: str) -> str:
@@ -84,16 +143,11 @@ def _file(name: str) -> str:
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 
-def _finding(
-    evidence: Any,
-    labels: np.ndarray,
-    clean_labels: np.ndarray | None,
-    shown: int,
-) -> dict[str, Any] | None:
+def _finding(findings: Ranked, shown: int) -> dict[str, Any] | None:
     """How well each score finds the wrong labels, where they are known."""
-    if clean_labels is None:
+    if findings.clean_labels is None or findings.elements.are_areas:
         return None
-    wrong = labels != clean_labels
+    evidence, wrong = findings.evidence, findings.wrong()
     total = int(wrong.sum())
     found: dict[str, Any] = {"wrong": total, "shown": shown, "scores": []}
     if total:

@@ -121,6 +121,9 @@ class Votes:
             "order, standardize the features, or take those of another network"
         )
 
+    def choices(self, found: np.ndarray) -> None:
+        """Nothing: shares of votes are not kept."""
+
     def _parts(self) -> Iterator[slice]:
         size = max(1, CELLS // self.num_classes)
         for start in range(0, len(self.labels), size):

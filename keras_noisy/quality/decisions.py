@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy.quality._clean import check_samples, own_labels, taken
+from keras_noisy._elements import Elements
+from keras_noisy.quality._clean import (
+    check_can_be_left_out,
+    check_samples,
+    own_labels,
+    without,
+)
 
 COLUMNS = ("index", "decision", "given", "new", "data")
 
@@ -23,11 +29,17 @@ class Decisions:
     reads it from the file that the page of `report` downloads.
 
     Args:
-        labels: The given labels, integers of shape `(N,)`.
-        kept: Indices of samples whose labels are right, int64.
+        labels: The given labels, integers of shape `(N,)`, or of elements.
+        kept: Indices of samples whose labels are right, int64. Where a person
+            saw each of several labels of a sample, rows of indices in
+            `labels`, as `suspects` has them; so in the next two.
         dropped: Indices of samples to leave out, int64.
         relabeled: Indices of samples with a new label, int64.
         new_labels: Their new labels, int64, as many.
+        ignore_class: What a dropped label becomes if it is one of several.
+            Defaults to `None`, which refuses to drop such a label.
+        multi_label: Whether labels are 0 and 1 of several outputs. Defaults to
+            `False`.
 
     Returns:
         An object with these attributes and `apply`.
@@ -55,9 +67,14 @@ class Decisions:
     dropped: np.ndarray
     relabeled: np.ndarray
     new_labels: np.ndarray
+    ignore_class: int | None = field(default=None, repr=False)
+    multi_label: bool = field(default=False, repr=False)
 
     def apply(self, x: Any, y: Any = None) -> tuple[Any, np.ndarray]:
-        """The data without dropped samples and with new labels.
+        """The data without what was dropped and with new labels.
+
+        A sample is left out; of several labels of a sample one becomes the
+        `ignore_class`.
 
         Args:
             x: The samples, in the order of the labels: arrays, a table, a
@@ -68,18 +85,26 @@ class Decisions:
         Returns:
             `(x, y)`.
         """
-        labels = own_labels(y, self.labels)
+        elements = Elements(self.labels, None, self.multi_label)
+        labels = own_labels(y, elements)
         check_samples(x, len(labels))
-        labels[self.relabeled] = self.new_labels
-        kept = np.delete(np.arange(len(labels)), self.dropped)
-        return taken(x, kept), labels[kept]
+        if self.dropped.ndim == 1:
+            if len(self.relabeled):  # never where a sample has many labels
+                labels[self.relabeled] = self.new_labels
+            return without(x, labels, self.dropped, "dropped", self.dropped)
+        labels[tuple(self.relabeled.T)] = self.new_labels
+        if len(self.dropped):
+            check_can_be_left_out(self.ignore_class, "dropped", self.dropped)
+            labels[tuple(self.dropped.T)] = self.ignore_class
+        return x, labels
 
 
 def read_decisions(
-    path: str | os.PathLike, labels: np.ndarray, num_classes: int, key: str
+    path: str | os.PathLike, elements: Elements, num_classes: int, key: str
 ) -> Decisions:
     """The decisions of a file that belongs to these labels."""
-    path = Path(path)
+    path, labels = Path(path), elements.given.reshape(-1)
+    count = len(elements.given) if elements.are_areas else len(labels)
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
         found: dict[str, list[int]] = {"keep": [], "drop": [], "relabel": []}
@@ -94,19 +119,37 @@ def read_decisions(
                     f"line {line}, which belongs to other labels or pictures "
                     f"(data {row['data']}, not {key})",
                 )
-            index = _number(path, line, row["index"], len(labels))
+            index = _number(path, line, row["index"], count)
             if index in seen:
                 raise _error(path, f"line {line}, a second one for {index}")
             seen.add(index)
             if row["decision"] not in found:
                 raise _error(path, f"line {line}: {row['decision']!r}")
-            if _number(path, line, row["given"], num_classes) != labels[index]:
+            given = _number(path, line, row["given"], num_classes)
+            # A sample of many labels is there with its worst one.
+            if not elements.are_areas and given != labels[index]:
                 raise _error(path, f"line {line}, another given label")
             found[row["decision"]].append(index)
             if row["decision"] == "relabel":
                 new.append(_number(path, line, row["new"], num_classes))
-    kept, dropped, relabeled = (np.array(i, "int64") for i in found.values())
-    return Decisions(labels, kept, dropped, relabeled, np.array(new, "int64"))
+    kept, dropped, relabeled = (
+        _indices(np.array(places, "int64"), elements)
+        for places in found.values()
+    )
+    return Decisions(
+        elements.given,
+        kept,
+        dropped,
+        relabeled,
+        np.array(new, "int64"),
+        elements.ignore_class,
+        elements.multi_label,
+    )
+
+
+def _indices(places: np.ndarray, elements: Elements) -> np.ndarray:
+    """Samples, or rows of indices where a page shows each of their labels."""
+    return places if elements.are_areas else elements.unraveled(places)
 
 
 def _number(path: Path, line: int, text: str | None, end: int) -> int:

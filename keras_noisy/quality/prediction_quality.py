@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_noisy._arguments import invalid
+import numpy as np
+
 from keras_noisy._containers import as_array
-from keras_noisy._given import check_length, labeled
+from keras_noisy._given import check_length, labeled_elements
 from keras_noisy._stochastic import distributions
 from keras_noisy.quality._predictions import Predictions
 from keras_noisy.quality.findings import Findings
@@ -37,16 +38,22 @@ class PredictionQuality(Findings):
 
     Args:
         probabilities: Predictions of shape `(N, num_classes)`, whose rows sum
-            to 1.
-        y: The given labels, as `FeatureQuality` takes them.
+            to 1; or those of tokens, pixels, a single output or several
+            labels, as a model gives them.
+        y: The given labels, as `LabelQuality` takes them.
         clean_labels: The true labels if they are known, -1 for a sample of
             none of the classes. Defaults to `None`.
         class_names: The name of each class, in the order of the labels, or
-            a mapping from label to name. Defaults to `None`, those of `y` or
-            else the numbers.
+            a mapping from label to name; with `multi_label` that of each
+            output. Defaults to `None`, those of `y` or else the numbers.
         images: A picture of each sample, for the picture and the report:
             arrays of shape (height, width) or (height, width, channels), or
             paths of files. Defaults to `None`, the files of `y`.
+        ignore_class: A label that has no score and is never a suspect, such
+            as that of padding. Defaults to `None`.
+        multi_label: Whether each column is a label of its own, the probability
+            of a 1, with labels 0 and 1 of the same shape `(N, labels)`.
+            Defaults to `False`.
 
     Returns:
         A `Findings`.
@@ -76,28 +83,33 @@ class PredictionQuality(Findings):
         clean_labels: Any = None,
         class_names: Sequence[str] | Mapping[int, str] | None = None,
         images: Any = None,
+        ignore_class: int | None = None,
+        multi_label: bool = False,
     ):
-        given = labeled(y, clean_labels, class_names, images)
-        rows = as_array("probabilities", probabilities)
-        check_length("probabilities", len(rows), len(given.labels))
-        num_classes = rows.shape[1] if rows.ndim == 2 else 0
-        if num_classes < 2 or given.labels.max() >= num_classes:
+        given = labeled_elements(
+            y, clean_labels, class_names, images, ignore_class, multi_label
+        )
+        elements = given.elements
+        outputs = as_array("probabilities", probabilities)
+        check_length("probabilities", len(outputs), len(given.labels))
+        columns = elements.columns(outputs.shape)
+        num_classes = max(columns or 0, 2)
+        if not columns or elements.labels.max() >= num_classes:
             raise ValueError(
                 "Invalid value for argument `probabilities`. Expected a column "
-                f"for each class, more than {given.labels.max()}. Received: "
-                f"probabilities.shape={rows.shape}"
+                f"for each class, more than {elements.labels.max()}, in the "
+                f"shape {elements.expected()}. Received: probabilities.shape="
+                f"{outputs.shape}"
             )
-        expected = "probabilities of shape (N, num_classes)"
+        every = np.arange(len(outputs))
+        ((rows, _, _),) = elements.rows(outputs, every, outputs.size)
+        if columns == 1:
+            rows = rows.astype("float64")
+            # A number outside [0, 1] shows as a negative one.
+            rows = np.hstack([1 - rows, rows])
+        expected = f"probabilities of shape {elements.expected()}"
         rows = distributions("probabilities", rows, expected)
-        names = given.class_names or [str(i) for i in range(num_classes)]
-        if len(names) != num_classes:
-            raise invalid(
-                "class_names",
-                names,
-                f"{num_classes} names, as there are that many columns",
-            )
-        clean = given.clean_labels
-        if clean is not None and clean.max() >= num_classes:
-            raise invalid("clean_labels", clean, f"labels below {num_classes}")
-        evidence = Predictions(rows.astype("float32"), given.labels)
-        super().__init__(given.labels, evidence, clean, names, given.images)
+        evidence = Predictions(rows.astype("float32"), elements.labels)
+        clean, names = given.clean_labels, given.class_names
+        super().__init__(elements, evidence, clean, names, given.images)
+        self.fit_to(columns)

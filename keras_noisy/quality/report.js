@@ -63,13 +63,20 @@ function store() {
 const cards = content.cards.map((sample) => {
   const { index } = sample;
   const labels = [names[given[index]], names[predicted[index]]];
+  const place = sample.place ?? `Sample ${index}`;
   const element = make($("cards"), "div", {
     class: "card", tabindex: -1, role: "group", "data-index": index,
-    "aria-label": `Sample ${index}, given ${labels[0]}, predicted ${labels[1]}`,
+    "aria-label": `${place}, given ${labels[0]}, predicted ${labels[1]}`,
   });
-  make(element, "img", {
-    src: sample.image, alt: `Sample ${index}`, loading: "lazy",
-  });
+  if (sample.image) {
+    make(element, "img", { src: sample.image, alt: place, loading: "lazy" });
+  }
+  if (sample.words) {
+    const [before, word, after] = sample.words;
+    const p = make(element, "p", { class: "words" }, `${before} `);
+    make(p, after || before ? "mark" : "span", {}, word);
+    p.append(` ${after}`);
+  }
   if (sample.note) make(element, "p", { class: "note" }, sample.note);
   const line = (name, value, rest = "") => {
     const p = make(element, "p", {}, `${name} `);
@@ -97,8 +104,8 @@ const cards = content.cards.map((sample) => {
   const buttons = [
     button("keep", "Keep", "k", () => change([index], "keep")),
     button("drop", "Drop", "d", () => change([index], "drop")),
-    button("relabel", "Class", "c", () => ask(card)),
   ];
+  if (content.relabels) buttons.push(button("relabel", "Class", "c", () => ask(card)));
   element.addEventListener("focusin", () => select(card));
   const card = { ...sample, element, fresh, score, buttons };
   return card;
@@ -129,6 +136,12 @@ function ask(card) {
   $("ask").dataset.index = card.index;
   $("ask").showModal();
   $("class").select();
+  $("likely").replaceChildren();
+  for (const [label, share] of card.choices ?? []) {
+    const text = `${names[label]} ${percent(share, 0)}`;
+    make($("likely"), "button", { type: "button" }, text)
+      .addEventListener("click", () => settle(card, label));
+  }
 }
 
 function answer(event) {
@@ -138,8 +151,11 @@ function answer(event) {
     $("class-error").textContent = "Choose one of the classes in the list.";
     return;
   }
+  settle(cards.find((card) => card.index === Number($("ask").dataset.index)), label);
+}
+
+function settle(card, label) {
   $("ask").close();
-  const card = cards.find((card) => card.index === Number($("ask").dataset.index));
   relabel(card, label);
   move(card, 1);
 }
@@ -150,26 +166,6 @@ function select(card) {
 }
 
 const shown = () => order.filter((card) => !card.element.hidden);
-
-function count() {
-  const visible = shown();
-  const values = [...decisions.values()];
-  const dropped = values.filter((value) => value === "drop").length;
-  const kept = values.filter((value) => value === "keep").length;
-  const relabeled = values.length - dropped - kept;
-  const here = cards.filter((card) => decisions.has(card.index)).length;
-  const elsewhere = values.length - here;
-  $("status").textContent =
-    `${whole(visible.length)} of ${whole(cards.length)} shown. ` +
-    `Dropped ${whole(dropped)}, kept ${whole(kept)}, ` +
-    (relabeled ? `relabeled ${whole(relabeled)}, ` : "") +
-    `undecided ${whole(cards.length - here)}.` +
-    (elsewhere ? ` Of these decisions ${whole(elsewhere)} come from an ` +
-      "earlier report of the same labels and are not on this page." : "");
-  $("undo").disabled = earlier.length === 0;
-  $("clear").disabled = decisions.size === 0;
-  $("drop-shown").disabled = $("keep-shown").disabled = visible.length === 0;
-}
 
 function filter() {
   const fits = (id, label) => $(id).value === "" || +$(id).value === label;
@@ -189,7 +185,7 @@ function sort() {
   for (const card of order) {
     const value = card.scores[by];
     const short = Number.isInteger(value) ? value : value.toFixed(3);
-    card.score.textContent = `#${card.index}, score ${short}`;
+    card.score.textContent = `${card.place ?? `#${card.index}`}, score ${short}`;
   }
   $("cards").append(...order.map((card) => card.element));
   select(shown()[0]);
@@ -241,107 +237,26 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "k" || event.key === "d") {
     change([card.index], event.key === "k" ? "keep" : "drop");
     move(card, 1);
-  } else if (event.key === "r") {
+  } else if (event.key === "r" && content.relabels) {
     relabel(card, predicted[card.index]);
     move(card, 1);
-  } else if (event.key === "c") ask(card);
+  } else if (event.key === "c" && content.relabels) ask(card);
   else return;
   event.preventDefault();
 });
 
-function save(name, lines) {
-  const blob = new Blob([lines.join("\n") + "\n"], { type: "text/csv" });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-}
-
-// What Python reads: numbers alone, and which data they are of.
-function downloadDecisions() {
-  const lines = ["index,decision,given,new,data"];
-  for (const index of [...decisions.keys()].sort((a, b) => a - b)) {
-    const decision = decisions.get(index);
-    const kind = kindOf(decision);
-    const label = kind === "relabel" ? decision : "";
-    lines.push([index, kind, given[index], label, content.key].join(","));
-  }
-  save("decisions.csv", lines);
-}
-
-function download(name, isDropped) {
-  // A spreadsheet runs a cell that begins with one of these as a formula.
-  const quote = (text) =>
-    [/^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/.test(text) ? `'${text}` : text]
-      .map((cell) => /[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)[0];
-  const lines = ["index,given_label,predicted_label,score"];
-  given.forEach((label, i) => {
-    if ((decisions.get(i) === "drop") !== isDropped) return;
-    const decision = decisions.get(i);
-    const now = kindOf(decision) === "relabel" ? decision : label;
-    const labels = [names[now], names[predicted[i]]].map(quote);
-    lines.push([i, ...labels, content.values[i]].join(","));
-  });
-  save(name, lines);
-}
-
-function finding({ wrong, shown, scores }) {
-  const section = $("finding");
-  section.hidden = false;
-  make(section, "h2", {}, "Finding the wrong labels");
-  if (wrong === 0) {
-    make(section, "p", {}, "Every given label is equal to its clean label.");
-    return;
-  }
-  const share = percent(wrong / given.length);
-  make(section, "p", {},
-    `${whole(wrong)} labels (${share}) differ from the clean ones. Among as ` +
-    "many suspects precision and recall are the same.");
-  const table = make(make(section, "div", { class: "wide" }), "table");
-  const head = make(make(table, "thead"), "tr");
-  for (const text of [
-    "score", `precision and recall at ${whole(wrong)}`,
-    `precision at ${whole(shown)}`, `recall at ${whole(shown)}`,
-  ]) make(head, "th", { scope: "col" }, text);
-  const body = make(table, "tbody");
-  const dashes = ["none", "7 3", "2 2", "9 3 2 3"];
-  const figure = make(section, "figure");
-  const chart = make(figure, "svg", {
-    viewBox: "0 0 260 160", width: 260, height: 160, role: "img",
-    "aria-label": "Precision over recall for each score, as in the table",
-  });
-  make(chart, "path", { class: "frame", d: "M40 5V125H250" });
-  for (const [x, y, text, anchor] of [
-    [36, 12, "1", "end"], [36, 128, "0", "end"], [40, 140, "0", "middle"],
-    [250, 140, "1", "end"], [145, 154, "recall", "middle"],
-  ]) make(chart, "text", { x, y, "text-anchor": anchor }, text);
-  const upright = { transform: "translate(14 65) rotate(-90)" };
-  make(chart, "text", { ...upright, "text-anchor": "middle" }, "precision");
-  scores.forEach((of, i) => {
-    const row = make(body, "tr");
-    const name = make(row, "th", { scope: "row" });
-    const stroke = { "stroke-dasharray": dashes[i] };
-    const sample = make(name, "svg", { width: 36, height: 8, "aria-hidden": true });
-    make(sample, "path", { d: "M0 5H30", ...stroke });
-    name.append(words(of.score));
-    for (const value of [of.at_wrong, of.precision, of.recall]) {
-      make(row, "td", {}, percent(value));
-    }
-    const points = of.curve.map(([x, y]) => `${40 + 210 * x} ${125 - 120 * y}`);
-    make(chart, "path", { d: `M${points.join("L")}`, ...stroke });
-  });
-}
-
 document.title = $("title").textContent = content.title;
 $("score").textContent = words(content.score);
 $("numbers").textContent =
-  `${whole(given.length)} samples, ${whole(names.length)} classes, ` +
+  `${content.samples}, ${whole(names.length)} classes, ` +
   `${content.source}. ` +
   `Below are the ${whole(cards.length)} worst by ${words(content.score)}.`;
 $("warning").textContent = content.warning;
 $("warning").hidden = !content.warning;
 if (content.finding) finding(content.finding);
+// Lists of samples to train on are of samples with one label.
+for (const id of ["dropped", "kept", "lists"]) $(id).hidden = !content.lists;
+$("keys-relabel").hidden = !content.relabels;
 $("cards").classList.toggle("crisp", content.crisp);
 $("clean-choice").hidden = content.finding === null;
 $("clean").addEventListener("change", () =>

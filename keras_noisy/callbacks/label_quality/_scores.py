@@ -1,126 +1,22 @@
-"""How far the predictions of each epoch contradict the given labels."""
+"""Scores that go on from epoch to epoch."""
 
 import warnings
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy._stochastic import is_distribution
 from keras_noisy.callbacks.label_quality._mixture import mixture
+from keras_noisy.callbacks.label_quality._statistics import ROWS, Statistics
 from keras_noisy.quality import Estimate
 from keras_noisy.quality.learned import learned_nothing
 
-#: Samples that are worked on at once, as that is done in float64.
-ROWS = 4096
-
-#: Smaller probabilities count as this one, so that every score is finite.
-SMALLEST = np.finfo("float32").tiny
-
-
-class Statistics(NamedTuple):
-    """Numbers of each sample, each of shape (N,)."""
-
-    loss: np.ndarray
-    margin: np.ndarray
-    predicted: np.ndarray
-    probability: np.ndarray
-
-
-def statistics(
-    parts: Iterable[Any], labels: np.ndarray, from_logits: bool
-) -> tuple[Statistics, int]:
-    """Compare the predictions of all samples with their given labels.
-
-    The predictions come in parts, of which one at a time is in memory. The
-    number of classes is returned too.
-    """
-    found, start, only_distributions = [], 0, True
-    for part in parts:
-        shape = _checked_shape(part, labels, start)
-        for first in range(0, shape[0], ROWS):
-            rows = part[first : first + ROWS]
-            if not np.all(np.isfinite(rows)):
-                raise ValueError(
-                    "Predictions of the model are infinite or not a number: "
-                    "training has diverged. Lower the learning rate, or clip "
-                    "the gradient with `clipnorm`"
-                )
-            distribution = is_distribution(rows)
-            only_distributions &= distribution
-            if not (from_logits or distribution):
-                raise ValueError(
-                    "Expected predictions that are probabilities: no negative "
-                    "entries and rows that sum to 1. If the model returns "
-                    "logits, pass `from_logits=True` to LabelQuality; "
-                    "otherwise end the model in a softmax"
-                )
-            own = labels[start : start + len(rows)]
-            found.append(_of_rows(rows, own, from_logits))
-            start += len(rows)
-    if start != len(labels):
-        raise _not_one_output(labels, f"{start} predictions")
-    if from_logits and only_distributions:
-        raise ValueError(
-            "LabelQuality was built with `from_logits=True`, but every row of "
-            "the predictions is a probability distribution. If the model ends "
-            "in a softmax, pass `from_logits=False`"
-        )
-    columns = map(np.concatenate, zip(*found, strict=True))
-    return Statistics(*columns), shape[1]
-
-
-def _checked_shape(part: Any, labels: np.ndarray, start: int) -> Any:
-    """The shape of some predictions; an error unless they fit the labels."""
-    shape: Any = getattr(part, "shape", type(part).__name__)
-    if len(shape) != 2 or start + shape[0] > len(labels) or shape[1] < 2:
-        raise _not_one_output(labels, f"predictions of shape {shape}")
-    if labels.max() >= shape[1]:
-        raise ValueError(
-            "Invalid value for argument `y`. Expected labels in [0, "
-            f"{shape[1]}), as the model has {shape[1]} outputs. Received: a "
-            f"label {labels.max()}"
-        )
-    return shape
-
-
-def _not_one_output(labels: np.ndarray, what: str) -> ValueError:
-    return ValueError(
-        "LabelQuality needs a model with one output of shape (N, "
-        f"num_classes), for N={len(labels)} samples and at least two classes. "
-        f"Received {what}"
-    )
-
-
-def _of_rows(
-    rows: np.ndarray, labels: np.ndarray, from_logits: bool
-) -> Statistics:
-    log_p = rows.astype("float64")
-    if from_logits:
-        log_p -= log_p.max(axis=1, keepdims=True)
-        log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-    else:
-        log_p = np.log(np.maximum(log_p, SMALLEST))
-    index = np.arange(len(rows))
-    predicted = log_p.argmax(axis=1)
-    probability = np.exp(log_p[index, predicted])
-    given = log_p[index, labels]
-    log_p[index, labels] = -np.inf
-    margin = given - log_p.max(axis=1)
-    return Statistics(
-        (-given).astype("float32"),
-        margin.astype("float32"),
-        predicted.astype("int32"),
-        probability.astype("float32"),
-    )
-
 
 class Scores:
-    """Scores of all samples that go on from epoch to epoch.
+    """Scores of all labels that go on from epoch to epoch.
 
-    Memory is that of these few numbers, 30 bytes a sample beside its label,
-    however many epochs there are.
+    Memory is that of these few numbers, 30 bytes beside each label, however
+    many epochs there are.
     """
 
     names = ("area_under_margin", "margin", "loss", "forgetting")
@@ -232,6 +128,14 @@ class Scores:
         wrong = found.upper(score) if found.is_split else 1
         return np.where(self.correct, 0.0, wrong)
 
+    def choices(
+        self, found: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """The likeliest classes of these and how likely, if they are kept."""
+        if self.last.classes.shape[1] == 0:
+            return None
+        return self.last.classes[found], self.last.shares[found]
+
     def state(self) -> dict[str, np.ndarray]:
         """All numbers, by name."""
         return {
@@ -248,7 +152,10 @@ class Scores:
         self.epochs = int(state["epochs"])
         for name in ("margin_sum", "forgotten", "correct", "learned"):
             setattr(self, name, state[name])
-        self.last = Statistics(*(state[name] for name in Statistics._fields))
+        none = np.empty((len(self.labels), 0), "float16")
+        self.last = Statistics(
+            *(state.get(name, none) for name in Statistics._fields)
+        )
 
     def source(self) -> str:
         """What the page says about where the scores come from."""

@@ -10,17 +10,38 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import as_array, as_paths
+from keras_noisy._elements import Elements
 from keras_noisy._given import check_length, without_index
+from keras_noisy.callbacks.label_quality._statistics import Part
+from keras_noisy.datasets import ImageDataset
 
-#: Samples whose predictions are in memory at once.
+#: Labels whose predictions are in memory at once.
 SAMPLES = 8192
 
 
-def samples(x: Any, count: int) -> Any:
-    """`x`, with tables as arrays; an error unless it may give `count`."""
-    if hasattr(x, "files") and not isinstance(x, keras.utils.PyDataset):
-        advice = "`ImageDataset(x, batch_size, image_size=...)`, which reads it"
-        raise invalid("x", x, advice)
+def samples(
+    x: Any, elements: Elements, batch_size: int, image_size: Any
+) -> Any:
+    """`x`, with tables as arrays; an error unless it may give all samples."""
+    count = len(elements.given)
+    files = _files(x)
+    if image_size is not None:
+        if files is None:
+            raise invalid(
+                "image_size", image_size, "None, as `x` lists no files"
+            )
+        check_length("x", len(files), count)
+        pair = files, elements.given
+        return ImageDataset(pair, batch_size, image_size=image_size)
+    text_is_input = keras.backend.backend() == "tensorflow"
+    if files is not None and not (is_arrays(x) and text_is_input):
+        raise ValueError(
+            "Invalid value for argument `image_size`. Expected height and "
+            "width, as `x` lists files; or in place of `x` "
+            "`ImageDataset(x, batch_size, image_size=...)`, or the data set "
+            "that is trained on, not shuffled. Received: image_size=None"
+        )
     if is_arrays(x):
         x = keras.tree.map_structure(without_index, x)
         for array in keras.tree.flatten(x):
@@ -30,6 +51,27 @@ def samples(x: Any, count: int) -> Any:
     return x
 
 
+def pictures_in(x: Any, elements: Elements, image_size: Any) -> Any:
+    """The images or files that `x` holds, None if these are others."""
+    if image_size is not None:
+        return getattr(x, "files", x)
+    are_tokens = elements.given.ndim == 2 and not elements.multi_label
+    # Tokens may be vectors, which make no picture.
+    axes = 3 if are_tokens else 2
+    return x if len(getattr(x, "shape", ())) > axes else None
+
+
+def _files(x: Any) -> np.ndarray | None:
+    """The paths of `x`, None if it holds or gives something else."""
+    if isinstance(x, keras.utils.PyDataset | dict):
+        return None
+    if hasattr(x, "files"):
+        files = as_array("x", x.files)
+        return files if as_paths(files) is None else as_paths(files)
+    is_column = isinstance(x, list | tuple) or len(getattr(x, "shape", ())) == 1
+    return as_paths(as_array("x", x)) if is_column and len(x) else None
+
+
 def is_arrays(x: Any) -> bool:
     """Whether `x` holds arrays, rather than gives batches."""
     leaves = keras.tree.flatten(x)
@@ -37,47 +79,53 @@ def is_arrays(x: Any) -> bool:
 
 
 def predict(
-    model: keras.Model, x: Any, labels: np.ndarray, batch_size: int
+    model: keras.Model, x: Any, elements: Elements, batch_size: int
 ) -> Iterator[Any]:
     """Predict as `model.predict` does, some samples at a time.
 
-    An error if `x` is not in order.
+    An error if it is not known which samples `x` gives.
     """
+    count = len(elements.given)
+    at_once = max(1, SAMPLES // elements.each)
     if is_arrays(x):
-        size = -(-SAMPLES // batch_size) * batch_size
-        for start in range(0, len(labels), size):
+        size = -(-at_once // batch_size) * batch_size
+        for start in range(0, count, size):
             rows = slice(start, start + size)
             part = keras.tree.map_structure(lambda of: of[rows], x)  # noqa: B023
             yield model.predict(part, batch_size=batch_size, verbose=0)
         return
-    batches = _Batches(x, labels)
+    batches = _Batches(x, elements)
     left = iter(batches)
     for first in left:
         size = max(1, len(keras.tree.flatten(first)[0]))
-        more = itertools.islice(left, -(-SAMPLES // size) - 1)
+        more = itertools.islice(left, -(-at_once // size) - 1)
         with warnings.catch_warnings():
             # Keras warns of every iterator that comes to an end.
             warnings.filterwarnings("ignore", "Your input ran out of data")
             found = model.predict(_generator(first, more), verbose=0)
-        if batches.in_order and batches.count <= len(labels):
-            yield found
+        if batches.in_order and batches.count <= count:
+            yield Part(found, batches.since_last())
     if not batches.in_order:
         raise invalid(
             "x",
             x,
             "samples in the order of `y`, the same in every epoch; their "
             "labels differ from `y`. Pass a data set that does not shuffle, "
-            "and no augmentation that mixes samples",
+            "or gives the labels of `keras_noisy.losses.with_index`, and no "
+            "augmentation that mixes samples",
         )
-    if batches.count != len(labels):
-        more_than = "more" if batches.count > len(labels) else batches.count
+    if batches.count != count:
+        more_than = "more" if batches.count > count else batches.count
         raise invalid(
             "x",
             x,
-            f"as many samples as `y` has labels, {len(labels)}, in every "
+            f"as many samples as `y` has labels, {count}, in every "
             f"epoch, and it gives {more_than}. Pass a data set that keeps the "
             "last batch, is finite and can be read again",
         )
+    if not batches.has_each_once():
+        expected = "each sample once; some indices come twice and others never"
+        raise invalid("x", x, expected)
 
 
 def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
@@ -87,17 +135,21 @@ def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
 
 
 class _Batches:
-    """The inputs of a data set, and whether its labels are in order.
+    """The inputs of a data set, and which samples these are.
 
     A data set that shuffles gives no error in `predict`, only scores of other
-    samples.
+    samples. Labels tell whether it does, and an index beside them in which
+    order the samples come.
     """
 
-    def __init__(self, x: Any, labels: np.ndarray):
+    def __init__(self, x: Any, elements: Elements):
         self.x = x
-        self.labels = labels
+        self.labels = elements.given
+        self.ignore_class = elements.ignore_class
         self.count = 0
         self.in_order = True
+        self._samples: list[np.ndarray] = []
+        self._yielded = 0
 
     def __iter__(self) -> Iterator[tuple[Any]]:
         data = self.x
@@ -107,21 +159,53 @@ class _Batches:
             inputs, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             size = len(keras.tree.flatten(inputs)[0])
             labels = self.labels[self.count : self.count + size]
+            samples = np.arange(self.count, self.count + len(labels))
             self.count += size
             if hasattr(y, "shape"):
-                y = ops.convert_to_numpy(y)[: len(labels)]
-                self.in_order &= _agrees(y, labels)
+                y = np.asarray(ops.convert_to_numpy(y))[: len(labels)]
+                if _has_index(y, self.labels):
+                    samples = y[:, 1].astype("int64")
+                else:
+                    self.in_order &= _agrees(y, labels, self.ignore_class)
+            self._samples.append(samples)
             yield (inputs,)
             # A data set that repeats never ends.
             if self.count > len(self.labels) or not self.in_order:
                 return
 
+    def since_last(self) -> np.ndarray:
+        """The samples since this was called before."""
+        found = np.concatenate(self._samples[self._yielded :])
+        self._yielded = len(self._samples)
+        return found
 
-def _agrees(y: np.ndarray, labels: np.ndarray) -> bool:
+    def has_each_once(self) -> bool:
+        """Whether all samples came."""
+        found = np.sort(np.concatenate(self._samples))
+        return np.array_equal(found, np.arange(len(self.labels)))
+
+
+def _has_index(y: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether these are labels of samples, and which samples they are of."""
+    if labels.ndim > 1 or y.shape[1:] != (2,) or y.dtype.kind not in "iu":
+        return False
+    given, index = y.T
+    is_index = np.all((index >= 0) & (index < len(labels)))
+    return bool(is_index) and np.array_equal(labels[index], given)
+
+
+def _agrees(
+    y: np.ndarray, labels: np.ndarray, ignore_class: int | None
+) -> bool:
     """Whether integer or one-hot labels, or those with index, are these."""
-    if y.ndim == 1:
-        return np.array_equal(y, labels)
-    return y.ndim == 2 and (
-        np.array_equal(y[:, 0], labels)
-        or np.array_equal(y.argmax(axis=1), labels)
+    forms = [y]
+    if y.ndim == labels.ndim + 1:
+        forms = [y[..., 0], y.argmax(axis=-1)]
+    # A label that is ignored need not be a row of a one-hot label.
+    scored = np.ones(labels.shape, bool)
+    if ignore_class is not None:
+        scored = labels != ignore_class
+    return any(
+        of.shape == labels.shape and np.array_equal(of[scored], labels[scored])
+        for of in forms
     )

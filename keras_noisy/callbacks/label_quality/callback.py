@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer
-from keras_noisy._given import labeled
-from keras_noisy.callbacks.label_quality._training_set import predict, samples
+from keras_noisy._given import labeled_elements
+from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.callbacks.label_quality.findings import Findings
 from keras_noisy.quality import Decisions, Estimate
 
@@ -40,26 +40,29 @@ class LabelQuality(keras.callbacks.Callback):
     The scores tell most before the wrong labels are memorized, so train for a
     few epochs or with a robust loss. They go on over several calls of `fit`;
     take a new callback for a new model. Predictions are those of evaluation,
-    without augmentation and dropout, and those of 8192 samples are in memory at
-    a time; what is kept of them takes 30 bytes a sample. On PyTorch they
-    advance the random generator, as validation does.
+    without augmentation and dropout, and those of 8192 labels are in memory at
+    a time; 30 bytes a label are kept. On PyTorch they advance the random
+    generator, as validation does.
 
-    Arrays, lists and columns of a table are read by position, whatever its
-    index says. If the predictions agree with the labels no better than chance,
-    a warning says so before the first suspects are shown.
+    Labels of tokens, pixels and several outputs have a score each, and a sample
+    has that of its worst label, `sample_scores`. Arrays, lists and columns of a
+    table are read by position, whatever its index says. If the predictions
+    agree with the labels no better than chance, a warning says so.
 
     Args:
         x: All training samples, as an array or anything else that
             `model.predict` takes, such as a `tf.data.Dataset` or a
             `keras.utils.PyDataset`, in the order of `y` in every epoch: not
-            shuffled. If a data set gives labels too, they are compared
-            with `y`.
+            shuffled, unless it gives integer labels with their index, as of
+            `with_index`. If a data set gives labels, they are compared with
+            `y`. Or the paths of images, with `image_size`.
         y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
-            `keras_noisy.losses.with_index`. Or, if the images are files, an
-            object with `files`, `labels` and `class_names`, such as a
-            `keras_noisy.datasets.ImageFiles`, or what `ImageDataset` reads,
-            a folder of class folders, a CSV file or a table of paths and
-            labels; they give the pictures, the labels and the names.
+            `keras_noisy.losses.with_index`, for outputs of shape
+            `(N, num_classes)`, or `(N, 1)` for labels 0 and 1. Those of tokens,
+            `(N, T)`, or pixels, `(N, H, W)`, go with outputs of one axis more.
+            Or, if the images are files, an `ImageFiles` or what `ImageDataset`
+            reads, a folder of class folders, a CSV file or a table of paths
+            and labels; they give the pictures, the labels and the names.
         clean_labels: The true labels if they are known, of the same shape;
             -1 for a sample of none of the classes. They put
             `memorization_rate`, the share of wrongly labeled samples whose
@@ -68,10 +71,10 @@ class LabelQuality(keras.callbacks.Callback):
             for `History` and the callbacks behind this one in the list, in
             place of metrics of these names. Defaults to `None`.
         class_names: The name of each class, for the picture and the report,
-            in the order of the labels, or a mapping from label to name.
-            Defaults to `None`, those of `y` or else the numbers.
-        batch_size: Samples that are predicted at once, unless `x` is a data
-            set. Defaults to `256`.
+            or with `multi_label` of each output, in the order of the labels,
+            or a mapping from label to name. Defaults to `None`, those of `y`
+            or else the numbers.
+        batch_size: Samples that are predicted at once. Defaults to `256`.
         from_logits: Whether the model returns logits. Defaults to `False`,
             probabilities, of which those below 1e-38 count as 1e-38.
         start_epoch: First epoch that counts, from 0 as `fit` numbers them;
@@ -79,7 +82,21 @@ class LabelQuality(keras.callbacks.Callback):
         images: A picture of each sample, for the picture and the report:
             arrays of shape (height, width) or (height, width, channels), or
             paths of files. Defaults to `None`: the files of `y`, or `x` if it
-            is such an array.
+            is such an array or lists files.
+        ignore_class: A label that has no score and is never a suspect, such
+            as that of padding; the `ignore_class` of the loss. Defaults to
+            `None`.
+        multi_label: Whether each output is a label of its own, a sigmoid or a
+            logit, with labels 0 and 1 of the same shape `(N, labels)`.
+            Defaults to `False`.
+        top: How many of the likeliest classes of the last epoch are kept, 4
+            bytes each, such as 5, to choose from on the page of `report`.
+            `clean` then relabels to the likeliest class that is not the given
+            one. Defaults to `0`, none.
+        image_size: Height and width, an integer for both, of images whose
+            files `x` lists. They are read as by `ImageDataset`, in [0, 1]; if
+            the model learns from others, pass the data set that gives these.
+            Defaults to `None`.
 
     Returns:
         A callback for `model.fit(..., callbacks=[...])`.
@@ -126,18 +143,30 @@ class LabelQuality(keras.callbacks.Callback):
         from_logits: bool = False,
         start_epoch: int = 0,
         images: Any = None,
+        ignore_class: int | None = None,
+        multi_label: bool = False,
+        top: int = 0,
+        image_size: int | tuple[int, int] | None = None,
     ):
         super().__init__()
-        given = labeled(y, clean_labels, class_names, images)
-        x, images = samples(x, len(given.labels)), given.images
-        if images is None and hasattr(x, "shape") and len(x.shape) > 2:
-            images = x
-        self.x = x
         self.batch_size = integer("batch_size", batch_size, 1)
+        given = labeled_elements(
+            y, clean_labels, class_names, images, ignore_class, multi_label
+        )
+        elements, images = given.elements, given.images
+        if images is None:
+            images = _training_set.pictures_in(x, elements, image_size)
+        self.x = _training_set.samples(x, elements, self.batch_size, image_size)
         self.from_logits = boolean("from_logits", from_logits)
         self.start_epoch = integer("start_epoch", start_epoch, 0)
         self._findings = Findings(
-            given.labels, given.clean_labels, given.class_names, images
+            given.labels,
+            given.clean_labels,
+            given.class_names,
+            images,
+            elements.ignore_class,
+            elements.multi_label,
+            integer("top", top, 0),
         )
 
     def on_epoch_end(
@@ -146,12 +175,15 @@ class LabelQuality(keras.callbacks.Callback):
         """Predict the training samples, update scores and logs."""
         if epoch < self.start_epoch and self.clean_labels is None:
             return
-        predictions = predict(self.model, self.x, self.labels, self.batch_size)
-        found = self._findings.compare(predictions, self.from_logits)
+        findings = self._findings
+        predictions = _training_set.predict(
+            self.model, self.x, findings.elements, self.batch_size
+        )
+        found = findings.compare(predictions, self.from_logits)
         if logs is not None:
-            logs.update(self._findings.rates(found))
+            logs.update(findings.rates(found))
         if epoch >= self.start_epoch:
-            self._findings.update(found)
+            findings.update(found)
 
     @property
     def findings(self) -> Findings:
@@ -166,7 +198,7 @@ class LabelQuality(keras.callbacks.Callback):
 
     @property
     def labels(self) -> np.ndarray:
-        """The given labels, int64 of shape `(N,)`."""
+        """The given labels, int64 of shape `(N,)`, or of their elements."""
         return self._findings.labels
 
     @property
@@ -191,6 +223,10 @@ class LabelQuality(keras.callbacks.Callback):
     def scores(self, score: str | None = None) -> np.ndarray:
         """See `Findings.scores`."""
         return self.findings.scores(score)
+
+    def sample_scores(self, score: str | None = None) -> np.ndarray:
+        """See `Findings.sample_scores`."""
+        return self.findings.sample_scores(score)
 
     def estimate(self) -> Estimate:
         """See `Findings.estimate`."""
@@ -242,9 +278,10 @@ class LabelQuality(keras.callbacks.Callback):
         n: int | None = 500,
         score: str | None = None,
         title: str = "Label quality",
+        texts: Any = None,
     ) -> Path:
         """See `Findings.report`."""
-        return self.findings.report(path, n, score, title)
+        return self.findings.report(path, n, score, title, texts)
 
     def decisions(self, path: str | os.PathLike) -> Decisions:
         """See `Findings.decisions`."""

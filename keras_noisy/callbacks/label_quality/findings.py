@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
-from keras_noisy.callbacks.label_quality._scores import (
-    Scores,
+from keras_noisy._elements import Elements
+from keras_noisy.callbacks.label_quality._scores import Scores
+from keras_noisy.callbacks.label_quality._statistics import (
     Statistics,
     statistics,
 )
@@ -31,11 +31,17 @@ class Findings(AnyFindings):
     label is wrong.
 
     Args:
-        labels: The given labels, integers of shape `(N,)`.
+        labels: The given labels, integers of shape `(N,)`, or of the shape
+            of elements, as `LabelQuality` takes them.
         clean_labels: The true labels, if they are known. Defaults to
             `None`.
         class_names: A name for each class. Defaults to `None`, the numbers.
         images: A picture of each sample. Defaults to `None`, no pictures.
+        ignore_class: A label that has no score. Defaults to `None`.
+        multi_label: Whether labels and outputs are of shape `(N, labels)`,
+            each of them a yes or no. Defaults to `False`.
+        top: How many of the likeliest classes of the last epoch are kept.
+            Defaults to `0`.
 
     Raises:
         ValueError: If predictions do not fit the labels.
@@ -65,10 +71,14 @@ class Findings(AnyFindings):
         clean_labels: np.ndarray | None = None,
         class_names: Sequence[str] | None = None,
         images: Any = None,
+        ignore_class: int | None = None,
+        multi_label: bool = False,
+        top: int = 0,
     ):
-        super().__init__(
-            labels, Scores(labels), clean_labels, class_names, images
-        )
+        elements = Elements(labels, ignore_class, multi_label)
+        scores = Scores(elements.labels)
+        super().__init__(elements, scores, clean_labels, class_names, images)
+        self.top = top
 
     @property
     def epochs(self) -> int:
@@ -84,31 +94,19 @@ class Findings(AnyFindings):
 
         Args:
             predictions: Probabilities or logits of shape `(N, num_classes)`,
-                or an iterator that gives them for some samples at a time.
+                or those of elements or of a single output, or an iterator that
+                gives them for some samples at a time.
             from_logits: Whether they are logits. Defaults to `False`.
 
         Returns:
-            Loss, margin, predicted class and its probability, each of shape
-            `(N,)`, for `update` and `rates`.
+            Loss, margin, predicted class and its probability, flat arrays of
+            the labels that have a score, and the likeliest classes, for
+            `update` and `rates`.
         """
         is_whole = not isinstance(predictions, Iterator)
         parts = [predictions] if is_whole else predictions
-        found, num_classes = statistics(parts, self.labels, from_logits)
-        if self.class_names is None:
-            self.class_names = [str(label) for label in range(num_classes)]
-        if len(self.class_names) != num_classes:
-            raise invalid(
-                "class_names",
-                self.class_names,
-                f"{num_classes} names, as the model has that many outputs",
-            )
-        clean = self.clean_labels
-        if clean is not None and clean.max() >= num_classes:
-            raise invalid(
-                "clean_labels",
-                clean,
-                f"labels below {num_classes}, the outputs of the model",
-            )
+        found, columns = statistics(parts, self.elements, from_logits, self.top)
+        self.fit_to(columns)
         return found
 
     def update(self, epoch: Statistics) -> None:
@@ -132,8 +130,8 @@ class Findings(AnyFindings):
         """
         if self.clean_labels is None:
             return {}
-        memorized = (epoch.predicted == self.labels)[self._wrong()]
-        clean = epoch.predicted == self.clean_labels
+        memorized = (epoch.predicted == self.elements.labels)[self.wrong()]
+        clean = epoch.predicted == self.elements.take(self.clean_labels)
         return {
             "memorization_rate": float(
                 memorized.sum() / max(1, len(memorized))
@@ -149,7 +147,8 @@ class Findings(AnyFindings):
         """
         arrays: dict[str, Any] = {
             "labels": self.labels,
-            "class_names": np.array(self._names()),
+            "class_names": np.array(self.class_names or [], str),
+            "is_single": np.array(self.is_single),
             **self.evidence.state(),
         }
         with Path(path).open("wb") as file:
@@ -163,14 +162,16 @@ class Findings(AnyFindings):
         """
         with np.load(path, allow_pickle=False) as file:
             saved = dict(file)
-        if not np.array_equal(saved.pop("labels", None), self.labels):
+        same = np.array_equal(saved.pop("labels", None), self.labels)
+        if not same or len(saved["margin_sum"]) != len(self.elements.labels):
             raise ValueError(
                 "Invalid value for argument `path`. Expected the scores of "
                 f"these {len(self.labels)} labels, as `save` writes them. "
                 f"Received: {os.fspath(path)}, of other labels"
             )
         names = saved.pop("class_names").tolist()
-        if self.class_names is None:
+        if self.class_names is None and names:
             self.class_names = names
+        self.is_single = bool(saved.pop("is_single", False))
         self.evidence.restore(saved)
         self._estimate = None

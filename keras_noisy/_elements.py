@@ -1,0 +1,145 @@
+"""Labels of any shape, as a list of those that have a score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._arguments import invalid
+
+
+class Elements:
+    """The labels that have a score: all but those of `ignore_class`.
+
+    An element is a token, a pixel, an output of a multi-label model, or a
+    sample with one label. Scores are flat arrays of the elements, in order.
+    """
+
+    def __init__(
+        self,
+        given: np.ndarray,
+        ignore_class: int | None = None,
+        multi_label: bool = False,
+    ):
+        #: The labels in the shape of `y`.
+        self.given = given
+        self.ignore_class = ignore_class
+        self.multi_label = multi_label
+        self.labels = given.reshape(-1)
+        #: Where the elements are among all labels, None for everywhere.
+        self._places: np.ndarray | None = None
+        if ignore_class is not None and np.any(self.labels == ignore_class):
+            small = "int32" if given.size < 2**31 else "int64"
+            places = np.flatnonzero(self.labels != ignore_class)
+            self._places, self.labels = (
+                places.astype(small),
+                self.labels[places],
+            )
+        if len(self.labels) == 0:
+            raise invalid("y", given, "a label that is not `ignore_class`")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a sample has one label."""
+        return self.given.ndim == 1
+
+    @property
+    def are_areas(self) -> bool:
+        """Whether a person looks at whole samples, not at their elements."""
+        return self.given.ndim > 2
+
+    @property
+    def each(self) -> int:
+        """Labels of a sample."""
+        return math.prod(self.given.shape[1:])
+
+    def places(self, found: np.ndarray) -> np.ndarray:
+        """Where elements are in the flat labels."""
+        places = found if self._places is None else self._places[found]
+        return places.astype("int64")
+
+    def indices(self, found: np.ndarray) -> np.ndarray:
+        """Where elements are in `y`, a row for each if it has several axes."""
+        return self.unraveled(self.places(found))
+
+    def unraveled(self, places: np.ndarray) -> np.ndarray:
+        """Places in the flat labels as indices of `y`."""
+        if self.is_plain:
+            return places
+        return np.column_stack(np.unravel_index(places, self.given.shape))
+
+    def samples(self, found: np.ndarray) -> np.ndarray:
+        """The samples that elements belong to."""
+        return self.places(found) // self.each
+
+    def take(self, values: np.ndarray) -> np.ndarray:
+        """The elements of an array in the shape of `y`, flat."""
+        flat = values.reshape(-1)
+        return flat if self._places is None else flat[self._places]
+
+    def put(self, values: np.ndarray, rest: Any) -> np.ndarray:
+        """Values of the elements in the shape of `y`, with `rest` elsewhere.
+
+        Each value may be a row, for one more axis.
+        """
+        shape = self.given.shape + values.shape[1:]
+        if self._places is None:
+            return values.reshape(shape)
+        found = np.empty((self.given.size, *values.shape[1:]), values.dtype)
+        found[:] = rest
+        found[self._places] = values
+        return found.reshape(shape)
+
+    def worst(self, values: np.ndarray) -> np.ndarray:
+        """The largest value of each sample, NaN if it has no element."""
+        rows = self.put(values, -np.inf).reshape(len(self.given), -1)
+        largest = rows.max(axis=1)
+        return np.where(np.isneginf(largest), np.nan, largest)
+
+    def columns(self, shape: tuple[int, ...]) -> int | None:
+        """Numbers that outputs of this shape have for each label.
+
+        One is the probability or logit of class 1; `None` if the shape does
+        not fit.
+        """
+        own, outputs = self.given.shape[1:], tuple(shape[1:])
+        is_single = outputs == own and (self.multi_label or self.is_plain)
+        if is_single or outputs == (*own, 1):
+            return 1
+        fits = outputs[:-1] in (own, (*own, 1)) and len(outputs) > 0
+        return outputs[-1] if fits and not self.multi_label else None
+
+    def rows(
+        self, outputs: np.ndarray, samples: np.ndarray, size: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Outputs, labels and places of elements, `size` or fewer at a time.
+
+        The outputs are those of these samples.
+        """
+        flat = outputs.reshape(-1, self.columns(outputs.shape) or 1)
+        given = self.given.reshape(-1)
+        for low in range(0, len(flat), size):
+            part = flat[low : low + size]
+            row, column = np.divmod(np.arange(low, low + len(part)), self.each)
+            places = samples[row] * self.each + column
+            labels = given[places]
+            if self._places is not None:
+                scored = labels != self.ignore_class
+                part, labels, places = (
+                    part[scored],
+                    labels[scored],
+                    places[scored],
+                )
+            yield part, labels, places
+
+    def expected(self) -> str:
+        """The shapes of outputs that fit, for an error message."""
+        own = self.given.shape
+        if self.multi_label:
+            return f"{own}, a probability or logit for each label"
+        single = (*own, 1) if own[1:] else f"({own[0]}, 1)"
+        classes = ", ".join(map(str, own))
+        return f"({classes}, num_classes), or {single} for two classes"

@@ -1,0 +1,240 @@
+"""Which labels are likely wrong, and how many."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from keras_noisy._arguments import integer, invalid
+from keras_noisy._elements import Elements
+from keras_noisy.quality.estimate import Estimate
+from keras_noisy.quality.evidence import Evidence
+
+
+class Ranked:
+    """Scores, suspects and the estimate of how many there are.
+
+    Inside, labels and scores are flat arrays of the elements that have one;
+    what is returned has the shape of the labels that were given.
+    """
+
+    def __init__(
+        self,
+        labels: np.ndarray | Elements,
+        evidence: Evidence,
+        clean_labels: np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
+        images: Any = None,
+    ):
+        if not isinstance(labels, Elements):
+            labels = Elements(labels)
+        self.elements = labels
+        self.evidence = evidence
+        self.clean_labels = clean_labels
+        self.class_names = class_names
+        self.images = images
+        #: Whether a model tells two classes by one output.
+        self.is_single = self.elements.multi_label
+        self._estimate: Estimate | None = None
+        self._has_warned = False
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The given labels, in the shape in which they came."""
+        return self.elements.given
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The class that each label is taken for, in the shape of the labels.
+
+        Those that have no score are `ignore_class`.
+        """
+        elements = self.elements
+        return elements.put(self.evidence.predicted, elements.ignore_class)
+
+    def scores(self, score: str | None = None) -> np.ndarray:
+        """The score of each label, higher where it is likelier wrong.
+
+        Args:
+            score: The name of the score. Defaults to `None`, the first.
+
+        Returns:
+            A float64 array in the shape of the labels: `(N,)`, or that of
+            the elements, NaN where a label is `ignore_class`.
+        """
+        return self.elements.put(self.evidence.of(self._named(score)), np.nan)
+
+    def sample_scores(self, score: str | None = None) -> np.ndarray:
+        """The score of each sample, which is that of its worst label.
+
+        `np.argsort(-scores)` has the worst samples first.
+
+        Args:
+            score: The name of the score. Defaults to `None`, the first.
+
+        Returns:
+            A float64 array of shape `(N,)`, NaN where all labels of a sample
+            are `ignore_class`.
+        """
+        return self.elements.worst(self.evidence.of(self._named(score)))
+
+    def estimate(self) -> Estimate:
+        """How many labels are wrong, of each class, and the matrix.
+
+        Those of elements are counted one by one, and the interval takes them
+        for independent; several labels per sample are together of the classes
+        0 and 1.
+
+        Returns:
+            An `Estimate`.
+        """
+        if self._estimate is None:
+            self._estimate = self.evidence.estimate(len(self._names()))
+        return self._estimate
+
+    @property
+    def threshold(self) -> float:
+        """The default score from which on as many are suspects as estimated.
+
+        Infinite if no label is estimated to be wrong.
+        """
+        count = self.estimate().count
+        if count == 0:
+            return np.inf
+        return float(np.sort(self.evidence.of(self._named(None)))[-count])
+
+    def suspects(
+        self,
+        n: int | None = None,
+        score: str | None = None,
+        label: int | None = None,
+    ) -> np.ndarray:
+        """The labels that are most likely wrong, the worst first.
+
+        Ties are in the order of the default score.
+
+        Args:
+            n: How many, at most. Defaults to `None`, the estimated number
+                of wrong labels.
+            score: See `scores`. Defaults to `None`, the first.
+            label: Only samples that were given this label. Defaults to
+                `None`, all.
+
+        Returns:
+            Indices of the samples, an int64 array of shape `(n,)`. Where
+            samples have several labels, a row of indices for each of these:
+            `y[tuple(suspects.T)]` are the labels.
+        """
+        return self.elements.indices(self.found(n, score, label))
+
+    def precision_recall(
+        self, n: int | None = None, score: str | None = None
+    ) -> tuple[float, float]:
+        """How well the suspects meet the wrong labels, against the clean ones.
+
+        Args:
+            n: Number of suspects. Defaults to `None`, the number of labels
+                that are wrong, where precision and recall are the same.
+            score: See `scores`. Defaults to `None`, the first.
+
+        Returns:
+            The share of wrong labels among the suspects, and the share of
+            suspects among the wrong labels.
+        """
+        if self.clean_labels is None:
+            raise ValueError(
+                "Precision and recall need the true labels: pass "
+                "`clean_labels` at the beginning"
+            )
+        wrong = self.wrong()
+        if not wrong.any():
+            raise ValueError(
+                "Precision and recall need a wrong label, but `y` is equal to "
+                "`clean_labels`"
+            )
+        hits = wrong[self.found(wrong.sum() if n is None else n, score)]
+        return float(hits.mean()), float(hits.sum() / wrong.sum())
+
+    def warning(self) -> str | None:
+        """What speaks against the order of the suspects, `None` if nothing.
+
+        Returns:
+            A text that says what to do.
+        """
+        return self.evidence.warning(len(self._names()))
+
+    def found(
+        self,
+        n: int | None = None,
+        score: str | None = None,
+        label: int | None = None,
+    ) -> np.ndarray:
+        """The suspects, as positions among the labels that have a score."""
+        if n is not None:
+            n = integer("n", n, 1)
+        order = self.evidence.order(self._named(score))
+        self._warn()
+        if n is None:
+            order = order[: self.estimate().count]
+        if label is not None:
+            label, labels = integer("label", label), self.elements.labels
+            if not np.any(labels == label):
+                raise invalid("label", label, "a label that `y` has")
+            order = order[labels[order] == label]
+        return order[:n]
+
+    def fit_to(self, columns: int) -> None:
+        """Name the classes that outputs with so many numbers a label tell.
+
+        An error if names or clean labels do not fit.
+        """
+        num_classes, names = max(columns, 2), self.class_names
+        self.is_single = columns == 1
+        if self.elements.multi_label:
+            pass  # Names are those of the outputs.
+        elif names is None:
+            self.class_names = [str(label) for label in range(num_classes)]
+        elif len(names) != num_classes:
+            expected = f"{num_classes} names, as outputs tell that many classes"
+            raise invalid("class_names", names, expected)
+        clean = self.clean_labels
+        if clean is not None and self.elements.take(clean).max() >= num_classes:
+            expected = f"labels below {num_classes}, the classes of the outputs"
+            raise invalid("clean_labels", clean, expected)
+
+    def mended(self, found: np.ndarray) -> np.ndarray:
+        """New labels of suspects.
+
+        Where the likeliest classes are kept it is the first that is not the
+        given one, and else the predicted one.
+        """
+        choices = self.evidence.choices(found)
+        if choices is None or choices[0].shape[1] < 2:
+            return self.evidence.predicted[found]
+        first, second = choices[0][:, 0], choices[0][:, 1]
+        return np.where(first == self.elements.labels[found], second, first)
+
+    def wrong(self) -> np.ndarray:
+        """Which of the labels that have a score are wrong."""
+        clean: Any = self.clean_labels
+        return self.elements.labels != self.elements.take(clean)
+
+    def _warn(self) -> None:
+        warning = None if self._has_warned else self.warning()
+        if warning:
+            self._has_warned = True
+            # Name the line that asked.
+            warnings.warn(warning, stacklevel=5)
+
+    def _named(self, score: str | None) -> str:
+        return self.evidence.names[0] if score is None else score
+
+    def _names(self) -> Sequence[str]:
+        """The name of each class."""
+        if self.elements.multi_label:
+            return ("no", "yes")
+        # Known before anything is asked.
+        return cast(Sequence[str], self.class_names)

@@ -1,0 +1,90 @@
+"""LabelQuality reads what `fit` reads, and lists of files."""
+
+import keras
+import numpy as np
+import pytest
+from test_label_quality import (
+    Batches,
+    brightness,
+    probabilities,
+    seen,
+    tensorflow_batches,
+    torch_batches,
+)
+
+from keras_noisy.callbacks import LabelQuality
+from keras_noisy.callbacks.label_quality import _training_set
+from keras_noisy.datasets import ImageDataset, ImageFiles
+from keras_noisy.losses import with_index
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Forty images of four shades, some with a wrong label."""
+    image = pytest.importorskip("PIL.Image", reason="files need Pillow")
+    folder = tmp_path_factory.mktemp("images")
+    paths = [str(folder / f"{i}.png") for i in range(40)]
+    for i, path in enumerate(paths):
+        image.new("RGB", (8, 8), (60 * (i % 4),) * 3).save(path)
+    labels = np.arange(40) % 4
+    labels[[5, 17, 30]] = 0
+    return paths, labels
+
+
+def asked(quality):
+    """After an epoch of a model that knows the shades."""
+    quality.set_model(brightness())
+    quality.on_epoch_end(0)
+    return quality
+
+
+def test_lists_of_paths_are_read_by_position(files):
+    pandas = pytest.importorskip("pandas", reason="a column is of pandas")
+    paths, labels = files
+    dataset = ImageDataset((paths, labels), 16, image_size=8)
+    expected = asked(LabelQuality(dataset, labels)).scores()
+    shuffled_index = pandas.Series(paths, index=range(40, 0, -1))
+    for x in (
+        paths,
+        np.array(paths),
+        shuffled_index,
+        ImageFiles(paths, labels, [*"abcd"]),
+    ):
+        quality = LabelQuality(x, labels, batch_size=16, image_size=8)
+        assert np.array_equal(asked(quality).scores(), expected)
+        assert [str(path) for path in quality.images] == paths
+        assert sorted(quality.suspects(3).tolist()) == [5, 17, 30]
+    # What came out of an array of paths are plain texts again.
+    for listed in (paths, list(np.array(paths))):
+        kept, _ = quality.clean(listed, n=3)
+        assert {type(path) for path in kept} == {str}
+        assert kept == [p for i, p in enumerate(paths) if i not in (5, 17, 30)]
+
+
+def test_an_index_says_which_samples_a_shuffled_data_set_gives(monkeypatch):
+    monkeypatch.setattr(_training_set, "SAMPLES", 40)
+    p, labels = probabilities()
+    y, order = with_index(labels), np.random.default_rng(1).permutation(100)
+    expected = seen(p, labels)
+    for make in (Batches, tensorflow_batches, torch_batches):
+        quality = seen(make(p[order], y[order]), labels)
+        assert np.array_equal(quality.scores(), expected.scores())
+    with pytest.raises(ValueError, match="each sample once"):
+        order[:4] = order[4:8]
+        seen(Batches(p[order], y[order]), labels)
+
+
+def test_paths_need_a_size(files, monkeypatch):
+    paths, labels = files
+    with pytest.raises(ValueError, match=r"`image_size`.*ImageDataset\(x"):
+        LabelQuality(paths, labels)
+    with pytest.raises(ValueError, match=r"`x`.*len\(x\)=39"):
+        LabelQuality(paths[1:], labels, image_size=8)
+    # Text is an input of TensorFlow alone.
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="`image_size`"):
+        LabelQuality(np.array(paths), labels)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    assert LabelQuality(np.array(paths), labels).images is None
