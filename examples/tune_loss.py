@@ -29,7 +29,7 @@ All of this takes a few minutes on two CPU cores, and needs no download.
 """
 ## Setup
 
-`pip install "keras-noisy[tuner,examples]"` installs what is needed, besides a
+`pip install ".[tuner,examples]"` installs what is needed, besides a
 backend. Choose it with the environment variable `KERAS_BACKEND`.
 """
 

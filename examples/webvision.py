@@ -159,7 +159,7 @@ def reported(what):
     except ImportError as error:
         parser.error(
             f"{what}: {error}. Install what is missing, such as by "
-            'pip install "keras-noisy[jax,data]"'
+            'pip install ".[jax,data]"'
         )
     except (AssertionError, OSError, TypeError, ValueError) as error:
         parser.error(f"{what}: {error}")

@@ -18,6 +18,13 @@ def as_array(name: str, value: Any) -> np.ndarray:
     if ops.is_tensor(value):
         array = np.asarray(ops.convert_to_numpy(value))
     else:
+        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+            raise ValueError(
+                f"Invalid value for argument `{name}`. Expected an array "
+                "without masked entries, which would count as what is below "
+                f"the mask. Received: {np.ma.count_masked(value)} of them. "
+                f"Leave them out, or fill them, such as by `{name}.filled(-1)`"
+            )
         try:
             array = np.asarray(value)
         except ValueError:  # rows that differ in length

@@ -6,7 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import HIGHEST, LOWEST
+
+TEXT = "Expected `y_true` to hold integer labels. Received text"
 
 
 def as_tensor(y_true: Any) -> Any:
@@ -17,18 +20,34 @@ def as_tensor(y_true: Any) -> Any:
     """
     if ops.is_tensor(y_true):
         return y_true
-    array = np.asarray(y_true)
-    if array.dtype.kind == "O":
-        array = np.array(array.tolist())
-    if array.dtype.kind in "UST":
-        raise ValueError(
-            "Expected `y_true` to hold integer labels. Received text, such as "
-            f"{str(array.flat[0])!r}. Number the names of classes: `names, "
-            "labels = np.unique(labels, return_inverse=True)`"
-        )
+    array = numbers_of(y_true)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
         array = np.clip(array, LOWEST, HIGHEST).astype("int64")
     return ops.convert_to_tensor(array)
+
+
+def numbers_of(y_true: Any) -> np.ndarray:
+    """Labels that are no tensor as an array of numbers, None as NaN."""
+    if isinstance(y_true, np.ma.MaskedArray):
+        y_true = as_array("y_true", y_true)
+    try:
+        array = np.asarray(y_true)
+        if array.dtype.kind == "O":
+            array = np.array(array.tolist())
+        if array.dtype.kind == "O":
+            array = array.astype("float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "Expected `y_true` to hold labels as numbers. Received objects of "
+            f"which no array can be made: {error}. Make integers of them, with "
+            "-1 for a missing label"
+        ) from error
+    if array.dtype.kind in "UST":
+        raise ValueError(
+            f"{TEXT}, such as {str(array.flat[0])!r}. Number the names of "
+            "classes: `names, labels = np.unique(labels, return_inverse=True)`"
+        )
+    return array
 
 
 def ranked(y_true: Any, y_pred: Any) -> Any:
@@ -43,11 +62,31 @@ def ranked(y_true: Any, y_pred: Any) -> Any:
     return y_true
 
 
+def static_shape(x: Any) -> tuple[int | None, ...]:
+    """The shape as far as it is known."""
+    if getattr(x.shape, "rank", 0) is None:
+        raise ValueError(
+            "Expected labels, predictions and weights whose number of axes is "
+            "known. TensorFlow forgets it in `tf.numpy_function` and "
+            "`tf.py_function`: call `labels.set_shape((None,))` or "
+            "`tf.ensure_shape(labels, (None,))` after them. It does so too "
+            "when one model is given labels of several shapes, such as (N,) "
+            "and (N, 1): keep to one, or compile the model again"
+        )
+    return tuple(x.shape)
+
+
 def widened(labels: Any) -> Any:
     """Labels in a dtype that holds every class count and `ignore_class`."""
     dtype = keras.backend.standardize_dtype(labels.dtype)
     if dtype in ("int32", "int64") or keras.backend.is_float_dtype(dtype):
         return labels
+    if dtype == "string":
+        raise ValueError(
+            f"{TEXT}: number the names of classes before the data set, or in "
+            "it by `keras.layers.StringLookup(vocabulary=names, "
+            "num_oov_indices=0)`"
+        )
     # JAX has no int64 by default; there large unsigned labels turn negative,
     # which is just as invalid.
     large = dtype in ("uint32", "uint64")

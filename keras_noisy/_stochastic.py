@@ -18,20 +18,28 @@ def distributions(name: str, value: Any, expected: str) -> np.ndarray:
         rows = np.array(value, "float64")
     except (TypeError, ValueError) as error:
         raise invalid(name, value, expected) from error
-    if rows.ndim != 2 or 0 in rows.shape:
+    single = rows.ndim in (1, 2) and rows.shape[1:] in ((), (1,))
+    if rows.ndim != 2 or 0 in rows.shape or single:
+        advice = (
+            ". A single output `p` is `np.stack([1 - p, p], axis=1)` of two; "
+            "a model needs two of them here"
+        )
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}. "
-            f"Received: {name}.shape={rows.shape}"
+            f"Received: {name}.shape={rows.shape}" + advice * single
         )
     sums = rows.sum(axis=1)
     bad = ~(np.all(rows >= 0, axis=1) & (np.abs(sums - 1) < TOLERANCE))
     if np.any(bad):
         first = int(np.argmax(bad))
+        near = np.all(rows[first] >= 0) and abs(sums[first] - 1) < ROUGHLY
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}, in "
             "rows without negative entries that sum to 1. Received: row "
             f"{first} from {rows[first].min():g} to {rows[first].max():g} that "
             f"sums to {sums[first]:g}"
+            + "; divide each row by its sum"
+            * bool(near)
         )
     return rows
 

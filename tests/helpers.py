@@ -258,6 +258,23 @@ def values_and_slopes(function, x):
     return np.asarray(ops.convert_to_numpy(found)), np.asarray(slopes)
 
 
+def masked(y_pred, mask):
+    """Predictions that carry a mask, as those behind an Embedding do."""
+
+    class Mask(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.supports_masking = True
+
+        def call(self, x):
+            return x
+
+        def compute_mask(self, inputs, previous_mask=None):
+            return ops.convert_to_tensor(mask)
+
+    return Mask()(ops.convert_to_tensor(y_pred))
+
+
 def number(tensor):
     return float(ops.convert_to_numpy(tensor))
 

@@ -98,6 +98,9 @@ def test_three_people_know_more_than_one():
         ([[0, 0.5]], "whole numbers"),
         ([[0, -2]], "whole numbers"),
         ([["a", "b"]], "whole numbers"),
+        ([[0, 2**31]], r"whole numbers.*annotations=\[2147483648\]"),
+        (np.array([[0, None]], object), r"fillna\(-1\).*\[nan\]"),
+        (np.ma.masked_equal([[0, 9]], 9), r"masked.*filled\(-1\)"),
     ],
 )
 def test_annotations_that_are_no_labels_are_errors(annotations, message):
@@ -105,6 +108,9 @@ def test_annotations_that_are_no_labels_are_errors(annotations, message):
         from_annotators(annotations)
     with pytest.raises(ValueError, match="`num_classes`"):
         from_annotators([[0, 5]], num_classes=5)
+    votes = np.array([[1, 0, 1], [0, 0, 1]])
+    for kind in (bool, object):
+        assert from_annotators(votes.astype(kind)).labels.tolist() == [1, 0]
 
 
 def test_matrices_go_to_cleanlab_and_back():

@@ -89,6 +89,15 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
     for model, given in ((other, data), (network, Batches(x + 1, x))):
         with pytest.raises(ValueError, match=r"`directory`.*(weights|data)"):
             features(model, given, directory=folder, verbose=0)
+    arrays, folder = x.copy(), tmp_path / "arrays"
+    features(network, arrays, directory=folder, verbose=0)
+    arrays[-1] += 1  # Other than in the first batch.
+    for given in (arrays, x[:-1]):
+        with pytest.raises(ValueError, match=r"`directory`.*data"):
+            features(network, given, directory=folder, verbose=0)
+    arrays[3] = np.nan
+    with pytest.raises(ValueError, match=r"1 of 28 rows .* number 3\."):
+        features(network, arrays, batch_size=28, verbose=0)
 
 
 @pytest.mark.once

@@ -323,7 +323,7 @@ def test_small_losses_of_a_loss_with_memory_and_what_is_refused():
     for keep in (0, 1.5, "some", None):
         with pytest.raises(ValueError, match=r"`keep`.*schedule.*mixture"):
             SmallLoss(losses.MAE(), keep)
-    with pytest.raises(ValueError, match=r"`loss`.*a loss of keras_noisy"):
+    with pytest.raises(ValueError, match=r"`loss`.*a loss of one label"):
         SmallLoss(keras.losses.MeanSquaredError())
     p = np.full((2, 3), 1 / 3, "float32")
     with pytest.raises(ValueError, match=r"`SmallLoss` has a history.*connect"):

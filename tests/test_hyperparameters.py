@@ -141,6 +141,14 @@ def test_a_matrix_is_not_changed_and_is_saved_as_lists():
     [
         ((losses.NCE(), "mae"), "`passive`.*a loss of keras_noisy"),
         (
+            (losses.NCE(), losses.MAE(reduction="sum")),
+            "`reduction` to ActivePassive, not to its `passive`",
+        ),
+        (
+            (losses.NCE(from_logits=True), losses.MAE()),
+            "`from_logits=True` to ActivePassive, as its `active`",
+        ),
+        (
             (losses.NCE(logit_bias=1.0), losses.MAE()),
             "`logit_bias` to ActivePassive, not to its `active`",
         ),

@@ -57,7 +57,7 @@ except ImportError as error:
     output = run_python("-c", code, backend=backend)
     assert "2 epochs" in output
     assert "(24, 2)" in output
-    assert 'pip install "keras-noisy[data]"' in output
+    assert "pip install tensorflow pillow" in output
     assert "ImageDataset does the same without" in output
 
 

@@ -8,6 +8,7 @@ import pytest
 from helpers import (
     build,
     catalogue_of_probabilities_shared,
+    masked,
     number,
     values,
 )
@@ -366,21 +367,6 @@ def test_ignored_samples_under_every_reduction():
         assert number(loss(labels, p)) == pytest.approx(result, rel=1e-6)
     none = ops.convert_to_numpy(MAE(ignore_class=-1, reduction=None)(labels, p))
     np.testing.assert_allclose(none, per_sample, rtol=1e-6)
-
-
-def masked(y_pred, mask):
-    class Mask(keras.layers.Layer):
-        def __init__(self):
-            super().__init__()
-            self.supports_masking = True
-
-        def call(self, x):
-            return x
-
-        def compute_mask(self, inputs, previous_mask=None):
-            return ops.convert_to_tensor(mask)
-
-    return Mask()(ops.convert_to_tensor(y_pred))
 
 
 @catalogue_of_probabilities_shared

@@ -13,7 +13,7 @@ from keras import ops
 from keras_noisy.calibration import average_error
 from keras_noisy.layers import SampleMemory, without_state
 from keras_noisy.losses import ELR, SELC, SOP, CrossEntropy, with_index
-from keras_noisy.metrics import LabelAccuracy
+from keras_noisy.metrics import LabelAccuracy, MemorizationRate
 
 SAMPLES, CLASSES = 32, 5
 
@@ -521,6 +521,8 @@ def test_training_needs_an_index_beside_the_label(loss_class):
     model = network(loss_class(SAMPLES, from_logits=True))
     with pytest.raises(ValueError, match=r"of shape \(N, 2\), a label"):
         model.fit(x, np.eye(CLASSES, dtype=int)[labels], verbose=0)
+    with pytest.raises(ValueError, match="float16, which rounds indices"):
+        model.loss(with_index(labels).astype("float16"), model(x))
 
 
 @both
@@ -611,6 +613,11 @@ def test_label_accuracy_checks_shapes_and_is_saved():
     assert number(metric.result()) == 0.0
     again = LabelAccuracy.from_config(metric.get_config())
     assert again.name == "top"
+    for kind in ("float32", "bool"):
+        with pytest.raises(ValueError, match=r"2 classes.*np\.argmax"):
+            metric.update_state(np.eye(2, dtype=kind), np.eye(2))
+    with pytest.raises(ValueError, match=r"3 classes.*np\.argmax"):
+        MemorizationRate().update_state(np.eye(3), np.eye(3))
     metric.update_state(np.zeros((4, 3)), np.zeros((4, 3)))
     assert np.isnan(number(metric.result()))  # no targets of three classes
 

@@ -241,7 +241,7 @@ def test_losses_that_make_no_sense_say_why():
             Binary(loss)
     with pytest.raises(ValueError, match="Pass `reduction` to Binary"):
         Binary(MAE(reduction="sum"))
-    with pytest.raises(ValueError, match="a loss of keras_noisy"):
+    with pytest.raises(ValueError, match="a loss of one label"):
         Binary("mse")
     for bad in ([0.5], (0.5, 0.5), (-0.1, 0.2), (np.nan, 0.1), "a", [[0.1]]):
         with pytest.raises(

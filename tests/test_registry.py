@@ -227,6 +227,8 @@ def test_every_name_is_found():
         (keras.losses.MeanSquaredError(), {}, "a loss of keras_noisy"),
         (GCE(), {"q": 0.5}, "cannot change a loss that exists"),
         ("gce", {"q": 2}, "`q`"),
+        ("small_loss", {}, r"`keras_noisy\.losses\.SmallLoss\(\.\.\.\)`"),
+        ("ogc", {"base": ["gce"]}, "`base`"),
     ],
 )
 def test_what_is_no_loss_is_named(identifier, arguments, message):

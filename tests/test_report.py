@@ -490,9 +490,15 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
     other = make_quality(images=255 - quality.images)
     with pytest.raises(ValueError, match="other labels or pictures"):
         read(right, of=other)
-    path.write_text("index,label\n1,2\n")
-    with pytest.raises(ValueError, match=r"Received: .* columns index, label"):
-        quality.decisions(path)
+    for text, encoding, message in (
+        ("index,label\n1,2\n", "utf-8", "columns index, label"),
+        ("index,label\n", "utf-8", "columns index, label"),
+        ("", "utf-8", "columns none"),
+        (f"{head}\n{right}\n", "utf-16", "no text in UTF-8"),
+    ):
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(ValueError, match=rf"decisions\.csv, .*{message}"):
+            quality.decisions(path)
 
 
 def test_decisions_survive_a_reload_and_another_report(

@@ -104,7 +104,8 @@ def test_official_table(names, tmp_path):
     lines += [f"{s};NA;{i};{t};{d}" for s, i, t, d in rows]
     folder = tmp_path / "dataset-train-diginetica"
     folder.mkdir()
-    (folder / "train-item-views.csv").write_text("\n".join(lines) + "\n")
+    text = "\n".join(lines) + "\n"  # as editors save it, with a mark
+    (folder / "train-item-views.csv").write_text(text, "utf-8-sig")
     data = load_sessions("diginetica", tmp_path)
     train, test = by_the_rules(rows)
     wanted = Sessions(train), Sessions(test, data.num_items)
@@ -220,6 +221,8 @@ def test_mistakes_are_named():
     for wrong in ([[1]], [[1, 0]], [[1, -2]], [[1.5, 2.0]], [], [[1, 2**31]]):
         with pytest.raises(ValueError, match="`sessions`"):
             Sessions(wrong)
+    with pytest.raises(ValueError, match="session 1 of length 1"):
+        Sessions([[1, 2], [1]])
     with pytest.raises(ValueError, match="`num_items`"):
         Sessions([[1, 9]], num_items=8)
     with pytest.raises(ValueError, match="`lengths`"):

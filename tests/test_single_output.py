@@ -151,6 +151,8 @@ def test_one_sample_of_many_classes_is_no_batch_of_two():
     for y in (1, [1]):
         assert np.ravel(values(MAE(), np.array(y), p)) == pytest.approx(1.5)
     assert values(MAE(num_classes=3), target, p) == pytest.approx(1.5)
+    with pytest.raises(ValueError, match=r"one-hot.*np\.argmax"):
+        MAE()(np.eye(2), np.full((2, 1), 0.5, "float32"))
     with pytest.raises(ValueError, match="classes of one sample"):
         MAE()(target, p)
     with pytest.raises(ValueError, match=r"2 or None.*num_classes=10"):
@@ -182,6 +184,7 @@ def test_auto_is_no_bias_and_calibrates_to_a_network():
             for row in (
                 ([1, 2, 1, 1], "need `labels - 1`"),
                 ([1, -1, 1, 1], r"need `\(labels \+ 1\) // 2`"),
+                ([1, np.nan, 1, 1], "a label such as -1"),
             )
         ),
     ],

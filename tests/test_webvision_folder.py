@@ -367,6 +367,6 @@ def test_without_extra_packages_errors_say_how_to_install(bare):
     builder, misspelt, check = bare["errors"]
     assert builder.startswith("ImportError('Webvision needs")
     assert check.startswith("ImportError('Images need Pillow")
-    assert 'pip install "keras-noisy[data]"' in builder
+    assert "pip install tensorflow-datasets tensorflow pillow" in builder
     assert "pip install pillow" in check
     assert misspelt.startswith("AttributeError") and "'Webvisions'" in misspelt

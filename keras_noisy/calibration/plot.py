@@ -34,7 +34,7 @@ def plot_average_error(
 
     A loss learns where its curve is above zero and the histogram below is
     not. A dot marks the value at logit 0, the middle of the logits of a fresh
-    network. Needs matplotlib: `pip install "keras-noisy[plot]"`.
+    network. Needs matplotlib: `pip install matplotlib`.
 
     Args:
         losses: Losses to compare, or a mapping from label to loss. Without a
@@ -109,7 +109,7 @@ def matplotlib_figure(function: str) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            f'{function} needs matplotlib: pip install "keras-noisy[plot]"'
+            f"{function} needs matplotlib: pip install matplotlib"
         ) from error
     return Figure
 

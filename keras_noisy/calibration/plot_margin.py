@@ -30,7 +30,7 @@ def plot_margin_error(
     prediction where its margin is above 0, and certainly below it where the
     margin is under `-log(num_classes)`. A bias moves the curve to the margins
     of a fresh network, so that little is left of it at 0; a scale widens it.
-    Needs matplotlib: `pip install "keras-noisy[plot]"`.
+    Needs matplotlib: `pip install matplotlib`.
 
     Formula:
 

@@ -136,7 +136,8 @@ def checked(mix: Any, training: bool) -> Any:
 
 def _as_given(mixed: Any, images: Any, targets: Any) -> tuple[Any, Any]:
     """What a function of the user's returned, if it is a batch as before."""
-    shapes = [tuple(x.shape) for x in mixed] if len(mixed) == 2 else None
+    is_pair = isinstance(mixed, tuple | list) and len(mixed) == 2
+    shapes = [tuple(x.shape) for x in mixed] if is_pair else type(mixed)
     expected = [tuple(images.shape), tuple(targets.shape)]
     if shapes != expected:
         raise ValueError(

@@ -33,7 +33,7 @@ def official(file: Path) -> tuple[Clicks, Clicks]:
     """Training and test sessions of the official table of item views."""
     names: dict[str, int] = {}
     rows = []
-    with open(file, newline="", encoding="utf-8") as lines:
+    with open(file, newline="", encoding="utf-8-sig") as lines:
         for row in csv.DictReader(lines, delimiter=";"):
             session = row.get("sessionId") or row["session_id"]
             item = row.get("itemId") or row["item_id"]

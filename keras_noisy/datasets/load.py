@@ -124,7 +124,7 @@ def load(
         - Krizhevsky, Learning multiple layers of features from tiny images,
           2009
     """
-    if name not in DATA_SETS:
+    if not isinstance(name, str) or name not in DATA_SETS:
         raise invalid("name", name, f"one of {list(DATA_SETS)}")
     rate, seed = noise_rate(rate), random_seed(seed)
     human = HUMAN.get(name)

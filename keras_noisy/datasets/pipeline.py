@@ -30,7 +30,7 @@ def pipeline(
 
     Decodes, resizes, augments as the papers do, standardizes, shuffles and
     reads ahead, in TensorFlow, for a model on any backend. `ImageDataset` does
-    the same without TensorFlow. Needs `pip install "keras-noisy[data]"`.
+    the same without TensorFlow. Needs `pip install tensorflow pillow`.
     TensorFlow decodes JPEGs and Pillow all other files, so that both readers
     see the same pictures: the first frame or page, without transparency. Under
     JAX or PyTorch on a GPU call `tf.config.set_visible_devices([], "GPU")`
@@ -168,9 +168,8 @@ def pipeline(
         import tensorflow as tf
     except ImportError as error:
         raise ImportError(
-            "pipeline needs TensorFlow: pip install "
-            '"keras-noisy[data]". keras_noisy.datasets.ImageDataset does the '
-            "same without"
+            "pipeline needs TensorFlow: pip install tensorflow pillow. "
+            "keras_noisy.datasets.ImageDataset does the same without"
         ) from error
     reader = Reader(
         batch_size,

@@ -126,7 +126,8 @@ class Sessions:
                 "Invalid value for argument `sessions`. Expected sessions of "
                 "two clicks at least. Received: session "
                 f"{int(np.argmin(lengths)) if len(lengths) else 0} of length "
-                f"{int(lengths.min(initial=0))}. Leave such sessions out"
+                f"{int(lengths.min()) if len(lengths) else 0}. Leave such "
+                "sessions out"
             )
         if lengths.sum() != len(clicks):
             expected = f"a sum of {len(clicks)}, the number of clicks"

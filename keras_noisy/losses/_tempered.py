@@ -12,6 +12,7 @@ from keras_noisy._arguments import real
 from keras_noisy.losses.base._closed_form import closed_form
 from keras_noisy.losses.base._math import (
     TINY,
+    at_least,
     cast,
     compute_dtype,
     largest,
@@ -52,7 +53,7 @@ class TemperedSoftmax:
         if t > 1:  # The base is at least 1.
             self._inverse = 1 / self._base
         else:
-            self._base = ops.maximum(self._base, 0.0)
+            self._base = at_least(self._base, 0.0)
 
     def power(self, r: float) -> Tensor:
         """`p ** r` for r >= 0, which is 0 where p is."""
@@ -74,7 +75,7 @@ class TemperedSoftmax:
             return pick(self._log_p)
         base = pick(self._base)
         if self.t < 1:
-            base = ops.maximum(base, TINY)
+            base = at_least(base, TINY)
         return plain_ops().log(base) / (1 - self.t)
 
 
@@ -94,7 +95,7 @@ def _solved(x: Tensor, t: float) -> Tensor:
             p = _power(inverse, 1 / (t - 1))
             slope = p * inverse
         else:
-            base = ops.maximum(base, TINY)
+            base = at_least(base, TINY)
             p = _power(base, 1 / (1 - t))
             slope = p / base
         total = of.sum(p, axis=-1, keepdims=True)
@@ -163,7 +164,7 @@ def _with_derivative(x: Tensor, shift: Tensor, t: float) -> Tensor:
     def backward(x: Tensor, kept: Any, upstream: Any, shift: Tensor) -> Tensor:
         # The shift in the derivative has a derivative itself.
         base = x + _with_derivative(x, shift, t)
-        escort = _power(base if t > 1 else ops.maximum(base, 0.0), t / (1 - t))
+        escort = _power(base if t > 1 else at_least(base, 0.0), t / (1 - t))
         share = upstream[0] / ops.sum(escort, axis=-1)
         return escort * -share[:, None]
 

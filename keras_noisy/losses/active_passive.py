@@ -54,6 +54,12 @@ class Part(Argument):
                     f"`{self.name}` loss. Received: {argument}={found!r} in "
                     f"{type(value).__name__}"
                 )
+        if value.reduction != "sum_over_batch_size":
+            raise ValueError(
+                f"Pass `reduction` to {self.owner}, not to its `{self.name}` "
+                f"loss. Received: reduction={value.reduction!r} in "
+                f"{type(value).__name__}"
+            )
         if value.needs_logits or value.has_state or value.view_axes:
             raise invalid(
                 self.name,
@@ -64,7 +70,14 @@ class Part(Argument):
 
     def verify(self, loss: RobustLoss) -> None:
         """Take the number of classes of the part, a matrix has for instance."""
-        found = loss.arguments[self.name].num_classes
+        part = loss.arguments[self.name]
+        if part.from_logits and not loss.from_logits:
+            raise ValueError(
+                f"Pass `from_logits=True` to {self.owner}, as its "
+                f"`{self.name}` loss has it. Received: from_logits=False in "
+                f"{self.owner}"
+            )
+        found = part.num_classes
         if None not in (found, loss.num_classes) and found != loss.num_classes:
             raise ValueError(
                 f"Expected the `{self.name}` loss to have "

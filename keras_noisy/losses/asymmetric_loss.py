@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_noisy.losses.base._arguments import flag, number
-from keras_noisy.losses.base._math import TINY
+from keras_noisy.losses.base._math import TINY, at_least
 from keras_noisy.losses.base.multi_label import MultiLabelLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 
@@ -81,7 +81,7 @@ class AsymmetricLoss(MultiLabelLoss):
             shifted = ops.relu(shifted - clip)
             log_rest = ops.log1p(-shifted)
         weight = ops.exp(gamma_pos * ops.log_sigmoid(-logits))
-        of_negative = ops.exp(gamma_neg * ops.log(ops.maximum(shifted, TINY)))
+        of_negative = ops.exp(gamma_neg * ops.log(at_least(shifted, TINY)))
         if stop_weight_gradient:
             weight = ops.stop_gradient(weight)
             of_negative = ops.stop_gradient(of_negative)

@@ -13,7 +13,13 @@ from keras_noisy.losses._tempered import (
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._closed_form import closed_form
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
-from keras_noisy.losses.base._math import LOWEST, TINY, added, plain_ops
+from keras_noisy.losses.base._math import (
+    LOWEST,
+    TINY,
+    added,
+    at_least,
+    plain_ops,
+)
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -73,7 +79,7 @@ class BiTempered(DistributionLoss):
     @staticmethod
     def log_probabilities(logits: Tensor) -> Tensor:
         """The logits: the tempered softmax does not mind a common offset."""
-        return ops.maximum(logits, LOWEST)
+        return at_least(logits, LOWEST)
 
     @staticmethod
     def formula(labels: Labels, log_p: Tensor, t1: float, t2: float) -> Tensor:
@@ -125,5 +131,5 @@ class BiTempered(DistributionLoss):
 
 
 def _negative_entropy(t: Tensor, t1: float) -> Tensor:
-    log_t = ops.log(ops.maximum(t, TINY))
+    log_t = ops.log(t if isinstance(t, float) else at_least(t, TINY))
     return t * log_tempered(log_t, t1) - t ** (2 - t1) / (2 - t1)

@@ -27,7 +27,7 @@ class Inner(Argument):
         if isinstance(value, dict):
             value = keras.losses.deserialize(value)
         if not isinstance(value, RobustLoss):
-            expected = "a loss of keras_noisy, such as `GCE()`"
+            expected = "a loss of one label per sample, such as `GCE()`"
             raise invalid(self.name, value, expected)
         reason = _reason_against(value)
         if reason is not None:

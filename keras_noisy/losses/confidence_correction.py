@@ -10,6 +10,7 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._label_tensors import static_shape
 from keras_noisy._trusted import trusted_mask
 from keras_noisy.losses._transition import CorrectionLoss, Matrix, Transition
 from keras_noisy.losses.base import _batch, _first_batch
@@ -116,7 +117,7 @@ class ConfidenceCorrection(CorrectionLoss):
 
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
         """Labels and the numbers beside them, or None where there are none."""
-        shape = _batch.static_shape(y_true)
+        shape = static_shape(y_true)
         if len(shape) != 2 or shape[1] != 2 or len(y_pred.shape) != 2:
             return y_true, None
         label, trust = y_true[:, 0], y_true[:, 1]

@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_noisy.losses.base._arguments import flag, number
-from keras_noisy.losses.base._math import LOWEST, complement
+from keras_noisy.losses.base._math import LOWEST, at_least, complement
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -11,7 +11,7 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 
 def focal(log_p: Tensor, gamma: float, stop_weight_gradient: bool) -> Tensor:
     """`-(1 - p) ** gamma * log(p)`, elementwise."""
-    log_p = ops.maximum(log_p, LOWEST)
+    log_p = at_least(log_p, LOWEST)
     return -_power(_rest(log_p, stop_weight_gradient), gamma) * log_p
 
 
@@ -28,7 +28,7 @@ def focal_slope(
 
 def _rest(log_p: Tensor, stop_gradient: bool) -> Tensor:
     if stop_gradient:
-        return ops.maximum(-ops.expm1(ops.stop_gradient(log_p)), 0.0)
+        return at_least(-ops.expm1(ops.stop_gradient(log_p)), 0.0)
     return complement(log_p)
 
 

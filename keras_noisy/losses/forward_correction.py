@@ -14,7 +14,13 @@ from keras_noisy.losses.base._class_sums import (
 )
 from keras_noisy.losses.base._closed_form import closed_form
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
-from keras_noisy.losses.base._math import LOWEST, TINY, largest
+from keras_noisy.losses.base._math import (
+    LOWEST,
+    TINY,
+    at_least,
+    at_most,
+    largest,
+)
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 
@@ -41,8 +47,8 @@ def _log_mixture(log_p: Tensor, T: Tensor) -> Tensor:
     result = found = None
     for _ in range(LEVELS):
         top = ops.stop_gradient(largest(log_p))
-        q = ops.matmul(ops.exp(log_p - top), T)
-        level = ops.log(ops.maximum(q, TINY)) + top
+        q = ops.exp(log_p - top) @ T
+        level = ops.log(at_least(q, TINY)) + top
         result = level if found is None else ops.where(found, result, level)
         found = q > TINY if found is None else ops.logical_or(found, q > TINY)
         # What is left matters where the classes above cannot have the label.
@@ -119,7 +125,7 @@ class ForwardCorrection(CorrectionLoss):
             own = labels.pick(log_p) if mode == "reweight" else given
         values = -given
         if mode == "reweight":
-            log_weight = ops.minimum(ops.stop_gradient(own - given), HEAVIEST)
+            log_weight = at_most(ops.stop_gradient(own - given), HEAVIEST)
             values = -ops.exp(log_weight) * own
         return labels.pick(values) if dense else values
 

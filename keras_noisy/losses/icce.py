@@ -5,7 +5,7 @@ import math
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import LOWEST, with_derivative_of
+from keras_noisy.losses.base._math import LOWEST, at_least, with_derivative_of
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -66,7 +66,7 @@ class ICCE(TrueClassLoss):
     @staticmethod
     def formula(log_p: Tensor, gamma: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        log_p = ops.maximum(log_p, LOWEST)
+        log_p = at_least(log_p, LOWEST)
         p = ops.exp(log_p)
         series = 0.0
         coefficients = _coefficients(gamma)

@@ -5,7 +5,7 @@ import math
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import LOWEST, TINY, complement
+from keras_noisy.losses.base._math import LOWEST, TINY, at_least, complement
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -17,12 +17,12 @@ def scaled_divergence(
     """Divergence of targets from the predictions of one or more views."""
     views = [ops.exp(log_p) for log_p in log_views]
     mixture = pi * targets + ((1 - pi) / len(views)) * sum(views)
-    log_mixture = ops.log(ops.maximum(mixture, TINY))
+    log_mixture = ops.log(at_least(mixture, TINY))
     of_views = sum(
         ops.sum(p * (log_p - log_mixture), axis=-1)
         for p, log_p in zip(views, log_views, strict=True)
     )
-    log_targets = ops.log(ops.maximum(targets, TINY))
+    log_targets = ops.log(at_least(targets, TINY))
     of_label = ops.sum(targets * (log_targets - log_mixture), axis=-1)
     divergence = pi * of_label + ((1 - pi) / len(views)) * of_views
     return divergence / (-(1 - pi) * math.log1p(-pi))
@@ -72,11 +72,11 @@ class JensenShannon(TrueClassLoss):
         p, not_p = ops.exp(log_p), complement(log_p)
         log_m = ops.log1p(-rest * not_p)
         # log(m / p), which a small pi must not round away.
-        near = ops.maximum(log_p, -10.0)
+        near = at_least(log_p, -10.0)
         log_ratio = ops.where(
             log_p > -10,
             ops.log1p(pi * not_p * ops.exp(-near)),
-            log_m - ops.maximum(log_p, -200.0),
+            log_m - at_least(log_p, -200.0),
         )
         divergence = -p * log_ratio - log_rest * not_p
         return (rest * divergence - pi * log_m) / (-rest * log_rest)
@@ -84,5 +84,5 @@ class JensenShannon(TrueClassLoss):
     @staticmethod
     def target_formula(targets: Tensor, log_p: Tensor, pi: float) -> Tensor:
         """The divergence, which is not linear in the targets."""
-        log_p = ops.maximum(log_p, LOWEST)
+        log_p = at_least(log_p, LOWEST)
         return scaled_divergence(pi, targets, [log_p])

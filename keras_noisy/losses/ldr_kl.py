@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._labels import Labels
-from keras_noisy.losses.base._math import LOWEST, largest
+from keras_noisy.losses.base._math import LOWEST, at_least, largest
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -67,7 +67,7 @@ class LDRKL(DistributionLoss):
     @staticmethod
     def log_probabilities(logits: Tensor, lambda_: float) -> Tensor:
         """`log_softmax(s / lambda_)`."""
-        logits = ops.maximum(logits, LOWEST)
+        logits = at_least(logits, LOWEST)
         positive = ops.softplus(logits)
         # Where all are far below 0 it underflows, and is exp(logits).
         deep = ops.stop_gradient(largest(logits)) < DEEP

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_noisy.losses.base._arguments import flag, number
+from keras_noisy.losses.base._math import at_least
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.negative import (
     FLOOR,
@@ -65,6 +66,6 @@ class NNFL(NegativeLoss):
         log_p: Tensor, gamma: float, stop_weight_gradient: bool
     ) -> Tensor:
         """Derivative of `headroom`, 0 at the floor."""
-        at_least = ops.maximum(log_p, LOG_FLOOR)
-        slope = -focal_slope(at_least, gamma, stop_weight_gradient)
+        floored = at_least(log_p, LOG_FLOOR)
+        slope = -focal_slope(floored, gamma, stop_weight_gradient)
         return ops.where(log_p > LOG_FLOOR, slope, 0.0)

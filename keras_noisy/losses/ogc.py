@@ -35,7 +35,7 @@ class Base(Argument):
 
     def check(self, value: Any) -> str:
         """The name."""
-        if value not in BASES:
+        if not isinstance(value, str) or value not in BASES:
             raise invalid(self.name, value, f"one of {list(BASES)}")
         return value
 

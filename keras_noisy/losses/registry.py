@@ -95,7 +95,7 @@ def get(identifier: Any, **arguments: Any) -> RobustLoss:
         raise invalid(
             "identifier",
             identifier,
-            "a name, a config or a loss of keras_noisy",
+            "a name, a config or a loss of keras_noisy of one label per sample",
         )
     if arguments:
         raise ValueError(
@@ -114,6 +114,14 @@ def _by_name(name: str, arguments: dict[str, Any]) -> RobustLoss:
         plain = plain[:-1]
         arguments = {"logit_bias": "auto", **arguments}
     if plain not in known:
+        for other in keras.saving.get_custom_objects():
+            package, _, kind = other.partition(">")
+            if package == PACKAGE and _plain(kind) == plain:
+                raise ValueError(
+                    f"Expected the name of a loss of one label per sample. "
+                    f"Received: {name!r}. Build it, `{PACKAGE}.losses.{kind}"
+                    "(...)`"
+                )
         near = difflib.get_close_matches(plain, known, 1)
         hint = f" Did you mean {known[near[0]]!r}?" if near else ""
         raise ValueError(

@@ -102,7 +102,9 @@ class SmallLoss(keras.losses.Loss):
         history_key: str | None = None,
     ):
         if not isinstance(loss, RobustLoss):
-            raise invalid("loss", loss, "a loss of keras_noisy")
+            raise invalid(
+                "loss", loss, "a loss of one label per sample, such as `GCE()`"
+            )
         super().__init__(loss.name, loss.reduction, loss.dtype)
         self.loss = loss
         self.keep = keep
@@ -153,7 +155,7 @@ class SmallLoss(keras.losses.Loss):
             sample_weight = ops.convert_to_tensor(sample_weight)
             sample_weight = _reduction.per_value(sample_weight, values)
             sample_weight = ops.reshape(sample_weight, ops.shape(values))
-            counted = ops.logical_and(counted, sample_weight != 0)
+            counted = ops.logical_and(counted, ops.cast(sample_weight, "bool"))
         weight = self._weights(
             ops.reshape(ops.stop_gradient(values), (-1,)),
             ops.reshape(counted, (-1,)),

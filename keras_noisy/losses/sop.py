@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import at_least
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base._smoothed import IndexedLabels
 from keras_noisy.losses.base.memory import MemoryLoss
@@ -89,7 +90,7 @@ class SOP(MemoryLoss):
         t_y = labels.sparse.pick(target)[:, None]
         U = ops.clip(ops.square(u), 0, 1) * y
         V = ops.clip(ops.square(v), 0, 1) * (1 - y)
-        q = ops.maximum(ops.exp(log_p) + U - V, LEAST)
+        q = at_least(ops.exp(log_p) + U - V, LEAST)
         total = ops.sum(q, axis=-1, keepdims=True)
         q_y = labels.sparse.pick(q)[:, None]
         winner = ops.argmax(plain_log_p, axis=-1)

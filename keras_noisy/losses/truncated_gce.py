@@ -2,9 +2,8 @@
 
 import math
 
-from keras import ops
-
 from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import at_least
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.gce import GCE
@@ -56,4 +55,4 @@ class TruncatedGCE(GCE):
         log_p: Tensor, q: float, k: float
     ) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        return GCE.formula(ops.maximum(log_p, math.log(k)), q)
+        return GCE.formula(at_least(log_p, math.log(k)), q)

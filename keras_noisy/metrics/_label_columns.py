@@ -79,6 +79,16 @@ def labels_and_scores(y_true: Any, y_pred: Any, three: bool) -> tuple[Any, Any]:
             f"y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}"
         )
+    columns = y_true.shape[-1]
+    dtype = keras.backend.standardize_dtype(y_true.dtype)
+    is_no_index = keras.backend.is_float_dtype(dtype) or dtype == "bool"
+    if is_no_index and columns in (2, 3) and columns == y_pred.shape[-1]:
+        raise ValueError(
+            f"Expected integer labels, alone or in the first of {columns} "
+            f"columns. Received: `y_true` of shape {tuple(y_true.shape)} and "
+            f"dtype {dtype} for {columns} classes, as one-hot or soft labels "
+            "have: pass `np.argmax(labels, axis=-1)`"
+        )
     return widened(y_true), y_pred
 
 

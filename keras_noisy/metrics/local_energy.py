@@ -161,7 +161,7 @@ def plot_local_energy(energies: Mapping[str, LocalEnergy]) -> Any:
     """Plot how the error rises with noise on the weights, a line for each.
 
     Bars go from the lowest to the highest draw. Needs matplotlib:
-    `pip install "keras-noisy[plot]"`.
+    `pip install matplotlib`.
 
     Args:
         energies: Name and result of `local_energy` of each network.
@@ -188,8 +188,7 @@ def plot_local_energy(energies: Mapping[str, LocalEnergy]) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            "plot_local_energy needs matplotlib: "
-            'pip install "keras-noisy[plot]"'
+            "plot_local_energy needs matplotlib: pip install matplotlib"
         ) from error
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()

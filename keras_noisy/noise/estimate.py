@@ -41,7 +41,7 @@ def estimate_transition(
             `None`, which `"anchor"` permits.
         method: `"anchor"`, where a sample that is certainly of class i shows
             which labels class i gets, or `"cleanlab"`, which counts confident
-            disagreements and needs `pip install "keras-noisy[cleanlab]"`.
+            disagreements and needs `pip install "cleanlab>=2.8"`.
             Defaults to `"anchor"`.
         percentile: For `"anchor"`: the sample of class i is the one at this
             percentile of `p_i`, by nearest rank, in (0, 100]. It must be high
@@ -116,7 +116,7 @@ def _confident_learning(
     except ImportError as error:
         raise ImportError(
             'estimate_transition with method="cleanlab" needs cleanlab: '
-            'pip install "keras-noisy[cleanlab]"'
+            'pip install "cleanlab>=2.8"'
         ) from error
     if labels is None:
         raise invalid("labels", labels, 'the given labels for "cleanlab"')

@@ -20,7 +20,7 @@ def plot_transition(
     """Plot a transition matrix, true classes down and labels across.
 
     Look at it before you train on the noise, or after an estimate. Needs
-    matplotlib: `pip install "keras-noisy[plot]"`.
+    matplotlib: `pip install matplotlib`.
 
     Args:
         transition: Row-stochastic matrix of shape
@@ -56,7 +56,7 @@ def plot_transition(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            'plot_transition needs matplotlib: pip install "keras-noisy[plot]"'
+            "plot_transition needs matplotlib: pip install matplotlib"
         ) from error
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.subplots()

@@ -56,6 +56,10 @@ class Batches:
         for batch in batches:
             yield keras.utils.unpack_x_y_sample_weight(batch)[0]
 
+    def to_compare(self) -> Any:
+        """What tells these data from others: all arrays, or the first batch."""
+        return self.data if self.is_arrays and self.total else self.first()
+
     def first(self) -> Any:
         """The inputs of the first batch."""
         for batch in self.from_number(0):

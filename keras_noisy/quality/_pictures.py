@@ -105,7 +105,7 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            'plot needs matplotlib: pip install "keras-noisy[plot]"'
+            "plot needs matplotlib: pip install matplotlib"
         ) from error
     images = list(images)
     refuse_only_gaps(images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._containers import as_array
+from keras_noisy._label_arrays import HIGHEST
 
 STEPS, TOLERANCE = 200, 1e-7
 
@@ -157,16 +159,22 @@ def _rates(
 
 def _votes(annotations: Any) -> np.ndarray:
     array = as_array("annotations", annotations)
-    expected = "whole numbers of shape (N, A), -1 where there is no label"
-    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "iuf":
+    expected = (
+        "whole numbers of shape (N, A), -1 where there is no label, as "
+        "`fillna(-1)` of a table gives them"
+    )
+    if array.dtype.kind == "O":
+        with contextlib.suppress(TypeError, ValueError):
+            array = array.astype("float64")
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "iufb":
         raise ValueError(
             f"Invalid value for argument `annotations`. Expected {expected}. "
             f"Received: shape {array.shape}, dtype {array.dtype}"
         )
     votes = np.where(np.isfinite(array), array, -2)
-    if np.any((votes != np.floor(votes)) | (votes < -1) | (votes >= 2**31)):
-        bad = array[(votes != np.floor(votes)) | (votes < -1)]
-        raise invalid("annotations", bad[:1].tolist(), expected)
+    bad = (votes != np.floor(votes)) | (votes < -1) | (votes > HIGHEST)
+    if np.any(bad):
+        raise invalid("annotations", array[bad][:1].tolist(), expected)
     none = np.all(votes < 0, axis=1)
     if none.any():
         raise ValueError(

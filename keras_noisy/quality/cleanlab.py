@@ -20,7 +20,7 @@ def find_label_issues(
     """Find wrong labels by cleanlab's confident learning.
 
     To compare with `PredictionQuality`, or where cleanlab is what you know.
-    Needs `pip install "keras-noisy[cleanlab]"`.
+    Needs `pip install "cleanlab>=2.8"`.
 
     Args:
         probabilities: Predictions of models that have not seen the samples,
@@ -59,8 +59,7 @@ def find_label_issues(
         from cleanlab.filter import find_label_issues as find
     except ImportError as error:
         raise ImportError(
-            "find_label_issues needs cleanlab: "
-            'pip install "keras-noisy[cleanlab]"'
+            'find_label_issues needs cleanlab: pip install "cleanlab>=2.8"'
         ) from error
     settings = {
         "return_indices_ranked_by": "self_confidence",

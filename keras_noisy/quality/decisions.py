@@ -106,13 +106,18 @@ def read_decisions(
     path, labels = Path(path), elements.given.reshape(-1)
     count = len(elements.given) if elements.are_areas else len(labels)
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+        try:
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), reader.fieldnames or ()
+        except (UnicodeDecodeError, csv.Error) as error:
+            what = "which is no text in UTF-8: save it as CSV (UTF-8)"
+            raise _error(path, what) from error
+        if set(COLUMNS) - set(columns):
+            raise _error(path, f"columns {', '.join(columns) or 'none'}")
         found: dict[str, list[int]] = {"keep": [], "drop": [], "relabel": []}
         new = []
         seen = set()
         for line, row in enumerate(rows, 2):
-            if set(COLUMNS) - set(row):
-                raise _error(path, f"columns {', '.join(map(str, row))}")
             if row["data"] != key:
                 raise _error(
                     path,

@@ -51,7 +51,8 @@ def features(
             Defaults to `64`.
         directory: A folder in which features are saved as they come. Called
             again with the same model and data, the function goes on behind
-            the last of them. Defaults to `None`, nothing is saved.
+            the last of them; of a data set it compares the first batch and
+            the number of batches. Defaults to `None`, nothing is saved.
         dtype: The type of the features. Defaults to `"float16"`, two bytes a
             number.
         verbose: `0` for no progress bar. Defaults to `1`.
@@ -158,6 +159,13 @@ def _pooled(outputs: Any, dtype: str) -> np.ndarray:
     with np.errstate(over="ignore"):
         rows = array.astype(dtype)
     if not np.isfinite(rows).all():
+        bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+        if len(bad):
+            raise ValueError(
+                f"Expected finite outputs of the model. Received: {len(bad)} "
+                f"of {len(array)} rows of a batch are not, the first is number "
+                f"{bad[0]}. Look for NaN in the inputs"
+            )
         size = np.abs(array).max()
         raise ValueError(
             f"Features are up to {size:g}, which is not finite in {dtype}. "
@@ -189,7 +197,7 @@ class _Parts:
             "layer": getattr(layer, "name", layer),
             "batch_size": batch_size,
             "dtype": dtype,
-            "data": _digest(keras.tree.flatten(data.first())),
+            "data": _digest(keras.tree.flatten(data.to_compare())),
             "batches": data.total,
         }
         note = self.directory / "features.json"

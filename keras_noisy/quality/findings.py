@@ -96,7 +96,7 @@ class Findings(Ranked):
         """Plot the samples whose labels are most likely wrong.
 
         Suspected pixels are red in the picture of their sample. Needs
-        matplotlib: `pip install "keras-noisy[plot]"`.
+        matplotlib: `pip install matplotlib`.
 
         Args:
             n: How many, at most. Defaults to `24`.

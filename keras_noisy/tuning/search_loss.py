@@ -142,5 +142,5 @@ def imported(name: str) -> Any:
     except ImportError as error:
         raise ImportError(
             f"A search over losses needs {name}. Install it with "
-            '`pip install "keras-noisy[tuner]"`'
+            "`pip install keras-tuner tensorboard`"
         ) from error

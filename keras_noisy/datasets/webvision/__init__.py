@@ -16,7 +16,7 @@ except ImportError as error:
         if name == "Webvision":
             raise ImportError(
                 "Webvision needs tensorflow-datasets, tensorflow and pillow: "
-                'pip install "keras-noisy[data]"'
+                "pip install tensorflow-datasets tensorflow pillow"
             ) from _import_error
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._label_tensors import as_tensor, safe_index, widened
-from keras_noisy.losses.base import _math, _single
+from keras_noisy._label_tensors import (
+    as_tensor,
+    safe_index,
+    static_shape,
+    widened,
+)
+from keras_noisy.losses.base import _math, _reduction, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
 
@@ -82,6 +88,7 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
         found.valid = ops.logical_and(found.valid, known)
         logits = _math.log_of_probabilities(rows, dtype)
     found.given = given
+    found.unmasked = functools.partial(_reduction.unmasked, outputs, one_view)
     return Batch(given, outputs, integers, found, logits, num_classes, shape)
 
 
@@ -137,6 +144,13 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
             f"to be in axis 1. Received: y_pred.shape={outputs} for "
             f"y_true.shape={shape}. Move them by `keras.layers.Permute`"
         )
+    if outputs[-1:] == (1,) and shape == (*outputs[:-1], 2):
+        raise ValueError(
+            "Expected labels 0 and 1, as `y_pred` has a single output. "
+            f"Received one-hot labels: y_true.shape={shape}, y_pred.shape="
+            f"{outputs}. Pass `np.argmax(labels, axis=-1)`, or end the model "
+            'in `Dense(2, activation="softmax")`'
+        )
     raise ValueError(
         "Expected `y_true` to hold integer labels of shape "
         f"{outputs[:-1]} or {(*outputs[:-1], 1)}, or targets of shape "
@@ -144,20 +158,6 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
         f"y_true.shape={shape}. If an axis is None because the data set does "
         "not know it, fix it there, for instance with `ensure_shape`."
     )
-
-
-def static_shape(x: Tensor) -> tuple[int | None, ...]:
-    """The shape as far as it is known."""
-    if getattr(x.shape, "rank", 0) is None:
-        raise ValueError(
-            "Expected labels and predictions whose number of axes is known. "
-            "TensorFlow forgets it in `tf.numpy_function` and "
-            "`tf.py_function`: call `labels.set_shape((None,))` or "
-            "`tf.ensure_shape(labels, (None,))` after them. It does so too "
-            "when one model is given labels of several shapes, such as (N,) "
-            "and (N, 1): keep to one, or compile the model again"
-        )
-    return tuple(x.shape)
 
 
 def class_count(y_pred: Tensor, num_classes: int | None) -> Any:

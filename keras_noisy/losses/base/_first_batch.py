@@ -7,12 +7,15 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._label_tensors import numbers_of
 from keras_noisy._stochastic import is_distribution
 from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._math import SUM_TOLERANCE
 
 Tensor = Any
 
+#: Outputs of fewer samples may be between 0 and 1 by chance.
+ENOUGH = 8
 SEE = " `keras_noisy.check(model, loss, batch)` looks at any batch like this."
 
 
@@ -28,8 +31,8 @@ def check(loss: Any, batch: Any, y_true: Tensor, strict: bool) -> bool:
     single = _single.is_single(batch.logits)
     _check_predictions(predictions, loss.from_logits, strict, single)
     if single and batch.labels.sample is None:
-        _single.check_rank(given, predictions, loss.from_logits)
-        _single.check_labels(given, loss.ignore_class, SEE)
+        _check_rank(given, predictions, loss.from_logits)
+        check_labels(given, loss.ignore_class)
     elif batch.integers is None:
         _check_targets(given)
     else:
@@ -40,7 +43,7 @@ def check(loss: Any, batch: Any, y_true: Tensor, strict: bool) -> bool:
 def concrete(x: Tensor) -> np.ndarray | None:
     """The values of `x`, or None while they are traced."""
     if not ops.is_tensor(x):
-        return np.asarray(x)
+        return numbers_of(x)
     # TensorFlow's symbolic and PyTorch's meta tensors raise
     # NotImplementedError, JAX's tracers a TypeError, and tensors inside
     # PyTorch's function transforms a RuntimeError.
@@ -64,23 +67,10 @@ def _check_predictions(
 ) -> None:
     if y_pred.size == 0:
         return
-    if strict and not np.all(np.isfinite(y_pred.astype("float32"))):
-        raise ValueError(
-            "Expected finite outputs of the model. Received: "
-            f"{np.sum(~np.isfinite(y_pred.astype('float32')))} of "
-            f"{y_pred.size} are NaN or infinite. Look for them in the inputs, "
-            "or build the model anew with a smaller learning rate"
-        )
     if single:
-        _single.check_outputs(y_pred, from_logits, SEE)
-        if strict and from_logits and _single.looks_like_probabilities(y_pred):
-            warnings.warn(
-                "The loss was built with `from_logits=True`, but all outputs "
-                "of the model are between 0 and 1. If it ends in a sigmoid, "
-                "remove that or pass `from_logits=False`.",
-                stacklevel=5,
-            )
+        check_outputs(y_pred, from_logits, strict)
         return
+    _check_finite(y_pred, strict)
     distribution = is_distribution(y_pred)
     if from_logits and distribution:
         text = (
@@ -150,19 +140,132 @@ def _check_labels(
         valid |= labels == ignore_class
     if np.all(valid):
         return
-    label = labels[~valid].flat[0]
+    expected = (
+        f"integer labels in [0, {num_classes}), as `y_pred` has {num_classes} "
+        "classes"
+    )
+    raise _bad_label(labels, valid, num_classes, expected)
+
+
+def _bad_label(
+    labels: np.ndarray,
+    valid: np.ndarray,
+    num_classes: int,
+    expected: str,
+    where: str = "",
+) -> ValueError:
+    """What is wrong with the labels that are not valid."""
+    label = labels[~valid].flat[0].item()
     advice = "To leave out samples with a certain label, pass `ignore_class`"
     if labels.min() == 1 and labels.max() == num_classes:
         advice = "Labels that count from 1 need `labels - 1`"
-    elif abs(float(label)) > 2**31:
+    elif num_classes == 2 and np.all(np.abs(labels) == 1):
+        advice = "Labels -1 and 1 need `(labels + 1) // 2`"
+    elif label != label or abs(label) > 2**31:
         advice = (
-            "A missing label that was cast to an integer looks like that: give "
-            "such samples a label such as -1, and pass `ignore_class=-1`"
+            "A missing label that is NaN, or was cast to an integer, looks "
+            "like that: give such samples a label such as -1, and pass "
+            "`ignore_class=-1`"
         )
-    raise invalid(
+    return invalid(
         "y_true",
-        label.item(),
-        f"integer labels in [0, {num_classes}), as `y_pred` has "
-        f"{num_classes} classes, and {np.sum(~valid)} of {labels.size} "
-        f"are not. {advice}.{SEE[:-1]}",
+        label,
+        f"{expected}, and {np.sum(~valid)} of {labels.size} are not{where}. "
+        f"{advice}.{SEE[:-1]}",
     )
+
+
+def check_outputs(
+    y_pred: np.ndarray, from_logits: bool, strict: bool, several: bool = False
+) -> None:
+    """Raise on outputs that are no probabilities, and warn of likely mistakes.
+
+    `several` says whether each column is for a label of its own.
+    """
+    _check_finite(y_pred, strict)
+    outputs = y_pred.astype("float32")
+    units = outputs.shape[-1] if several else 1
+    layer = f'`Dense({units}, activation="sigmoid")`'
+    outside = (outputs < 0) | (outputs > 1 + _single.TOLERANCE)
+    if not from_logits and np.any(outside):
+        each = "for each label" if several else "as a single output per sample"
+        where = _column(outside) if several else ""
+        low, high = np.nanmin(outputs), np.nanmax(outputs)
+        raise ValueError(
+            f"Expected `y_pred` to hold, {each}, the probability of class 1, "
+            f"between 0 and 1. Received entries from {low:g} to {high:g}"
+            f"{where}. If the model returns logits, build the loss with "
+            f"`from_logits=True`; otherwise end the model in {layer}.{SEE}"
+        )
+    if strict and from_logits and _look_like_probabilities(outputs):
+        warnings.warn(
+            "The loss was built with `from_logits=True`, but all outputs of "
+            "the model are between 0 and 1. If it ends in a sigmoid, remove "
+            "that or pass `from_logits=False`.",
+            stacklevel=6,
+        )
+
+
+def _check_finite(y_pred: np.ndarray, strict: bool) -> None:
+    """Raise on outputs that are not finite, where it is `strict`."""
+    bad = np.sum(~np.isfinite(y_pred.astype("float32"))) if strict else 0
+    if bad:
+        raise ValueError(
+            "Expected finite outputs of the model. Received: "
+            f"{bad} of {y_pred.size} are NaN or infinite. Look for them in the "
+            "inputs, or build the model anew with a smaller learning rate"
+        )
+
+
+def _look_like_probabilities(outputs: np.ndarray) -> bool:
+    """Whether what is taken for logits may have gone through a sigmoid."""
+    inside = bool(np.all((outputs > 0) & (outputs < 1)))
+    return inside and outputs.size >= ENOUGH
+
+
+def _column(bad: np.ndarray) -> str:
+    """Where the first of several labels or outputs that are bad stands."""
+    return f", the first of them in column {np.argwhere(bad)[0, -1]}"
+
+
+def check_labels(
+    labels: np.ndarray, ignore_class: int | None, several: bool = False
+) -> None:
+    """Raise on labels that are neither 0 nor 1, nor soft ones between.
+
+    `several` says whether each column is a label of its own; NaN is unknown.
+    """
+    valid = (labels >= 0) & (labels <= 1)
+    if ignore_class is not None:
+        valid |= labels == ignore_class
+    if several:
+        valid |= labels != labels
+    if np.all(valid):
+        return
+    each, where = "`y_pred` has a single output", ""
+    if several:
+        each, where = "each column is a yes or no", _column(~valid)
+    expected = f"labels 0 and 1, or soft ones between, as {each}"
+    raise _bad_label(labels, valid, 2, expected, where)
+
+
+def _check_rank(
+    y_true: np.ndarray, y_pred: np.ndarray, from_logits: bool
+) -> None:
+    """Raise where (N,) outputs are the distribution of one sample instead.
+
+    Both have sums of 1 then, which those of a batch have by chance only.
+    """
+    if from_logits or y_pred.ndim != 1 or len(y_pred) < 3:
+        return
+    if y_true.shape != y_pred.shape:
+        return
+    sums = [np.sum(x.astype("float64")) for x in (y_true, y_pred)]
+    if np.allclose(sums, 1, rtol=0, atol=1e-5):
+        raise ValueError(
+            "Expected `y_pred` of shape (N,) to hold the probability of class "
+            f"1 for each sample. Received: {len(y_pred)} numbers that sum to "
+            "1, as labels do, which seem to be the classes of one sample. Add "
+            "an axis for the samples, `y_true[None]` and `y_pred[None]`, or "
+            f"pass num_classes={len(y_pred)} to the loss"
+        )

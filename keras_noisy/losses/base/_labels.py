@@ -6,12 +6,42 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy.losses.base._math import added, cast, entry, first_argmax
+from keras_noisy.losses.base._math import (
+    added,
+    at_least,
+    cast,
+    entry,
+    first_argmax,
+)
 
 Tensor = Any
 
 
-class SparseLabels:
+class Rows:
+    """What labels of either kind say of the samples."""
+
+    valid: Tensor
+    ignored: Tensor | None = None
+    #: The labels as the loss received them.
+    given: Tensor = None
+    #: Which samples the mask of the predictions leaves in, if it is asked.
+    unmasked: Callable[[], Tensor] | None = None
+
+    def kept(self) -> Tensor:
+        """Whether each sample counts: it is valid, not ignored, not masked."""
+        kept = self.valid
+        if self.ignored is not None:
+            kept = ops.logical_and(kept, ops.logical_not(self.ignored))
+        if self.unmasked is not None:
+            kept = ops.logical_and(kept, self.unmasked())
+        return kept
+
+    def follow(self, labels: "Rows") -> None:
+        """Take over what is known of the labels that these are made from."""
+        self.given, self.unmasked = labels.given, labels.unmasked
+
+
+class SparseLabels(Rows):
     """Integer labels of shape (N,), known to be inside the range.
 
     Args:
@@ -24,8 +54,6 @@ class SparseLabels:
 
     #: Whether a loss with memory may write down what it learns of them.
     remembered = True
-    #: The labels as the loss received them.
-    given: Tensor = None
 
     @property
     def sparse(self) -> "SparseLabels":
@@ -77,24 +105,15 @@ class SparseLabels:
         """Logits of shape (N, K) with a bias added at the label."""
         return added(logits, self.index, bias)
 
-    def kept(self) -> Tensor:
-        """Whether each sample counts: it is valid and not ignored."""
-        if self.ignored is None:
-            return self.valid
-        return ops.logical_and(self.valid, ops.logical_not(self.ignored))
-
     def frequencies(self, like: Tensor) -> Tensor:
         """Share of each class in the batch, of shape (K,)."""
         kept = cast(self.kept(), like.dtype)
         counts = ops.segment_sum(kept, self.index, like.shape[-1])
-        return counts / ops.maximum(ops.sum(kept), 1.0)
+        return counts / at_least(ops.sum(kept), 1.0)
 
 
-class DenseLabels:
+class DenseLabels(Rows):
     """One-hot or soft targets of shape (N, K)."""
-
-    given: Tensor = None
-    ignored: Tensor | None = None
 
     def __init__(
         self, targets: Tensor, valid: Tensor, sample: Tensor | None = None
@@ -107,10 +126,6 @@ class DenseLabels:
         """The most probable class of each sample, of shape (N,)."""
         return first_argmax(self.targets)
 
-    def kept(self) -> Tensor:
-        """Whether each sample counts."""
-        return self.valid
-
     def pick(self, x: Tensor) -> Tensor:
         """`sum_k t[k] * x[k]`, without the classes of target 0."""
         safe = ops.where(self.targets == 0, 0.0, x)
@@ -122,7 +137,7 @@ class DenseLabels:
 
     def rows(self, matrix: Tensor) -> Tensor:
         """`sum_k t[k] * matrix[k]` of a (K, J) matrix."""
-        return ops.matmul(self.targets, matrix)
+        return self.targets @ matrix
 
     def total(self, function: Callable[[Any], Any]) -> Any:
         """`sum_k function(t[k])` of a function with `function(0) = 0`."""
@@ -139,8 +154,8 @@ class DenseLabels:
     def frequencies(self, like: Tensor) -> Tensor:
         """Mean target of each class in the batch, of shape (K,)."""
         kept = cast(self.kept(), self.targets.dtype)
-        counts = ops.matmul(kept, self.targets)
-        return counts / ops.maximum(ops.sum(kept), 1.0)
+        counts = (kept[None] @ self.targets)[0]
+        return counts / at_least(ops.sum(kept), 1.0)
 
 
 class BinaryTargets(DenseLabels):
@@ -160,12 +175,6 @@ class BinaryTargets(DenseLabels):
     def label(self) -> Tensor:
         """The more probable class of each sample, of shape (N,)."""
         return ops.cast(self.share > 0.5, "int32")
-
-    def kept(self) -> Tensor:
-        """Whether each sample counts."""
-        if self.ignored is None:
-            return self.valid
-        return ops.logical_and(self.valid, ops.logical_not(self.ignored))
 
 
 Labels = SparseLabels | DenseLabels

@@ -37,6 +37,23 @@ def plain_ops() -> Any:
     return sys.modules["torch"] if keras.backend.backend() == "torch" else ops
 
 
+def at_least(x: Tensor, low: float) -> Tensor:
+    """The larger of `x` and a number, in the dtype of `x`.
+
+    Keras rounds float64 to float32 where a Python number stands beside it.
+    """
+    if keras.backend.backend() == "torch":
+        return x.clip(min=low)
+    return ops.maximum(x, ops.cast(low, x.dtype))
+
+
+def at_most(x: Tensor, high: float) -> Tensor:
+    """The smaller of `x` and a number, in the dtype of `x`."""
+    if keras.backend.backend() == "torch":
+        return x.clip(max=high)
+    return ops.minimum(x, ops.cast(high, x.dtype))
+
+
 def is_distribution(sums: Tensor, x: Tensor) -> Tensor:
     """Whether rows are probabilities, given their sums; False for NaN."""
     near = ops.abs(sums - 1) < SUM_TOLERANCE
@@ -55,7 +72,7 @@ def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
 
 def finite_log(probabilities: Tensor, half: bool) -> Tensor:
     """Logarithm, also of 0; its gradient can go back to half precision."""
-    logits = ops.log(ops.maximum(probabilities, TINY))
+    logits = ops.log(at_least(probabilities, TINY))
     # A gradient of 1/p would overflow on its way back, in float16 from 2^-16
     # on: below these probabilities it stays as it is there.
     steepest = 2.0**15 if half else 2.0**100

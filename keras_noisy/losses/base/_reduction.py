@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_noisy._label_tensors import static_shape
+
 Tensor = Any
 
 
@@ -35,14 +37,25 @@ class _Mask(keras.layers.Layer):
         return ops.cast(keep, "bool")
 
 
+def unmasked(y_pred: Tensor, one_view: Tensor) -> Tensor:
+    """Which samples the mask of `y_pred` leaves in, as rows.
+
+    `one_view` is the predictions as far as labels go with them.
+    """
+    ones = ops.ones_like(one_view[..., 0], dtype="float32")
+    left = Reduction(name="mask", reduction=None, dtype="float32")(ones, y_pred)
+    return ops.reshape(left, (-1,)) != 0
+
+
 def per_value(weights: Tensor, values: Tensor) -> Tensor:
     """A weight for each value, as Keras divides by the sum of those given.
 
     Weights of the leading axes belong to all values behind them.
     """
-    missing = len(values.shape) - len(weights.shape)
-    leading = tuple(values.shape)[: len(weights.shape)]
-    if missing > 0 and len(weights.shape) > 0:
+    rank = len(static_shape(weights))
+    missing = len(values.shape) - rank
+    leading = tuple(values.shape)[:rank]
+    if missing > 0 and rank > 0:
         fits = all(
             w in (1, None, v) or v is None
             for w, v in zip(weights.shape, leading, strict=True)
@@ -50,6 +63,25 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
         if fits:
             shape = (*ops.shape(weights), *(1,) * missing)
             weights = ops.reshape(weights, shape)
-    if len(weights.shape) > len(values.shape):  # Keras takes (N, 1) for (N,).
+    fits_to = tuple(values.shape)
+    if len(weights.shape) == len(values.shape) + 1:
+        fits_to = (*fits_to, 1)  # Keras takes (N, 1) for (N,).
+    check_weights(weights, fits_to, tuple(values.shape))
+    if len(weights.shape) > len(values.shape):
         return weights
     return ops.broadcast_to(weights, ops.shape(values))
+
+
+def check_weights(weights: Tensor, fits_to: tuple, expected: tuple) -> None:
+    """Raise on weights that do not broadcast, or to more than there is."""
+    shape = static_shape(weights)
+    fits = len(shape) <= len(fits_to) and all(
+        None in (w, v) or w in (1, v)
+        for w, v in zip(reversed(shape), reversed(fits_to), strict=False)
+    )
+    if not fits:
+        raise ValueError(
+            f"Expected `sample_weight` of shape {expected}, a weight for each "
+            "value of the loss, or of a shape that broadcasts to it. Received: "
+            f"sample_weight.shape={shape}"
+        )

@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import invalid
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import BinaryTargets, DenseLabels, Labels
 from keras_noisy.losses.base._smoothed import SmoothedLabels
@@ -20,8 +18,6 @@ from keras_noisy.losses.base._smoothed import SmoothedLabels
 Tensor = Any
 #: How far a probability may be above 1, by rounding.
 TOLERANCE = 1e-3
-#: Outputs of fewer samples may be between 0 and 1 by chance.
-ENOUGH = 8
 
 
 def as_column(y_true: Tensor, y_pred: Tensor, num_classes: Any) -> Tensor:
@@ -120,71 +116,3 @@ def _share(labels: DenseLabels, dtype: str) -> Tensor:
     if isinstance(labels, SmoothedLabels):
         return labels.of_label * _math.cast(labels.index, dtype) + labels.each
     return labels.targets[:, 1]
-
-
-def check_outputs(y_pred: np.ndarray, from_logits: bool, see: str) -> None:
-    """Raise on outputs that are no probabilities."""
-    outputs = y_pred.astype("float32")
-    low, high = outputs.min(), outputs.max()
-    if from_logits or not (low < 0 or high > 1 + TOLERANCE):
-        return
-    raise ValueError(
-        "Expected `y_pred` with a single output per sample to hold the "
-        "probabilities of class 1, between 0 and 1. Received entries from "
-        f"{low:g} to {high:g}. If the model returns logits, build the loss "
-        "with `from_logits=True`; otherwise end the model in `Dense(1, "
-        f'activation="sigmoid")`.{see}'
-    )
-
-
-def looks_like_probabilities(y_pred: np.ndarray) -> bool:
-    """Whether what is taken for logits may have gone through a sigmoid."""
-    outputs = y_pred.astype("float32")
-    inside = bool(np.all((outputs > 0) & (outputs < 1)))
-    return inside and outputs.size >= ENOUGH
-
-
-def check_labels(
-    labels: np.ndarray, ignore_class: int | None, see: str
-) -> None:
-    """Raise on labels that are neither 0 nor 1, nor soft ones between."""
-    valid = (labels >= 0) & (labels <= 1)
-    if ignore_class is not None:
-        valid |= labels == ignore_class
-    if np.all(valid):
-        return
-    label = labels[~valid].flat[0]
-    advice = "To leave out samples with a certain label, pass `ignore_class`"
-    if labels.min() == 1 and labels.max() == 2:
-        advice = "Labels that count from 1 need `labels - 1`"
-    elif labels.min() == -1 and not np.any(labels == 0):
-        advice = "Labels -1 and 1 need `(labels + 1) // 2`"
-    raise invalid(
-        "y_true",
-        label.item(),
-        "labels 0 and 1, or soft ones between, as `y_pred` has a single "
-        f"output, and {np.sum(~valid)} of {labels.size} are not. {advice}."
-        f"{see[:-1]}",
-    )
-
-
-def check_rank(
-    y_true: np.ndarray, y_pred: np.ndarray, from_logits: bool
-) -> None:
-    """Raise where (N,) outputs are the distribution of one sample instead.
-
-    Both have sums of 1 then, which those of a batch have by chance only.
-    """
-    if from_logits or y_pred.ndim != 1 or len(y_pred) < 3:
-        return
-    if y_true.shape != y_pred.shape:
-        return
-    sums = [np.sum(x.astype("float64")) for x in (y_true, y_pred)]
-    if np.allclose(sums, 1, rtol=0, atol=1e-5):
-        raise ValueError(
-            "Expected `y_pred` of shape (N,) to hold the probability of class "
-            f"1 for each sample. Received: {len(y_pred)} numbers that sum to "
-            "1, as labels do, which seem to be the classes of one sample. Add "
-            "an axis for the samples, `y_true[None]` and `y_pred[None]`, or "
-            f"pass num_classes={len(y_pred)} to the loss"
-        )

@@ -39,7 +39,8 @@ class SmoothedLabels(DenseLabels):
     ):
         self.sparse, self.index = sparse, sparse.index
         self.valid, self.ignored = sparse.valid, sparse.ignored
-        self.sample, self.given = sparse.sample, sparse.given
+        self.sample = sparse.sample
+        self.follow(sparse)
         self.of_label = 1 - rate
         self.each = rate / number_of(num_classes, dtype)
         self._like = ops.zeros((1, num_classes), dtype)
@@ -75,10 +76,6 @@ class SmoothedLabels(DenseLabels):
         logits = logits + self.each * bias
         return added(logits, self.index, self.of_label * bias)
 
-    def kept(self) -> Tensor:
-        """Whether each sample counts."""
-        return self.sparse.kept()
-
     def frequencies(self, like: Tensor) -> Tensor:
         """Mean target of each class in the batch, of shape (K,)."""
         return self.of_label * self.sparse.frequencies(like) + self.each
@@ -99,9 +96,8 @@ def smoothed(
     if isinstance(labels, BinaryTargets):
         share = (1 - rate) * labels.share + each
         found = BinaryTargets(share, labels.valid, labels.ignored)
-        found.given = labels.given
-        return found
-    targets = (1 - rate) * labels.targets + each
-    found = DenseLabels(targets, labels.valid, labels.sample)
-    found.given = labels.given
+    else:
+        targets = (1 - rate) * labels.targets + each
+        found = DenseLabels(targets, labels.valid, labels.sample)
+    found.follow(labels)
     return found

@@ -11,7 +11,12 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import whole_labels
-from keras_noisy._label_tensors import as_tensor, safe_index, widened
+from keras_noisy._label_tensors import (
+    as_tensor,
+    safe_index,
+    static_shape,
+    widened,
+)
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.layers.sample_memory import SampleMemory
@@ -148,13 +153,20 @@ class MemoryLoss(DistributionLoss):
 
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
         """Labels and the indices beside them, or None where there are none."""
-        shape = _batch.static_shape(y_true)
-        outputs = _batch.static_shape(y_pred)
+        shape = static_shape(y_true)
+        outputs = static_shape(y_pred)
         if len(outputs) == 1:  # A single output per sample.
             outputs = (*outputs, 1)
         if len(outputs) != 2 or len(shape) not in (1, 2):
             raise ValueError(_EXPECTED.format(shape, outputs))
         if len(shape) == 2 and shape[1] == 2:
+            dtype = keras.backend.standardize_dtype(y_true.dtype)
+            if dtype in ("float16", "bfloat16"):
+                raise ValueError(
+                    "Expected labels and sample indices as integers. Received: "
+                    f"`y_true` of dtype {dtype}, which rounds indices: pass "
+                    "what `with_index` returns as it is"
+                )
             if outputs[-1] != 2:
                 return y_true[:, 0], y_true[:, 1]
             # Metrics of Keras turn labels into floats, the loss sees integers.

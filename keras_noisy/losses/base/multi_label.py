@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._label_tensors import as_tensor
+from keras_noisy._label_tensors import as_tensor, static_shape
 from keras_noisy.distribution.processes import check_together
 from keras_noisy.losses.base import (
     _batch,
@@ -16,7 +16,6 @@ from keras_noisy.losses.base import (
     _math,
     _reduction,
     _signature,
-    _single,
 )
 from keras_noisy.losses.base import shared as _shared
 from keras_noisy.losses.base._declared import DeclaredLoss
@@ -88,6 +87,8 @@ class SeveralLabels(DeclaredLoss):
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight)
             if _is_per_label(sample_weight, y_pred):
+                shape = static_shape(y_pred)
+                _reduction.check_weights(sample_weight, shape, shape)
                 weights, sample_weight = sample_weight, None
         values, known = self._mean(y_true, y_pred, weights)
         if sample_weight is not None:
@@ -106,7 +107,7 @@ class SeveralLabels(DeclaredLoss):
         """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
         y_true, y_pred = as_tensor(y_true), _batch.floating(y_pred)
         _check_shapes(y_true, y_pred)
-        self._check_values(y_true, y_pred)
+        self._check_values(y_true, y_pred, strict=True)
 
     def _mean(
         self, y_true: Tensor, y_pred: Tensor, weights: Tensor | None
@@ -130,13 +131,15 @@ class SeveralLabels(DeclaredLoss):
             values = ops.where(known, values, 0.0)
         if weights is not None:
             values = values * _math.cast(weights, values.dtype)
+        total = ops.sum(values, axis=-1)
         if known is None:
-            return ops.mean(values, axis=-1), None
-        counts = ops.sum(ops.cast(known, values.dtype), axis=-1)
-        values = ops.sum(values, axis=-1) / ops.maximum(counts, 1.0)
-        return values, counts > 0
+            return total / ops.cast(ops.shape(values)[-1], total.dtype), None
+        counts = ops.sum(ops.cast(known, total.dtype), axis=-1)
+        return total / _math.at_least(counts, 1.0), counts > 0
 
-    def _check_values(self, y_true: Tensor, y_pred: Tensor) -> bool:
+    def _check_values(
+        self, y_true: Tensor, y_pred: Tensor, strict: bool = False
+    ) -> bool:
         """Raise on values that cannot be meant; False while they are traced."""
         given = _first_batch.concrete(y_true)
         outputs = _first_batch.concrete(y_pred)
@@ -145,12 +148,9 @@ class SeveralLabels(DeclaredLoss):
         if outputs.size == 0:
             return True
         from_logits, unknown = self.reads()
-        _single.check_outputs(outputs, from_logits, _first_batch.SEE)
+        _first_batch.check_outputs(outputs, from_logits, strict, several=True)
         _refuse_softmax(outputs, from_logits)
-        if given.dtype.kind == "f":
-            given = given[given == given]
-        if given.size:
-            _single.check_labels(given, unknown, _first_batch.SEE)
+        _first_batch.check_labels(given, unknown, several=True)
         return True
 
 
@@ -264,13 +264,13 @@ def _known(y_true: Tensor, unknown: int | None) -> Tensor | None:
 
 def _is_per_label(weights: Tensor, y_pred: Tensor) -> bool:
     """Whether there is a weight for each label."""
-    is_wide = len(weights.shape) == len(y_pred.shape)
-    return is_wide and weights.shape[-1] != 1
+    shape = static_shape(weights)
+    return len(shape) == len(y_pred.shape) and shape[-1] != 1
 
 
 def _check_shapes(y_true: Tensor, y_pred: Tensor) -> None:
-    shape = _batch.static_shape(y_true)
-    outputs = _batch.static_shape(y_pred)
+    shape = static_shape(y_true)
+    outputs = static_shape(y_pred)
     if len(outputs) > 1 and _batch.agree(shape, outputs):
         return
     raise ValueError(

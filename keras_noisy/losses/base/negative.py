@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from keras import ops
-
+from keras_noisy.losses.base._math import at_least
 from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.summed import SummedLoss
@@ -54,7 +53,7 @@ class NegativeLoss(SummedLoss):
 
     def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
         """What is summed, of log-probabilities of any shape."""
-        log_p = ops.maximum(log_p, LOG_FLOOR)
+        log_p = at_least(log_p, LOG_FLOOR)
         return self.evaluate("headroom", (log_p,), numbers)
 
     def of_sums(

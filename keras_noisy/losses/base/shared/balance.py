@@ -7,7 +7,7 @@ from keras import ops
 from keras_noisy._arguments import real
 from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._arguments import Shared
-from keras_noisy.losses.base._math import TINY, number_of
+from keras_noisy.losses.base._math import TINY, at_least, number_of
 
 
 class Balance(Shared):
@@ -39,7 +39,7 @@ class Balance(Shared):
         kept = batch.labels.kept()
         count = ops.sum(ops.cast(kept, p.dtype))
         p = ops.where(kept[:, None], p, 0.0)
-        mean = ops.sum(p, axis=0) / ops.maximum(count, 1.0)
-        negative_entropy = ops.sum(mean * ops.log(ops.maximum(mean, TINY)))
+        mean = ops.sum(p, axis=0) / at_least(count, 1.0)
+        negative_entropy = ops.sum(mean * ops.log(at_least(mean, TINY)))
         classes = number_of(batch.num_classes, p.dtype)
         return values + weight * (ops.log(classes) + negative_entropy)

@@ -7,7 +7,7 @@ from keras import ops
 from keras_noisy._arguments import real
 from keras_noisy.losses.base._arguments import Shared
 from keras_noisy.losses.base._class_sums import squared_norm
-from keras_noisy.losses.base._math import SMALL, TINY
+from keras_noisy.losses.base._math import SMALL, TINY, at_least
 
 
 class LogitNormalization(Shared):
@@ -41,5 +41,5 @@ class LogitNormalization(Shared):
         """`logits / ((||logits|| + 1e-7) * temperature)`."""
         squares = squared_norm(logits, SMALL)
         # The root has no derivative at 0, where this one is as good.
-        norm = ops.sqrt(ops.maximum(squares, TINY)) / SMALL
+        norm = ops.sqrt(at_least(squares, TINY)) / SMALL
         return logits * (1 / ((norm + 1e-7) * temperature))
