@@ -5,8 +5,7 @@
 
 The first searches the 50,000 features of CIFAR-100 (the folder is that of
 `tasks.py`) exactly and with candidates; the second a memory map of half
-precision with 384 features around 1,000 centers. With `--faiss` an inverted
-file of faiss searches the same ones. Each search is a process of its own, whose
+precision with 384 features around 1,000 centers. Each search is a process of its own, whose
 peak of memory is taken. Every row goes to a CSV file, with the share of
 neighbors that are of the class of the sample and, of CIFAR-100, what
 `FeatureQuality` makes of them and the human labels.
@@ -42,25 +41,6 @@ def synthetic(count: int, path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.load(path, mmap_mode="r"), labels
 
 
-def with_faiss(x: np.ndarray, lists: int, probes: int) -> Any:
-    """Neighbors by an inverted file; the sample itself is left out."""
-    import faiss
-
-    x = x.astype("float32")
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    index = faiss.index_factory(
-        x.shape[1], f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT
-    )
-    index.train(x)
-    index.add(x)
-    index.nprobe = probes
-    cosines, indices = index.search(x, K + 1)
-    others = indices != np.arange(len(x))[:, None]
-    others[others.all(axis=1), -1] = False
-    shape = len(x), K
-    return indices[others].reshape(shape), cosines[others].reshape(shape)
-
-
 def measure(options: argparse.Namespace) -> None:
     """Search once and append a row."""
     import keras
@@ -78,13 +58,10 @@ def measure(options: argparse.Namespace) -> None:
             data = read("features-100", "human", 0, options.data_dir)
             x, labels, clean = data.x, data.y, data.clean
         wall, cpu = time.perf_counter(), time.process_time()
-        if options.faiss:
-            found = with_faiss(x, *options.faiss)
-            name = "faiss IVF{}, {} probes".format(*options.faiss)
-        else:
-            found = nearest_neighbors(x, K, options.candidates)
-            of = options.candidates and f"{options.candidates} candidates"
-            name = of or "exact"
+        found = nearest_neighbors(x, K, options.candidates)
+        name = "exact"
+        if options.candidates:
+            name = f"{options.candidates} candidates"
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     row = {
@@ -127,13 +104,12 @@ def main() -> None:
     add("--data-dir", type=Path, help="features of CIFAR-100 are in it")
     add("--synthetic", type=int, metavar="SAMPLES", help="in their place")
     add("--candidates", type=int, help="only this search; 0 is the exact one")
-    add("--faiss", type=int, nargs=2, metavar=("LISTS", "PROBES"))
     add("--exact", type=Path, help="a file that keeps the exact neighbors")
     add("--csv", type=Path, default=PATH)
     options = parser.parse_args()
     if options.data_dir is None and not options.synthetic:
         parser.error("--data-dir or --synthetic is needed")
-    if options.candidates is not None or options.faiss:
+    if options.candidates is not None:
         options.candidates = options.candidates or None
         return measure(options)
     with tempfile.TemporaryDirectory() as folder:

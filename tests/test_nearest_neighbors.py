@@ -1,14 +1,11 @@
-"""The search for neighbors: all pairs, and those in the nearest clusters."""
+"""The search for neighbors: all pairs, and those that an index finds."""
+
+import sys
 
 import numpy as np
 import pytest
 
-from keras_noisy.quality import (
-    FeatureQuality,
-    _clusters,
-    nearest_neighbors,
-    neighbors,
-)
+from keras_noisy.quality import FeatureQuality, nearest_neighbors, neighbors
 
 
 def by_sorting(x, k):
@@ -36,10 +33,9 @@ def test_they_are_those_of_a_sort(count, tile, monkeypatch):
 
 
 @pytest.mark.parametrize("candidates", [None, 20])
-def test_copies_of_a_sample_are_its_neighbors_and_it_is_not(
-    candidates, monkeypatch
-):
-    monkeypatch.setattr(_clusters, "SMALLEST", 10)
+def test_copies_of_a_sample_are_its_neighbors_and_it_is_not(candidates):
+    if candidates is not None:
+        pytest.importorskip("faiss", reason="faiss is not installed")
     x = np.ones((60, 3), "float32")
     found, near = nearest_neighbors(x, 5, candidates)
     assert not np.any(found == np.arange(60)[:, None])
@@ -47,9 +43,10 @@ def test_copies_of_a_sample_are_its_neighbors_and_it_is_not(
     assert all(len(set(row)) == 5 for row in found.tolist())
 
 
-def test_the_nearest_clusters_hold_most_of_them(monkeypatch, tmp_path):
-    """Of features in half precision that stay in their file."""
-    monkeypatch.setattr(_clusters, "SMALLEST", 16)
+@pytest.mark.once
+def test_the_nearest_lists_hold_most_of_them(tmp_path):
+    """Features in half precision stay in their file."""
+    pytest.importorskip("faiss", reason="faiss is not installed")
     rng = np.random.default_rng(0)
     x = np.repeat(rng.normal(size=(40, 8)), 30, axis=0)
     x += 0.6 * rng.normal(size=x.shape)
@@ -75,8 +72,8 @@ def test_the_nearest_clusters_hold_most_of_them(monkeypatch, tmp_path):
 
 
 @pytest.mark.once
-def test_candidates_of_feature_quality(monkeypatch):
-    monkeypatch.setattr(_clusters, "SMALLEST", 40)
+def test_candidates_of_feature_quality():
+    pytest.importorskip("faiss", reason="faiss is not installed")
     rng = np.random.default_rng(0)
     clean = np.arange(900) % 5
     x = np.eye(5, 9)[clean] + 0.1 * rng.normal(size=(900, 9))
@@ -93,3 +90,10 @@ def test_candidates_of_feature_quality(monkeypatch):
     for bad in (10, 10.5):
         with pytest.raises(ValueError, match="`candidates`"):
             nearest_neighbors(x, 10, candidates=bad)
+
+
+@pytest.mark.once
+def test_without_faiss_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ImportError, match="pip install faiss-cpu"):
+        nearest_neighbors(np.eye(9), 2, candidates=4)

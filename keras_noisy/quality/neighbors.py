@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy.quality._clusters import STEP, Clusters
+from keras_noisy.quality._index import among_lists
 from keras_noisy.quality._unit_rows import unit_blocks, usable
 
 #: Rows and columns of a tile of cosines, 256 MiB of them.
@@ -25,16 +25,17 @@ def nearest_neighbors(
     For `FeatureQuality`, which calls it, and for methods of your own. All
     samples are compared, each pair once, in float32 by the backend of Keras.
     The time grows with the square of their number; beyond some hundred
-    thousand set `candidates`, and the samples are put into clusters first.
+    thousand set `candidates`, and an inverted file of faiss (`pip install
+    faiss-cpu`) finds most of the neighbors.
 
     Args:
         features: One row for each sample, of shape `(N, D)`; scaled to the
             length 1, so that their lengths do not matter. A memory map is read
             in parts.
         k: Number of neighbors, from 1 to `N - 1`.
-        candidates: Number of samples that each sample is compared with, those
-            of the nearest clusters, more than `k`. Some thousand find most of
-            the neighbors. Defaults to `None`, all samples.
+        candidates: About how many samples each sample is compared with, an
+            integer above `k`. Some thousand find most of the neighbors.
+            Defaults to `None`, all samples.
 
     Returns:
         Indices, int32, and cosines, float32, both of shape `(N, k)`, the
@@ -43,6 +44,7 @@ def nearest_neighbors(
     Raises:
         ValueError: If features are not finite or not of two axes, if a row is
             zero, or if `k` or `candidates` is outside its range.
+        ImportError: If `candidates` is given and faiss is not installed.
 
     Example:
 
@@ -61,7 +63,7 @@ def nearest_neighbors(
     if candidates is not None:
         candidates = integer("candidates", candidates, k + 1)
         if candidates < count:
-            return _among_clusters(rows, k, candidates)
+            return among_lists(rows, k, candidates)
     return _among_all(rows, k)
 
 
@@ -82,44 +84,6 @@ def _among_all(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
             if number > 0:
                 best.add(other, own, ops.transpose(similarity))
     return best.found()
-
-
-def _among_clusters(
-    features: np.ndarray, k: int, candidates: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each sample is compared with those of the clusters that are nearest."""
-    clusters = Clusters(features, candidates)
-    rows, count = clusters.rows, len(features)
-    best = _Best(count, count, k)
-    for own, others in clusters:
-        # One shape for clusters of many sizes.
-        width = others.stop - others.start
-        padding = -width % STEP
-        columns = np.pad(rows[others], ((0, padding), (0, 0)))
-        outside = np.where(np.arange(width + padding) < width, 0, NONE)
-        similarity = _cosines(rows[own], columns)
-        similarity += ops.convert_to_tensor(outside.astype("float32"))
-        best.add(
-            own,
-            np.arange(others.start, others.start + len(outside)),
-            similarity,
-        )
-    _complete(best, rows)
-    indices, cosines = best.found()
-    found = np.empty_like(indices), np.empty_like(cosines)
-    found[0][clusters.order] = clusters.order[indices]
-    found[1][clusters.order] = cosines
-    return found
-
-
-def _complete(best: _Best, rows: np.ndarray) -> None:
-    """Compare samples that have met fewer than `k` others with all of them."""
-    left = np.flatnonzero(best.cosines[:, -1] <= NONE)
-    best.cosines[left] = NONE
-    size = max(1, TILE**2 // len(rows))
-    for start in range(0, len(left), size):
-        own = left[start : start + size]
-        best.add(own, np.arange(len(rows)), _cosines(rows[own], rows))
 
 
 def _cosines(rows: np.ndarray, columns: np.ndarray) -> Any:
