@@ -717,7 +717,7 @@ def test_images_of_every_form_are_shown_as_they_are(tmp_path):
 def test_missing_packages_are_named(monkeypatch, tmp_path):
     quality, _ = shown(EPOCHS, LABELS, images=np.zeros((4, 8, 8)))
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"keras-noisy\[plot\]"):
+    with pytest.raises(ImportError, match="pip install matplotlib"):
         quality.plot(1)
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match="pip install pillow"):

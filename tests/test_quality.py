@@ -8,12 +8,7 @@ import pytest
 from keras_noisy import noise
 from keras_noisy.datasets import ImageFiles
 from keras_noisy.losses import with_index
-from keras_noisy.quality import (
-    FeatureQuality,
-    PredictionQuality,
-    nearest_neighbors,
-)
-from keras_noisy.quality import neighbors as neighbors_module
+from keras_noisy.quality import FeatureQuality, PredictionQuality
 from keras_noisy.quality._consensus import consensus
 
 
@@ -44,30 +39,6 @@ def by_sorting(x, k):
     np.fill_diagonal(cosines, -9)
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
     return order, np.take_along_axis(cosines, order, 1)
-
-
-@pytest.mark.parametrize("count", [7, 300])
-def test_neighbors_are_those_of_a_sort(count, monkeypatch):
-    """In one block and in several, of which the last is not whole."""
-    x = np.random.default_rng(0).normal(size=(count, 5))
-    x *= np.linspace(1e-3, 1e3, count)[:, None]
-    expected, cosines = by_sorting(x, 4)
-    for cells in (2**25, 100 * count):
-        monkeypatch.setattr(neighbors_module, "CELLS", cells)
-        found, near = nearest_neighbors(x, 4)
-        assert np.array_equal(found, expected)
-        np.testing.assert_allclose(near, cosines, atol=2e-6)
-    found, _ = nearest_neighbors(x, count - 1)
-    own = np.sort(np.column_stack([found, np.arange(count)]), axis=1)
-    assert np.array_equal(own, np.tile(np.arange(count), (count, 1)))
-
-
-def test_copies_of_a_sample_are_its_neighbors_and_it_is_not():
-    x = np.ones((30, 3), "float32")
-    found, near = nearest_neighbors(x, 5)
-    assert not np.any(found == np.arange(30)[:, None])
-    np.testing.assert_allclose(near, 1, atol=1e-6)
-    assert all(len(set(row)) == 5 for row in found.tolist())
 
 
 @pytest.mark.once

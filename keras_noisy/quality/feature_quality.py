@@ -72,8 +72,11 @@ class FeatureQuality(Findings):
             paths of files. Defaults to `None`, the files of `y`.
         neighbors: Indices and cosines of the nearest other samples, both of
             shape `(N, m)`, the nearest first, as `nearest_neighbors` returns
-            and as an index of faiss finds them for millions of samples.
-            Defaults to `None`: they are searched for, all of them exactly.
+            or as any index finds them. Defaults to `None`: they are searched
+            for.
+        candidates: Number of samples that each sample is compared with in
+            this search, such as `4096` for a million of samples, as
+            `nearest_neighbors` takes it. Defaults to `None`, all of them.
 
     Returns:
         A `Findings`.
@@ -115,6 +118,7 @@ class FeatureQuality(Findings):
         class_names: Sequence[str] | Mapping[int, str] | None = None,
         images: Any = None,
         neighbors: tuple[Any, Any] | None = None,
+        candidates: int | None = None,
     ):
         given = labeled(y, clean_labels, class_names, images)
         labels, count = given.labels, len(given.labels)
@@ -126,7 +130,11 @@ class FeatureQuality(Findings):
         if neighbors is None:
             rows = as_array("features", features)
             check_length("features", len(rows), count)
-            neighbors = nearest_neighbors(rows, min(max(k, LARGEST), count - 1))
+            most = min(max(k, LARGEST), count - 1)
+            neighbors = nearest_neighbors(rows, most, candidates)
+        elif candidates is not None:
+            expected = "None, as `neighbors` are found already"
+            raise invalid("candidates", candidates, expected)
         else:
             neighbors = _checked(neighbors, count, k)
         names = given.class_names

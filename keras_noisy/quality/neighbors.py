@@ -8,27 +8,34 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy._containers import as_array
+from keras_noisy.quality._index import among_lists
+from keras_noisy.quality._unit_rows import unit_blocks, usable
 
-#: Similarities that are in memory at once, 128 MiB of them.
-CELLS = 2**25
-#: Columns that are searched for their largest entry first.
-WIDTH = 64
+#: Rows and columns of a tile of cosines, 256 MiB of them.
+TILE = 8192
+#: Less than any cosine.
+NONE = -9.0
 
 
-def nearest_neighbors(features: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_neighbors(
+    features: Any, k: int, candidates: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the `k` nearest other samples of every sample, by cosine.
 
-    For `FeatureQuality`, which calls it, and for methods of your own. The
-    search is exact: a block of rows is multiplied with all samples at a time,
-    in float32 by the backend of Keras. Its time grows with the square of the
-    number of samples; beyond some hundred thousand take an index such as that
-    of faiss, and pass what it finds to `FeatureQuality`.
+    For `FeatureQuality`, which calls it, and for methods of your own. All
+    samples are compared, each pair once, in float32 by the backend of Keras.
+    The time grows with the square of their number; beyond some hundred
+    thousand set `candidates`, and an inverted file of faiss (`pip install
+    faiss-cpu`) finds most of the neighbors.
 
     Args:
         features: One row for each sample, of shape `(N, D)`; scaled to the
-            length 1, so that their lengths do not matter.
+            length 1, so that their lengths do not matter. A memory map is read
+            in parts.
         k: Number of neighbors, from 1 to `N - 1`.
+        candidates: About how many samples each sample is compared with, an
+            integer above `k`. Some thousand find most of the neighbors.
+            Defaults to `None`, all samples.
 
     Returns:
         Indices, int32, and cosines, float32, both of shape `(N, k)`, the
@@ -36,7 +43,8 @@ def nearest_neighbors(features: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         ValueError: If features are not finite or not of two axes, if a row is
-            zero, or if `k` is outside its range.
+            zero, or if `k` or `candidates` is outside its range.
+        ImportError: If `candidates` is given and faiss is not installed.
 
     Example:
 
@@ -45,92 +53,70 @@ def nearest_neighbors(features: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     >>> indices.tolist()
     [[1], [0], [1]]
     """
-    rows = unit_rows(features)
+    rows = usable(features)
     count, k = len(rows), integer("k", k, 1)
     if k >= count:
         raise ValueError(
             "Invalid value for argument `k`. Expected fewer neighbors than "
             f"there are samples, {count}. Received: k={k}"
         )
-    width = min(WIDTH, max(1, count // (2 * (k + 1))))
-    padding = -count % width
-    # One more feature keeps the columns that fill up the last group away.
-    rows = np.pad(rows, ((0, 0), (0, 1)), constant_values=1)
-    columns = np.pad(rows, ((0, padding), (0, 0)))
-    columns[:count, -1], columns[count:, -1] = 0, -4
-    columns = ops.convert_to_tensor(np.ascontiguousarray(columns.T))
-    size = int(np.clip(CELLS // (count + padding), 1, count))
-    indices = np.empty((count, k), "int32")
-    cosines = np.empty((count, k), "float32")
-    for start in range(0, count, size):
-        # The last block begins early, so that all have one shape.
-        start = min(start, count - size)
-        block = ops.convert_to_tensor(rows[start : start + size])
-        values, found = _largest(ops.matmul(block, columns), k + 1, width)
-        own = np.arange(start, start + size)
-        part = _without(found, own)
-        indices[start : start + size] = np.take_along_axis(found, part, 1)
-        cosines[start : start + size] = np.take_along_axis(values, part, 1)
-    return indices, cosines
+    if candidates is not None:
+        candidates = integer("candidates", candidates, k + 1)
+        if candidates < count:
+            return among_lists(rows, k, candidates)
+    return _among_all(rows, k)
 
 
-def unit_rows(features: Any) -> np.ndarray:
-    """`features` as float32 rows of length 1."""
-    array = as_array("features", features)
-    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
-        raise ValueError(
-            "Invalid value for argument `features`. Expected numbers of shape "
-            "(N, D), such as those of `keras_noisy.quality.features`. "
-            f"Received: shape {array.shape}, dtype {array.dtype}"
-        )
-    rows = array.astype("float32")
-    bad = ~np.isfinite(rows).all(axis=1)
-    # Entries of any size, without a square that overflows.
-    peak = np.abs(rows).max(axis=1, keepdims=True)
-    bad |= peak[:, 0] == 0
-    if bad.any():
-        raise ValueError(
-            "Invalid value for argument `features`. Expected finite rows that "
-            f"are not zero. Received: {np.count_nonzero(bad)} other rows, the "
-            f"first is number {np.argmax(bad)}. A column that never changes "
-            "is NaN once it is divided by its standard deviation: add a small "
-            "number to that"
-        )
-    rows /= peak
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows
+def _among_all(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """By tiles of one shape, each of which serves its rows and columns."""
+    count = len(features)
+    tiles = -(-count // TILE)
+    size = -(-count // tiles)
+    rows = np.zeros((tiles * size, features.shape[1]), "float32")
+    for part, units in unit_blocks(features):
+        rows[part] = units
+    best = _Best(count, len(rows), k)
+    parts = np.arange(len(rows)).reshape(tiles, size)
+    for first, own in enumerate(parts):
+        for number, other in enumerate(parts[first:]):
+            similarity = _cosines(rows[own], rows[other])
+            best.add(own, other, similarity)
+            if number > 0:
+                best.add(other, own, ops.transpose(similarity))
+    return best.found()
 
 
-def _largest(
-    similarity: Any, k: int, width: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The `k` largest entries of each row and their columns.
+def _cosines(rows: np.ndarray, columns: np.ndarray) -> Any:
+    left, right = map(ops.convert_to_tensor, (rows, columns))
+    return ops.matmul(left, ops.transpose(right))
 
-    They are in the `k` groups of columns with the largest maxima, and only
-    these are sorted.
+
+class _Best:
+    """The nearest of those that each sample has been compared with.
+
+    There may be more rows than samples; these are nobody's neighbors.
     """
-    size = similarity.shape[0]
-    if width > 1:
-        groups = ops.reshape(similarity, (size, -1, width))
-        _, best = ops.top_k(ops.max(groups, axis=-1), k)
-        best = ops.cast(best, "int32")
-        members = ops.take_along_axis(groups, best[:, :, None], axis=1)
-        values, place = ops.top_k(ops.reshape(members, (size, -1)), k)
-        place = ops.convert_to_numpy(place).astype("int64")
-        best = ops.convert_to_numpy(best).astype("int64")
-        found = np.take_along_axis(best, place // width, 1) * width
-        found += place % width
-    else:
-        values, found = ops.top_k(similarity, k)
-        found = ops.convert_to_numpy(found).astype("int64")
-    return np.asarray(ops.convert_to_numpy(values)), found
 
+    def __init__(self, count: int, rows: int, k: int):
+        self.count = count
+        self.k = k
+        # The sample itself and rows that are no samples are found too.
+        self.width = k + 1 + rows - count
+        self.indices = np.zeros((rows, k), "int32")
+        self.cosines = np.full((rows, k), NONE, "float32")
 
-def _without(found: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Places of all neighbors but the sample itself, or but the last one.
+    def add(self, own: np.ndarray, others: np.ndarray, similarity: Any) -> None:
+        """Take in the cosines of some samples with others."""
+        values, places = ops.top_k(similarity, min(self.width, len(others)))
+        cosines = np.array(ops.convert_to_numpy(values))
+        indices = others[ops.convert_to_numpy(places)].astype("int32")
+        cosines[(indices == own[:, None]) | (indices >= self.count)] = NONE
+        cosines = np.concatenate([self.cosines[own], cosines], axis=1)
+        indices = np.concatenate([self.indices[own], indices], axis=1)
+        order = np.argsort(-cosines, axis=1, kind="stable")[:, : self.k]
+        self.cosines[own] = np.take_along_axis(cosines, order, 1)
+        self.indices[own] = np.take_along_axis(indices, order, 1)
 
-    Of many copies of a sample any may come first.
-    """
-    is_own = found == own[:, None]
-    is_own[~is_own.any(axis=1), -1] = True
-    return np.nonzero(~is_own)[1].reshape(len(found), -1)
+    def found(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indices and cosines of all samples."""
+        return self.indices[: self.count], self.cosines[: self.count]

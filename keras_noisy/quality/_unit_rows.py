@@ -1,0 +1,61 @@
+"""Features as rows of length 1, a part of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from keras_noisy._containers import as_array
+
+#: Numbers that are worked on at once.
+CELLS = 2**22
+
+
+def usable(features: Any) -> np.ndarray:
+    """`features` as an array of two axes whose rows have a direction."""
+    array = as_array("features", features)
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
+        raise ValueError(
+            "Invalid value for argument `features`. Expected numbers of shape "
+            "(N, D), such as those of `keras_noisy.quality.features`. "
+            f"Received: shape {array.shape}, dtype {array.dtype}"
+        )
+    peaks = np.concatenate([_peaks(rows) for _, rows in _blocks(array)])
+    bad = np.flatnonzero(~np.isfinite(peaks) | (peaks == 0))
+    if len(bad):
+        raise ValueError(
+            "Invalid value for argument `features`. Expected finite rows that "
+            f"are not zero. Received: {len(bad)} other rows, the first is "
+            f"number {bad[0]}. A column that never changes is NaN once it is "
+            "divided by its standard deviation: add a small number to that"
+        )
+    return array
+
+
+def unit_blocks(
+    features: np.ndarray, order: np.ndarray | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Parts of usable features, or of `features[order]`, in float32."""
+    for part, rows in _blocks(features, order):
+        # Entries of any size, without a square that overflows.
+        rows /= _peaks(rows)[:, None]
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        yield part, rows
+
+
+def _blocks(
+    features: np.ndarray, order: np.ndarray | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    count = len(features) if order is None else len(order)
+    size = max(1, CELLS // features.shape[1])
+    for start in range(0, count, size):
+        part = slice(start, min(start + size, count))
+        rows = features[part if order is None else order[part]]
+        yield part, rows.astype("float32")
+
+
+def _peaks(rows: np.ndarray) -> np.ndarray:
+    """The largest size of an entry in each row, NaN where there is one."""
+    return np.maximum(rows.max(axis=1), -rows.min(axis=1))
