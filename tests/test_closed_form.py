@@ -8,13 +8,13 @@ from keras import ops
 
 from keras_noisy import losses
 from keras_noisy.calibration._gradient import gradient
-from keras_noisy.losses import forward_correction
-from keras_noisy.losses.base import _class_sums, distribution
+from keras_noisy.losses import forward_correction, ldr_kl
+from keras_noisy.losses.base import _class_sums, distribution, summed
 
 NAMES = (
     *("NCE", "NFL", "NGCE", "NNCE", "NNFL", "AMSE", "CORES", "PeerLoss"),
     *("ForwardCorrection", "BackwardCorrection"),
-    *("SoftBootstrapping", "EpsilonSoftmaxCE", "HardBootstrapping"),
+    *("SoftBootstrapping", "EpsilonSoftmaxCE", "HardBootstrapping", "LDRKL"),
     *(name for name in losses.names() if "+" in name or "-" in name),
 )
 OTHER_TEMPERATURES = (0.5, 4.0), (0.5, 0.8), (0.7, 0.7), (1.0, 1.0)
@@ -48,7 +48,8 @@ def both(monkeypatch, function):
     closed = function()
     with monkeypatch.context() as patch:
         patch.setattr(distribution, "has_closed_form", lambda *given: False)
-        patch.setattr(forward_correction, "is_short", lambda *given: True)
+        for module in (forward_correction, ldr_kl):
+            patch.setattr(module, "is_short", lambda *given: True)
         return closed, function()
 
 
@@ -56,8 +57,7 @@ def both(monkeypatch, function):
 def everywhere(monkeypatch):
     """Where automatic differentiation is quicker, too."""
     monkeypatch.setattr(_class_sums, "SHORT", 0)
-    for kind in (losses.NFL, losses.NNFL):
-        monkeypatch.setattr(kind, "slow_on_jax", False)
+    monkeypatch.setattr(summed, "MANY", 0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -123,7 +123,7 @@ def hessian(loss, labels, z):
 @pytest.mark.parametrize(
     "name",
     [
-        *("AMSE", "ECE+MAE"),
+        *("AMSE", "ECE+MAE", "LDRKL"),
         *(pytest.param(x, marks=pytest.mark.once) for x in ("NCE", "ANL-FL")),
     ],
 )

@@ -42,7 +42,12 @@ def test_measures_a_few_losses_of_all(speed, tmp_path, monkeypatch, capsys):
     mode, file = speed.MODES[BACKEND][0], tmp_path / "speed.csv"
     file.write_text("backend,loss\njax,a row of an older form\n")
     options = argparse.Namespace(
-        classes=[12], batch=8, rounds=1, csv=file, again=False
+        classes=[12],
+        batch=8,
+        rounds=1,
+        csv=file,
+        again=False,
+        processor_time=False,
     )
     monkeypatch.setitem(speed.MODES, BACKEND, (mode,))
     speed.measure_here(BACKEND, options)

@@ -9,8 +9,10 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import real
+from keras_noisy.losses.base._class_sums import log_probabilities
 from keras_noisy.losses.base._closed_form import closed_form
 from keras_noisy.losses.base._math import (
+    LOWEST,
     TINY,
     at_least,
     cast,
@@ -45,9 +47,11 @@ class TemperedSoftmax:
     def __init__(self, logits: Tensor, t: float):
         self.t = t
         if t == 1:
-            self._log_p = ops.log_softmax(logits, axis=-1)
+            self._log_p = log_probabilities(logits)
             return
-        x = (logits - ops.stop_gradient(largest(logits))) * (1 - t)
+        top = at_least(ops.stop_gradient(largest(logits)), LOWEST)
+        # The upper bound is never reached; clip has the cheaper gradient.
+        x = ops.clip(logits - top, LOWEST, 1.0) * (1 - t)
         shift = _with_derivative(x, _solved(ops.stop_gradient(x), t), t)
         self._base = x + shift
         if t > 1:  # The base is at least 1.

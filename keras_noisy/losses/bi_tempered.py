@@ -13,13 +13,7 @@ from keras_noisy.losses._tempered import (
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._closed_form import closed_form
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
-from keras_noisy.losses.base._math import (
-    LOWEST,
-    TINY,
-    added,
-    at_least,
-    plain_ops,
-)
+from keras_noisy.losses.base._math import TINY, at_least, plain_ops, put
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -79,7 +73,7 @@ class BiTempered(DistributionLoss):
     @staticmethod
     def log_probabilities(logits: Tensor) -> Tensor:
         """The logits: the tempered softmax does not mind a common offset."""
-        return at_least(logits, LOWEST)
+        return logits
 
     @staticmethod
     def formula(labels: Labels, log_p: Tensor, t1: float, t2: float) -> Tensor:
@@ -118,7 +112,7 @@ class BiTempered(DistributionLoss):
             (by,), (escort, w, share, less) = upstream, kept
             slope = escort * (w * by[:, None] - (share * by)[:, None])
             if is_sparse:
-                return added(slope, given, -(less * by)[:, None])
+                return put(slope, given, -(less * by)[:, None])
             return slope - less * by[:, None]
 
         given = (

@@ -3,7 +3,12 @@
 from keras import ops
 
 from keras_noisy.losses.base._arguments import flag, number
-from keras_noisy.losses.base._math import LOWEST, at_least, complement
+from keras_noisy.losses.base._math import (
+    LOWEST,
+    above,
+    at_least,
+    complement,
+)
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -23,7 +28,7 @@ def focal_slope(
     slope = -_power(rest, gamma)
     if not stop_weight_gradient:
         slope = slope * (1 - gamma * ops.exp(log_p) * log_p / rest)
-    return ops.where(log_p > LOWEST, slope, 0.0)
+    return slope * above(log_p, LOWEST)
 
 
 def _rest(log_p: Tensor, stop_gradient: bool) -> Tensor:

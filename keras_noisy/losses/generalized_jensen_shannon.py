@@ -1,11 +1,17 @@
 """Generalized Jensen-Shannon loss."""
 
+from typing import Any
+
 from keras_noisy.losses.base._arguments import number, whole_number
-from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._labels import Labels, SparseLabels
+from keras_noisy.losses.base._math import log_probability
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
-from keras_noisy.losses.jensen_shannon import scaled_divergence
+from keras_noisy.losses.jensen_shannon import (
+    JensenShannon,
+    scaled_divergence,
+)
 
 
 @robust_loss
@@ -65,6 +71,17 @@ class GeneralizedJensenShannon(DistributionLoss):
     def view_axes(self) -> tuple[int, ...]:
         """The axis of the views, if there are several."""
         return (self.views,) if self.views > 1 else ()
+
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample, of one view as `JensenShannon` has it."""
+        if self.view_axes or not isinstance(labels, SparseLabels):
+            return super().values(labels, logits, numbers)
+        if numbers["logit_bias"] is not None:
+            logits = labels.added(logits, numbers["logit_bias"])
+        log_p = log_probability(labels.index, logits)
+        return JensenShannon.formula(log_p, numbers["pi"])
 
     @staticmethod
     def formula(labels: Labels, log_p: Tensor, pi: float, views: int) -> Tensor:

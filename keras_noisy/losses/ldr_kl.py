@@ -1,12 +1,23 @@
 """Label-distributionally robust loss with KL regularization."""
 
 import math
+from typing import Any
 
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._labels import Labels
-from keras_noisy.losses.base._math import LOWEST, at_least, largest
+from keras_noisy.losses.base._class_sums import is_short
+from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._labels import Labels, SparseLabels
+from keras_noisy.losses.base._math import (
+    LOWEST,
+    TINY,
+    at_least,
+    entry,
+    largest,
+    log_probability,
+    put,
+)
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -67,15 +78,7 @@ class LDRKL(DistributionLoss):
     @staticmethod
     def log_probabilities(logits: Tensor, lambda_: float) -> Tensor:
         """`log_softmax(s / lambda_)`."""
-        logits = at_least(logits, LOWEST)
-        positive = ops.softplus(logits)
-        # Where all are far below 0 it underflows, and is exp(logits).
-        deep = ops.stop_gradient(largest(logits)) < DEEP
-        total = ops.sum(positive, axis=-1, keepdims=True)
-        share = positive / ops.where(deep, 1.0, total)
-        share = ops.where(deep, ops.softmax(logits, axis=-1), share)
-        num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
-        return ops.log_softmax(share * (num_classes / lambda_), axis=-1)
+        return ops.log_softmax(_scaled(logits, lambda_)[0], axis=-1)
 
     @staticmethod
     def formula(
@@ -83,8 +86,58 @@ class LDRKL(DistributionLoss):
     ) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
         num_classes = ops.cast(ops.shape(log_p)[-1], log_p.dtype)
-        factor = math.expm1(-margin / lambda_)
-        logarithm = labels.mean_of(
-            lambda log_p: ops.log1p(factor * ops.exp(log_p)) - log_p, log_p
+        return labels.mean_of(
+            lambda log_p: _value(log_p, num_classes, lambda_, margin), log_p
         )
-        return margin + lambda_ * (logarithm - ops.log(num_classes))
+
+    def values(
+        self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
+    ) -> Tensor:
+        """One value per sample from the transformed logits."""
+        if not isinstance(labels, SparseLabels) or is_short(logits.shape[-1]):
+            return super().values(labels, logits, numbers)
+        if numbers["logit_bias"] is not None:
+            logits = labels.added(logits, numbers["logit_bias"])
+        lambda_ = numbers["lambda_"]
+        num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
+
+        def forward(logits: Tensor, index: Tensor) -> tuple:
+            scaled, *kept = _scaled(logits, lambda_)
+            return (log_probability(index, scaled),), (scaled, *kept)
+
+        def backward(
+            logits: Tensor, kept: Any, upstream: Any, index: Tensor
+        ) -> Tensor:
+            scaled, offset, factor = kept
+            step = factor * upstream[0][:, None]
+            p = ops.softmax(scaled, axis=-1)
+            # Each logit changes the mean of `s` too.
+            of_label = entry(scaled, index) - ops.sum(p * scaled, axis=-1)
+            mean = of_label[:, None] * (lambda_ / num_classes)
+            rate = ops.sigmoid(logits + offset)
+            at_label = entry(rate, index)[:, None] * step
+            return put((p + mean) * rate * -step, index, at_label)
+
+        (log_p,) = closed_form(forward, backward, logits, labels.index)
+        return _value(log_p, num_classes, lambda_, numbers["margin"])
+
+
+def _value(
+    log_p: Tensor, num_classes: Tensor, lambda_: float, margin: float
+) -> Tensor:
+    """The loss of the log-probability of the label, elementwise."""
+    factor = math.expm1(-margin / lambda_)
+    logarithm = ops.log1p(factor * ops.exp(log_p)) - log_p
+    return margin + lambda_ * (logarithm - ops.log(num_classes))
+
+
+def _scaled(logits: Tensor, lambda_: float) -> tuple[Tensor, Tensor, Tensor]:
+    """`s / lambda_`, what is added to the logits, and what makes the mean."""
+    # Where all are far below 0, a common offset changes no quotient.
+    offset = DEEP - ops.stop_gradient(largest(logits))
+    offset = ops.clip(offset, 0.0, -LOWEST)
+    positive = ops.softplus(logits + offset)
+    total = at_least(ops.sum(positive, axis=-1, keepdims=True), TINY)
+    num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
+    factor = num_classes / lambda_ / total
+    return positive * factor, offset, factor

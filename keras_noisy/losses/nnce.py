@@ -1,6 +1,6 @@
 """Normalized negative cross-entropy."""
 
-from keras_noisy.losses.base._math import cast
+from keras_noisy.losses.base._math import above
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.negative import LOG_FLOOR, NegativeLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -45,4 +45,4 @@ class NNCE(NegativeLoss):
     @staticmethod
     def slope(log_p: Tensor) -> Tensor:
         """Derivative of `headroom`, 0 at the floor."""
-        return cast(log_p > LOG_FLOOR, log_p.dtype)
+        return above(log_p, LOG_FLOOR)

@@ -1,9 +1,7 @@
 """Normalized negative focal loss."""
 
-from keras import ops
-
 from keras_noisy.losses.base._arguments import flag, number
-from keras_noisy.losses.base._math import at_least
+from keras_noisy.losses.base._math import above, at_least
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.negative import (
     FLOOR,
@@ -68,4 +66,4 @@ class NNFL(NegativeLoss):
         """Derivative of `headroom`, 0 at the floor."""
         floored = at_least(log_p, LOG_FLOOR)
         slope = -focal_slope(floored, gamma, stop_weight_gradient)
-        return ops.where(log_p > LOG_FLOOR, slope, 0.0)
+        return slope * above(log_p, LOG_FLOOR)

@@ -18,10 +18,12 @@ from keras_noisy.losses.base._labels import (
 )
 from keras_noisy.losses.base._math import (
     LOWEST,
+    above,
     added,
-    cast,
     entry,
     first_argmax,
+    plain_ops,
+    put,
 )
 
 Tensor = Any
@@ -66,7 +68,7 @@ def log_probabilities(logits: Tensor) -> Tensor:
 
 def counted(log_p: Tensor) -> Tensor:
     """1, and 0 for the classes that are ruled out: the slope of `log_p`."""
-    return cast(log_p > LOWEST, log_p.dtype)
+    return above(log_p, LOWEST)
 
 
 def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
@@ -128,21 +130,26 @@ def class_sums(
             start = stop
         return found
 
-    def forward(logits: Tensor, *inputs: Tensor) -> tuple:
-        places, terms = inputs[:count], with_inputs(inputs)
-        if keras.backend.backend() == "jax":
-            return _fused(logits, places, terms)
-        return _whole(logits, places, terms)
+    def split(inputs: tuple[Tensor, ...]) -> tuple:
+        return inputs[:count], with_inputs(inputs)
+
+    is_fused = keras.backend.backend() == "jax"
+
+    def forward(x: Tensor, *inputs: Tensor) -> tuple:
+        return (_fused if is_fused else _whole)(x, *split(inputs))
 
     def backward(
-        logits: Tensor, kept: Any, upstream: Any, *inputs: Tensor
+        x: Tensor, kept: Any, upstream: Any, *inputs: Tensor
     ) -> Tensor:
-        places, terms = inputs[:count], with_inputs(inputs)
-        return _slope(logits, kept, upstream, places, terms)
+        by = _slope_by_logits if is_fused else _slope_by_log_p
+        return by(x, kept, upstream, *split(inputs))
 
     extra = [x for term in sums for x in term.inputs]
-    outputs = closed_form(forward, backward, logits, *places, *extra)
-    at_label, *at_winner = (ops.clip(x, LOWEST, 1.0) for x in outputs[:count])
+    # Where a kernel of its own derives the log-softmax, it does so.
+    x = logits if is_fused else plain_ops().log_softmax(logits, -1)
+    outputs = closed_form(forward, backward, x, *places, *extra)
+    of = plain_ops()
+    at_label, *at_winner = (of.clip(x, LOWEST, 1.0) for x in outputs[:count])
     found: list[Any] = list(outputs[count:])
     if at_winner:
         top = labels.weight_of(places[1], at_label.dtype)
@@ -150,13 +157,13 @@ def class_sums(
     return at_label, found
 
 
-def _whole(logits: Tensor, places: Any, terms: list) -> tuple:
-    """The outputs and the log-probabilities."""
-    log_p = ops.log_softmax(logits, axis=-1)
+def _whole(log_p: Tensor, places: Any, terms: list) -> tuple:
+    """The outputs, and the finite log-probabilities."""
+    of = plain_ops()
     found = [entry(log_p, place) for place in places]
-    log_p = ops.clip(log_p, LOWEST, 1.0)
+    log_p = of.clip(log_p, LOWEST, 1.0)
     for term, extra in terms:
-        found.append(ops.sum(term.value(log_p, *extra), axis=-1))
+        found.append(of.sum(term.value(log_p, *extra), axis=-1))
     return tuple(found), (log_p,)
 
 
@@ -206,39 +213,48 @@ def _log_p(logits: Tensor, shift: Tensor, log_sum: Tensor) -> Tensor:
     return ops.clip(logits - shift - log_sum, LOWEST, 1.0)
 
 
-def _slope(
+def _slope_by_log_p(
+    log_p: Tensor, kept: Any, upstream: Any, places: Any, terms: list
+) -> Tensor:
+    """The derivative by the log-probabilities, from those that are finite."""
+    slope = _sum_of_slopes(kept[0], upstream[len(places) :], terms)
+    if slope is None:
+        # Zeros that `vmap` maps over whatever it maps the labels over.
+        by = next(x for x in upstream if x is not None)
+        slope = kept[0] * (0.0 * by)[:, None]
+    return _with_places(slope, places, upstream)
+
+
+def _slope_by_logits(
     logits: Tensor, kept: Any, upstream: Any, places: Any, terms: list
 ) -> Tensor:
     """The derivative by the logits."""
-    log_p = kept[0] if len(kept) == 1 else _log_p(logits, *kept[:2])
-    totals = kept[2:]
-    count = len(places)
-    slope: Tensor = None
-    total: Tensor = 0.0
-    for number, (term, extra) in enumerate(terms):
-        by = upstream[count + number]
-        if by is None:
-            continue
-        part = term.slope(log_p, *extra) * by[:, None]
-        slope = part if slope is None else slope + part
-        if totals:
-            total = total + by * totals[number]
-    if slope is not None and not totals:
-        total = ops.sum(slope, axis=-1)
-    at_places = [
-        (place, by)
-        for place, by in zip(places, upstream, strict=False)
+    (shift, log_sum, *totals), count = kept, len(places)
+    log_p = _log_p(logits, shift, log_sum)
+    slope = _sum_of_slopes(log_p, upstream[count:], terms)
+    known = [1.0] * count + totals
+    total = sum(
+        by * each
+        for by, each in zip(upstream, known, strict=True)
         if by is not None
-    ]
-    for _, by in at_places:
-        total = total + by
-    p, total = ops.exp(log_p), total[:, None]
-    if slope is None:
-        slope = p * -total
-    elif keras.backend.backend() == "torch":
-        slope = slope.addcmul(p, total, value=-1)
-    else:
-        slope = slope - p * total
-    for place, by in at_places:
-        slope = added(slope, place, by[:, None])
+    )
+    slope = (0.0 if slope is None else slope) - ops.exp(log_p) * total[:, None]
+    return _with_places(slope, places, upstream)
+
+
+def _sum_of_slopes(log_p: Tensor, upstream: Any, terms: list) -> Tensor:
+    """`sum_j F_j f_j'`, None where no sum is asked for."""
+    found: Tensor = None
+    for (term, extra), by in zip(terms, upstream, strict=True):
+        if by is not None:
+            part = term.slope(log_p, *extra) * by[:, None]
+            found = part if found is None else found + part
+    return found
+
+
+def _with_places(slope: Tensor, places: Any, upstream: Any) -> Tensor:
+    """The derivative with those of single entries."""
+    for place, by in zip(places, upstream, strict=False):
+        if by is not None:
+            slope = put(slope, place, by[:, None])
     return slope

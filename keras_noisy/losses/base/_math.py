@@ -133,6 +133,21 @@ def added(x: Tensor, index: Tensor, value: float | Tensor) -> Tensor:
     return ops.where(classes == index[:, None], x + value, x)
 
 
+def put(x: Tensor, index: Tensor, value: Tensor) -> Tensor:
+    """`added` to values that nobody else holds, in their memory on PyTorch."""
+    if keras.backend.backend() == "torch":
+        return x.scatter_add_(1, index.long()[:, None], value)
+    return added(x, index, value)
+
+
+def above(x: Tensor, threshold: float) -> Tensor:
+    """1 where x is above the threshold, and 0 elsewhere, in its dtype."""
+    if keras.backend.backend() == "torch":
+        # It takes ten times as long to turn a condition into numbers.
+        return (x.detach() - threshold).sign_().clamp(min=0)
+    return cast(x > threshold, x.dtype)
+
+
 def largest(x: Tensor) -> Tensor:
     """Largest entry of each row, of shape (N, 1)."""
     if keras.backend.backend() == "torch":

@@ -27,6 +27,10 @@ FORMULAS = (
 )
 
 
+#: From here on matrices of a usual batch are larger than caches.
+MANY = 10_000
+
+
 class SummedLoss(DistributionLoss):
     """Base of the losses of `log(p_y)` and of one sum over the classes.
 
@@ -37,7 +41,8 @@ class SummedLoss(DistributionLoss):
     closed form.
     """
 
-    #: Whether XLA computes the loss sooner without the closed form.
+    #: Whether XLA sums it without vector instructions, which takes longer than
+    #: matrices in memory do unless they are large.
     slow_on_jax: ClassVar[bool] = False
 
     @staticmethod
@@ -70,7 +75,9 @@ class SummedLoss(DistributionLoss):
             return self.evaluate("slope", (log_p,), numbers)
 
         is_known = _knows_slope(type(self)) and not (
-            self.slow_on_jax and keras.backend.backend() == "jax"
+            self.slow_on_jax
+            and keras.backend.backend() == "jax"
+            and like.shape[-1] < MANY
         )
         return [Term(value, slope if is_known else None)]
 
