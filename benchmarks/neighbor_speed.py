@@ -5,9 +5,9 @@
 
 The first searches the 50,000 features of CIFAR-100 (the folder is that of
 `tasks.py`) exactly and with candidates; the second a memory map of half
-precision with 384 features around 1,000 centers. Each search is a process of its own, whose
-peak of memory is taken. Every row goes to a CSV file, with the share of
-neighbors that are of the class of the sample and, of CIFAR-100, what
+precision with 384 features around 1,000 centers. Each search is a process of
+its own, whose peak of memory is taken. Every row goes to a CSV file, with the
+share of neighbors that are of the class of the sample and, of CIFAR-100, what
 `FeatureQuality` makes of them and the human labels.
 """
 
@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rows

@@ -56,7 +56,7 @@ def _faiss() -> Any:
     try:
         with warnings.catch_warnings():
             # Its generated types have no name of a module.
-            warnings.filterwarnings("ignore", "builtin type ", DeprecationWarning)
+            warnings.filterwarnings("ignore", "builtin type")
             import faiss
     except ImportError as error:
         raise ImportError(
