@@ -60,7 +60,7 @@ def test_the_nearest_lists_hold_most_of_them(tmp_path):
     ]
     assert 0.9 < np.mean(shares) < 1
     rows = file / np.linalg.norm(file.astype("float64"), axis=1)[:, None]
-    right = np.einsum("nd,nkd->nk", rows, rows[found])
+    right = np.sum(rows[:, None] * rows[found], axis=-1)
     np.testing.assert_allclose(near, right, atol=2e-6)
     assert np.all(near[:, 1:] <= near[:, :-1])
     # With few candidates some samples are compared with all others.
