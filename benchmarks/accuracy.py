@@ -36,6 +36,7 @@ CELLS = {
     "digits-1000": SIX,
     "digits-100": SIX,
     "fashion-mnist": SIX,
+    "cnn-8": ("symmetric .4", "human", "clean"),
     "cnn-30": ("symmetric .4", "human", "clean"),
     "clicks": ("clean",),
 }
