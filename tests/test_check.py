@@ -33,7 +33,7 @@ MISTAKES = {
         model(),
         GCE(),
         np.where(Y == 3, -(2**63), Y),
-        "missing label that was cast.*ignore_class=-1",
+        "missing label that is NaN, or was cast.*ignore_class=-1",
     ),
     "unknown": (model(), MAE(), np.where(Y == 3, 77, Y), "y_true=77"),
     "several": (
