@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
 from helpers import run_here
+
+pytestmark = pytest.mark.once
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "clean_text.py"
 
