@@ -83,7 +83,7 @@ def test_bad_estimates():
 
 def test_without_cleanlab_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cleanlab", None)
-    with pytest.raises(ImportError, match="pip install .cleanlab"):
+    with pytest.raises(ImportError, match=r"pip install .cleanlab"):
         noise.estimate_transition(np.eye(2), [0, 1], "cleanlab")
 
 
