@@ -269,8 +269,8 @@ def quoted(names):
     node = shutil.which("node")
     if node is None:
         pytest.skip("node, which runs a part of the page, is not installed")
-    folder = importlib.resources.files("keras_noisy.quality")
-    source = (folder / "report_lists.js").read_text(encoding="utf-8")
+    folder = importlib.resources.files("keras_noisy.metrics")
+    source = (folder / "report.js").read_text(encoding="utf-8")
     quote = re.search(r"const quote = .*?;\n", source, re.DOTALL)[0]
     code = f"{quote}process.stdout.write({json.dumps(names)}.map(quote).join())"
     return subprocess.run([node, "-e", code], capture_output=True).stdout

@@ -57,6 +57,7 @@ def report_page(
     page = _file("report.html")
     page = page.replace("{{ style }}", _file("report.css"))
     script = _file("report.js") + _file("report_lists.js")
+    script += _file("report.js", "keras_noisy.metrics")
     page = page.replace("{{ script }}", script)
     return page.replace("{{ content }}", code)
 
@@ -138,8 +139,8 @@ def _samples(elements: Elements) -> str:
     return f"{labels:,} labels of {count}"
 
 
-def _file(name: str) -> str:
-    folder = importlib.resources.files("keras_noisy.quality")
+def _file(name: str, package: str = "keras_noisy.quality") -> str:
+    folder = importlib.resources.files(package)
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 
