@@ -18,7 +18,7 @@ Real texts are at hand wherever Keras is: the paragraphs of the documentation of
 Keras and NumPy. What they are about is the part of the library that they come
 from. Some of these labels are then made wrong.
 
-All of this takes seconds, and needs no download.
+All of this takes a minute, and needs no download.
 """
 
 """

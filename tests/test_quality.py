@@ -1,9 +1,10 @@
-"""Wrong labels by their neighbors: the search, the scores, the estimate."""
+"""Wrong labels by their neighbors: the scores, the estimate."""
 
 import functools
 
 import numpy as np
 import pytest
+from test_nearest_neighbors import by_sorting
 
 from keras_noisy import noise
 from keras_noisy.datasets import ImageFiles
@@ -31,14 +32,6 @@ def noisy(matrix_name="symmetric", rate=0.3):
 def quality(matrix_name="symmetric", rate=0.3):
     x, labels, clean = noisy(matrix_name, rate)
     return FeatureQuality(x, labels, clean_labels=clean)
-
-
-def by_sorting(x, k):
-    rows = x / np.linalg.norm(x, axis=1, keepdims=True)
-    cosines = rows @ rows.T
-    np.fill_diagonal(cosines, -9)
-    order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
-    return order, np.take_along_axis(cosines, order, 1)
 
 
 @pytest.mark.once
