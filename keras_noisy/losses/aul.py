@@ -3,11 +3,9 @@
 import math
 from typing import Any
 
-from keras import ops
-
 from keras_noisy._arguments import invalid
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import complement, expm1
+from keras_noisy.losses.base._math import complement, expm1, plain_ops
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -62,5 +60,5 @@ class AUL(TrueClassLoss):
     def formula(log_p: Tensor, a: float, q: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         rest = a - 1
-        ratio = ops.log1p(complement(log_p) / rest)
+        ratio = plain_ops().log1p(complement(log_p) / rest)
         return rest**q / q * expm1(q * ratio)

@@ -6,10 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from keras import ops
-
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import expm1
+from keras_noisy.losses.base._math import expm1, plain_ops
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.summed import WinnerLoss
@@ -60,5 +58,5 @@ class EpsilonSoftmaxCE(WinnerLoss):
         largest, top = next(sums)
         m = numbers["m"]
         # With q = 1 - (1 - p) / (m + 1) a confident prediction is not rounded.
-        of_top = ops.log1p(expm1(largest) / (m + 1))
+        of_top = plain_ops().log1p(expm1(largest) / (m + 1))
         return (1 - top) * (math.log1p(m) - log_p) - top * of_top

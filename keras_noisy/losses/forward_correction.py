@@ -7,12 +7,8 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy.losses._transition import CorrectionLoss, Matrix, Transition
 from keras_noisy.losses.base._arguments import Argument, typed
-from keras_noisy.losses.base._class_sums import (
-    counted,
-    is_short,
-    log_probabilities,
-)
-from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._class_sums import counted, log_probabilities
+from keras_noisy.losses.base._closed_form import closed_form, is_short
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base._math import (
     LOWEST,

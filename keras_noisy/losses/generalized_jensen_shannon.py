@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_noisy.losses.base._arguments import number, whole_number
 from keras_noisy.losses.base._labels import Labels, SparseLabels
-from keras_noisy.losses.base._math import log_probability
+from keras_noisy.losses.base._of_label import log_probability
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor

@@ -5,7 +5,12 @@ import math
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import LOWEST, at_least, with_derivative_of
+from keras_noisy.losses.base._math import (
+    LOWEST,
+    at_least,
+    plain_ops,
+    with_derivative_of,
+)
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -67,11 +72,12 @@ class ICCE(TrueClassLoss):
     def formula(log_p: Tensor, gamma: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         log_p = at_least(log_p, LOWEST)
-        p = ops.exp(log_p)
+        of = plain_ops()
+        p = of.exp(log_p)
         series = 0.0
         coefficients = _coefficients(gamma)
         for coefficient in reversed(coefficients):
             series = p * (series + coefficient)
         value = sum(coefficients) - series - math.exp(-gamma) * log_p
-        weight = ops.stop_gradient(ops.exp(gamma * (p - 1)))
+        weight = ops.stop_gradient(of.exp(gamma * (p - 1)))
         return with_derivative_of(-weight * log_p, value)

@@ -5,7 +5,13 @@ import math
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import LOWEST, TINY, at_least, complement
+from keras_noisy.losses.base._math import (
+    LOWEST,
+    TINY,
+    at_least,
+    complement,
+    plain_ops,
+)
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -69,13 +75,14 @@ class JensenShannon(TrueClassLoss):
         """Loss of the log-probability of the true class, elementwise."""
         # Off the label m is (1 - pi) p, so that only p_y matters.
         rest, log_rest = 1 - pi, math.log1p(-pi)
-        p, not_p = ops.exp(log_p), complement(log_p)
-        log_m = ops.log1p(-rest * not_p)
+        of = plain_ops()
+        p, not_p = of.exp(log_p), complement(log_p)
+        log_m = of.log1p(-rest * not_p)
         # log(m / p), which a small pi must not round away.
         near = at_least(log_p, -10.0)
-        log_ratio = ops.where(
+        log_ratio = of.where(
             log_p > -10,
-            ops.log1p(pi * not_p * ops.exp(-near)),
+            of.log1p(pi * not_p * of.exp(-near)),
             log_m - at_least(log_p, -200.0),
         )
         divergence = -p * log_ratio - log_rest * not_p

@@ -6,8 +6,7 @@ from typing import Any
 from keras import ops
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._class_sums import is_short
-from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._closed_form import closed_form, is_short
 from keras_noisy.losses.base._labels import Labels, SparseLabels
 from keras_noisy.losses.base._math import (
     LOWEST,
@@ -15,9 +14,9 @@ from keras_noisy.losses.base._math import (
     at_least,
     entry,
     largest,
-    log_probability,
     put,
 )
+from keras_noisy.losses.base._of_label import log_probability
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor

@@ -12,7 +12,7 @@ from keras_noisy.layers.loss_history import LossHistory
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses import _clipped
 from keras_noisy.losses._schedule import at, config_of, scheduled
-from keras_noisy.losses.base import _math, _single
+from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._arguments import (
     Argument,
     number,
@@ -20,6 +20,7 @@ from keras_noisy.losses.base._arguments import (
     whole_number,
 )
 from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._of_label import log_probability
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -191,7 +192,7 @@ class OGC(TrueClassLoss):
             fixed = ops.stop_gradient(logits)
             if _single.is_single(fixed):
                 fixed = _single.as_pair(fixed)
-            ce = -_math.log_probability(labels.label(), fixed)
+            ce = -log_probability(labels.label(), fixed)
             ce = ops.clip(ce, _clipped.LEAST, _clipped.MOST)
 
             def fit(losses: Tensor) -> Tensor:

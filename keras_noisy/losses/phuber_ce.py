@@ -2,9 +2,8 @@
 
 import math
 
-from keras import ops
-
 from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import plain_ops
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
@@ -51,5 +50,6 @@ class PHuberCE(TrueClassLoss):
     def formula(log_p: Tensor, tau: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         log_tau = math.log(tau)
-        linear = log_tau + 1 - tau * ops.exp(log_p)
-        return ops.where(log_p <= -log_tau, linear, -log_p)
+        of = plain_ops()
+        linear = log_tau + 1 - tau * of.exp(log_p)
+        return of.where(log_p <= -log_tau, linear, -log_p)

@@ -1,8 +1,7 @@
 """Soft bootstrapping."""
 
-from keras import ops
-
 from keras_noisy.losses.base._arguments import number
+from keras_noisy.losses.base._math import plain_ops
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.summed import SummedLoss
@@ -46,12 +45,12 @@ class SoftBootstrapping(SummedLoss):
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
         """What is summed over the classes."""
-        return ops.exp(log_p) * log_p
+        return plain_ops().exp(log_p) * log_p
 
     @staticmethod
     def slope(log_p: Tensor) -> Tensor:
         """Derivative of `summed`."""
-        return ops.exp(log_p) * (log_p + 1)
+        return plain_ops().exp(log_p) * (log_p + 1)
 
     @staticmethod
     def formula(log_p: Tensor, total: Tensor, beta: float) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_noisy.losses.base._closed_form import closed_form
+from keras_noisy.losses.base._closed_form import closed_form, is_short
 from keras_noisy.losses.base._labels import (
     DenseLabels,
     Labels,
@@ -40,17 +40,9 @@ class Term(NamedTuple):
     inputs: tuple[Tensor, ...] = ()
 
 
-#: Fewer classes take PyTorch less time than a function of one's own does.
-SHORT = 256
-
 #: In place of a sum: the largest log-probability, and whether it is that of
 #: the label, 1 or 0.
 WINNER: Any = "winner"
-
-
-def is_short(num_classes: int | None) -> bool:
-    """Whether a function of one's own takes longer than it saves."""
-    return keras.backend.backend() == "torch" and (num_classes or 0) < SHORT
 
 
 def has_closed_form(terms: list[Term], num_classes: int | None) -> bool:
@@ -63,7 +55,8 @@ def has_closed_form(terms: list[Term], num_classes: int | None) -> bool:
 def log_probabilities(logits: Tensor) -> Tensor:
     """Of biased logits of shape (N, K), finite for a class ruled out."""
     # The upper bound is never reached; clip has the cheaper gradient.
-    return ops.clip(ops.log_softmax(logits, axis=-1), LOWEST, 1.0)
+    of = plain_ops()
+    return of.clip(of.log_softmax(logits, -1), LOWEST, 1.0)
 
 
 def counted(log_p: Tensor) -> Tensor:
@@ -74,7 +67,7 @@ def counted(log_p: Tensor) -> Tensor:
 def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
     """A term as the formula takes it, beside soft targets of shape (N, 1)."""
     if term is not WINNER:
-        total = ops.sum(term.value(log_p, *term.inputs), axis=-1)
+        total = plain_ops().sum(term.value(log_p, *term.inputs), axis=-1)
         return total[:, None] if isinstance(labels, DenseLabels) else total
     winner = first_argmax(ops.stop_gradient(log_p))
     largest = entry(log_p, winner)
@@ -92,7 +85,8 @@ def squared_norm(logits: Tensor, unit: float | Tensor) -> Tensor:
     """
 
     def forward(logits: Tensor) -> tuple:
-        return (ops.sum(ops.square(logits * unit), axis=-1),), ()
+        of = plain_ops()
+        return (of.sum(of.square(logits * unit), axis=-1),), ()
 
     def backward(logits: Tensor, kept: Any, upstream: Any) -> Tensor:
         return logits * (2 * upstream[0] * unit * unit)[..., None]

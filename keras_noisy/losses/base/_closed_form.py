@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,14 @@ Forward = Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
 #: Of the logits, what was kept, a derivative by each output, or None where it
 #: is 0, and the further inputs: the derivative by the logits.
 Backward = Callable[..., Tensor]
+
+#: Fewer classes take PyTorch less time than a function of one's own does.
+SHORT = 256
+
+
+def is_short(num_classes: int | None) -> bool:
+    """Whether a function of one's own takes longer than it saves."""
+    return keras.backend.backend() == "torch" and (num_classes or 0) < SHORT
 
 
 def closed_form(
@@ -136,4 +145,7 @@ def _torch_function() -> Any:
             along = _along(backward, outputs, kept, inputs, directions[2])
             return (*along, *(None for _ in kept), None)
 
+    # PyTorch asks for it at each call.
+    made: Any = ClosedForm.forward
+    made.__signature__ = inspect.signature(made)
     return ClosedForm

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, ClassVar
 
 import keras
@@ -113,8 +112,9 @@ class DeclaredLoss(keras.losses.Loss):
         values = {**self.arguments, **own, **changes}
         values["num_classes"] = num_classes
         automatic = [name for name, v in values.items() if _is_auto(v)]
-        needed = automatic or _signature.takes_num_classes(kind)
-        if needed and not isinstance(num_classes, int):
+        if not isinstance(num_classes, int) and (
+            automatic or _signature.takes_num_classes(kind)
+        ):
             raise ValueError(
                 f"{self.name} depends on the number of classes, which the "
                 "shape of `y_pred` does not tell: pass `num_classes` to the "
@@ -131,7 +131,8 @@ class DeclaredLoss(keras.losses.Loss):
         self, formula: str, inputs: tuple, numbers: dict[str, Any]
     ) -> Any:
         """Call a formula of the class with the numbers that it names."""
-        function = inspect.getattr_static(type(self), formula)
+        kinds = type(self).__mro__
+        function = next(vars(k)[formula] for k in kinds if formula in vars(k))
         if isinstance(function, staticmethod):
             names = _signature.names_of(function.__func__)[len(inputs) :]
             return function.__func__(*inputs, *(numbers[n] for n in names))

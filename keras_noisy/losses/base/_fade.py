@@ -16,6 +16,7 @@ from keras_noisy.layers.loss_state import (
 from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._declared import TRANSFORMS, DeclaredLoss
 from keras_noisy.losses.base._labels import DenseLabels
+from keras_noisy.losses.base._of_label import log_probability
 
 Tensor = Any
 
@@ -99,7 +100,7 @@ def now(loss: Any, numbers: dict[str, Any], batch: Any) -> dict[str, Any]:
         if _single.is_single(one_view):
             margin = _single.label_margin(label, one_view)
         else:
-            margin = _math.margin(_math.log_probability(label, one_view))
+            margin = _math.margin(log_probability(label, one_view))
         layer.observe(margin, label, labels.kept())
     if len(share.shape):
         share = ops.take(share, label)

@@ -12,6 +12,7 @@ from keras_noisy.losses.base._math import (
     cast,
     entry,
     first_argmax,
+    segment_sum,
 )
 
 Tensor = Any
@@ -25,15 +26,16 @@ class Rows:
     #: The labels as the loss received them.
     given: Tensor = None
     #: Which samples the mask of the predictions leaves in, if it is asked.
-    unmasked: Callable[[], Tensor] | None = None
+    unmasked: Callable[[], Tensor | None] | None = None
 
     def kept(self) -> Tensor:
         """Whether each sample counts: it is valid, not ignored, not masked."""
         kept = self.valid
         if self.ignored is not None:
             kept = ops.logical_and(kept, ops.logical_not(self.ignored))
-        if self.unmasked is not None:
-            kept = ops.logical_and(kept, self.unmasked())
+        unmasked = None if self.unmasked is None else self.unmasked()
+        if unmasked is not None:
+            kept = ops.logical_and(kept, unmasked)
         return kept
 
     def follow(self, labels: "Rows") -> None:
@@ -108,7 +110,7 @@ class SparseLabels(Rows):
     def frequencies(self, like: Tensor) -> Tensor:
         """Share of each class in the batch, of shape (K,)."""
         kept = cast(self.kept(), like.dtype)
-        counts = ops.segment_sum(kept, self.index, like.shape[-1])
+        counts = segment_sum(kept, self.index, like.shape[-1])
         return counts / at_least(ops.sum(kept), 1.0)
 
 

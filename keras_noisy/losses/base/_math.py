@@ -87,31 +87,6 @@ def finite_log(probabilities: Tensor, half: bool) -> Tensor:
 SMALL = 2.0**-30
 
 
-def log_probability(index: Tensor, logits: Tensor) -> Tensor:
-    """Log-softmax of (N, K) logits at the (N,) index of each row.
-
-    No one-hot matrix is made. TensorFlow and PyTorch have a fused kernel;
-    on JAX the same Keras function would multiply with a one-hot matrix.
-    """
-    backend = keras.backend.backend()
-    if backend == "jax":
-        # Without the largest logit their difference would be rounded.
-        largest = ops.max(logits, axis=-1, keepdims=True)
-        logits = logits - ops.stop_gradient(largest)
-        picked = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
-        return picked - ops.log(ops.sum(ops.exp(logits), axis=-1))
-    if backend == "tensorflow":
-        # Keras looks through a preceding softmax to its logits; the reshape
-        # hides it.
-        logits = ops.reshape(logits, ops.shape(logits))
-    if backend == "torch":
-        torch: Any = sys.modules["torch"]
-        return -torch.nn.functional.cross_entropy(
-            logits, index.long(), reduction="none"
-        )
-    return -ops.sparse_categorical_crossentropy(index, logits, from_logits=True)
-
-
 def entry(x: Tensor, index: Tensor) -> Tensor:
     """Entry of each row of (N, K) values at an (N,) index."""
     if keras.backend.backend() == "jax":
@@ -138,6 +113,13 @@ def put(x: Tensor, index: Tensor, value: Tensor) -> Tensor:
     if keras.backend.backend() == "torch":
         return x.scatter_add_(1, index.long()[:, None], value)
     return added(x, index, value)
+
+
+def segment_sum(x: Tensor, index: Tensor, count: int) -> Tensor:
+    """The sum of the (N,) values of each of `count` indices."""
+    if keras.backend.backend() == "torch":
+        return x.new_zeros(count).index_add(0, index.long(), x)
+    return ops.segment_sum(x, index, count)
 
 
 def above(x: Tensor, threshold: float) -> Tensor:

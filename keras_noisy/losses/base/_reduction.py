@@ -1,5 +1,6 @@
 """Masks, weights and reduction, which Keras does, by public means."""
 
+import functools
 from typing import Any
 
 import keras
@@ -12,6 +13,25 @@ Tensor = Any
 
 class Reduction(keras.losses.Loss):
     """Lets Keras mask, weigh and reduce values that come as `y_true`."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.is_mean = self.reduction in ("sum_over_batch_size", "mean")
+
+    def of(self, values: Any, y_pred: Tensor, weights: Any) -> Tensor:
+        """The values, reduced, or the mean of PyTorch where it is the same.
+
+        On small arrays Keras takes longer for its own than a loss takes.
+        """
+        is_mean = (
+            keras.backend.backend() == "torch"
+            and self.is_mean
+            and weights is None
+            and not isinstance(values, tuple)
+            and 0 not in values.shape
+            and masked(values, y_pred, self.dtype) is values
+        )
+        return values.mean() if is_mean else self(values, y_pred, weights)
 
     def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
         if not isinstance(y_true, tuple):
@@ -37,14 +57,27 @@ class _Mask(keras.layers.Layer):
         return ops.cast(keep, "bool")
 
 
-def unmasked(y_pred: Tensor, one_view: Tensor) -> Tensor:
-    """Which samples the mask of `y_pred` leaves in, as rows.
+def unmasked(y_pred: Tensor, one_view: Tensor) -> Tensor | None:
+    """Which samples the mask of `y_pred` leaves in, as rows; None for all.
 
     `one_view` is the predictions as far as labels go with them.
     """
     ones = ops.ones_like(one_view[..., 0], dtype="float32")
-    left = Reduction(name="mask", reduction=None, dtype="float32")(ones, y_pred)
-    return ops.reshape(left, (-1,)) != 0
+    left = masked(ones, y_pred, "float32")
+    return None if left is ones else ops.reshape(left, (-1,)) != 0
+
+
+@functools.cache
+def _each(dtype: str) -> Reduction:
+    return Reduction(name="mask", reduction=None, dtype=dtype)
+
+
+def masked(values: Tensor, y_pred: Tensor, dtype: str) -> Tensor:
+    """The values, 0 where the mask of `y_pred` leaves samples out.
+
+    Without a mask, Keras hands back what it was given.
+    """
+    return _each(dtype)(values, y_pred)
 
 
 def per_value(weights: Tensor, values: Tensor) -> Tensor:

@@ -208,7 +208,7 @@ class RobustLoss(FreshLoss, FadingLoss):
             sample_weight = _reduction.per_value(weight, values)
         if batch.integers is not None and self.ignore_class is not None:
             values = (values, batch.integers != self.ignore_class)
-        loss = self._reduce(values, batch.y_pred, sample_weight)
+        loss = self._reduce.of(values, batch.y_pred, sample_weight)
         return _math.cast(loss, self.dtype)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

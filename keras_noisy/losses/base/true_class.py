@@ -11,7 +11,11 @@ from keras import ops
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels
-from keras_noisy.losses.base._margin import all_margins, label_margin
+from keras_noisy.losses.base._of_label import (
+    all_margins,
+    label_margin,
+    log_probability,
+)
 from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base._smoothed import SmoothedLabels
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
@@ -145,7 +149,7 @@ class TrueClassLoss(RobustLoss):
             # needs: bias the logits instead.
             logits = labels.added(logits, bias)
             bias = None
-        log_p = _math.log_probability(labels.index, logits)
+        log_p = log_probability(labels.index, logits)
         if bias is not None:
             column = bias if isinstance(bias, float) else bias[:, 0]
             log_p = _math.biased(log_p, column)

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from keras import ops
-
 from keras_noisy._arguments import real
 from keras_noisy.losses.base._arguments import Shared
 from keras_noisy.losses.base._class_sums import squared_norm
-from keras_noisy.losses.base._math import SMALL, at_least
+from keras_noisy.losses.base._math import SMALL, at_least, plain_ops
 
 
 class LogitClip(Shared):
@@ -30,4 +28,4 @@ class LogitClip(Shared):
     def on_logits(logits: Any, norm: Any) -> Any:
         """`norm * logits / ||logits||` where their norm is larger."""
         squares = squared_norm(logits, SMALL / norm)
-        return logits * (SMALL / ops.sqrt(at_least(squares, SMALL**2)))
+        return logits * (SMALL / plain_ops().sqrt(at_least(squares, SMALL**2)))

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from keras import ops
-
 from keras_noisy._arguments import real
 from keras_noisy.losses.base._arguments import Shared
 from keras_noisy.losses.base._class_sums import squared_norm
-from keras_noisy.losses.base._math import SMALL, TINY, at_least
+from keras_noisy.losses.base._math import SMALL, TINY, at_least, plain_ops
 
 
 class LogitNormalization(Shared):
@@ -41,5 +39,5 @@ class LogitNormalization(Shared):
         """`logits / ((||logits|| + 1e-7) * temperature)`."""
         squares = squared_norm(logits, SMALL)
         # The root has no derivative at 0, where this one is as good.
-        norm = ops.sqrt(at_least(squares, TINY)) / SMALL
+        norm = plain_ops().sqrt(at_least(squares, TINY)) / SMALL
         return logits * (1 / ((norm + 1e-7) * temperature))

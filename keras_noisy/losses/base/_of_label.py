@@ -1,0 +1,122 @@
+"""Log-probabilities and margins of labels, from logits."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_noisy.losses.base import _math
+from keras_noisy.losses.base._closed_form import closed_form, is_short
+
+Tensor = Any
+#: Stands for the logit of a class that is left out; it is finite, so that a
+#: row whose other classes are all ruled out has a margin too.
+ABSENT = -3e38
+#: The largest difference of two logits that is told from infinity.
+LARGEST = 1e30
+
+
+def log_probability(index: Tensor, logits: Tensor) -> Tensor:
+    """Log-softmax of (N, K) logits at the (N,) index of each row.
+
+    No one-hot matrix is made. TensorFlow and PyTorch have a fused kernel;
+    on JAX the same Keras function would multiply with a one-hot matrix.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        # Without the largest logit their difference would be rounded.
+        largest = ops.max(logits, axis=-1, keepdims=True)
+        logits = logits - ops.stop_gradient(largest)
+        picked = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
+        return picked - ops.log(ops.sum(ops.exp(logits), axis=-1))
+    if backend == "torch":
+        if not is_short(logits.shape[-1]):
+            return _above(index, logits, others=False)
+        torch: Any = sys.modules["torch"]
+        return -torch.nn.functional.cross_entropy(
+            logits, index.long(), reduction="none"
+        )
+    if backend == "tensorflow":
+        # Keras looks through a preceding softmax to its logits; the reshape
+        # hides it.
+        logits = ops.reshape(logits, ops.shape(logits))
+    return -ops.sparse_categorical_crossentropy(index, logits, from_logits=True)
+
+
+def label_margin(index: Tensor, logits: Tensor) -> Tensor:
+    """`z_y - logsumexp(z_k for k != y)` of (N, K) logits at (N,) indices.
+
+    The log-probability has lost the margin of a confident label to rounding,
+    so that the sum is taken over the other classes alone.
+    """
+    if keras.backend.backend() == "jax":
+        return _masked(index, logits)
+    if keras.backend.backend() == "torch":
+        return _above(index, logits, others=True)
+    return _shifted(index, logits)
+
+
+def _above(index: Tensor, logits: Tensor, others: bool) -> Tensor:
+    """The logit of the label over the sum of all, or of all others.
+
+    For PyTorch, whose fused kernel takes the exponential of a matrix again on
+    the way back.
+    """
+
+    def forward(logits: Tensor, index: Tensor) -> tuple:
+        place = index.long()[:, None]
+        shares = logits.scatter(1, place, ABSENT) if others else logits
+        top = shares.detach().amax(-1, keepdim=True)
+        shares = shares.sub_(top) if others else shares - top
+        shares = shares.exp_()
+        total = shares.sum(-1, keepdim=True)
+        label = logits.gather(1, place) - top
+        if others:
+            label = label.clip(-LARGEST, LARGEST)
+        return ((label - total.log())[:, 0],), (shares, total)
+
+    def backward(
+        logits: Tensor, kept: Any, upstream: Any, index: Tensor
+    ) -> Tensor:
+        shares, total = kept
+        by = upstream[0][:, None]
+        return _math.put(shares * (-by / total), index, by)
+
+    return closed_form(forward, backward, logits, index)[0]
+
+
+def _masked(index: Tensor, logits: Tensor) -> Tensor:
+    """Two reductions, into which XLA fuses the mask."""
+    here = ops.arange(logits.shape[-1], dtype=index.dtype) == index[:, None]
+    others = ops.where(here, ABSENT, logits)
+    top = ops.stop_gradient(ops.max(others, axis=-1))
+    total = ops.sum(ops.exp(others - top[:, None]), axis=-1)
+    label = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
+    return label - top - ops.log(total)
+
+
+def _shifted(index: Tensor, logits: Tensor) -> Tensor:
+    """By the fused kernel for the log-probability, without a mask.
+
+    The logit of the label is lowered to the largest other one, where the
+    log-probability has all digits, and the margin is raised again.
+    """
+    fixed = ops.stop_gradient(logits)
+    classes = ops.arange(ops.shape(logits)[-1], dtype=index.dtype)
+    others = ops.where(classes == index[:, None], ABSENT, fixed)
+    shift = _math.entry(fixed, index) - ops.amax(others, axis=-1)
+    shift = ops.clip(shift, -LARGEST, LARGEST)
+    level = _math.added(logits, index, -shift[:, None])
+    return _math.margin(log_probability(index, level)) + shift
+
+
+def all_margins(logits: Tensor) -> Tensor:
+    """The margin of every class, of shape (N, K)."""
+    margins = _math.margin(ops.log_softmax(logits, axis=-1))
+    # Only the most probable class can be close to 1.
+    top = _math.first_argmax(logits)
+    here = ops.arange(ops.shape(logits)[-1], dtype=top.dtype) == top[:, None]
+    return ops.where(here, label_margin(top, logits)[:, None], margins)
