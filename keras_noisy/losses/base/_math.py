@@ -44,14 +44,14 @@ def at_least(x: Tensor, low: float) -> Tensor:
     """
     if keras.backend.backend() == "torch":
         return x.clip(min=low)
-    return ops.maximum(x, ops.cast(low, x.dtype))
+    return ops.maximum(x, ops.convert_to_tensor(low, dtype=x.dtype))
 
 
 def at_most(x: Tensor, high: float) -> Tensor:
     """The smaller of `x` and a number, in the dtype of `x`."""
     if keras.backend.backend() == "torch":
         return x.clip(max=high)
-    return ops.minimum(x, ops.cast(high, x.dtype))
+    return ops.minimum(x, ops.convert_to_tensor(high, dtype=x.dtype))
 
 
 def is_distribution(sums: Tensor, x: Tensor) -> Tensor:
@@ -104,8 +104,18 @@ def added(x: Tensor, index: Tensor, value: float | Tensor) -> Tensor:
     if keras.backend.backend() == "torch":
         value = value + ops.zeros_like(x[:, :1])
         return x.scatter_add(1, index.long()[:, None], value)
+    if keras.backend.backend() == "tensorflow":
+        tf: Any = sys.modules["tensorflow"]
+        value = value + ops.zeros_like(x[:, :1])
+        return tf.tensor_scatter_nd_add(x, places(index), value[:, 0])
     classes = ops.arange(ops.shape(x)[-1], dtype=index.dtype)
     return ops.where(classes == index[:, None], x + value, x)
+
+
+def places(index: Tensor) -> Tensor:
+    """Row and column of the entries at an (N,) index, of shape (N, 2)."""
+    index = ops.cast(index, "int32")
+    return ops.stack([ops.arange(ops.shape(index)[0]), index], axis=1)
 
 
 def put(x: Tensor, index: Tensor, value: Tensor) -> Tensor:
@@ -140,12 +150,13 @@ def largest(x: Tensor) -> Tensor:
 
 def first_argmax(x: Tensor) -> Tensor:
     """Index of the largest entry of each row, the first of equal ones."""
-    if keras.backend.backend() == "jax":
-        # Two plain reductions, as XLA's argmax is slow on CPUs.
-        classes = ops.arange(x.shape[-1], dtype="int32")
-        largest = ops.max(x, axis=-1, keepdims=True)
-        return ops.min(ops.where(x == largest, classes, x.shape[-1]), axis=-1)
-    return ops.argmax(x, axis=-1)
+    if keras.backend.backend() == "torch":
+        return ops.argmax(x, axis=-1)
+    # Two plain reductions, as that of XLA is slow on processors.
+    last = ops.shape(x)[-1] - 1
+    classes = ops.arange(last + 1, dtype="int32")
+    here = x == largest(x)
+    return ops.min(ops.where(here, classes, last), axis=-1, initial=last)
 
 
 def margin(log_p: Tensor) -> Tensor:

@@ -32,9 +32,9 @@ def log_probability(index: Tensor, logits: Tensor) -> Tensor:
         logits = logits - ops.stop_gradient(largest)
         picked = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
         return picked - ops.log(ops.sum(ops.exp(logits), axis=-1))
+    if not is_short(logits.shape[-1]):
+        return _above(index, logits, others=False)
     if backend == "torch":
-        if not is_short(logits.shape[-1]):
-            return _above(index, logits, others=False)
         torch: Any = sys.modules["torch"]
         return -torch.nn.functional.cross_entropy(
             logits, index.long(), reduction="none"
@@ -54,38 +54,50 @@ def label_margin(index: Tensor, logits: Tensor) -> Tensor:
     """
     if keras.backend.backend() == "jax":
         return _masked(index, logits)
-    if keras.backend.backend() == "torch":
-        return _above(index, logits, others=True)
-    return _shifted(index, logits)
+    return _above(index, logits, others=True)
 
 
 def _above(index: Tensor, logits: Tensor, others: bool) -> Tensor:
     """The logit of the label over the sum of all, or of all others.
 
-    For PyTorch, whose fused kernel takes the exponential of a matrix again on
-    the way back.
+    The fused kernels of TensorFlow and PyTorch take the exponential of a
+    matrix again on the way back.
     """
+    of = _math.plain_ops()
 
     def forward(logits: Tensor, index: Tensor) -> tuple:
-        place = index.long()[:, None]
-        shares = logits.scatter(1, place, ABSENT) if others else logits
-        top = shares.detach().amax(-1, keepdim=True)
-        shares = shares.sub_(top) if others else shares - top
-        shares = shares.exp_()
-        total = shares.sum(-1, keepdim=True)
-        label = logits.gather(1, place) - top
+        shares = _without(logits, index) if others else logits
+        top = _math.largest(ops.stop_gradient(shares))
+        shares = _exponential(shares, top, in_place=others)
+        total = of.sum(shares, axis=-1)
+        label = _math.entry(logits, index) - top[:, 0]
         if others:
-            label = label.clip(-LARGEST, LARGEST)
-        return ((label - total.log())[:, 0],), (shares, total)
+            label = of.clip(label, -LARGEST, LARGEST)
+        return (label - of.log(total),), (shares, total)
 
     def backward(
         logits: Tensor, kept: Any, upstream: Any, index: Tensor
     ) -> Tensor:
         shares, total = kept
         by = upstream[0][:, None]
-        return _math.put(shares * (-by / total), index, by)
+        return _math.put(shares * (-by / total[:, None]), index, by)
 
     return closed_form(forward, backward, logits, index)[0]
+
+
+def _without(logits: Tensor, index: Tensor) -> Tensor:
+    """A copy of the logits without those of the labels."""
+    if keras.backend.backend() == "torch":
+        return logits.scatter(1, index.long()[:, None], ABSENT)
+    absent = ops.full_like(index, ABSENT, dtype=logits.dtype)
+    return ops.scatter_update(logits, _math.places(index), absent)
+
+
+def _exponential(x: Tensor, top: Tensor, in_place: bool) -> Tensor:
+    """`exp(x - top)`, on PyTorch in as few new matrices as can be."""
+    if keras.backend.backend() != "torch":
+        return ops.exp(x - top)
+    return (x.sub_(top) if in_place else x - top).exp_()
 
 
 def _masked(index: Tensor, logits: Tensor) -> Tensor:
@@ -96,21 +108,6 @@ def _masked(index: Tensor, logits: Tensor) -> Tensor:
     total = ops.sum(ops.exp(others - top[:, None]), axis=-1)
     label = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
     return label - top - ops.log(total)
-
-
-def _shifted(index: Tensor, logits: Tensor) -> Tensor:
-    """By the fused kernel for the log-probability, without a mask.
-
-    The logit of the label is lowered to the largest other one, where the
-    log-probability has all digits, and the margin is raised again.
-    """
-    fixed = ops.stop_gradient(logits)
-    classes = ops.arange(ops.shape(logits)[-1], dtype=index.dtype)
-    others = ops.where(classes == index[:, None], ABSENT, fixed)
-    shift = _math.entry(fixed, index) - ops.amax(others, axis=-1)
-    shift = ops.clip(shift, -LARGEST, LARGEST)
-    level = _math.added(logits, index, -shift[:, None])
-    return _math.margin(log_probability(index, level)) + shift
 
 
 def all_margins(logits: Tensor) -> Tensor:
