@@ -94,7 +94,7 @@ class SeveralLabels(DeclaredLoss):
         if sample_weight is not None:
             sample_weight = _reduction.per_value(sample_weight, values)
         found = values if known is None else (values, known)
-        loss = self._reduce(found, y_pred, sample_weight)
+        loss = self._reduce.of(found, y_pred, sample_weight)
         return _math.cast(loss, self.dtype)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
