@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_noisy.losses.base import _math
-from keras_noisy.losses.base._closed_form import closed_form, is_short
+from keras_noisy.losses.base._closed_form import are_few, closed_form
 
 Tensor = Any
 #: Stands for the logit of a class that is left out; it is finite, so that a
@@ -32,7 +32,7 @@ def log_probability(index: Tensor, logits: Tensor) -> Tensor:
         logits = logits - ops.stop_gradient(largest)
         picked = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
         return picked - ops.log(ops.sum(ops.exp(logits), axis=-1))
-    if not is_short(logits.shape[-1]):
+    if not are_few(logits.shape[-1]):
         return _above(index, logits, others=False)
     if backend == "torch":
         torch: Any = sys.modules["torch"]
