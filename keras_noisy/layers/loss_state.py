@@ -167,7 +167,7 @@ class Reference(Generic[Layer]):
         return Use(call.layer() or self.layer, call.training, call.passes > 0)
 
     def called(self, loss: str) -> Use:
-        """The last forward pass; an error if there was none."""
+        """The last forward pass; an error unless it is clear which."""
         found = self.peek()
         if found is None:
             raise ValueError(
@@ -175,18 +175,18 @@ class Reference(Generic[Layer]):
                 "its layer. Expected `outputs = loss.connect(outputs)` before "
                 "`keras.Model(inputs, outputs)`"
             )
+        if _CALLS.of_key[self.layer.key].clash:
+            raise ValueError(
+                f"Expected a `{loss}` of its own for each output. Received "
+                "one that is connected to several outputs of a model, whose "
+                "states it cannot tell apart"
+            )
         return found
 
     def use(self, loss: str, labels: Tensor = None) -> Use:
         """The last forward pass, which is then used for these labels."""
         found = self.called(loss)
         call = _CALLS.of_key[self.layer.key]
-        if call.clash:
-            raise ValueError(
-                f"Expected a `{loss}` of its own for each output. Received "
-                "one that is connected to several outputs of a model, whose "
-                "states it cannot tell apart"
-            )
         repeated = labels is not None and call.labels() is labels
         if found.first:
             call.passes -= 1
