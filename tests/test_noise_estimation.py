@@ -64,6 +64,14 @@ def test_a_class_that_is_never_predicted_is_warned_of():
         noise.estimate_transition(predicted)
 
 
+def test_the_percentile_is_exact():
+    predicted = np.arange(1, 101) / 101
+    predicted = np.c_[predicted, 1 - predicted]
+    with pytest.warns(UserWarning, match="2 of 2"):
+        matrix = noise.estimate_transition(predicted, percentile=7)
+    np.testing.assert_allclose(matrix[0, 0], 7 / 101)  # 7 % of 100
+
+
 def test_bad_estimates():
     predicted = np.full((4, 2), 0.5)
     cases = [
