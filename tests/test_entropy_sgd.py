@@ -356,7 +356,16 @@ def test_a_refresh_is_no_step_and_leaves_nothing_half_done():
         yield (x[:8],)
         raise OSError("the disk is gone")
 
+    class Endless(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            return x[8 * index :][:8], None
+
     before = model.get_weights()
+    RefreshBatchNorm(Endless(), steps=3).refresh(model)
+    for found, wanted in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_allclose(found, wanted)
     with pytest.raises(OSError, match="gone"):
         RefreshBatchNorm(broken()).refresh(model)
     for found, wanted in zip(model.get_weights(), before, strict=True):

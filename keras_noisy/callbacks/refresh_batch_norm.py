@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
+from keras_noisy._containers import batches_of
 from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
@@ -185,7 +186,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def _all_batches(self) -> Iterable[Any]:
         if isinstance(self.data, keras.utils.PyDataset):
-            return (self.data[i] for i in range(len(self.data)))
+            return batches_of(self.data)
         is_tuple = isinstance(self.data, tuple)
         x = self.data[0] if is_tuple else self.data
         if not (is_tuple or hasattr(x, "shape") or isinstance(x, dict)):
