@@ -347,6 +347,7 @@ def test_a_refresh_is_no_step_and_leaves_nothing_half_done():
     model = keras.Model(inputs, starting.connect(fading.connect(normalized)))
     x = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
     RefreshBatchNorm(x, batch_size=8).refresh(model)
+    statistics = model.get_weights()[:4]
     counts = fading.fading.progress, starting.counter.steps
     assert [float(array(count)) for count in counts] == [0.0, 0.0]
     model(x, training=True)
@@ -362,10 +363,10 @@ def test_a_refresh_is_no_step_and_leaves_nothing_half_done():
         def __getitem__(self, index):
             return x[8 * index :][:8], None
 
-    before = model.get_weights()
     RefreshBatchNorm(Endless(), steps=3).refresh(model)
-    for found, wanted in zip(model.get_weights(), before, strict=True):
-        np.testing.assert_allclose(found, wanted)
+    before = model.get_weights()
+    for found, wanted in zip(before[:4], statistics, strict=True):
+        np.testing.assert_allclose(found, wanted, 1e-6)
     with pytest.raises(OSError, match="gone"):
         RefreshBatchNorm(broken()).refresh(model)
     for found, wanted in zip(model.get_weights(), before, strict=True):

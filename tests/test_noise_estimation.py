@@ -8,6 +8,7 @@ import pytest
 import real_data
 
 from keras_noisy import losses, noise
+from keras_noisy.quality import KerasClassifier
 
 
 def noisy_predictions(matrix, count=6_000):
@@ -501,5 +502,7 @@ def test_a_model_that_another_fold_has_trained_is_refused():
         return model
 
     assert predict(reset).shape == (12, 3)
+    with pytest.raises(ValueError, match=r"share the weight .*kernel"):
+        KerasClassifier(lambda: model).fit(x, labels)
     shared.trainable = False
     assert predict(lambda: on(shared)).shape == (12, 3)
