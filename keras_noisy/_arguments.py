@@ -3,12 +3,18 @@
 import math
 import numbers
 
+#: Characters of a value in a message: a list of arrays has any number.
+LONGEST = 400
+
 
 def invalid(name: str, value: object, expected: str) -> ValueError:
     """A ValueError in Keras' wording, to be raised by the caller."""
+    text = repr(value)
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}..., a {type(value).__name__}"
     return ValueError(
         f"Invalid value for argument `{name}`. Expected {expected}. "
-        f"Received: {name}={value!r}"
+        f"Received: {name}={text}"
     )
 
 

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import without_tensor
 
 
 def class_counts(name: str, value: Any) -> np.ndarray:
     """`value` as float64 if it is a positive number for each class."""
     expected = "a positive number for each class, of at least 2 classes"
     try:
-        counts = np.array(value, "float64")
+        counts = np.array(without_tensor(value), "float64")
     except (TypeError, ValueError) as error:
         raise invalid(name, value, expected) from error
     if counts.ndim != 1 or len(counts) < 2:

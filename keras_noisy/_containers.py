@@ -1,12 +1,25 @@
 """Containers with one entry per sample, as arrays by position."""
 
+import itertools
 import os
+from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+
+
+def without_tensor(value: Any) -> Any:
+    """`value`, as NumPy holds it if it is a tensor of the backend.
+
+    NumPy itself takes no tensor of PyTorch that has a gradient, is bfloat16 or
+    on a GPU.
+    """
+    is_tensor = ops.is_tensor(value)
+    return np.asarray(ops.convert_to_numpy(value)) if is_tensor else value
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
@@ -16,7 +29,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
     of different shapes give an array of objects.
     """
     if ops.is_tensor(value):
-        array = np.asarray(ops.convert_to_numpy(value))
+        array = without_tensor(value)
     else:
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
             raise ValueError(
@@ -38,6 +51,13 @@ def as_array(name: str, value: Any) -> np.ndarray:
         expected = "an array, a list or a column of a table"
         raise invalid(name, type(value), f"{expected}, one entry per sample")
     return array
+
+
+def batches_of(dataset: keras.utils.PyDataset, first: int = 0) -> Iterator[Any]:
+    """Its batches, from one of them on; without a length it has no end."""
+    count = dataset.num_batches
+    numbers = itertools.count(first) if count is None else range(first, count)
+    return map(dataset.__getitem__, numbers)
 
 
 def as_paths(array: np.ndarray) -> np.ndarray | None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import without_tensor
 
 # Half precision rounds a row by that much.
 TOLERANCE = 2e-3
@@ -15,7 +16,7 @@ ROUGHLY = 0.1005
 def distributions(name: str, value: Any, expected: str) -> np.ndarray:
     """`value` as float64 if its rows are probabilities that sum to 1."""
     try:
-        rows = np.array(value, "float64")
+        rows = np.array(without_tensor(value), "float64")
     except (TypeError, ValueError) as error:
         raise invalid(name, value, expected) from error
     single = rows.ndim in (1, 2) and rows.shape[1:] in ((), (1,))

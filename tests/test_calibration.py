@@ -388,6 +388,8 @@ def test_calibrate_checks_the_model():
     model, x = network(20, 1.0)
     with pytest.raises(ValueError, match=r"num_classes=10, but.* 20 outputs"):
         calibrate(MAEStar(num_classes=10), model, x)
+    with pytest.raises(ValueError, match="a loss of keras_noisy"):
+        calibrate("mae", model, x)
     model.layers[-1].kernel.assign(np.full((32, 20), np.nan))
     with pytest.raises(ValueError, match="finite outputs"):
         logit_distribution(model, x)

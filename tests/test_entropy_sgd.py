@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_noisy import MAEStar
 from keras_noisy.callbacks import EvaluateCenter, RefreshBatchNorm, Resume
+from keras_noisy.losses import SPLC
 from keras_noisy.optimizers import EntropySGD
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_wfm.json").read_text())
@@ -334,3 +336,38 @@ def test_statistics_of_batch_normalization_are_those_of_the_center():
         RefreshBatchNorm([]).refresh(model)
     with pytest.raises(ValueError, match="a `BatchNormalization`"):
         RefreshBatchNorm(x).refresh(keras.Sequential([keras.Input((3,))]))
+
+
+@pytest.mark.once
+def test_a_refresh_is_no_step_and_leaves_nothing_half_done():
+    fade = keras.optimizers.schedules.PolynomialDecay(1.0, 10, 0.0)
+    fading, starting = MAEStar(num_classes=3, fade=fade), SPLC(start=2)
+    inputs = keras.Input((3,))
+    normalized = keras.layers.BatchNormalization()(inputs)
+    model = keras.Model(inputs, starting.connect(fading.connect(normalized)))
+    x = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
+    RefreshBatchNorm(x, batch_size=8).refresh(model)
+    statistics = model.get_weights()[:4]
+    counts = fading.fading.progress, starting.counter.steps
+    assert [float(array(count)) for count in counts] == [0.0, 0.0]
+    model(x, training=True)
+    assert [float(array(count)) for count in counts] == [1.0, 1.0]
+
+    def broken():
+        yield (x[:8],)
+        raise OSError("the disk is gone")
+
+    class Endless(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            return x[8 * index :][:8], None
+
+    RefreshBatchNorm(Endless(), steps=3).refresh(model)
+    before = model.get_weights()
+    for found, wanted in zip(before[:4], statistics, strict=True):
+        np.testing.assert_allclose(found, wanted, 1e-6)
+    with pytest.raises(OSError, match="gone"):
+        RefreshBatchNorm(broken()).refresh(model)
+    for found, wanted in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, wanted)

@@ -383,3 +383,25 @@ def test_mistakes_are_named():
     for bad in ({"quantile": 1.0}, {"rate": 0.0}, {"per_class": 1}):
         with pytest.raises(ValueError, match=f"`{next(iter(bad))}`"):
             MarginFade(**bad)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.MAEStar(num_classes=3, fade="margin"),
+        losses.ELR(num_samples=4),
+        losses.OGC(),
+        losses.SmallLoss(losses.MAE(), keep="mixture"),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_in_fit_a_loss_says_that_it_is_not_connected(loss):
+    # Keras on PyTorch runs a step that fails a second time, without values.
+    softmax = keras.layers.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((2,)), softmax])
+    model.compile("sgd", loss)
+    y = np.arange(4) % 3
+    if isinstance(loss, losses.MemoryLoss):
+        y = losses.with_index(y)
+    with pytest.raises(ValueError, match=r"`outputs = loss\.connect\(outputs"):
+        model.fit(np.ones((4, 2)), y, verbose=0)

@@ -100,6 +100,15 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
         features(network, arrays, batch_size=28, verbose=0)
 
 
+class Endless(keras.utils.PyDataset):
+    """Batches without a number of them, as Keras permits."""
+
+    num_batches = None
+
+    def __getitem__(self, index):
+        return IMAGES, np.zeros(len(IMAGES), int)
+
+
 @pytest.mark.once
 def test_mistakes_are_errors(network):
     for arguments, message in (
@@ -111,6 +120,7 @@ def test_mistakes_are_errors(network):
             {"data": tensorflow_batches(IMAGES, IMAGES).repeat()},
             "does not repeat",
         ),
+        ({"data": Endless()}, "`data`.*does not repeat"),
         ({"data": [IMAGES, IMAGES[:3]]}, "`data`.*one length"),
         ({"data": 1e9 * IMAGES}, "not finite in float16.*float32"),
     ):

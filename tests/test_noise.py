@@ -5,6 +5,7 @@ import sys
 import time
 import tracemalloc
 
+import keras
 import numpy as np
 import pytest
 import real_data
@@ -188,6 +189,27 @@ def test_no_labels_and_no_noise():
     assert noise.corrupt(np.zeros(0, int), noise.symmetric(3, 0.5)).rate == 0
     noisy, changed, rate = noise.corrupt(CLEAN, np.eye(10), "exact")
     assert np.array_equal(noisy, CLEAN) and not changed.any() and rate == 0
+    for empty in (np.zeros((0, 3), int), np.zeros(0, int)):
+        noisy, changed, rate = noise.flip_labels(empty, 0.5)
+        assert noisy.shape == changed.shape == empty.shape and rate == 0
+
+
+def test_tensors_of_any_kind_are_numbers():
+    half = keras.ops.full((2, 2), 0.5, "bfloat16")
+    expected = noise.corrupt([0, 1] * 9, np.full((2, 2), 0.5)).labels
+    found = noise.corrupt([0, 1] * 9, half).labels
+    np.testing.assert_array_equal(found, expected)
+    # Outputs of a network on PyTorch have a gradient.
+    dense = keras.layers.Dense(2, activation="softmax")
+    matrix = noise.transition_from_trusted(dense(np.eye(2)), [0, 1])
+    np.testing.assert_allclose(matrix.sum(1), 1, 1e-6)
+
+
+def test_a_message_does_not_print_all_of_a_list():
+    parts = [np.full((4, 2), 0.5)] * 500 + [np.full((2, 2), 0.5)]
+    with pytest.raises(ValueError, match=r"\(N, num_classes\)") as caught:
+        noise.transition_from_trusted(parts, [0, 1])
+    assert len(str(caught.value)) < 700
 
 
 def test_seeds_differ_and_repeat():
@@ -451,6 +473,7 @@ BAD = {
         (IMAGES, IMAGES.astype("uint8"), 0.4),
         "type float64",
     ),
+    "paths": (noise.open_set, (["a.png"], ["b.png"], 0.4), r"\(N, \.\.\.\)"),
     "none": (noise.open_set, (IMAGES, IMAGES[:0], 0.4), "at least one"),
     "plot": (noise.plot_transition, (SYMMETRIC, ["a"]), "3 classes.*1 names"),
 }

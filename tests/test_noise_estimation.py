@@ -8,6 +8,7 @@ import pytest
 import real_data
 
 from keras_noisy import losses, noise
+from keras_noisy.quality import KerasClassifier
 
 
 def noisy_predictions(matrix, count=6_000):
@@ -62,6 +63,14 @@ def test_a_class_that_is_never_predicted_is_warned_of():
     predicted = np.c_[predicted, np.zeros(100)]
     with pytest.warns(UserWarning, match="1 of 3 classes, 2 the first"):
         noise.estimate_transition(predicted)
+
+
+def test_the_percentile_is_exact():
+    predicted = np.arange(1, 101) / 101
+    predicted = np.c_[predicted, 1 - predicted]
+    with pytest.warns(UserWarning, match="2 of 2"):
+        matrix = noise.estimate_transition(predicted, percentile=7)
+    np.testing.assert_allclose(matrix[0, 0], 7 / 101)  # 7 % of 100
 
 
 def test_bad_estimates():
@@ -462,3 +471,38 @@ def test_half_precision_predictions_are_probabilities(fashion):
 
     found = noise.out_of_fold_probabilities(Rounded, x, given, 2, verbose=0)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.once
+def test_a_model_that_another_fold_has_trained_is_refused():
+    x, labels = np.random.default_rng(0).normal(size=(12, 4)), np.arange(12) % 3
+
+    def predict(build_model):
+        return noise.out_of_fold_probabilities(
+            build_model, x, labels, folds=2, verbose=0
+        )
+
+    def on(hidden):
+        softmax = keras.layers.Dense(3, activation="softmax")
+        model = keras.Sequential([keras.Input((4,)), hidden, softmax])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    model, shared = on(keras.layers.Dense(3)), keras.layers.Dense(3)
+    start = model.get_weights()
+    for build_model in (lambda: model, lambda: on(shared)):
+        with pytest.raises(ValueError, match=r"share the weight .*kernel"):
+            predict(build_model)
+    for build_model, message in ((model, "a function"), (list, "a list")):
+        with pytest.raises(ValueError, match=f"build_model.*{message}"):
+            predict(build_model)
+
+    def reset():
+        model.set_weights(start)
+        return model
+
+    assert predict(reset).shape == (12, 3)
+    with pytest.raises(ValueError, match=r"share the weight .*kernel"):
+        KerasClassifier(lambda: model).fit(x, labels)
+    shared.trainable = False
+    assert predict(lambda: on(shared)).shape == (12, 3)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_noisy.calibration.average_error import as_calibratable
 from keras_noisy.calibration.fresh import Calibratable
 from keras_noisy.calibration.matching import automatic
 
@@ -91,6 +92,7 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
         - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
           large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
+    loss = as_calibratable(loss)
     logits = model_logits(model, x)
     # A single output tells two classes.
     num_classes, logit_std = max(logits.shape[-1], 2), float(logits.std())

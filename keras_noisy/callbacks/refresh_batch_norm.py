@@ -11,16 +11,21 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
+from keras_noisy._containers import batches_of
 from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
+from keras_noisy.layers.loss_state import PassThrough
 
-#: Attributes by which layers of Keras change their inputs at random.
-RANDOM = {
+#: Attributes by which layers change their inputs at random, keep an average
+#: or count the steps of training.
+SWITCHES = {
     keras.layers.AlphaDropout: "rate",
+    keras.layers.BatchNormalization: "momentum",
     keras.layers.Dropout: "rate",
     keras.layers.GaussianDropout: "rate",
     keras.layers.GaussianNoise: "stddev",
+    PassThrough: "counts",
 }
 
 
@@ -144,20 +149,32 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         if self._in_training is None or self._in_training.model is not model:
             self._in_training = _InTraining(model)
             self._in_training.compile()
+        found = [_numbers(variable) for variable in statistics]
+        try:
+            with _changed(layers):
+                found = self._measured(self._in_training, statistics)
+        finally:
+            # Where the data fail, those of their last batch must not stay.
+            for variable, value in zip(statistics, found, strict=True):
+                variable.assign(value)
+
+    def _measured(
+        self, in_training: keras.Model, statistics: list[keras.Variable]
+    ) -> list[np.ndarray]:
+        """The mean of each statistic over the batches."""
         sums: list[Any] = [0.0] * len(statistics)
         count = 0
-        with _changed(layers):
-            for x in self._batches():
-                self._in_training.predict_on_batch(x)
-                for i, variable in enumerate(statistics):
-                    sums[i] = sums[i] + np.asarray(
-                        ops.convert_to_numpy(variable), "float64"
-                    )
-                count += 1
+        for x in self._batches():
+            in_training.predict_on_batch(x)
+            for i, variable in enumerate(statistics):
+                sums[i] = sums[i] + _numbers(variable)
+            count += 1
         if not count:
-            raise ValueError("Expected data with at least one batch")
-        for variable, total in zip(statistics, sums, strict=True):
-            variable.assign(total / count)
+            raise ValueError(
+                "Expected data with at least one batch. A generator gives its "
+                "batches once: pass what can be read again in every epoch"
+            )
+        return [total / count for total in sums]
 
     def _batches(self) -> Iterator[Any]:
         """Inputs, batch by batch."""
@@ -169,7 +186,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def _all_batches(self) -> Iterable[Any]:
         if isinstance(self.data, keras.utils.PyDataset):
-            return (self.data[i] for i in range(len(self.data)))
+            return batches_of(self.data)
         is_tuple = isinstance(self.data, tuple)
         x = self.data[0] if is_tuple else self.data
         if not (is_tuple or hasattr(x, "shape") or isinstance(x, dict)):
@@ -184,6 +201,11 @@ class RefreshBatchNorm(keras.callbacks.Callback):
             )
             for start in starts
         )
+
+
+def _numbers(variable: keras.Variable) -> np.ndarray:
+    """A copy: PyTorch hands out the memory of the variable."""
+    return np.array(ops.convert_to_numpy(variable), "float64")
 
 
 class _InTraining(keras.Model):
@@ -201,13 +223,12 @@ class _InTraining(keras.Model):
 @contextlib.contextmanager
 def _changed(layers: list[keras.layers.Layer]) -> Iterator[None]:
     """Layers whose statistics are those of one batch, and without dropout."""
-    changes = []
-    for layer in layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            changes.append((layer, "momentum"))
-        for kind, name in RANDOM.items():
-            if isinstance(layer, kind):
-                changes.append((layer, name))
+    changes = [
+        (layer, name)
+        for layer in layers
+        for kind, name in SWITCHES.items()
+        if isinstance(layer, kind)
+    ]
     before = [getattr(layer, name) for layer, name in changes]
     try:
         for layer, name in changes:

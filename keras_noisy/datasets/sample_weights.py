@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._containers import as_array
+from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
 
 
@@ -77,7 +77,7 @@ def _table(class_weight: Any, size: int) -> np.ndarray:
                     table[label] = weight
             given = np.array([*class_weight.values()], "float64")
         else:
-            table = given = np.array(class_weight, "float64")
+            table = given = np.array(without_tensor(class_weight), "float64")
     except (TypeError, ValueError) as error:
         raise invalid("class_weight", class_weight, expected) from error
     if given.ndim != 1 or not np.all(np.isfinite(given) & (given >= 0)):

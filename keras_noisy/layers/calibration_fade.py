@@ -89,11 +89,10 @@ class CalibrationFade(PassThrough):
             aggregation="mean",
         )
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Hand the inputs on, and count the steps of training."""
-        if training and not self.by_margin:
+    def begin_step(self) -> None:
+        """Count the steps of training, if it follows them."""
+        if not self.by_margin:
             self.progress.assign_add(1.0)
-        return super().call(inputs, training)
 
     def share(self) -> Tensor:
         """Share of the calibration that is left, of shape () or (classes,)."""

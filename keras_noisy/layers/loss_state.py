@@ -35,6 +35,8 @@ class PassThrough(keras.layers.Layer):
 
     #: What the loss has, for messages.
     role = "a memory"
+    #: False while a pass in training mode is no step of training.
+    counts = True
 
     def __init__(
         self,
@@ -74,17 +76,23 @@ class PassThrough(keras.layers.Layer):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Hand the inputs on, and tell the loss whether this is training."""
+        training = bool(training) and self.counts
+        if training:
+            self.begin_step()
         last = _CALLS.of_key.get(self.key)
         if last is not None and not (
             training and last.training and last.passes > 0
         ):
             last = None  # No loss of it is still to come.
         clash = last is not None and last.layer() not in (self, None)
-        call = _Call(self, bool(training), clash)
+        call = _Call(self, training, clash)
         if last is not None:  # Two views, whose losses follow.
             call.passes += last.passes
         _CALLS.of_key[self.key] = call
         return inputs
+
+    def begin_step(self) -> None:
+        """Count a step of training, in a layer that does."""
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -159,7 +167,7 @@ class Reference(Generic[Layer]):
         return Use(call.layer() or self.layer, call.training, call.passes > 0)
 
     def called(self, loss: str) -> Use:
-        """The last forward pass; an error if there was none."""
+        """The last forward pass; an error unless it is clear which."""
         found = self.peek()
         if found is None:
             raise ValueError(
@@ -167,18 +175,18 @@ class Reference(Generic[Layer]):
                 "its layer. Expected `outputs = loss.connect(outputs)` before "
                 "`keras.Model(inputs, outputs)`"
             )
+        if _CALLS.of_key[self.layer.key].clash:
+            raise ValueError(
+                f"Expected a `{loss}` of its own for each output. Received "
+                "one that is connected to several outputs of a model, whose "
+                "states it cannot tell apart"
+            )
         return found
 
     def use(self, loss: str, labels: Tensor = None) -> Use:
         """The last forward pass, which is then used for these labels."""
         found = self.called(loss)
         call = _CALLS.of_key[self.layer.key]
-        if call.clash:
-            raise ValueError(
-                f"Expected a `{loss}` of its own for each output. Received "
-                "one that is connected to several outputs of a model, whose "
-                "states it cannot tell apart"
-            )
         repeated = labels is not None and call.labels() is labels
         if found.first:
             call.passes -= 1

@@ -60,11 +60,9 @@ class StepCounter(PassThrough):
             aggregation="mean",
         )
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Hand the inputs on, and count the steps of training."""
-        if training:
-            self.steps.assign_add(1.0)
-        return super().call(inputs, training)
+    def begin_step(self) -> None:
+        """Count a step of training."""
+        self.steps.assign_add(1.0)
 
     def count(self) -> Tensor:
         """How many batches there were, a number of shape ()."""

@@ -168,6 +168,9 @@ class OGC(TrueClassLoss):
         slope = self._base(self.arguments).slope(ops.convert_to_tensor(-level))
         return float(ops.convert_to_numpy(slope))
 
+    def _states(self) -> list[Reference]:
+        return [self._history, *super()._states()]
+
     def _new_layers(self) -> list[PassThrough]:
         if self.history.built:
             self._history = Reference(self.history.fresh())
@@ -204,11 +207,6 @@ class OGC(TrueClassLoss):
             layer.observe(ce, labels.kept(), fit)
         level = ops.stop_gradient(layer.numbers()[0])
         return super().values(labels, logits, {**numbers, "level": level})
-
-    def check(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
-        self._history.called(type(self).__name__)
-        super().check(y_true, y_pred)
 
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
         """The loss without a clip, as it begins."""

@@ -149,6 +149,7 @@ class SmallLoss(keras.losses.Loss):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> Any:
         """Return the loss of the samples that are kept."""
+        self.check_connected()
         values, batch = self.loss.measured(y_true, y_pred)
         counted = ops.reshape(batch.labels.kept(), ops.shape(values))
         if sample_weight is not None:
@@ -172,9 +173,13 @@ class SmallLoss(keras.losses.Loss):
 
     def check(self, y_true: Tensor, y_pred: Tensor) -> None:
         """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        self.check_connected()
+        self.loss.check(y_true, y_pred)
+
+    def check_connected(self) -> None:
+        """Raise unless the model calls the layer of this loss."""
         if self._history is not None:
             self._history.called(type(self).__name__)
-        self.loss.check(y_true, y_pred)
 
     def _weights(self, values: Tensor, counted: Tensor, given: Any) -> Tensor:
         """A weight for each of the values, all of shape (N,)."""

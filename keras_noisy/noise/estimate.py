@@ -1,5 +1,6 @@
 """Transition matrices estimated from the predictions of a network."""
 
+import math
 import warnings
 from typing import Any
 
@@ -88,7 +89,8 @@ def estimate_transition(
                 f"{len(labels)}"
             )
     if method == "anchor":
-        rank = np.ceil(percentile / 100 * len(predicted)).astype(int) - 1
+        # The last bit of `percentile / 100` would choose another rank.
+        rank = math.ceil(percentile * len(predicted) / 100) - 1
         anchors = np.argsort(predicted, axis=0, kind="stable")[rank]
         matrix = predicted[anchors]
         strange = np.flatnonzero(matrix.argmax(axis=1) != range(num_classes))

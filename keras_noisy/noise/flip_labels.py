@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import as_array
+from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
@@ -73,7 +73,7 @@ def flip_labels(
         )
     clean = class_labels("labels", given.reshape(-1), 2)
     # The last axis counts the labels of a sample.
-    clean = clean.reshape(len(given), -1)
+    clean = clean.reshape((*given.shape, 1)[:2])
     count = clean.shape[1]
     pairs = _shares("rates", rates, (2,), count)
     hidden = _shares("unknown", unknown, (), count)
@@ -103,7 +103,7 @@ def _shares(
         "all labels"
     )
     try:
-        array = np.array(value, "float64")
+        array = np.array(without_tensor(value), "float64")
     except (TypeError, ValueError) as error:
         raise invalid(name, value, expected) from error
     fits = array.shape in ((), shape, (count, *shape))

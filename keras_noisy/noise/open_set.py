@@ -67,7 +67,13 @@ def open_set(
     other_images = stacked("other_images", other_images)
     ours = images.shape[1:], images.dtype
     theirs = other_images.shape[1:], other_images.dtype
-    if ours != theirs or images.ndim < 2:
+    if images.ndim < 2:
+        raise ValueError(
+            "Invalid value for argument `images`. Expected an array of shape "
+            f"(N, ...). Received: images.shape={images.shape}, images.dtype="
+            f"{images.dtype}. Read the files of paths first"
+        )
+    if ours != theirs:
         raise ValueError(
             "Invalid value for argument `other_images`. Expected images of "
             f"shape {ours[0]} and type {ours[1]} as the others are. Received: "

@@ -10,6 +10,7 @@ import numpy as np
 from keras_noisy._arguments import boolean, integer
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._new_models import NewModels
 from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
@@ -58,7 +59,8 @@ def out_of_fold_probabilities(
         Array of shape `(N, num_classes)`, float32, in the order of `x`.
 
     Raises:
-        ValueError: If arguments do not fit, predictions are not probabilities,
+        ValueError: If arguments do not fit, a model comes with what another
+            fold has taught its weights, predictions are not probabilities,
             the folder belongs to other data, another model or other arguments,
             or one of them, such as a generator or a `tf.data.Dataset`, cannot
             be compared.
@@ -102,10 +104,10 @@ def out_of_fold_probabilities(
             f"of samples, {len(x)}. Received: folds={folds}"
         )
     boolean("from_logits", from_logits)
-    saved, model = None, None
+    saved, model, models = None, None, NewModels(build_model)
     if directory is not None:
         saved = SavedFolds(Path(directory))
-        model = build_model()
+        model = models.build()
         saved.claim(
             model,
             x=x,
@@ -128,12 +130,14 @@ def out_of_fold_probabilities(
             held_out = fold_of == fold
             predicted = saved.load(fold) if saved else None
             if predicted is None:
-                model = build_model() if model is None else model
+                model = models.build() if model is None else model
+                models.before_training(model)
                 model.fit(
                     x[~held_out],
                     labels[~held_out],
                     **{"verbose": 0, **fit_arguments},
                 )
+                models.after_training(model)
                 batch_size = fit_arguments.get("batch_size")
                 predicted = model.predict(x[held_out], batch_size, verbose=0)
                 predicted = _probabilities(predicted, from_logits, labels.max())

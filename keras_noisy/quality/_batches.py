@@ -9,7 +9,10 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import batches_of
 from keras_noisy._given import without_index
+
+ENDLESS = "a data set that does not repeat"
 
 
 class Batches:
@@ -34,6 +37,8 @@ class Batches:
             self.total = -(-sizes.pop() // batch_size)
         elif isinstance(data, keras.utils.PyDataset):
             self.total = data.num_batches
+            if self.total is None:
+                raise invalid("data", type(data), ENDLESS)
         elif isinstance(data, Iterator) or not isinstance(data, Iterable):
             expected = "arrays, or a data set that can be read from its start"
             raise invalid("data", type(data), expected)
@@ -50,7 +55,7 @@ class Batches:
             return
         batches: Iterable[Any]
         if isinstance(self.data, keras.utils.PyDataset):
-            batches = map(self.data.__getitem__, range(first, self.total or 0))
+            batches = batches_of(self.data, first)
         else:
             batches = itertools.islice(self.data, first, None)
         for batch in batches:
@@ -70,7 +75,7 @@ class Batches:
 def _length(data: Any) -> int | None:
     """The number of batches, where a data set knows it."""
     if hasattr(data, "cardinality") and int(data.cardinality()) == -1:
-        raise invalid("data", type(data), "a data set that does not repeat")
+        raise invalid("data", type(data), ENDLESS)
     try:
         return len(data)
     except TypeError:

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, invalid
-from keras_noisy._containers import as_array
+from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._new_models import NewModels
 from keras_noisy._stochastic import distributions, transition_matrix
 
 
@@ -116,7 +117,7 @@ def from_noise_matrix(noise_matrix: Any) -> np.ndarray:
     array([[0.9, 0.1],
            [0.3, 0.7]])
     """
-    rows = np.asarray(noise_matrix)
+    rows = np.asarray(without_tensor(noise_matrix))
     return transition_matrix("noise_matrix", rows.T)
 
 
@@ -168,10 +169,7 @@ class KerasClassifier:
         from_logits: bool = False,
         **fit_arguments: Any,
     ):
-        if not callable(build_model):
-            raise invalid(
-                "build_model", build_model, "a function that returns a model"
-            )
+        NewModels(build_model)  # Raise here rather than in `fit`.
         self.build_model = build_model
         self.from_logits = boolean("from_logits", from_logits)
         self.fit_arguments = fit_arguments
@@ -188,13 +186,16 @@ class KerasClassifier:
             The classifier itself.
         """
         labels = class_labels("y", y)
-        self.model_ = self.build_model()
+        models = NewModels(self.build_model)
+        self.model_ = models.build()
+        models.before_training(self.model_)
         self.model_.fit(
             np.asarray(X),
             labels,
             sample_weight=sample_weight,
             **{"verbose": 0, **self.fit_arguments},
         )
+        models.after_training(self.model_)
         predicted = self.predict_proba(np.asarray(X)[:1])
         self.classes_ = np.arange(predicted.shape[1])
         if labels.max() >= predicted.shape[1]:

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import as_array, as_paths
+from keras_noisy._containers import as_array, as_paths, batches_of
 from keras_noisy._elements import Elements
 from keras_noisy._given import check_length, without_index
 from keras_noisy.callbacks.label_quality._statistics import Part
@@ -154,7 +154,7 @@ class _Batches:
     def __iter__(self) -> Iterator[tuple[Any]]:
         data = self.x
         if isinstance(data, keras.utils.PyDataset):
-            data = map(data.__getitem__, range(data.num_batches))
+            data = batches_of(data)
         for batch in data:
             inputs, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             size = len(keras.tree.flatten(inputs)[0])

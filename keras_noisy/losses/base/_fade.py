@@ -54,6 +54,15 @@ class FadingLoss(DeclaredLoss):
         layers = self._new_layers()
         return connected(outputs, layers) if layers else outputs
 
+    def _states(self) -> list[Reference]:
+        """Where the numbers are that this loss keeps in a model."""
+        return [] if self._fading is None else [self._fading]
+
+    def check_connected(self) -> None:
+        """Raise unless the model calls every layer of this loss."""
+        for state in self._states():
+            state.called(type(self).__name__)
+
     def _new_layers(self) -> list[PassThrough]:
         """The layers to put into a model, without the state of another."""
         if self._fading is None:

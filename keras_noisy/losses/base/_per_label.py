@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import without_tensor
 from keras_noisy.losses.base._arguments import Argument
 
 
@@ -22,7 +23,7 @@ class PerLabel(Argument):
         if value is None:
             return None
         try:
-            array = np.array(value, "float64")
+            array = np.array(without_tensor(value), "float64")
         except (TypeError, ValueError) as error:
             raise invalid(self.name, value, self.expected) from error
         if array.ndim not in (self.rank, self.rank + 1) or array.size == 0:

@@ -106,6 +106,9 @@ class MemoryLoss(DistributionLoss):
         """The layer that owns the state, see `connect`."""
         return self._memory.layer
 
+    def _states(self) -> list[Reference]:
+        return [self._memory, *super()._states()]
+
     def _new_layers(self) -> list[PassThrough]:
         if self.memory.built:
             self._memory = Reference(self.memory.fresh())
@@ -126,7 +129,6 @@ class MemoryLoss(DistributionLoss):
 
     def check(self, y_true: Tensor, y_pred: Tensor) -> None:
         """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
-        self._memory.called(type(self).__name__)
         super().check(y_true, y_pred)
         if self.split_labels(as_tensor(y_true), y_pred)[1] is None:
             raise ValueError(_NEEDS_INDEX.format(type(self).__name__))

@@ -191,6 +191,9 @@ class RobustLoss(FreshLoss, FadingLoss):
         check_together(y_pred)
         batch = _batch.read(self, y_true, y_pred)
         if not self._seen_concrete_batch:
+            # First: Keras on PyTorch repeats what fails with outputs of 1,
+            # which are no probabilities either.
+            self.check_connected()
             _signature.check_config(self)
             self._seen_concrete_batch = self.check_values(batch, y_true)
         if self.has_own_call():
@@ -260,9 +263,8 @@ class RobustLoss(FreshLoss, FadingLoss):
 
     def check(self, y_true: Tensor, y_pred: Tensor) -> None:
         """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        self.check_connected()
         batch = _batch.read(self, y_true, y_pred)
-        if self._fading is not None:
-            self._fading.called(type(self).__name__)
         self.check_values(batch, y_true, strict=True)
 
     def check_values(

@@ -1,0 +1,85 @@
+"""Models that have seen none of the samples yet."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_noisy._arguments import invalid
+
+EXPECTED = "a function of no arguments that returns a new compiled model"
+#: Weights that training has changed, and what they were after it.
+_LEARNED: dict[int, tuple[weakref.ref, bytes]] = {}
+
+
+class NewModels:
+    """Builds models, and notices one that was trained before.
+
+    It would predict what it has seen in another fold. A model that is built
+    once is new as well, if its weights are set to others each time.
+    """
+
+    def __init__(self, build_model: Callable[[], keras.Model]):
+        if isinstance(build_model, keras.Model) or not callable(build_model):
+            raise invalid("build_model", build_model, EXPECTED)
+        self._build = build_model
+        self._before: dict[int, bytes] = {}
+
+    def build(self) -> keras.Model:
+        """A model; an error if it is none."""
+        model = self._build()
+        if not (hasattr(model, "fit") and hasattr(model, "predict")):
+            raise ValueError(
+                "Invalid value for argument `build_model`. Expected "
+                f"{EXPECTED}. Received: one that returns a "
+                f"{type(model).__name__}"
+            )
+        return model
+
+    def before_training(self, model: Any) -> None:
+        """Raise if the model has learned from another fold."""
+        self._before = {}
+        for variable in _weights(model):
+            key, now, path = id(variable), _digest(variable), variable.path
+            of, learned = _LEARNED.get(key, (None, b""))
+            if of and of() is variable and learned == now:
+                raise ValueError(
+                    f"Invalid value for argument `build_model`. Expected "
+                    f"{EXPECTED}. Received: one whose models share the weight "
+                    f"{path}, which the fold before has trained, so that they "
+                    "predict what they have seen. Make the layers anew within "
+                    "the function, or freeze those of a trained network by "
+                    "`trainable = False`"
+                )
+            self._before[key] = now
+
+    def after_training(self, model: Any) -> None:
+        """Remember what the model has learned."""
+        for variable in _weights(model):
+            key, now = id(variable), _digest(variable)
+            if self._before.get(key) != now:
+                _LEARNED[key] = weakref.ref(variable, _forget(key)), now
+
+
+def _forget(key: int) -> Callable[[weakref.ref], None]:
+    def forget(of: weakref.ref) -> None:
+        if _LEARNED.get(key, (None,))[0] is of:
+            del _LEARNED[key]
+
+    return forget
+
+
+def _weights(model: Any) -> list[keras.Variable]:
+    """What training changes; a model of a user's own class may not say."""
+    return list(getattr(model, "trainable_variables", ()))
+
+
+def _digest(variable: keras.Variable) -> bytes:
+    array = np.ascontiguousarray(ops.convert_to_numpy(variable))
+    return hashlib.sha256(array.tobytes()).digest()
