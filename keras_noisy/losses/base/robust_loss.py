@@ -192,7 +192,8 @@ class RobustLoss(FreshLoss, FadingLoss):
         batch = _batch.read(self, y_true, y_pred)
         if not self._seen_concrete_batch:
             _signature.check_config(self)
-            self._seen_concrete_batch = self.check_values(batch, y_true)
+            if not _first_batch.is_filler(y_true, batch.y_pred):
+                self._seen_concrete_batch = self.check_values(batch, y_true)
         if self.has_own_call():
             values = self.call(batch.y_true, batch.y_pred)
         else:
