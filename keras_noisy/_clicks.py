@@ -20,6 +20,12 @@ def checked_clicks(clicks: Any) -> Tensor:
             f"shape {tuple(clicks.shape)}. Put one session into a list of its "
             "own"
         )
+    if clicks.shape[1] == 0:
+        raise ValueError(
+            "Invalid value for argument `clicks`. Expected at least one "
+            f"column. Received: shape {tuple(clicks.shape)}. Write a session "
+            "without a click as [0]"
+        )
     return whole_numbers(clicks)
 
 

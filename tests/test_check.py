@@ -151,3 +151,43 @@ def test_fit_does_not_train_on_it_in_silence(mistake):
     else:
         history = network.fit(X, y, verbose=0)
         assert np.isnan(history.history["loss"][0])
+
+
+class ReadsItsLoss(keras.Sequential):
+    def compute_loss(self, *args, **kwargs):
+        loss = super().compute_loss(*args, **kwargs)
+        float(loss.detach())  # An error while there are no values.
+        return loss
+
+
+def test_a_loss_that_is_not_connected():
+    elr, small = losses.ELR(ROWS), losses.SmallLoss(GCE(), "mixture")
+    network = model()
+    for loss in (MAEStar(logit_bias=1.0, fade="margin"), elr, small):
+        network.compile("sgd", loss)
+        with pytest.raises(ValueError, match="does not call its layer"):
+            network.fit(X, losses.with_index(Y) if loss is elr else Y)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="others do not compute there"
+)
+@pytest.mark.parametrize(
+    ("activation", "loss", "y"),
+    [
+        ("softmax", GCE, Y),
+        ("softmax", GCE, ONE_HOT),
+        ("sigmoid", lambda: losses.Binary(GCE()), ONE_HOT),
+    ],
+)
+def test_ones_of_keras_are_no_first_batch(activation, loss, y):
+    """Keras takes a step that fails without values again, with ones."""
+    layer = keras.layers.Dense(CLASSES, activation=activation)
+    for labels in (y, y + CLASSES):
+        network = ReadsItsLoss([keras.Input((5,)), layer])
+        network.compile("sgd", loss())
+        if labels is y:
+            network.fit(X, labels, verbose=0)
+            continue
+        with pytest.raises(ValueError, match="`y_true`"):
+            network.fit(X, labels, verbose=0)

@@ -134,6 +134,32 @@ def test_labels_in_every_format():
         np.testing.assert_array_equal(array(layer.weights[0]), weight)
 
 
+@pytest.mark.once
+def test_a_classifier_with_a_single_output():
+    """Its blocks learn from the labels of two classes."""
+    x, y = np.random.default_rng(0).normal(size=(12, 4)), np.arange(12) % 2
+    soft = np.where(y, 0.9, 0.1)
+    found = []
+    for outputs, labels in (
+        (2, y),
+        (1, y),
+        (1, y[:, None]),
+        (2, np.stack([1 - soft, soft], axis=1)),
+        (1, soft),
+    ):
+        keras.utils.set_random_seed(0)
+        activation = "sigmoid" if outputs == 1 else "softmax"
+        classifier = keras.layers.Dense(outputs, activation=activation)
+        model = HSICBottleneck(
+            [keras.layers.Dense(3)], classifier, sigma=[1, None], num_classes=2
+        )
+        model.compile("sgd", GCE(), **FAST)
+        logs = model.evaluate(x, labels, verbose=0, return_dict=True)
+        found.append(logs["nhsic_labels"])
+    assert found[0] > 0
+    np.testing.assert_allclose(found, np.repeat(found[::3], [3, 2]), 1e-6)
+
+
 class Stop(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 1:

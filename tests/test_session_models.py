@@ -172,6 +172,8 @@ def test_mistakes_are_named():
     model = SRGNN(ITEMS, 4)
     with pytest.raises(ValueError, match="integers of shape"):
         model(np.ones(3, int))
+    with pytest.raises(ValueError, match="at least one column"):
+        model(np.ones((3, 0), int))
     # Whole floats are numbers, as on several devices of TensorFlow.
     rows = [[2, 3], [2, 3.5], [2**24 + 2, 3], [np.nan, 3]]
     scores = numpy(model(np.array(rows, "float32")))

@@ -96,8 +96,14 @@ def one_hot(y: Any, y_pred: Tensor, loss: Any, num_classes: int) -> Tensor:
             f"targets of shape (N, {num_classes}). Received: y.shape={shape}. "
             "For other classes pass `num_classes`"
         )
-    index, valid = safe_index(widened(ops.reshape(y, (-1,))), num_classes)
-    targets = ops.one_hot(index, num_classes, dtype="float32")
+    labels = widened(ops.reshape(y, (-1,)))
+    if num_classes == 2 and y_pred.shape[-1] == 1:  # They may be soft.
+        share = ops.cast(labels, "float32")
+        valid = ops.logical_and(share >= 0, share <= 1)
+        targets = ops.stack([1 - share, share], axis=-1)
+    else:
+        index, valid = safe_index(labels, num_classes)
+        targets = ops.one_hot(index, num_classes, dtype="float32")
     return ops.where(valid[:, None], targets, float("nan"))
 
 

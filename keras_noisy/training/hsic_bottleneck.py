@@ -70,7 +70,7 @@ class HSICBottleneck(keras.Model):
             Defaults to `5.0`.
         lambda_y: Weight of the labels, a positive number. Defaults to `50.0`.
         num_classes: Number of classes, an integer of at least 2. Defaults to
-            `None`, the number of outputs.
+            `None`, the number of outputs, or 2 where there is a single one.
         name: Name of the model. Defaults to `"hsic_bottleneck"`.
         **kwargs: Arguments of `keras.Model`.
 
@@ -260,14 +260,15 @@ class HSICBottleneck(keras.Model):
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _class_count(self, y_pred: Tensor) -> int:
-        outputs = y_pred.shape[-1]
+        # A single output tells two classes, as that of a sigmoid.
+        classes = max(y_pred.shape[-1], 2)
         if self.classifier is not None and self.num_classes not in (
             None,
-            outputs,
+            classes,
         ):
-            expected = f"{outputs}, the number of outputs of the classifier"
+            expected = f"{classes}, the number of classes of the classifier"
             raise invalid("num_classes", self.num_classes, expected)
-        return self.num_classes or outputs
+        return self.num_classes or classes
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, with the blocks of the first network."""

@@ -1,8 +1,10 @@
 """What a concrete batch reveals and a compiled step cannot raise."""
 
+import sys
 import warnings
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -51,6 +53,20 @@ def concrete(x: Tensor) -> np.ndarray | None:
         return np.asarray(ops.convert_to_numpy(x))
     except (NotImplementedError, TypeError, RuntimeError):
         return None
+
+
+def is_filler(y_true: Tensor, y_pred: Tensor) -> bool:
+    """Whether Keras made up a batch to learn the shapes of a model.
+
+    Where a step of PyTorch fails without values, Keras takes it again with
+    ones: a complaint about these would stand in place of what failed.
+    """
+    if keras.backend.backend() != "torch" or not ops.is_tensor(y_pred):
+        return False
+    if sys.modules["torch"].is_grad_enabled():
+        return False
+    arrays = [concrete(x) for x in (y_true, y_pred)]
+    return all(x is not None and np.all(x == 1) for x in arrays)
 
 
 def _off(x: np.ndarray) -> np.ndarray:

@@ -82,7 +82,8 @@ class SeveralLabels(DeclaredLoss):
         if not self._seen_concrete_batch:
             _check_shapes(y_true, y_pred)
             _signature.check_config(self)
-            self._seen_concrete_batch = self._check_values(y_true, y_pred)
+            if not _first_batch.is_filler(y_true, y_pred):
+                self._seen_concrete_batch = self._check_values(y_true, y_pred)
         weights = None
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight)
