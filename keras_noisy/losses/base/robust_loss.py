@@ -191,8 +191,6 @@ class RobustLoss(FreshLoss, FadingLoss):
         check_together(y_pred)
         batch = _batch.read(self, y_true, y_pred)
         if not self._seen_concrete_batch:
-            # First: Keras on PyTorch repeats what fails with outputs of 1,
-            # which are no probabilities either.
             self.check_connected()
             _signature.check_config(self)
             if not _first_batch.is_filler(y_true, batch.y_pred):
