@@ -18,18 +18,13 @@ Forward = Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
 #: is 0, and the further inputs: the derivative by the logits.
 Backward = Callable[..., Tensor]
 
-#: Fewer classes take less time than a function of one's own does.
+#: Fewer classes take PyTorch less time than a function of one's own does.
 SHORT = 256
-
-
-def are_few(num_classes: int | None) -> bool:
-    """Whether calls rather than matrices take the time."""
-    return (num_classes or 0) < SHORT
 
 
 def is_short(num_classes: int | None) -> bool:
     """Whether a function of one's own takes longer than it saves."""
-    return keras.backend.backend() == "torch" and are_few(num_classes)
+    return keras.backend.backend() == "torch" and (num_classes or 0) < SHORT
 
 
 def closed_form(
