@@ -169,8 +169,9 @@ def check_compiled(model: Any, sample_weight: Any) -> None:
     if model.loss is not None:
         raise ValueError(
             "Expected no `loss` in `compile`, as the blocks have their "
-            f"own. Received: loss={model.loss}. Pass a `classifier` to "
-            "train one by this loss"
+            f"own. Received: loss={model.loss}. Make the model anew, as "
+            "Keras keeps a loss when it compiles without one; or pass a "
+            "`classifier` to train one by this loss"
         )
     own = {"loss", *(tracker.name for tracker in model.trackers)}
     if any(metric.name not in own for metric in model.metrics):
