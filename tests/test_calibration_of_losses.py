@@ -1,5 +1,6 @@
 """Calibration of every loss of the catalogue."""
 
+import keras
 import numpy as np
 import pytest
 from helpers import CATALOGUE, build
@@ -165,3 +166,17 @@ def test_views_are_calibrated_too():
     assert average_error(loss, 50) == pytest.approx(
         average_error(GeneralizedJensenShannon(0.3, 2), 10), rel=1e-2
     )
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="has no AutoGraph"
+)
+def test_autograph_has_nothing_to_warn_of(caplog):
+    """A step of one's own is traced with all that an `"auto"` value takes."""
+    import tensorflow as tf
+
+    loss = MAE(margin_scale="auto", from_logits=True)
+    step = tf.function(lambda y, z: loss(y, z))
+    with caplog.at_level("WARNING", logger="tensorflow"):
+        assert float(step(tf.constant([1, 2]), tf.zeros((2, 100)))) > 0
+    assert not caplog.records
