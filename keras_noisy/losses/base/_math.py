@@ -17,6 +17,8 @@ LOWEST = -1e6
 #: How far the sum of probabilities may be from 1, by rounding to a few
 #: decimals or to half precision. No sum of such decimals is at this limit.
 SUM_TOLERANCE = 0.1005
+#: With fewer classes, calls take TensorFlow more time than matrices do.
+FEW = 256
 
 
 def compute_dtype(dtype: str) -> str:
@@ -104,7 +106,8 @@ def added(x: Tensor, index: Tensor, value: float | Tensor) -> Tensor:
     if keras.backend.backend() == "torch":
         value = value + ops.zeros_like(x[:, :1])
         return x.scatter_add(1, index.long()[:, None], value)
-    if keras.backend.backend() == "tensorflow":
+    many = (x.shape[-1] or 0) >= FEW
+    if many and keras.backend.backend() == "tensorflow":
         tf: Any = sys.modules["tensorflow"]
         value = value + ops.zeros_like(x[:, :1])
         return tf.tensor_scatter_nd_add(x, places(index), value[:, 0])

@@ -17,7 +17,7 @@ Tensor = Any
 #: row whose other classes are all ruled out has a margin too.
 ABSENT = -3e38
 #: Fewer classes take less time in a kernel that does all at once.
-FUSED = {"tensorflow": 256, "torch": 1500}
+FUSED = {"tensorflow": _math.FEW, "torch": 1500}
 #: The largest difference of two logits that is told from infinity.
 LARGEST = 1e30
 
