@@ -7,21 +7,23 @@ import json
 import os
 import sys
 
-COUNTS = [int(count) for count in sys.argv[1].split(",")]
-DEVICES = max(COUNTS)
-os.environ["XLA_FLAGS"] = (
-    f"{os.environ.get('XLA_FLAGS', '')} "
-    f"--xla_force_host_platform_device_count={DEVICES}"
-)
+if __name__ == "__main__":
+    COUNTS = [int(count) for count in sys.argv[1].split(",")]
+    DEVICES = max(COUNTS)
+    # JAX reads it when it is imported.
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} "
+        f"--xla_force_host_platform_device_count={DEVICES}"
+    )
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import parallel_mistakes  # noqa: E402
-from helpers import CATALOGUE, build  # noqa: E402
+import keras
+import numpy as np
+import parallel_mistakes
+from helpers import CATALOGUE, build
 
-from keras_noisy import losses  # noqa: E402
-from keras_noisy.calibration import MarginFade  # noqa: E402
-from keras_noisy.distribution import (  # noqa: E402
+from keras_noisy import losses
+from keras_noisy.calibration import MarginFade
+from keras_noisy.distribution import (
     data_parallel,
     process_count,
     process_index,

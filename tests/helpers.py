@@ -18,7 +18,7 @@ import reference
 from keras import ops
 
 from keras_noisy import losses
-from keras_noisy.calibration._gradient import gradient
+from keras_noisy.calibration import _gradient
 
 TESTS = Path(__file__).parent
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -241,6 +241,17 @@ def compiled(function):
     if keras.backend.backend() == "jax":
         return sys.modules["jax"].jit(function)
     return function
+
+
+def gradient(function, x):
+    """Of the sum of the values, by one program on JAX.
+
+    It is in this thread, where JAX may have 64 bits.
+    """
+    if keras.backend.backend() == "jax":
+        jax = sys.modules["jax"]
+        return np.asarray(jax.jit(jax.grad(lambda x: function(x).sum()))(x))
+    return getattr(_gradient, f"_{keras.backend.backend()}")(function, x)
 
 
 def values_and_slopes(function, x):

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_noisy.calibration import _gradient
-
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 both_dtypes = pytest.mark.parametrize("dtype", TOLERANCE)
 
@@ -18,11 +16,6 @@ def precision(dtype):
     if keras.backend.backend() == "jax" and dtype == "float64":
         return sys.modules["jax"].enable_x64(True)
     return contextlib.nullcontext()
-
-
-def gradient(function, x):
-    """In this thread, where JAX may have 64 bits."""
-    return getattr(_gradient, f"_{keras.backend.backend()}")(function, x)
 
 
 def close(found, wanted, dtype):

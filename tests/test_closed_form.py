@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from helpers import transition, uneven_prior, values
+from helpers import compiled, gradient, transition, uneven_prior, values
 from keras import ops
 
 from keras_noisy import losses
-from keras_noisy.calibration._gradient import gradient
 from keras_noisy.losses import forward_correction, ldr_kl
 from keras_noisy.losses.base import (
     _closed_form,
@@ -122,7 +121,7 @@ def hessian(loss, labels, z):
     if backend == "jax":
         import jax
 
-        return jax.hessian(lambda x: loss(labels, x))(z)
+        return jax.jit(jax.hessian(lambda x: loss(labels, x)))(z)
     if backend == "torch":
         import torch
 
@@ -225,8 +224,10 @@ def test_function_transforms(monkeypatch):
         def one(x, label):
             return loss.call(label[None], x[None])[0]
 
-        slopes = of.vmap(of.grad(one))(*given)
-        along = of.jvp(lambda x: loss.call(given[1], x), given[:1], given[:1])
+        slopes = compiled(of.vmap(of.grad(one)))(*given)
+        along = compiled(
+            lambda x: of.jvp(lambda z: loss.call(given[1], z), (x,), (x,))
+        )(given[0])
         return [ops.convert_to_numpy(x) for x in (slopes, along[1])]
 
     shared = {"num_classes": 3, "from_logits": True}

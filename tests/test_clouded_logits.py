@@ -6,9 +6,9 @@ import helpers
 import keras
 import numpy as np
 import pytest
-from helpers import number
+from helpers import gradient, number
 from keras import ops
-from precision import both_dtypes, close, gradient, precision
+from precision import both_dtypes, close, precision
 
 from keras_noisy import losses
 from keras_noisy.layers import CosineDense, GaussianCloud

@@ -6,9 +6,9 @@ import helpers
 import keras
 import numpy as np
 import pytest
-from helpers import TESTS, number
+from helpers import TESTS, gradient, number
 from keras import ops
-from precision import both_dtypes, close, gradient, precision
+from precision import both_dtypes, close, precision
 
 from keras_noisy import check, losses
 from keras_noisy.losses import ConfidenceCorrection, with_confidence

@@ -12,13 +12,13 @@ from helpers import (
     catalogue_of_probabilities_shared,
     catalogue_shared,
     expected,
+    gradient,
     heads,
     values,
 )
 from keras import ops
 
 from keras_noisy import CrossEntropy, losses
-from keras_noisy.calibration._gradient import gradient
 
 EPSILON = {"float32": 2e-4, "bfloat16": 2e-2, "float16": 4e-3}
 # Where p is near 1, log-softmax rounds 1 - p to 6e-8; RCE multiplies by 9.

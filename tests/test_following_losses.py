@@ -6,9 +6,8 @@ import keras
 import numpy as np
 import pytest
 import reference
-from helpers import compiled, number, values
+from helpers import compiled, gradient, number, values
 from keras import ops
-from precision import gradient
 
 from keras_noisy import losses
 from keras_noisy.layers import LossHistory, without_state

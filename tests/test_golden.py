@@ -15,11 +15,10 @@ import helpers
 import numpy as np
 import pytest
 import reference
-from helpers import values
+from helpers import gradient, values
 from keras import ops
 
 from keras_noisy import losses
-from keras_noisy.calibration._gradient import gradient
 
 pytestmark = pytest.mark.once
 

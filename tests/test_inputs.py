@@ -8,6 +8,7 @@ import pytest
 from helpers import (
     build,
     catalogue_of_probabilities_shared,
+    gradient,
     masked,
     number,
     values,
@@ -15,7 +16,6 @@ from helpers import (
 from keras import ops
 
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar
-from keras_noisy.calibration._gradient import gradient
 
 UNIFORM = np.full((4, 3), 1 / 3, "float32")
 MAE_OF_UNIFORM = 4 / 3

@@ -8,11 +8,11 @@ from helpers import (
     KINDS,
     build,
     catalogue_shared,
+    gradient,
     number,
     values,
 )
 from keras import ops
-from precision import gradient
 
 from keras_noisy import losses
 from keras_noisy.losses import ELR, SELC, SOP, GivenLabelLoss, with_index

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from helpers import number, values
+from helpers import gradient, number, values
 
 from keras_noisy import losses
 from keras_noisy.calibration import (
@@ -12,7 +12,6 @@ from keras_noisy.calibration import (
     matched_hyperparameter,
     matched_logit_bias,
 )
-from keras_noisy.calibration._gradient import gradient
 
 COUNTS = [50.0, 30.0, 15.0, 5.0]
 LONG_TAIL = np.geomspace(500, 5, 60)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import reference
-from helpers import build, values
+from helpers import build, gradient, values
 from keras import ops
 
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar, ScaledMAE, losses
@@ -15,7 +15,6 @@ from keras_noisy.calibration import (
     matched_margin_scale,
     plot_margin_error,
 )
-from keras_noisy.calibration._gradient import gradient
 from keras_noisy.calibration._scaled_moments import scaled_moment
 
 SCALES = {

@@ -8,11 +8,10 @@ import helpers
 import keras
 import numpy as np
 import pytest
-from helpers import compiled
+from helpers import compiled, gradient
 from keras import ops
 
 from keras_noisy import layers
-from keras_noisy.calibration import _gradient
 from keras_noisy.models import SRGNN
 
 GOLDEN = json.loads((helpers.TESTS / "golden_session.json").read_text())
@@ -29,12 +28,6 @@ def precision(dtype):
     if keras.backend.backend() == "jax" and dtype == "float64":
         return sys.modules["jax"].enable_x64(True)
     return contextlib.nullcontext()
-
-
-def gradient(function, x):
-    """In this thread, where JAX may have 64 bits."""
-    backend = keras.backend.backend()
-    return getattr(_gradient, f"_{backend}")(compiled(function), x)
 
 
 def gradients(value, variables, dtype="float32"):

@@ -12,13 +12,13 @@ from helpers import (
     build,
     catalogue_shared,
     expected,
+    gradient,
     values,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar
-from keras_noisy.calibration._gradient import gradient
 from keras_noisy.losses import (
     BiTempered,
     EpsilonSoftmaxCE,

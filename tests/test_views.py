@@ -4,10 +4,9 @@ import keras
 import numpy as np
 import pytest
 import reference
-from helpers import build, number, values
+from helpers import build, gradient, number, values
 
 from keras_noisy.calibration import average_error
-from keras_noisy.calibration._gradient import gradient
 from keras_noisy.losses import GeneralizedJensenShannon, JensenShannon
 
 
