@@ -11,6 +11,7 @@ import keras
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import batches_of
 from keras_noisy._given import without_index
+from keras_noisy.datasets._epochs import Epochs
 
 ENDLESS = "a data set that does not repeat"
 
@@ -36,6 +37,9 @@ class Batches:
                 )
             self.total = -(-sizes.pop() // batch_size)
         elif isinstance(data, keras.utils.PyDataset):
+            if isinstance(data, Epochs) and data.is_random:
+                expected = "samples in order, those of `training=False`"
+                raise invalid("data", data, expected)
             self.total = data.num_batches
             if self.total is None:
                 raise invalid("data", type(data), ENDLESS)

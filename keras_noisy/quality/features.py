@@ -62,9 +62,10 @@ def features(
         sequences over time, without what is masked.
 
     Raises:
-        ValueError: If the model has no such layer or several outputs, if
-            features are not finite in `dtype`, or if the folder is of another
-            model or other data.
+        ValueError: If the model has no such layer or several outputs, if an
+            `ImageDataset` is that of training, which has no order, if features
+            are not finite in `dtype`, or if the folder is of another model or
+            other data.
 
     Example:
 
