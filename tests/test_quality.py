@@ -246,3 +246,9 @@ def test_predictions_of_models_that_have_not_seen_the_samples():
     ):
         with pytest.raises(ValueError, match=f"`probabilities`.*{message}"):
             PredictionQuality(bad, labels)
+
+
+def test_a_rate_is_a_probability_whatever_the_rounding():
+    labels = np.arange(40)
+    found = PredictionQuality(np.eye(40)[(labels + 1) % 40], labels)
+    assert found.estimate().rate == 1.0
