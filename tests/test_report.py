@@ -476,7 +476,12 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
 
     assert read(right).dropped.tolist() == [1]
     assert read(f"1.0,relabel,1,2.0,{key}").new_labels.tolist() == [2]
+    assert read(right, ",,,,").dropped.tolist() == [1]
     assert len(read().apply(GIVEN)[0]) == 20
+    for delimiter in ";\t":
+        text = f"{head}\n{right}\n".replace(",", delimiter)
+        path.write_text(text, encoding="utf-8")
+        assert quality.decisions(path).dropped.tolist() == [1]
     for lines, message in (
         ([right, right], "line 3, a second one for 1"),
         ([f"1,delete,1,,{key}"], "line 2: 'delete'"),
