@@ -148,6 +148,8 @@ def test_samples_of_every_form_are_cleaned_by_position():
     taken = found.clean(parts)[0]
     assert np.array_equal(taken["a"], rest)
     assert np.array_equal(taken["b"][0], rest)
+    images = [np.full((2 + i % 3, 2), i) for i in range(len(labels))]
+    assert [image[0, 0] for image in found.clean(images)[0]] == rest.tolist()
     for wrong in (names[:-1], iter(names), {"a": names[1:]}):
         with pytest.raises(ValueError, match=r"`x`.*suspects\(\)"):
             found.clean(wrong)
