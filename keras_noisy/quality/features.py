@@ -63,9 +63,9 @@ def features(
 
     Raises:
         ValueError: If the model has no such layer or several outputs, if an
-            `ImageDataset` is that of training, which has no order, if features
-            are not finite in `dtype`, or if the folder is of another model or
-            other data.
+            `ImageDataset` is that of training or a `DataLoader` shuffles, if
+            features are not finite in `dtype`, or if the folder is of another
+            model or other data.
 
     Example:
 
