@@ -206,6 +206,7 @@ def test_names_and_numbers_of_a_csv_file(tmp_path):
     [
         ("path,label\na.png,1\n,2\n", "line 3 of .*list.csv"),
         ("path,label\n\na.png,\nb.png,\n", r"'label'.*line 3 .*\(2 of 2"),
+        ("path,label\na.png,1\nb.png,nan\n", r"labels\[1\]=nan"),
         ("path,label\na.png,1,2\n", "Received: 3 in line 2"),
         ("path,label\na.png\n", "Received: 1 in line 2"),
         ("path,label\n", "1 lines"),
