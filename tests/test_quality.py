@@ -250,7 +250,12 @@ def test_predictions_of_models_that_have_not_seen_the_samples():
             PredictionQuality(bad, labels)
 
 
-def test_a_rate_is_a_probability_whatever_the_rounding():
+def test_all_labels_may_be_wrong():
     labels = np.arange(40)
     found = PredictionQuality(np.eye(40)[(labels + 1) % 40], labels)
     assert found.estimate().rate == 1.0
+    with (
+        pytest.warns(UserWarning, match="say nothing"),
+        pytest.raises(ValueError, match=r"fewer than .* n=40"),
+    ):
+        found.clean(labels)

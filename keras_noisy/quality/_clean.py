@@ -43,7 +43,7 @@ def cleaned(
     if action == "relabel":
         flat[places] = findings.mended(suspects)
     elif elements.is_plain:
-        return without(x, labels, places, "n", n)
+        return without(x, labels, places, "n", len(places))
     else:
         flat[places] = elements.ignore_class
     return x, labels
