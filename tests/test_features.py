@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from test_label_quality import Batches, tensorflow_batches, torch_batches
 
+from keras_noisy.datasets import ImageDataset
 from keras_noisy.quality import FeatureQuality, features
 from keras_noisy.quality import features as function
 
@@ -111,6 +112,10 @@ class Endless(keras.utils.PyDataset):
 
 @pytest.mark.once
 def test_mistakes_are_errors(network):
+    pixels = np.zeros((50, 8, 8, 3), "uint8"), np.arange(50)
+    training = ImageDataset(pixels, 10, training=True)
+    loader = torch_batches(IMAGES, np.arange(50))
+    shuffled = type(loader)(loader.dataset, batch_size=10, shuffle=True)
     for arguments, message in (
         ({"layer": "stem"}, "`layer`.*'maps'"),
         ({"dtype": "int8"}, "`dtype`"),
@@ -121,6 +126,8 @@ def test_mistakes_are_errors(network):
             "does not repeat",
         ),
         ({"data": Endless()}, "`data`.*does not repeat"),
+        ({"data": training}, "`data`.*in their order.*`training=False`"),
+        ({"data": shuffled}, "`data`.*in their order.*`shuffle=False`"),
         ({"data": [IMAGES, IMAGES[:3]]}, "`data`.*one length"),
         ({"data": 1e9 * IMAGES}, "not finite in float16.*float32"),
     ):

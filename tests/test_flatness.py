@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_noisy.callbacks import WeightNorm
+from keras_noisy.losses import with_index
 from keras_noisy.metrics import LocalEnergy, local_energy, plot_local_energy
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
@@ -57,14 +58,22 @@ def test_bad_measurements():
         ({"data": iter([(X, y)])}, "read several times"),
         ({"data": []}, "at least one sample"),
         ({"data": (X, -y)}, "labels of at least 0"),
+        ({"data": (X, with_index(y))}, "Leave out the index"),
     ):
         with pytest.raises(ValueError, match=message):
             local_energy(dense(), **{"data": (X, y), **arguments})
     sequence = keras.Sequential(
         [keras.Input((3,)), keras.layers.RepeatVector(2)]
     )
-    with pytest.raises(ValueError, match="a row of class scores"):
-        local_energy(sequence, (X, y))
+    single = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    pair = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    for model, labels in (
+        (sequence, y),
+        (single, y % 2),
+        (pair, with_index(y % 2)),
+    ):
+        with pytest.raises(ValueError, match="a row of scores"):
+            local_energy(model, (X, labels))
 
 
 @pytest.mark.once

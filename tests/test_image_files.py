@@ -195,6 +195,10 @@ def test_names_and_numbers_of_a_csv_file(tmp_path):
         assert found.class_names == names
     found = ImageFiles.from_table(file, class_names=["True", "False"])
     assert found.labels.tolist() == [0, 1]
+    write(file, "image,class\na.png,1\nb.png,0\n")
+    for names, expected in ((["fig", "pear"], [1, 0]), (["1", "0"], [0, 1])):
+        found = ImageFiles.from_table(file, class_names=names)
+        assert (found.labels.tolist(), found.class_names) == (expected, names)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +206,7 @@ def test_names_and_numbers_of_a_csv_file(tmp_path):
     [
         ("path,label\na.png,1\n,2\n", "line 3 of .*list.csv"),
         ("path,label\n\na.png,\nb.png,\n", r"'label'.*line 3 .*\(2 of 2"),
+        ("path,label\na.png,1\nb.png,nan\n", r"labels\[1\]=nan"),
         ("path,label\na.png,1,2\n", "Received: 3 in line 2"),
         ("path,label\na.png\n", "Received: 1 in line 2"),
         ("path,label\n", "1 lines"),

@@ -11,7 +11,7 @@ import pytest
 from test_label_quality import EPOCHS, LABELS, shown
 
 from keras_noisy.losses import GCE, MAE, NCE, ActivePassive, MAEStar
-from keras_noisy.quality._pictures import pictures, with_notes
+from keras_noisy.quality._pictures import figure, pictures, with_notes
 
 pytestmark = pytest.mark.once
 Image = pytest.importorskip("PIL.Image", reason="files need Pillow")
@@ -158,6 +158,11 @@ def test_a_picture_with_gaps_and_none_without_any(tmp_path):
             show()
     assert not (tmp_path / "a.html").exists()
     assert len(quality.plot(1).axes) == 1
+
+
+def test_no_suspects_are_an_empty_picture():
+    pytest.importorskip("matplotlib", reason="plot needs matplotlib")
+    assert not figure([], []).axes
 
 
 def test_long_names_wrap_above_a_picture():

@@ -148,6 +148,8 @@ def test_samples_of_every_form_are_cleaned_by_position():
     taken = found.clean(parts)[0]
     assert np.array_equal(taken["a"], rest)
     assert np.array_equal(taken["b"][0], rest)
+    images = [np.full((2 + i % 3, 2), i) for i in range(len(labels))]
+    assert [image[0, 0] for image in found.clean(images)[0]] == rest.tolist()
     for wrong in (names[:-1], iter(names), {"a": names[1:]}):
         with pytest.raises(ValueError, match=r"`x`.*suspects\(\)"):
             found.clean(wrong)
@@ -246,3 +248,14 @@ def test_predictions_of_models_that_have_not_seen_the_samples():
     ):
         with pytest.raises(ValueError, match=f"`probabilities`.*{message}"):
             PredictionQuality(bad, labels)
+
+
+def test_all_labels_may_be_wrong():
+    labels = np.arange(40)
+    found = PredictionQuality(np.eye(40)[(labels + 1) % 40], labels)
+    assert found.estimate().rate == 1.0
+    with (
+        pytest.warns(UserWarning, match="say nothing"),
+        pytest.raises(ValueError, match=r"fewer than .* n=40"),
+    ):
+        found.clean(labels)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from test_label_quality import SCORES, shown
 
+from keras_noisy.quality import PredictionQuality
 from keras_noisy.quality._pictures import SIDE
 
 pytest.importorskip("PIL", reason="the report needs Pillow")
@@ -475,7 +476,12 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
 
     assert read(right).dropped.tolist() == [1]
     assert read(f"1.0,relabel,1,2.0,{key}").new_labels.tolist() == [2]
+    assert read(right, ",,,,").dropped.tolist() == [1]
     assert len(read().apply(GIVEN)[0]) == 20
+    for delimiter in ";\t":
+        text = f"{head}\n{right}\n".replace(",", delimiter)
+        path.write_text(text, encoding="utf-8")
+        assert quality.decisions(path).dropped.tolist() == [1]
     for lines, message in (
         ([right, right], "line 3, a second one for 1"),
         ([f"1,delete,1,,{key}"], "line 2: 'delete'"),
@@ -593,6 +599,28 @@ def test_clean_labels_without_a_difference_are_said_to_be_equal(
     text = page.locator("#finding").inner_text()
     assert "Every given label is equal to its clean label." in text
     assert not page.get_by_role("table").is_visible()
+
+
+@pytest.fixture
+def empty_report(tmp_path):
+    given = np.arange(400) % 4
+    p = np.where(np.eye(4)[given] == 1, 0.97, 0.01)
+    clean = np.where(np.arange(400) == 7, 0, given)
+    images = np.zeros((400, 2, 2), "uint8")
+    quality = PredictionQuality(p, given, clean, images=images)
+    return quality.report(tmp_path / "report.html", n=None)
+
+
+def test_a_report_of_no_suspects_has_numbers(empty_report):
+    found = content(empty_report)
+    first = found["finding"]["scores"][0]
+    assert (first["precision"], first["recall"]) == (0, 0)
+    assert found["cards"] == []
+
+
+def test_a_page_of_no_suspects_works(open_page, empty_report):
+    page = open_page(empty_report)
+    assert "0 of 0 shown" in page.text_content("#status")
 
 
 def test_fits_a_telephone_and_the_dark(open_page, report):

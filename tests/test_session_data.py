@@ -131,6 +131,13 @@ def test_prepared_file_and_its_mistakes(tmp_path):
     assert len(data.train) == 3 and data.num_items == 3
     pairs = [(c.tolist(), t) for c, t in map(data.test.__getitem__, range(2))]
     assert pairs == [([3], 2), ([1, 2], 3)]
+    # Arrays in the smallest type that each of them needs.
+    small = {name: of.astype("uint8") for name, of in arrays.items()}
+    small["train_items"] = np.array([1, 2, 300, 2, 1], "uint16")
+    small["test_targets"] = np.array([2, 300], "uint16")
+    np.savez(file, **small)
+    test = load_sessions("diginetica", tmp_path).test
+    assert test.targets.tolist() == [2, 300]
     np.savez(file, **{**arrays, "test_lengths": np.array([1, 1])})
     with pytest.raises(ValueError, match=r"sessions\.npz"):
         load_sessions("diginetica", tmp_path)

@@ -37,6 +37,11 @@ class Epochs(keras.utils.PyDataset):
         self._iteration = 0
         self._order: tuple[int | None, Any] = None, None
 
+    @property
+    def is_random(self) -> bool:
+        """Whether samples are shuffled and changed, as in training."""
+        return self._reader.training
+
     def __len__(self) -> int:
         """Number of batches of an epoch, or of the rest of it."""
         return self._num_batches - self._reader.place(self._iteration)[1]

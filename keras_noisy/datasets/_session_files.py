@@ -24,7 +24,10 @@ def prepared(file: Path) -> tuple[Clicks, Clicks]:
             raise ValueError(
                 "the lengths of the test are not those of its items"
             )
-        clicks = np.insert(saved["test_items"], ends, saved["test_targets"])
+        items, targets = saved["test_items"], saved["test_targets"]
+        # NumPy would cast what it inserts, and wrap large numbers.
+        items = items.astype(np.promote_types(items.dtype, targets.dtype))
+        clicks = np.insert(items, ends, targets)
         train = saved["train_items"], saved["train_lengths"].astype("int64")
     return train, (clicks, lengths + 1)
 

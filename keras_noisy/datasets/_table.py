@@ -80,12 +80,17 @@ class CSV(dict[str, list[str]]):
 
 
 def numbers(entries: np.ndarray) -> np.ndarray:
-    """Text of whole numbers as these, other text as it is."""
+    """Text of whole numbers as these, other text as it is.
+
+    Among them "nan" is no name: a missing label, which is refused later.
+    """
     try:
         found = np.array([float(entry) for entry in entries])
     except ValueError:
         return entries
-    return found if np.all(found == np.floor(found)) else entries
+    is_missing = np.isnan(found)
+    whole = is_missing | (found == np.floor(found))
+    return found if whole.all() and not is_missing.all() else entries
 
 
 def _rows(path: str) -> list[tuple[int, list[str]]]:

@@ -209,8 +209,11 @@ class ImageFiles:
             root = os.path.dirname(table.path) if root is None else root
         files = _table.column(table, "path", path, _PATHS)
         labels = _table.column(table, "label", label, _LABELS)
-        if isinstance(table, _table.CSV) and class_names is None:
-            labels = _table.numbers(labels)
+        if isinstance(table, _table.CSV):
+            names = map(str, () if class_names is None else class_names)
+            # Names such as "10" and "9" are no numbers.
+            if set(labels.tolist()).isdisjoint(names):
+                labels = _table.numbers(labels)
         result = cls(files, labels, class_names)
         if root is not None:
             root = os.path.expanduser(os.fspath(root))

@@ -73,7 +73,8 @@ def local_energy(
         `(len(sigmas), draws)` and `rise` of shape `(len(sigmas),)`.
 
     Raises:
-        ValueError: If an argument is outside its range, or there is no data.
+        ValueError: If an argument is outside its range, if labels are no such
+            rows, if the output is a single one, or if there is no data.
 
     Example:
 
@@ -127,9 +128,19 @@ def _error(model: keras.Model, data: Any, batch_size: int) -> float:
         y = np.asarray(ops.convert_to_numpy(y))
         is_row = y.ndim > 1 and y.shape[-1] > 1
         labels = y.argmax(-1) if is_row else class_labels("data", y)
-        if scores.ndim != 2 or len(scores) != len(labels):
+        fits = scores.ndim == 2 and len(scores) == len(labels)
+        # A single output has no largest score.
+        fits = fits and scores.shape[1] > 1
+        if is_row:
+            # A label with an index beside it is no row of two classes.
+            has_index = y.shape[1:] == (2,) and y.dtype.kind in "iu"
+            has_index = has_index and bool(np.any(y > 1))
+            fits = fits and scores.shape == y.shape and not has_index
+        if not fits:
             raise ValueError(
-                "Expected a row of class scores and a label for each sample. "
+                "Expected a row of scores, one for each of two classes or "
+                "more, and an integer label or a row of as many entries, for "
+                "each sample. Leave out the index or clean label beside it. "
                 f"Received: outputs of shape {scores.shape} and labels of "
                 f"shape {y.shape}"
             )

@@ -11,8 +11,10 @@ import keras
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import batches_of
 from keras_noisy._given import without_index
+from keras_noisy.datasets._epochs import Epochs
 
 ENDLESS = "a data set that does not repeat"
+ORDERED = "samples in their order, those of"
 
 
 class Batches:
@@ -36,12 +38,17 @@ class Batches:
                 )
             self.total = -(-sizes.pop() // batch_size)
         elif isinstance(data, keras.utils.PyDataset):
+            if isinstance(data, Epochs) and data.is_random:
+                raise invalid("data", data, f"{ORDERED} `training=False`")
             self.total = data.num_batches
             if self.total is None:
                 raise invalid("data", type(data), ENDLESS)
         elif isinstance(data, Iterator) or not isinstance(data, Iterable):
             expected = "arrays, or a data set that can be read from its start"
             raise invalid("data", type(data), expected)
+        elif "Random" in type(getattr(data, "sampler", None)).__name__:
+            # A DataLoader of PyTorch.
+            raise invalid("data", data, f"{ORDERED} `shuffle=False`")
         else:
             self.total = _length(data)
 

@@ -43,7 +43,7 @@ def cleaned(
     if action == "relabel":
         flat[places] = findings.mended(suspects)
     elif elements.is_plain:
-        return without(x, labels, places, "n", n)
+        return without(x, labels, places, "n", len(places))
     else:
         flat[places] = elements.ignore_class
     return x, labels
@@ -57,7 +57,7 @@ def without(
     kept[samples] = False
     if not kept.any():
         raise invalid(name, value, "fewer than there are samples")
-    return taken(x, np.flatnonzero(kept)), labels[kept]
+    return taken(x, np.flatnonzero(kept), len(labels)), labels[kept]
 
 
 def check_can_be_left_out(
@@ -126,7 +126,7 @@ def _count(labels: np.ndarray) -> str:
 
 def check_samples(x: Any, count: int) -> None:
     """An error unless samples can be taken out of `x` by position."""
-    for part in _parts(x):
+    for part in _parts(x, count):
         size = len(part) if hasattr(part, "__len__") else None
         if size != count or isinstance(part, keras.utils.PyDataset):
             raise ValueError(
@@ -138,15 +138,15 @@ def check_samples(x: Any, count: int) -> None:
             )
 
 
-def taken(x: Any, indices: np.ndarray) -> Any:
-    """The samples of these indices, in the form that `x` has."""
+def taken(x: Any, indices: np.ndarray, count: int) -> Any:
+    """The samples of these indices of `count`, in the form that `x` has."""
     if isinstance(x, dict):
-        return {name: taken(part, indices) for name, part in x.items()}
+        return {name: taken(of, indices, count) for name, of in x.items()}
     if hasattr(x, "iloc"):  # a table, whose index is no position
         return x.iloc[indices]
     if isinstance(x, list | tuple):
-        if _holds_arrays(x):
-            return type(x)([taken(part, indices) for part in x])
+        if _holds_inputs(x, count):
+            return type(x)([taken(part, indices, count) for part in x])
         chosen = [x[i] for i in indices.tolist()]
         # A list of an array of paths holds texts of NumPy.
         return type(x)(
@@ -155,14 +155,19 @@ def taken(x: Any, indices: np.ndarray) -> Any:
     return as_array("x", x)[indices]
 
 
-def _holds_arrays(x: list | tuple) -> bool:
-    """Whether a list is of several inputs, rather than of samples."""
-    return bool(x) and all(len(getattr(part, "shape", ())) > 0 for part in x)
+def _holds_inputs(x: list | tuple, count: int) -> bool:
+    """Whether a list is of several inputs, rather than of samples.
+
+    Images in a list are samples, though each is an array.
+    """
+    if not x or any(len(getattr(part, "shape", ())) == 0 for part in x):
+        return False
+    return len(x) != count or all(len(part) == count for part in x)
 
 
-def _parts(x: Any) -> list[Any]:
+def _parts(x: Any, count: int) -> list[Any]:
     if isinstance(x, dict):
-        return [leaf for part in x.values() for leaf in _parts(part)]
-    if isinstance(x, list | tuple) and _holds_arrays(x):
-        return [leaf for part in x for leaf in _parts(part)]
+        return [leaf for part in x.values() for leaf in _parts(part, count)]
+    if isinstance(x, list | tuple) and _holds_inputs(x, count):
+        return [leaf for part in x for leaf in _parts(part, count)]
     return [x]

@@ -108,6 +108,10 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
             "plot needs matplotlib: pip install matplotlib"
         ) from error
     images = list(images)
+    if not images:
+        figure = Figure(figsize=(3, 2))
+        figure.text(0.5, 0.5, "no suspects", ha="center", va="center")
+        return figure
     refuse_only_gaps(images)
     texts = [
         "\n".join(wrapped(line, WIDTH) for line in lines) for lines in titles

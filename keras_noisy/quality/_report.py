@@ -155,13 +155,14 @@ def _finding(findings: Ranked, shown: int) -> dict[str, Any] | None:
         at = np.unique(np.linspace(1, len(wrong), 100).astype(int))
         for score in evidence.names:
             hits = wrong[evidence.order(score)].cumsum()
+            found_here = int(hits[shown - 1]) if shown else 0
             curve = zip(hits[at - 1] / total, hits[at - 1] / at, strict=True)
             found["scores"].append(
                 {
                     "score": score,
                     "at_wrong": hits[total - 1] / total,
-                    "precision": hits[shown - 1] / shown,
-                    "recall": hits[shown - 1] / total,
+                    "precision": found_here / max(1, shown),
+                    "recall": found_here / total,
                     "curve": [[_short(v) for v in point] for point in curve],
                 }
             )

@@ -49,7 +49,7 @@ def find_label_issues(
     """
     expected = "probabilities of shape (N, num_classes)"
     rows = distributions(
-        "probabilities", as_array("p", probabilities), expected
+        "probabilities", as_array("probabilities", probabilities), expected
     )
     labels = class_labels("y", y, rows.shape[1])
     if len(labels) != len(rows):

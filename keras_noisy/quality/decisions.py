@@ -107,7 +107,11 @@ def read_decisions(
     count = len(elements.given) if elements.are_areas else len(labels)
     with path.open(newline="", encoding="utf-8-sig") as file:
         try:
-            reader = csv.DictReader(file)
+            # Spreadsheets of many countries separate by semicolons.
+            header = file.readline()
+            file.seek(0)
+            delimiter = max(",;\t", key=header.count)
+            reader = csv.DictReader(file, delimiter=delimiter)
             rows, columns = list(reader), reader.fieldnames or ()
         except (UnicodeDecodeError, csv.Error) as error:
             what = "which is no text in UTF-8: save it as CSV (UTF-8)"
@@ -118,6 +122,8 @@ def read_decisions(
         new = []
         seen = set()
         for line, row in enumerate(rows, 2):
+            if not any(row.values()):
+                continue
             if row["data"] != key:
                 raise _error(
                     path,

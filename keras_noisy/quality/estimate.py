@@ -68,7 +68,7 @@ def estimate_of(
         np.diag(joint), total, out=np.ones(len(total)), where=total > 0
     )
     per_class = np.where(given > 0, 1 - right, np.nan)
-    rate = float(given @ (1 - right))
+    rate = min(float(given @ (1 - right)), 1.0)  # shares sum to 1 roughly
     low, high = np.clip([rate - 1.96 * error, rate + 1.96 * error], 0, 1)
     return Estimate(
         rate,

@@ -62,7 +62,8 @@ def features(
         sequences over time, without what is masked.
 
     Raises:
-        ValueError: If the model has no such layer or several outputs, if
+        ValueError: If the model has no such layer or several outputs, if an
+            `ImageDataset` is that of training or a `DataLoader` shuffles, if
             features are not finite in `dtype`, or if the folder is of another
             model or other data.
 

@@ -263,7 +263,7 @@ $("clean").addEventListener("change", () =>
   $("cards").classList.toggle("show-clean", $("clean").checked));
 options("given", cards.map((card) => given[card.index]));
 options("predicted", cards.map((card) => predicted[card.index]));
-for (const name in cards[0].scores) make($("sort"), "option", { value: name }, words(name));
+for (const name in cards[0]?.scores) make($("sort"), "option", { value: name }, words(name));
 $("sort").value = content.score;
 $("sort").addEventListener("change", sort);
 const allShown = () => shown().map((card) => card.index);
