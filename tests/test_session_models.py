@@ -74,8 +74,11 @@ def test_padding_changes_no_score_and_bad_input_is_not_a_number(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "PIAGNN with users",
-        *(pytest.param(n, marks=pytest.mark.once) for n in ("TAGNN", "SRGNN")),
+        "SRGNN",
+        *(
+            pytest.param(n, marks=pytest.mark.once)
+            for n in ("TAGNN", "PIAGNN with users")
+        ),
     ],
 )
 def test_recommends_and_is_saved(name, tmp_path):
