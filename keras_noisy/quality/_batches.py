@@ -11,7 +11,6 @@ import keras
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import batches_of
 from keras_noisy._given import without_index
-from keras_noisy.datasets._epochs import Epochs
 
 ENDLESS = "a data set that does not repeat"
 ORDERED = "samples in their order, those of"
@@ -38,7 +37,7 @@ class Batches:
                 )
             self.total = -(-sizes.pop() // batch_size)
         elif isinstance(data, keras.utils.PyDataset):
-            if isinstance(data, Epochs) and data.is_random:
+            if getattr(data, "is_random", False):  # of this package
                 raise invalid("data", data, f"{ORDERED} `training=False`")
             self.total = data.num_batches
             if self.total is None:
