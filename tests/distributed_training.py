@@ -49,18 +49,16 @@ def heads(names):
         shared = {"from_logits": True, "logit_bias": 2.0}
         yield name, build(name, 12, ignore_class=-1, **shared), ignored
         yield f"{name}, soft", build(name, 12, **shared), soft
+    are_all = len(names) == len(CATALOGUE)
     for name, fade in FADES.items():
-        loss = losses.NCE(logit_bias=3.0, fade=fade, **SHARED)
-        yield f"NCE fades by {name}", loss, labels
-        if name == "classes" or len(names) == len(CATALOGUE):
+        if name == "classes" or are_all:
+            loss = losses.NCE(logit_bias=3.0, fade=fade, **SHARED)
+            yield f"NCE fades by {name}", loss, labels
             loss = losses.GCE("auto", fade=fade, **SHARED)
             yield f"GCE fades by {name}", loss, labels
     if process_count() == 1:  # Memories are for one process.
-        for kind, own in (
-            (losses.ELR, {}),
-            (losses.SOP, {}),
-            (losses.SELC, {"start": 1}),
-        ):
+        kinds = (losses.ELR, {}), (losses.SOP, {}), (losses.SELC, {"start": 1})
+        for kind, own in kinds if are_all else kinds[:2]:
             loss = kind(num_samples=64, from_logits=True, **own)
             yield kind.__name__, loss, losses.with_index(labels)
 

@@ -341,7 +341,16 @@ def seen(x, labels, epochs=1, dtype="float32"):
 
 
 @pytest.mark.parametrize("make", [Batches, tensorflow_batches, torch_batches])
-@pytest.mark.parametrize("kind", ["integers", "one-hot", "with index"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "integers",
+        *(
+            pytest.param(kind, marks=pytest.mark.once)
+            for kind in ("one-hot", "with index")
+        ),
+    ],
+)
 def test_a_data_set_gives_the_scores_of_its_arrays(make, kind):
     p, labels = probabilities()
     y = {

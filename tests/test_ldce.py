@@ -80,6 +80,7 @@ def test_a_step_is_that_of_the_program(dtype, floatx):
         np.testing.assert_allclose((old - new).T, slope, **tolerance)
 
 
+@pytest.mark.once
 def test_confidence_of_any_sample_and_what_is_not_meant():
     model, x, y = golden_step("float32")
     found = model.label_confidence(
