@@ -45,15 +45,17 @@ def heads(names):
     # Each shard has as many, and its mean is over its own samples.
     ignored[::8] = ignored[1::8] = -1
     soft = np.eye(12, dtype="float32")[labels]
+    are_all = len(names) == len(CATALOGUE)
     for name in names:
         shared = {"from_logits": True, "logit_bias": 2.0}
         yield name, build(name, 12, ignore_class=-1, **shared), ignored
-        yield f"{name}, soft", build(name, 12, **shared), soft
-    are_all = len(names) == len(CATALOGUE)
+        if are_all or name == names[0]:
+            yield f"{name}, soft", build(name, 12, **shared), soft
     for name, fade in FADES.items():
-        if name == "classes" or are_all:
+        if are_all or name == "classes":
             loss = losses.NCE(logit_bias=3.0, fade=fade, **SHARED)
             yield f"NCE fades by {name}", loss, labels
+        if are_all:
             loss = losses.GCE("auto", fade=fade, **SHARED)
             yield f"GCE fades by {name}", loss, labels
     if process_count() == 1:  # Memories are for one process.

@@ -67,7 +67,7 @@ def test_several_devices_train_like_one(names):
     one, several = (results["heads"][str(n)] for n in (1, DEVICES))
     compare(several, one)
     assert several.keys() == one.keys()
-    assert len(one) == 2 * len(names or CATALOGUE) + (4 if names else 9)
+    assert len(one) == (6 if names else 2 * len(CATALOGUE) + 9)
     refused = "\n".join(results["refused"])
     assert f"a multiple of the {DEVICES} devices" in refused
     if BACKEND == "jax":

@@ -53,8 +53,8 @@ try:
 except ImportError as error:
     print(error)
 """
-    backend = "torch" if keras.backend.backend() == "torch" else "jax"
-    output = run_python("-c", code, backend=backend)
+    # It is imported in half the time of PyTorch.
+    output = run_python("-c", code, backend="jax")
     assert "2 epochs" in output
     assert "(24, 2)" in output
     assert "pip install tensorflow pillow" in output

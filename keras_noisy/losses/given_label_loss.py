@@ -11,6 +11,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels, whole_labels
 from keras_noisy._label_tensors import ranked
+from keras_noisy.losses.base._autograph import unconverted
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -65,6 +66,7 @@ class GivenLabelLoss(keras.losses.Loss):
         super().__init__(loss.name, loss.reduction, loss.dtype)
         self.loss = loss
 
+    @unconverted
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> Any:

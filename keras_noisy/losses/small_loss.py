@@ -12,6 +12,7 @@ from keras_noisy.layers.loss_history import LossHistory
 from keras_noisy.layers.loss_state import Reference, connected
 from keras_noisy.losses import _mixture, _schedule
 from keras_noisy.losses.base import _math, _reduction
+from keras_noisy.losses.base._autograph import unconverted
 from keras_noisy.losses.base.robust_loss import RobustLoss
 
 Tensor = Any
@@ -145,6 +146,7 @@ class SmallLoss(keras.losses.Loss):
             layers = [self._history.layer, *layers]
         return connected(outputs, layers) if layers else outputs
 
+    @unconverted
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> Any:

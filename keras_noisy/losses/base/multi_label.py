@@ -18,6 +18,7 @@ from keras_noisy.losses.base import (
     _signature,
 )
 from keras_noisy.losses.base import shared as _shared
+from keras_noisy.losses.base._autograph import unconverted
 from keras_noisy.losses.base._declared import DeclaredLoss
 from keras_noisy.losses.base._labels import BinaryTargets
 from keras_noisy.losses.base._per_label import PosWeight
@@ -73,6 +74,7 @@ class SeveralLabels(DeclaredLoss):
         """
         return outputs
 
+    @unconverted
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> Tensor:

@@ -19,6 +19,7 @@ from keras_noisy.losses.base import (
     _single,
 )
 from keras_noisy.losses.base import shared as _shared
+from keras_noisy.losses.base._autograph import unconverted
 from keras_noisy.losses.base._fade import FadingLoss
 from keras_noisy.losses.base._fresh import FreshLoss
 from keras_noisy.losses.base._labels import Labels
@@ -176,6 +177,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         """Labels, and the sample indices beside them where a loss has them."""
         return y_true, None
 
+    @unconverted
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> Tensor:
