@@ -69,9 +69,10 @@ def static_shape(x: Any) -> tuple[int | None, ...]:
             "Expected labels, predictions and weights whose number of axes is "
             "known. TensorFlow forgets it in `tf.numpy_function` and "
             "`tf.py_function`: call `labels.set_shape((None,))` or "
-            "`tf.ensure_shape(labels, (None,))` after them. It does so too "
-            "when one model is given labels of several shapes, such as (N,) "
-            "and (N, 1): keep to one, or compile the model again"
+            "`tf.ensure_shape(labels, (None,))` after them, with `()` in place "
+            "of `(None,)` before samples are batched. It does so too when one "
+            "model is given labels of several shapes, such as (N,) and "
+            "(N, 1): keep to one, or compile the model again"
         )
     return tuple(x.shape)
 
