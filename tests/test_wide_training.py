@@ -326,6 +326,23 @@ def test_sam_moves_states_once():
     np.testing.assert_allclose(loss, same, 1e-5)
 
 
+@pytest.mark.parametrize("kind", [SAM, ReplicatedSGD])
+def test_what_is_padded_has_no_part_in_the_loss(kind):
+    def build():
+        tokens = keras.layers.Embedding(4, 3, mask_zero=True)
+        softmax = keras.layers.Dense(2, activation="softmax")
+        return keras.Sequential(
+            [keras.Input((3,), dtype="int32"), tokens, softmax]
+        )
+
+    model = SAM(build()) if kind is SAM else ReplicatedSGD(build)
+    model.compile(keras.optimizers.SGD(0.0), losses.CrossEntropy(), **FAST)
+    x = np.array([[1, 2, 3], [2, 0, 0], [3, 1, 0], [1, 0, 0]])
+    y = np.array([[0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    found = [model.train_on_batch(x, y), model.train_on_batch(x, y + (x == 0))]
+    np.testing.assert_allclose(*found, 1e-5)
+
+
 @pytest.mark.once
 def test_sam_works_in_half_precision():
     keras.config.set_dtype_policy("mixed_float16")

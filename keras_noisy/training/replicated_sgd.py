@@ -15,6 +15,7 @@ from keras_noisy.layers.loss_state import PassThrough
 from keras_noisy.training._callbacks import with_callback
 from keras_noisy.training._growth import SCHEDULES, Growth
 from keras_noisy.training._losses import device_count
+from keras_noisy.training._masks import joined
 
 Tensor = Any
 #: Stands for a coupling that the first batch chooses.
@@ -212,7 +213,7 @@ class ReplicatedSGD(keras.Model):
             )
         ]
         return keras.tree.map_structure(
-            lambda *parts: ops.concatenate(parts, axis=0), *outputs
+            lambda *parts: joined(list(parts)), *outputs
         )
 
     def _averages(self) -> tuple[list[Tensor], list[Tensor]]:
