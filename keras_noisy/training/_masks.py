@@ -34,3 +34,11 @@ def joined(parts: list[Tensor]) -> Tensor:
         return ops.concatenate(masks, axis=0)
 
     return _layer(lambda parts: ops.concatenate(parts, axis=0), mask)(parts)
+
+
+def averaged(outputs: list[Tensor]) -> Tensor:
+    """The mean of outputs of the same samples, with the mask of the first."""
+    return _layer(
+        lambda outputs: sum(outputs) / len(outputs),
+        lambda outputs, masks: masks[0],
+    )(outputs)
