@@ -25,15 +25,17 @@ def stopped(x: Tensor) -> Tensor:
     return _layer(ops.stop_gradient, lambda x, mask: mask)(x)
 
 
-def joined(parts: list[Tensor]) -> Tensor:
-    """The parts of a batch, with their masks, as one batch."""
+def joined(parts: list[Tensor], sizes: list[Any]) -> Tensor:
+    """The first samples of each part, with their masks, as one batch."""
+
+    def join(parts: list[Tensor]) -> Tensor:
+        pairs = zip(parts, sizes, strict=True)
+        return ops.concatenate([part[:size] for part, size in pairs], axis=0)
 
     def mask(parts: list[Tensor], masks: list[Any]) -> Any:
-        if any(mask is None for mask in masks):
-            return None
-        return ops.concatenate(masks, axis=0)
+        return None if any(m is None for m in masks) else join(masks)
 
-    return _layer(lambda parts: ops.concatenate(parts, axis=0), mask)(parts)
+    return _layer(join, mask)(parts)
 
 
 def averaged(outputs: list[Tensor]) -> Tensor:
