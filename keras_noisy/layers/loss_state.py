@@ -122,7 +122,7 @@ class _Call:
         self.layer = weakref.ref(layer)
         self.training = training
         self.clash = clash
-        self.stateless = _is_stateless()
+        self.stateless = training and _is_stateless()
         #: Forward passes that no loss has asked for yet.
         self.passes = 1
         self.labels: Any = lambda: None
