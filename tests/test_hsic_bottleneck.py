@@ -293,3 +293,15 @@ def test_the_example_prints_its_tables():
     for row in ("HSIC, CE", "HSIC, GCE auto", "HSIC, units"):
         assert f"| {row} | " in printed
     assert printed.count(" % |") == 5
+
+
+def test_blocks_leave_out_what_is_padded():
+    """Two networks, whose padding would be averaged like words otherwise."""
+    words = keras.layers.Embedding(4, 3, mask_zero=True)
+    mean = keras.layers.GlobalAveragePooling1D()
+    model = HSICBottleneck([words, mean], sigma=[1.0, 5.0])
+    inner = HSICBottleneck([words], mean, sigma=[1.0, 5.0])
+    x = np.array([[1, 2], [3, 0]])
+    for padded in (model, inner):
+        long = padded(np.pad(x, ((0, 0), (0, 3))))
+        np.testing.assert_allclose(array(padded(x)), array(long), 1e-5)

@@ -255,6 +255,25 @@ def test_a_second_model_of_one_loss_begins_anew(loss_class):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX alone")
+def test_a_loop_of_its_own_on_jax_reaches_the_memory_or_raises():
+    loss = ELR(SAMPLES, from_logits=True)
+    model = network(loss)
+    x, labels = data()
+    y = with_index(labels)
+    states = (
+        [v.value for v in model.trainable_variables],
+        [v.value for v in model.non_trainable_variables],
+    )
+    y_pred, _ = model.stateless_call(*states, x, training=True)
+    with pytest.raises(ValueError, match="cannot reach a memory"):
+        loss(y, y_pred)
+    _, (_, (memory,), _) = model.stateless_compute_loss(
+        *states, [], x=x, y=y, y_pred=y_pred
+    )
+    assert np.all(np.asarray(memory)[:-1] > 0)
+
+
 @both
 def test_a_batch_that_is_not_finite_is_not_remembered(loss_class):
     x, labels = data()

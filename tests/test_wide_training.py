@@ -326,6 +326,40 @@ def test_sam_moves_states_once():
     np.testing.assert_allclose(loss, same, 1e-5)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="other backends know the size of a batch and raise",
+)
+def test_a_last_batch_of_fewer_samples_than_replicas_leaves_no_nan():
+    keras.utils.set_random_seed(0)
+
+    def build():
+        return dense(extra=[keras.layers.BatchNormalization()])
+
+    model = ReplicatedSGD(build, 5, 0.0)
+    model.compile(keras.optimizers.SGD(0.0), CE, jit_compile=False)
+    x, y = np.eye(7, 3), np.arange(7) % 2
+    assert np.isfinite(model.fit(x, y, 5, verbose=0).history["loss"]).all()
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+@pytest.mark.parametrize("kind", [SAM, ReplicatedSGD])
+def test_what_is_padded_has_no_part_in_the_loss(kind):
+    def build():
+        tokens = keras.layers.Embedding(4, 3, mask_zero=True)
+        softmax = keras.layers.Dense(2, activation="softmax")
+        return keras.Sequential(
+            [keras.Input((3,), dtype="int32"), tokens, softmax]
+        )
+
+    model = SAM(build()) if kind is SAM else ReplicatedSGD(build)
+    model.compile(keras.optimizers.SGD(0.0), losses.CrossEntropy(), **FAST)
+    x = np.array([[1, 2, 3], [2, 0, 0], [3, 1, 0], [1, 0, 0]])
+    y = np.array([[0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    found = [model.train_on_batch(x, y), model.train_on_batch(x, y + (x == 0))]
+    np.testing.assert_allclose(*found, 1e-5)
+
+
 @pytest.mark.once
 def test_sam_works_in_half_precision():
     keras.config.set_dtype_policy("mixed_float16")

@@ -122,9 +122,24 @@ class _Call:
         self.layer = weakref.ref(layer)
         self.training = training
         self.clash = clash
+        self.stateless = training and _is_stateless()
         #: Forward passes that no loss has asked for yet.
         self.passes = 1
         self.labels: Any = lambda: None
+
+
+def _is_stateless() -> bool:
+    """Whether states on JAX are those of a `keras.StatelessScope`.
+
+    Keras makes no variable there, by which alone a program may tell.
+    """
+    if keras.backend.backend() != "jax":
+        return False
+    try:
+        keras.Variable(0.0, trainable=False, name="outside")
+    except ValueError:
+        return True
+    return False
 
 
 class _Calls(threading.local):
@@ -187,12 +202,24 @@ class Reference(Generic[Layer]):
         """The last forward pass, which is then used for these labels."""
         found = self.called(loss)
         call = _CALLS.of_key[self.layer.key]
+        if call.training and call.stateless and not _is_stateless():
+            raise ValueError(_OUTSIDE.format(loss, self.layer.role))
         repeated = labels is not None and call.labels() is labels
         if found.first:
             call.passes -= 1
             if labels is not None:
                 call.labels = weakref.ref(labels)
         return found._replace(repeated=repeated)
+
+
+_OUTSIDE = (
+    "Expected `{}` on JAX in a `keras.StatelessScope`, as the model was called "
+    "in one. Received: a call outside, from where it cannot reach {} and would "
+    "train without. Compile the model with the loss, and after "
+    "`model.stateless_call` take `loss, (_, non_trainable, _) = "
+    "model.stateless_compute_loss(trainable, non_trainable, metrics_variables, "
+    "x=x, y=y, y_pred=y_pred)`"
+)
 
 
 def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:

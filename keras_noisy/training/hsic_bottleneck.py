@@ -20,6 +20,7 @@ from keras_noisy.training._bottleneck import (
     one_hot,
 )
 from keras_noisy.training._losses import device_count
+from keras_noisy.training._masks import averaged, stopped
 
 Tensor = Any
 
@@ -198,11 +199,9 @@ class HSICBottleneck(keras.Model):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Outputs; in training also those of all blocks."""
         networks = self._block_outputs(inputs, training)
-        outputs = sum(blocks[-1] for blocks in networks) / len(networks)
+        outputs = averaged([blocks[-1] for blocks in networks])
         if self.classifier is not None:
-            outputs = self.classifier(
-                ops.stop_gradient(outputs), training=training
-            )
+            outputs = self.classifier(stopped(outputs), training=training)
         return {"outputs": outputs, "blocks": networks} if training else outputs
 
     def _block_outputs(self, inputs: Any, training: bool) -> list[list[Tensor]]:
@@ -210,7 +209,7 @@ class HSICBottleneck(keras.Model):
         for blocks in self.networks:
             x, outputs = inputs, []
             for block in blocks:
-                x = block(ops.stop_gradient(x), training=training)
+                x = block(stopped(x), training=training)
                 outputs.append(x)
             networks.append(outputs)
         return networks

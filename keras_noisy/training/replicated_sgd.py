@@ -15,6 +15,7 @@ from keras_noisy.layers.loss_state import PassThrough
 from keras_noisy.training._callbacks import with_callback
 from keras_noisy.training._growth import SCHEDULES, Growth
 from keras_noisy.training._losses import device_count
+from keras_noisy.training._masks import joined
 
 Tensor = Any
 #: Stands for a coupling that the first batch chooses.
@@ -75,7 +76,9 @@ class ReplicatedSGD(keras.Model):
         ValueError: If an argument is outside its range; if `build_model`
             returns no built model, models that differ, or with a loss that has
             a memory or a fade; in `fit`, if all replicas have the same
-            weights; for a batch with fewer samples than replicas.
+            weights; for a batch with fewer samples than replicas, unless a
+            compiled step of TensorFlow does not know its size: there some
+            replicas then learn from the pull alone.
 
     Example:
 
@@ -202,17 +205,25 @@ class ReplicatedSGD(keras.Model):
                 f"epoch. Received: a batch of {size}"
             )
         bounds = [size * part // count for part in range(count + 1)]
+        starts, ends = bounds[:-1], bounds[1:]
+        sizes = [b - a for a, b in zip(starts, ends, strict=True)]
+        if not isinstance(size, int):
+            # A step of TensorFlow cannot raise: a replica without a sample
+            # takes one of another, whose output is dropped. Statistics of no
+            # sample would be NaN for ever.
+            starts = [ops.minimum(a, ops.maximum(size - 1, 0)) for a in starts]
+            ends = [
+                ops.maximum(b, a + 1) for a, b in zip(starts, ends, strict=True)
+            ]
         outputs = [
             replica(
                 keras.tree.map_structure(lambda x, a=a, b=b: x[a:b], inputs),
                 training=True,
             )
-            for replica, a, b in zip(
-                self.replicas, bounds[:-1], bounds[1:], strict=True
-            )
+            for replica, a, b in zip(self.replicas, starts, ends, strict=True)
         ]
         return keras.tree.map_structure(
-            lambda *parts: ops.concatenate(parts, axis=0), *outputs
+            lambda *parts: joined(list(parts), sizes), *outputs
         )
 
     def _averages(self) -> tuple[list[Tensor], list[Tensor]]:

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid, real
+from keras_noisy.training._masks import stopped
 
 Tensor = Any
 
@@ -145,7 +146,7 @@ class SAM(keras.Model):
         ups = self._ascent(loss_at, [ops.stop_gradient(w) for w in weights])
         there = loss_at([w + up for w, up in zip(weights, ups, strict=True)])
         # This has the value of the loss here, and only the penalties' gradient.
-        y_pred = keras.tree.map_structure(ops.stop_gradient, y_pred)
+        y_pred = keras.tree.map_structure(stopped, y_pred)
         value = here(x, y, y_pred, sample_weight, True)
         return value + there - ops.stop_gradient(there)
 
