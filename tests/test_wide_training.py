@@ -366,6 +366,13 @@ def test_sam_works_in_half_precision():
     weights, loss = normalized_with_memory(SAM, 0.1)
     assert np.isfinite(loss).all()
     assert all(np.isfinite(w).all() for w in weights)
+    # 1024 times the loss has no gradient that is finite there.
+    sam = SAM(keras.Sequential([keras.Input((4,)), keras.layers.Dense(8)]))
+    sam.compile(keras.optimizers.SGD(1e-6), "mse")
+    x, y = np.full((8, 4), 100.0), np.zeros((8, 8))
+    # The first steps are left out, until the loss is scaled down.
+    found = sam.fit(x, y, epochs=25, verbose=0).history["loss"]
+    assert found[-1] < found[0]
 
 
 @pytest.mark.once

@@ -154,17 +154,27 @@ class SAM(keras.Model):
         backend = importlib.import_module(
             f"keras_noisy.training._gradient_{keras.backend.backend()}"
         )
-        # Small gradients of half precision are 0; the norm cancels the factor.
+        # In half precision small gradients are 0 and large ones are infinite;
+        # the norm cancels the factor.
         is_half = self.model.compute_dtype == "float16"
-        factor = 1024.0 if is_half else 1.0
-        gradients = backend.gradient(lambda w: factor * loss_at(w), weights)
+
+        def scaled(w: list[Tensor]) -> Tensor:
+            loss = loss_at(w)
+            size = ops.stop_gradient(ops.maximum(ops.abs(loss), 1.0))
+            return loss * (1024.0 / size) if is_half else loss
+
+        gradients = backend.gradient(scaled, weights)
         gradients = [ops.stop_gradient(g) for g in gradients]
         squares = [
             ops.sum(ops.square(ops.cast(g, "float32"))) for g in gradients
         ]
         norm = ops.sqrt(sum(squares))
         scale = self.rho / ops.maximum(norm, 1e-12)
-        return [g * ops.cast(scale, g.dtype) for g in gradients]
+        # One that is infinite all the same is no direction.
+        return [
+            ops.where(ops.isfinite(norm), g * ops.cast(scale, g.dtype), 0)
+            for g in gradients
+        ]
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
