@@ -8,9 +8,27 @@ from keras_noisy._arguments import invalid
 from keras_noisy._containers import without_tensor
 
 
+def in_class_order(name: str, value: Any) -> Any:
+    """`value`, unless its index says that it is not in the order of classes.
+
+    `value_counts` of a column gives the most frequent class first.
+    """
+    index: Any = getattr(value, "index", None)
+    if getattr(index, "is_monotonic_increasing", True):
+        return value
+    raise ValueError(
+        f"Invalid value for argument `{name}`. Expected a number for each "
+        "class, in the order of the classes. Received: a column whose index "
+        f"is {list(index)[:5]} at its beginning, as `value_counts` gives it. "
+        "Pass it with `.sort_index()`, or with `.to_numpy()` if the order is "
+        "right"
+    )
+
+
 def class_counts(name: str, value: Any) -> np.ndarray:
     """`value` as float64 if it is a positive number for each class."""
     expected = "a positive number for each class, of at least 2 classes"
+    value = in_class_order(name, value)
     try:
         counts = np.array(without_tensor(value), "float64")
     except (TypeError, ValueError) as error:

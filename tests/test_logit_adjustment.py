@@ -12,6 +12,7 @@ from keras_noisy.calibration import (
     matched_hyperparameter,
     matched_logit_bias,
 )
+from keras_noisy.datasets import sample_weights
 
 COUNTS = [50.0, 30.0, 15.0, 5.0]
 LONG_TAIL = np.geomspace(500, 5, 60)
@@ -102,6 +103,24 @@ def test_mistakes_are_named():
         average_error(losses.MAE(logit_adjustment=COUNTS), 10)
 
 
+@pytest.mark.once
+def test_counts_of_a_table_are_in_the_order_of_the_classes():
+    pandas = pytest.importorskip("pandas")
+    counts = pandas.Series([1, 0, 1, 2, 1, 0]).value_counts()
+    assert counts.index.tolist() == [1, 0, 2]
+    ordered = losses.MAE(logit_adjustment=counts.sort_index())
+    assert ordered.logit_adjustment == [2, 3, 1]
+    for take in (
+        lambda given: losses.MAE(logit_adjustment=given),
+        lambda given: losses.PeerLoss(prior=given / 6),
+        lambda given: sample_weights([0, 1, 2], 1 / given),
+    ):
+        take(counts.sort_index())
+        take(counts.to_numpy())
+        with pytest.raises(ValueError, match=r"\[1, 0, 2\].*sort_index"):
+            take(counts)
+
+
 def sampled_error(loss, prior, z, rows=20_000):
     """The definition: labels by the prior, other logits normal."""
     rng = np.random.default_rng(1)
@@ -112,7 +131,6 @@ def sampled_error(loss, prior, z, rows=20_000):
     return slopes[np.arange(rows), labels].mean()
 
 
-@pytest.mark.once
 def test_the_average_error_is_that_of_labels_by_the_prior():
     arguments = {"logit_adjustment": LONG_TAIL, "from_logits": True}
     found = [

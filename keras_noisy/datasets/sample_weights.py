@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._class_counts import in_class_order
 from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
 
@@ -68,6 +69,7 @@ def sample_weights(
 def _table(class_weight: Any, size: int) -> np.ndarray:
     """The weights of all classes, checked."""
     expected = "finite weights of at least 0"
+    class_weight = in_class_order("class_weight", class_weight)
     table = np.ones(size)
     try:
         if isinstance(class_weight, Mapping):
