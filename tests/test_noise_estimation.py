@@ -445,6 +445,7 @@ def test_bad_folds(fashion):
     for arguments, message in (
         ((x, given[:5]), r"labels, 5.*\(4000, 28, 28\)"),
         (([x, x], given), r"one array.*\(2, 4000"),
+        ((np.full(len(x), "text"), given), "Number texts"),
         (({"x": x}, given), r"`x`.*a column of a table"),
         ((x[:5], given[:5], 6), "number of samples, 5"),
         ((x, given, 1), "folds.*>= 2"),

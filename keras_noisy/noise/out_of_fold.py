@@ -38,7 +38,8 @@ def out_of_fold_probabilities(
     Args:
         build_model: Function of no arguments that returns a new compiled
             model with `num_classes` outputs.
-        x: Training inputs, an array of shape `(N, ...)`.
+        x: Training inputs, an array of numbers of shape `(N, ...)`. Let a
+            model of several inputs take them from one array.
         y: Given labels, integers of shape `(N,)` or `(N, 1)`.
         folds: Number of networks, each trained on all folds but one; from 2
             to `N`. Defaults to `5`.
@@ -86,11 +87,12 @@ def out_of_fold_probabilities(
           dataset labels, JAIR 2021, arXiv 1911.00068
     """
     x, labels = as_array("x", x), class_labels("y", y)
-    if x.shape[:1] != labels.shape or x.dtype == object:
+    if x.shape[:1] != labels.shape or x.dtype.kind in "OSUT":
         raise ValueError(
-            "Invalid value for argument `x`. Expected one array, of as many "
-            f"samples as `y` has labels, {len(labels)}. Received: x.shape="
-            f"{x.shape}, x.dtype={x.dtype}"
+            "Invalid value for argument `x`. Expected one array of numbers, of "
+            f"as many samples as `y` has labels, {len(labels)}. Received: "
+            f"x.shape={x.shape}, x.dtype={x.dtype}. Number texts and classes "
+            "first, and join several inputs, which the model takes apart"
         )
     if "sample_weight" in fit_arguments:
         raise ValueError(
