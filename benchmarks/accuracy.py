@@ -91,7 +91,7 @@ def main() -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--data-dir", type=Path, help="folder of the data")
+    add("--data-dir", type=Path, help="with the files that tasks.py lists")
     add("--tasks", nargs="+", choices=CELLS, default=[*CELLS])
     add("--noises", nargs="+", choices=[*SIX, "human"])
     add("--losses", nargs="+", metavar="LOSS", choices=EVERY)

@@ -146,7 +146,7 @@ def mend(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--data-dir", type=Path)
+    add("--data-dir", type=Path, help="with the files that tasks.py lists")
     add("--samples", type=int, help="the first of each task only")
     add("--tasks", nargs="+", choices=TASKS, default=[*TASKS])
     add("--noises", nargs="+", metavar="NOISE", help="such as 'symmetric .4'")

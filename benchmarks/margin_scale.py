@@ -209,7 +209,7 @@ def main() -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--data-dir", type=Path, help="folder of the data")
+    add("--data-dir", type=Path, help="with the files that tasks.py lists")
     add("--tasks", nargs="+", choices=TASKS, default=[*TASKS])
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--limit-minutes", type=float, help="start no run after that")
