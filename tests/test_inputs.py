@@ -67,6 +67,13 @@ def test_as_many_samples_as_classes_is_no_special_case(name):
         )
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_swapped_arguments_are_named(classes):
+    p = np.full((4, classes), 1 / classes, "float32")
+    with pytest.raises(ValueError, match="labels first"):
+        MAE()(p, np.array([0, 1, 1, 0]))
+
+
 @pytest.mark.parametrize(
     ("labels", "predictions"),
     [((4,), (5, 3)), ((4, 2), (4, 3)), ((4, 3, 3), (4, 3)), ((4,), (4, 2, 3))],

@@ -144,19 +144,23 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
             f"to be in axis 1. Received: y_pred.shape={outputs} for "
             f"y_true.shape={shape}. Move them by `keras.layers.Permute`"
         )
+    hint = ""
+    if outputs[-1:] == (1,) and len(shape) == len(outputs):
+        # Losses of PyTorch take the labels last.
+        hint = " Call it as `loss(y_true, y_pred)`, labels first."
     if outputs[-1:] == (1,) and shape == (*outputs[:-1], 2):
         raise ValueError(
             "Expected labels 0 and 1, as `y_pred` has a single output. "
             f"Received one-hot labels: y_true.shape={shape}, y_pred.shape="
             f"{outputs}. Pass `np.argmax(labels, axis=-1)`, or end the model "
-            'in `Dense(2, activation="softmax")`'
+            'in `Dense(2, activation="softmax")`.' + hint
         )
     raise ValueError(
         "Expected `y_true` to hold integer labels of shape "
         f"{outputs[:-1]} or {(*outputs[:-1], 1)}, or targets of shape "
         f"{outputs}, for `y_pred` of shape {outputs}. Received: "
         f"y_true.shape={shape}. If an axis is None because the data set does "
-        "not know it, fix it there, for instance with `ensure_shape`."
+        "not know it, fix it there, for instance with `ensure_shape`." + hint
     )
 
 
