@@ -49,7 +49,8 @@ def transition_matrix(name: str, value: Any) -> np.ndarray:
     """`value` as float64 if it is square and row-stochastic."""
     expected = (
         "a row-stochastic square matrix of numbers, of shape "
-        "(num_classes, num_classes), at least 2 classes"
+        "(num_classes, num_classes), at least 2 classes, such as that of "
+        "`noise.symmetric(num_classes, rate)`"
     )
     matrix = distributions(name, value, expected)
     if matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:

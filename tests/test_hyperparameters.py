@@ -99,7 +99,7 @@ BAD_MATRICES = {
     "not stochastic": ([[0.9, 0.2], [0, 1]], r"row 0.*sums to 1\.1"),
     "negative": ([[1, 0], [-0.5, 1.5]], r"row 1 from -0\.5 to 1\.5"),
     "no number": ([[NAN, 1], [0, 1]], "row 0"),
-    "text": ("symmetric", "row-stochastic square matrix of numbers"),
+    "text": ("symmetric", r"square matrix of numbers.*noise\.symmetric"),
     "ragged": ([[1, 0], [1]], "row-stochastic square matrix of numbers"),
 }
 
