@@ -11,17 +11,25 @@ from keras_noisy._containers import without_tensor
 def in_class_order(name: str, value: Any) -> Any:
     """`value`, unless its index says that it is not in the order of classes.
 
-    `value_counts` of a column gives the most frequent class first.
+    `value_counts` of a column gives the most frequent class first, and leaves
+    out those that do not occur.
     """
     index: Any = getattr(value, "index", None)
-    if getattr(index, "is_monotonic_increasing", True):
+    if getattr(index, "is_monotonic_increasing", None) is None:
+        return value
+    classes = np.asarray(index)
+    if classes.dtype.kind in "iuf":
+        fits = np.array_equal(classes, np.arange(len(classes)))
+    else:
+        fits = index.is_monotonic_increasing
+    if fits:
         return value
     raise ValueError(
         f"Invalid value for argument `{name}`. Expected a number for each "
         "class, in the order of the classes. Received: a column whose index "
-        f"is {list(index)[:5]} at its beginning, as `value_counts` gives it. "
-        "Pass it with `.sort_index()`, or with `.to_numpy()` if the order is "
-        "right"
+        f"is {list(index)[:5]} at its beginning, such as `value_counts` gives. "
+        "Pass `np.bincount(labels, minlength=num_classes)`, or "
+        "`column.to_numpy()` if each class has its number in its place"
     )
 
 

@@ -117,8 +117,11 @@ def test_counts_of_a_table_are_in_the_order_of_the_classes():
     ):
         take(counts.sort_index())
         take(counts.to_numpy())
-        with pytest.raises(ValueError, match=r"\[1, 0, 2\].*sort_index"):
+        with pytest.raises(ValueError, match=r"\[1, 0, 2\].*np.bincount"):
             take(counts)
+        # Class 1 does not occur.
+        with pytest.raises(ValueError, match=r"\[0, 2, 3\].*np.bincount"):
+            take(counts.sort_index().set_axis([0, 2, 3]))
 
 
 def sampled_error(loss, prior, z, rows=20_000):
