@@ -18,6 +18,7 @@ from keras_noisy.calibration import (
     plot_average_error,
 )
 from keras_noisy.losses import (
+    AGCE,
     AUL,
     NCE,
     TruncatedGCE,
@@ -301,6 +302,8 @@ def test_no_solution_is_an_error_with_the_range():
     message = r'NCE has no "auto" bias.*No logit bias.*add a passive loss'
     with pytest.raises(ValueError, match=message):
         _ = NCE(num_classes=1000, logit_bias="auto").logit_bias
+    with pytest.raises(ValueError, match=r'AGCE has no "auto" a.*logit_bias='):
+        _ = AGCE(a="auto", num_classes=1000).a
     with pytest.raises(ValueError, match=r"No logit bias in \[0, 1[0-9.]+\]"):
         matched_logit_bias(NCE(), 100)
     for call in (

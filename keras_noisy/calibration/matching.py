@@ -215,11 +215,11 @@ def _matched(
     values = np.array([excess(value) for value in grid])
     brackets = np.flatnonzero(values[:-1] * values[1:] <= 0)
     if len(brackets) == 0:
-        raise ValueError(
+        raise NoMatch(
             f"No `{name}` in [{low:g}, {high:g}] gives {type(loss).__name__} "
             f"the average error {target:.4g} with {num_classes} classes, which "
-            f"it has with {name}={start:g} and {reference_classes}. Try "
-            "other `bounds` or `reference_classes`, or a logit bias"
+            f"it has with {name}={start:g} and {reference_classes}",
+            "Try other `bounds` or `reference_classes`, or a logit bias",
         )
     distances = np.abs(np.log(grid[brackets] / start))
     chosen = brackets[np.argmin(distances)]
@@ -231,24 +231,27 @@ def automatic(
 ) -> float:
     """The value of an argument that is `"auto"`, `logit_bias` or another."""
     logit_std = checked_std(logit_std)
-    if name in MATCHED:
-        try:
+    try:
+        if name in MATCHED:
             return MATCHED[name](loss, num_classes, logit_std=logit_std)
-        except NoMatch as error:
-            what = "bias" if name == "logit_bias" else "scale"
-            raise ValueError(
-                f'{type(loss).__name__} has no "auto" {what}. {error.finding}. '
-                "Pass a number, or add a passive loss by `ActivePassive`"
-            ) from error
-    reference = loss.references[name]
-    if num_classes <= REFERENCE_CLASSES:
-        # Few classes start by themselves.
-        return reference
-    return _matched(
-        loss,
-        {name: reference},
-        num_classes,
-        REFERENCE_CLASSES,
-        logit_std,
-        (1e-3, 1e3),
-    )
+        reference = loss.references[name]
+        if num_classes <= REFERENCE_CLASSES:
+            # Few classes start by themselves.
+            return reference
+        return _matched(
+            loss,
+            {name: reference},
+            num_classes,
+            REFERENCE_CLASSES,
+            logit_std,
+            (1e-3, 1e3),
+        )
+    except NoMatch as error:
+        what = {"logit_bias": "bias", "margin_scale": "scale"}.get(name, name)
+        other = "add a passive loss by `ActivePassive`"
+        if name not in MATCHED:
+            other = '`logit_bias="auto"` in its place'
+        raise ValueError(
+            f'{type(loss).__name__} has no "auto" {what}. {error.finding}. '
+            f"Pass a number, or {other}"
+        ) from error
