@@ -340,7 +340,15 @@ def seen(x, labels, epochs=1, dtype="float32"):
     return quality
 
 
-@pytest.mark.parametrize("make", [Batches, tensorflow_batches, torch_batches])
+@pytest.mark.parametrize(
+    "make",
+    [
+        Batches,
+        tensorflow_batches,
+        # On the others `test_features.py` reads a loader of PyTorch.
+        pytest.param(torch_batches, marks=pytest.mark.once),
+    ],
+)
 @pytest.mark.parametrize(
     "kind",
     [

@@ -26,6 +26,7 @@ def test_a_masked_sample_is_no_sample_of_its_batch():
             assert found == pytest.approx(alone, rel=1e-5), loss
 
 
+@pytest.mark.once
 def test_weights_of_another_shape_are_named():
     labels, p = LABELS[0, :3], P[0, :3]
     for loss, y, outputs, bad in (
