@@ -339,6 +339,27 @@ def test_statistics_of_batch_normalization_are_those_of_the_center():
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_refresh_is_of_the_average_that_fit_leaves(scaled):
+    dense, normalization = (
+        keras.layers.Dense(4),
+        keras.layers.BatchNormalization(),
+    )
+    model = keras.Sequential([keras.Input((3,)), dense, normalization])
+    optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.9)
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, "mse", **FAST)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(24, 3)) + 1, rng.normal(size=(24, 4))
+    refresh = RefreshBatchNorm(x, batch_size=24)
+    model.fit(x, y, batch_size=8, verbose=0, callbacks=[refresh])
+    mean = (x @ array(dense.kernel) + array(dense.bias)).mean(0)
+    found = array(normalization.moving_mean)
+    np.testing.assert_allclose(found, mean, 1e-4, 1e-5)
+
+
+@pytest.mark.once
 def test_a_refresh_is_no_step_and_leaves_nothing_half_done():
     fade = keras.optimizers.schedules.PolynomialDecay(1.0, 10, 0.0)
     fading, starting = MAEStar(num_classes=3, fade=fade), SPLC(start=2)

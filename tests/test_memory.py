@@ -385,6 +385,17 @@ def test_a_named_output_keeps_its_name(loss_class, tmp_path):
 
 
 @pytest.mark.once
+def test_without_state_keeps_the_input():
+    memory = ELR(num_samples=4).memory
+    whole = keras.Input((2,), dtype="int32", name="numbers")
+    softmax = keras.layers.Dense(3, "softmax")
+    model = keras.Sequential([whole, softmax, memory], name="mine")
+    plain = without_state(model)
+    assert (plain.name, plain.inputs[0].name) == ("mine", "numbers")
+    assert plain.inputs[0].dtype == "int32"
+
+
+@pytest.mark.once
 def test_without_state_loads_without_this_package(tmp_path):
     x, _ = data()
     model = network(ELR(SAMPLES, from_logits=True))

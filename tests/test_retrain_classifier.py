@@ -112,6 +112,16 @@ def test_losses_with_a_state_get_a_new_one():
 
 
 @pytest.mark.once
+def test_one_callback_needs_no_list():
+    stop = keras.callbacks.TerminateOnNaN()
+    again = retrain_classifier(
+        *(trained(), X, Y), epochs=1, callbacks=stop, verbose=0
+    )
+    assert again.history.epoch == [0]
+    assert "learning_rate" in again.history.history
+
+
+@pytest.mark.once
 def test_mistakes_are_named():
     plain = keras.Sequential([keras.Input((3,)), layers.Dense(3)])
     with pytest.raises(ValueError, match="`loss`"):

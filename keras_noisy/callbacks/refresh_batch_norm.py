@@ -39,8 +39,9 @@ class RefreshBatchNorm(keras.callbacks.Callback):
     its batches, each of them counted the same, replace the moving ones.
 
     It shows the center of `EntropySGD` first. After `fit` without a
-    validation, the statistics are those of the final weights too. Put it in
-    front of the callbacks that evaluate or save.
+    validation, the statistics are those of the final weights too, and with an
+    optimizer of `use_ema=True` those of the average that `fit` leaves. Put it
+    in front of the callbacks that evaluate or save.
 
     Formula:
 
@@ -115,6 +116,11 @@ class RefreshBatchNorm(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Refresh for the callbacks that come after this one."""
         self.on_test_begin()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Refresh, as `fit` ends with the average of an optimizer with one."""
+        if _averages(self.model.optimizer):
+            self.refresh(self.model)
 
     def _refresh_center(self) -> None:
         optimizer = centered(self.model)
@@ -201,6 +207,12 @@ class RefreshBatchNorm(keras.callbacks.Callback):
             )
             for start in starts
         )
+
+
+def _averages(optimizer: Any) -> bool:
+    """Whether it has `use_ema`, also inside of one that scales the loss."""
+    inner = getattr(optimizer, "inner_optimizer", None)
+    return bool(getattr(inner or optimizer, "use_ema", False))
 
 
 def _numbers(variable: keras.Variable) -> np.ndarray:

@@ -45,7 +45,15 @@ def without_state(model: keras.Model) -> keras.Model:
 
     if isinstance(model, keras.Sequential):
         kept = [x for x in model.layers if not isinstance(x, PassThrough)]
-        return keras.Sequential([keras.Input(model.input_shape[1:]), *kept])
+        (given,) = model.inputs
+        # Text and large numbers do not survive the default, float32.
+        inputs = keras.Input(
+            batch_shape=given.shape,
+            dtype=given.dtype,
+            sparse=given.sparse,
+            name=given.name,
+        )
+        return keras.Sequential([inputs, *kept], name=model.name)
     return keras.models.clone_model(
         model, clone_function=lambda layer: layer, call_function=call
     )

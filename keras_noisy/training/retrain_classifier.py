@@ -10,6 +10,7 @@ import keras
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.layers import CosineDense, Frozen, without_state
 from keras_noisy.losses import Focal, RobustLoss
+from keras_noisy.training._callbacks import with_callback
 from keras_noisy.training.clouded_learning_rate import clouded_learning_rate
 
 #: Of the second stage on CIFAR.
@@ -107,7 +108,7 @@ def retrain_classifier(
             clouded_learning_rate, stage=2, epochs=epochs
         )
         scheduler = keras.callbacks.LearningRateScheduler(schedule)
-        fit["callbacks"] = [*(fit.get("callbacks") or ()), scheduler]
+        _, fit = with_callback(scheduler, model, (), fit)
     inputs = [
         keras.Input(batch_shape=each.shape, dtype=each.dtype, name=each.name)
         for each in backbone.inputs
