@@ -396,6 +396,18 @@ def test_keys_move_and_decide(open_page, quality, report, tmp_path):
     assert rows(page, "dropped.csv", tmp_path) == dropped
 
 
+def reload(page, decided):
+    """The page anew, once the browser has written the last decision.
+
+    It does so behind the page's back, later where other tests run beside it.
+    """
+    for _ in range(25):
+        page.wait_for_timeout(200)
+        page.reload()
+        if card(page, decided).get_attribute("data-decision"):
+            return
+
+
 def read_back(page, quality, tmp_path):
     """What Python reads from the list of decisions."""
     rows(page, "decisions.csv", tmp_path)
@@ -436,8 +448,7 @@ def test_decisions_come_back_and_are_applied(
     new = {suspects[1]: predicted[suspects[1]], suspects[3]: other}
     assert f"now {NAMES[other]}" in card(page, suspects[3]).inner_text()
 
-    page.wait_for_timeout(200)  # the browser writes behind the page's back
-    page.reload()
+    reload(page, suspects[4])
     found = read_back(page, quality, tmp_path)
     assert found.kept.tolist() == sorted([suspects[0], suspects[4]])
     assert found.dropped.tolist() == [suspects[2]]
@@ -514,8 +525,7 @@ def test_decisions_survive_a_reload_and_another_report(
     last = quality.suspects(12).tolist()[-1]
     card(page, last).get_by_role("button", name="Drop").click()
     assert card(page, last).get_attribute("data-decision") == "drop"
-    page.wait_for_timeout(200)  # the browser writes behind the page's back
-    page.reload()
+    reload(page, last)
     assert card(page, last).get_attribute("data-decision") == "drop"
     expected = expected_rows(quality, [last])
     assert rows(page, "dropped.csv", tmp_path) == expected
