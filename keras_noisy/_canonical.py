@@ -221,6 +221,8 @@ class _Reader:
         try:
             form["config"] = inner("", _config(value.get_config))
         except NotImplementedError:
+            # Keras says so that there is no config. A layer is told by its
+            # class then, and a model by its weights too.
             if not isinstance(value, keras.Layer):
                 return self.pickled(value, inner)
         if isinstance(value, keras.Model):

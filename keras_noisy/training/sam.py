@@ -160,8 +160,10 @@ class SAM(keras.Model):
 
         def scaled(w: list[Tensor]) -> Tensor:
             loss = loss_at(w)
+            if not is_half:
+                return loss
             size = ops.stop_gradient(ops.maximum(ops.abs(loss), 1.0))
-            return loss * (1024.0 / size) if is_half else loss
+            return loss * (1024.0 / size)
 
         gradients = backend.gradient(scaled, weights)
         gradients = [ops.stop_gradient(g) for g in gradients]
