@@ -17,6 +17,7 @@ from keras_noisy.losses.base._math import (
     at_least,
     cast,
     compute_dtype,
+    in_place,
     largest,
     number_of,
     plain_ops,
@@ -51,7 +52,8 @@ class TemperedSoftmax:
             return
         top = at_least(ops.stop_gradient(largest(logits)), LOWEST)
         # The upper bound is never reached; clip has the cheaper gradient.
-        x = ops.clip(logits - top, LOWEST, 1.0) * (1 - t)
+        x = plain_ops().clip(logits - top, LOWEST, 1.0)
+        x = in_place("multiply", x, 1 - t)
         shift = _with_derivative(x, _solved(ops.stop_gradient(x), t), t)
         self._base = x + shift
         if t > 1:  # The base is at least 1.
@@ -95,7 +97,7 @@ def _solved(x: Tensor, t: float) -> Tensor:
     def step(shift: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         base = x + shift
         if t > 1:
-            inverse = 1 / base
+            inverse = in_place("reciprocal", base)
             p = _power(inverse, 1 / (t - 1))
             slope = p * inverse
         else:
@@ -170,7 +172,7 @@ def _with_derivative(x: Tensor, shift: Tensor, t: float) -> Tensor:
         base = x + _with_derivative(x, shift, t)
         escort = _power(base if t > 1 else at_least(base, 0.0), t / (1 - t))
         share = upstream[0] / ops.sum(escort, axis=-1)
-        return escort * -share[:, None]
+        return in_place("multiply", escort, -share[:, None])
 
     return closed_form(forward, backward, x, shift)[0][:, None]
 
@@ -182,11 +184,13 @@ def _power(x: Tensor, r: float) -> Tensor:
         return x**r
     result: Any = None
     square, left = x, abs(whole)
-    while left:
+    while left > 1:
         if left % 2:
             result = square if result is None else result * square
         square, left = square * square, left // 2
-    return result if whole > 0 else 1 / result
+    if result is not None:
+        square = in_place("multiply", square, result)
+    return square if whole > 0 else 1 / square
 
 
 def tempered_softmax(logits: Tensor, t: float) -> Tensor:

@@ -13,7 +13,13 @@ from keras_noisy.losses._tempered import (
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._closed_form import closed_form
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
-from keras_noisy.losses.base._math import TINY, at_least, plain_ops, put
+from keras_noisy.losses.base._math import (
+    TINY,
+    at_least,
+    in_place,
+    plain_ops,
+    put,
+)
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -110,7 +116,8 @@ class BiTempered(DistributionLoss):
             z: Tensor, kept: Any, upstream: Any, given: Tensor
         ) -> Tensor:
             (by,), (escort, w, share, less) = upstream, kept
-            slope = escort * (w * by[:, None] - (share * by)[:, None])
+            slope = in_place("subtract", w * by[:, None], (share * by)[:, None])
+            slope = in_place("multiply", slope, escort)
             if is_sparse:
                 return put(slope, given, -(less * by)[:, None])
             return slope - less * by[:, None]
