@@ -32,40 +32,40 @@ Tensor = Any
 class Term(NamedTuple):
     """A sum over the classes of a function of their log-probabilities."""
 
-    #: Of log-probabilities (N, K), elementwise.
+    #: Elementwise function of log-probabilities (N, K).
     value: Callable[..., Tensor]
     #: Its derivative, None if it is not known.
     slope: Callable[..., Tensor] | None
-    #: Further tensors that both are called with.
+    #: Further tensors that are passed to both functions.
     inputs: tuple[Tensor, ...] = ()
 
 
-#: In place of a sum: the largest log-probability, and whether it is that of
-#: the label, 1 or 0.
+#: Replaces a sum: the largest log-probability, and 1 if it belongs to the
+#: label, 0 if not.
 WINNER: Any = "winner"
 
 
 def has_closed_form(terms: list[Term], num_classes: int | None) -> bool:
-    """Whether all terms have a derivative in closed form that is quick."""
+    """Whether every term has a fast derivative in closed form."""
     if is_short(num_classes):
         return False
     return all(term is WINNER or term.slope is not None for term in terms)
 
 
 def log_probabilities(logits: Tensor) -> Tensor:
-    """Of biased logits of shape (N, K), finite for a class ruled out."""
+    """Log-softmax of biased logits (N, K), finite for ruled-out classes."""
     # The upper bound is never reached; clip has the cheaper gradient.
     of = plain_ops()
     return of.clip(of.log_softmax(logits, -1), LOWEST, 1.0)
 
 
 def counted(log_p: Tensor) -> Tensor:
-    """1, and 0 for the classes that are ruled out: the slope of `log_p`."""
+    """1, or 0 for ruled-out classes: the slope of `log_p`."""
     return above(log_p, LOWEST)
 
 
 def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
-    """A term as the formula takes it, beside soft targets of shape (N, 1)."""
+    """A term as the formula takes it, of shape (N, 1) for soft targets."""
     if term is not WINNER:
         total = plain_ops().sum(term.value(log_p, *term.inputs), axis=-1)
         return total[:, None] if isinstance(labels, DenseLabels) else total
@@ -80,8 +80,8 @@ def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
 def squared_norm(logits: Tensor, unit: float | Tensor) -> Tensor:
     """`sum((logits * unit) ** 2)` of each row, of shape (..., 1).
 
-    Its derivative needs the logits alone, where automatic differentiation
-    keeps them in the unit and squared.
+    Its derivative needs only the logits. Automatic differentiation would also
+    keep the scaled and the squared ones.
     """
 
     def forward(logits: Tensor) -> tuple:
@@ -101,14 +101,14 @@ def class_sums(
 ) -> tuple[Tensor, list[Any]]:
     """Log-probability of the label of each row, and the sum of each term.
 
-    With `g_k` the derivative by the log-probability of class k, the one by
-    its logit is `g_k - p_k * sum(g)`. Each is one pass through memory, while
-    automatic differentiation keeps matrices in between.
+    If `g_k` is the derivative by the log-probability of class k, the
+    derivative by its logit is `g_k - p_k * sum(g)`. Each takes one pass
+    through memory; automatic differentiation keeps matrices in between.
 
     Args:
         logits: Biased logits of shape (N, K).
         labels: Integer labels of shape (N,).
-        terms: What is summed.
+        terms: The terms to sum.
     """
     sums = [term for term in terms if term is not WINNER]
     places = [labels.index]
@@ -139,7 +139,7 @@ def class_sums(
         return by(x, kept, upstream, *split(inputs))
 
     extra = [x for term in sums for x in term.inputs]
-    # Where a kernel of its own derives the log-softmax, it does so.
+    # Other backends have a gradient kernel for the log-softmax: use it.
     x = logits if is_fused else plain_ops().log_softmax(logits, -1)
     outputs = closed_form(forward, backward, x, *places, *extra)
     of = plain_ops()
@@ -162,10 +162,10 @@ def _whole(log_p: Tensor, places: Any, terms: list) -> tuple:
 
 
 def _fused(logits: Tensor, places: Any, terms: list) -> tuple:
-    """What XLA computes without a matrix in memory: it only reads the logits.
+    """The outputs; XLA only reads the logits and keeps no matrix in memory.
 
-    One loop sums the terms and their slopes; XLA would keep what two loops
-    have in common.
+    One loop sums the terms and their slopes. With two loops, XLA would keep
+    the values that they share.
     """
     shift = ops.max(logits, axis=-1, keepdims=True)
     log_sum = ops.log(ops.sum(ops.exp(logits - shift), axis=-1, keepdims=True))
@@ -197,7 +197,7 @@ def _sums_at_once() -> Callable[..., tuple[Tensor, ...]]:
 
     @sums.defjvp
     def _(parts: tuple, tangents: tuple) -> tuple:
-        # JAX has no derivative of it where a tangent is 0.
+        # JAX cannot differentiate `reduce` when a tangent is 0.
         return sums(*parts), tuple(ops.sum(x, axis=-1) for x in tangents)
 
     return sums
@@ -210,10 +210,10 @@ def _log_p(logits: Tensor, shift: Tensor, log_sum: Tensor) -> Tensor:
 def _slope_by_log_p(
     log_p: Tensor, kept: Any, upstream: Any, places: Any, terms: list
 ) -> Tensor:
-    """The derivative by the log-probabilities, from those that are finite."""
+    """The derivative by the log-probabilities, from their finite values."""
     slope = _sum_of_slopes(kept[0], upstream[len(places) :], terms)
     if slope is None:
-        # Zeros that `vmap` maps over whatever it maps the labels over.
+        # Zeros computed from `by`, so that `vmap` maps them like the labels.
         by = next(x for x in upstream if x is not None)
         slope = kept[0] * (0.0 * by)[:, None]
     return _with_places(slope, places, upstream)
@@ -237,7 +237,7 @@ def _slope_by_logits(
 
 
 def _sum_of_slopes(log_p: Tensor, upstream: Any, terms: list) -> Tensor:
-    """`sum_j F_j f_j'`, None where no sum is asked for."""
+    """`sum_j F_j f_j'`, or None if no sum is needed."""
     found: Tensor = None
     for (term, extra), by in zip(terms, upstream, strict=True):
         if by is not None:
@@ -247,7 +247,7 @@ def _sum_of_slopes(log_p: Tensor, upstream: Any, terms: list) -> Tensor:
 
 
 def _with_places(slope: Tensor, places: Any, upstream: Any) -> Tensor:
-    """The derivative with those of single entries."""
+    """The derivative with the derivatives of single entries added."""
     for place, by in zip(places, upstream, strict=False):
         if by is not None:
             slope = put(slope, place, by[:, None])
