@@ -71,7 +71,7 @@ class CosineDense(keras.layers.Layer):
     >>> logits.round(4).tolist()
     [[6.0, 8.0]]
 
-    A head for 100 classes of which the first is the most frequent:
+    A head for 100 classes, the first of which is the most frequent:
 
     >>> from keras_noisy.layers import GaussianCloud
     >>> counts = np.geomspace(500, 5, 100)

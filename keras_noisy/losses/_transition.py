@@ -23,16 +23,17 @@ class PerClass(Argument):
     """An argument with an entry per class, which fixes their number."""
 
     def verify(self, loss: RobustLoss) -> None:
-        """Take the number of classes from it, and check that of the loss."""
+        """Set the number of classes of the loss, or check it if given."""
         value = loss.arguments[self.name]
         if value is None:
             return
         if loss.arguments["logit_bias"] == "auto":
             raise ValueError(
                 '`logit_bias="auto"` compares the error of many classes with '
-                f"that of few, but `{self.name}` is only for {len(value)} "
-                "classes. Pass a number, such as `keras_noisy.calibration."
-                f"matched_logit_bias(CrossEntropy(), {len(value)})`"
+                f"the error of few, but `{self.name}` is for {len(value)} "
+                "classes alone. Pass a number, such as "
+                "`keras_noisy.calibration.matched_logit_bias(CrossEntropy(), "
+                f"{len(value)})`"
             )
         self.check_count(value, loss.num_classes)
         loss.num_classes = len(value)

@@ -54,7 +54,7 @@ def _reason_against(loss: RobustLoss) -> str | None:
     if loss.balance:
         return "each label has its own balance: leave `balance` out"
     if isinstance(loss, ConfidenceCorrection):
-        return "it needs a confidence beside each label"
+        return "it needs a confidence next to each label"
     if isinstance(loss, PeerLoss) and loss.prior is None:
         return (
             "without `prior` it takes the shares of the classes in the batch, "
@@ -85,10 +85,10 @@ class Binary(SeveralLabels):
     `noise_rates` adds a forward correction to any loss: the loss then sees the
     probabilities of the given labels. Pass `from_logits`, `ignore_class` and
     all arguments that change logits to the inner loss. A label that is NaN or
-    equal to its `ignore_class` is unknown and not part of the mean. A loss must
-    not need more than a label and an output: losses with a memory,
-    `ConfidenceCorrection`, `PeerLoss` without `prior`, and losses with several
-    views, `fade` or `balance` raise an error.
+    equal to its `ignore_class` is unknown and not part of the mean. `Binary`
+    rejects losses that need more than a label and an output: losses with a
+    memory, `ConfidenceCorrection`, `PeerLoss` without `prior`, and losses with
+    several views, `fade` or `balance`.
 
     Formula:
 

@@ -139,7 +139,7 @@ class ConfidenceCorrection(CorrectionLoss):
             trust = pairs[:, 1]
             known = (trust >= LOWEST) & (trust <= LOWEST + 1)
             bad = ~(known | (trust == TRUSTED))
-            if batch.integers is None:  # There are no pairs, or some.
+            if batch.integers is None:  # All, some or no rows are pairs.
                 is_pair = trust >= LOWEST
                 bad &= is_pair
                 one_hot = pairs[:, :1] == np.arange(2)

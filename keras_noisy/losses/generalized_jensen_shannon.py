@@ -75,7 +75,7 @@ class GeneralizedJensenShannon(DistributionLoss):
     def values(
         self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
-        """One value per sample; for one view that of `JensenShannon`."""
+        """One value per sample; for one view, as in `JensenShannon`."""
         if self.view_axes or not isinstance(labels, SparseLabels):
             return super().values(labels, logits, numbers)
         if numbers["logit_bias"] is not None:

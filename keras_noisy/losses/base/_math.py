@@ -185,7 +185,7 @@ def complement(log_p: Tensor) -> Tensor:
 
 
 def with_derivative_of(other: Tensor, value: Tensor) -> Tensor:
-    """`value`, with the derivative of `other` in place of its own."""
+    """`value`, with the derivative of `other` instead of its own."""
     if keras.backend.backend() == "torch":
         return value.detach() + (other - other.detach())
     return ops.stop_gradient(value) + (other - ops.stop_gradient(other))

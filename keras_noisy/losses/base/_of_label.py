@@ -89,7 +89,7 @@ def _above(index: Tensor, logits: Tensor, others: bool) -> Tensor:
 
 
 def _without(logits: Tensor, index: Tensor) -> Tensor:
-    """A copy of the logits without those of the labels."""
+    """A copy of the logits without the logits of the labels."""
     if keras.backend.backend() == "torch":
         return logits.scatter(1, index.long()[:, None], ABSENT)
     absent = ops.full_like(index, ABSENT, dtype=logits.dtype)

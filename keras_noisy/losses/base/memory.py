@@ -147,7 +147,7 @@ class MemoryLoss(DistributionLoss):
                 raise invalid(
                     "y_true",
                     index[bad][0].item(),
-                    "an index of each sample beside its label, in [0, "
+                    "the index of each sample next to its label, in [0, "
                     f"{self.memory.num_samples}), the `num_samples` of "
                     f"{type(self).__name__}, and {bad.sum()} of {len(bad)} are "
                     "not. Fit to `keras_noisy.losses.with_index(labels)` of "
@@ -235,7 +235,7 @@ class MemoryLoss(DistributionLoss):
 
 
 _NEEDS_INDEX = (
-    "{} needs the index of each training sample beside its label: fit to "
+    "{} needs the index of each training sample next to its label: fit to "
     "`keras_noisy.losses.with_index(labels)`, of shape (N, 2)"
 )
 _EXPECTED = (
@@ -258,7 +258,7 @@ def _refuse_one_hot(y_true: Tensor, name: str) -> None:
     """Raise on one-hot labels of two classes, shaped like label and index.
 
     A compiled step sees no values, but floats are what
-    `keras.utils.to_categorical` returns, and booleans are no indices.
+    `keras.utils.to_categorical` returns, and booleans are not indices.
     """
     dtype = keras.backend.standardize_dtype(y_true.dtype)
     pairs = _first_batch.concrete(y_true)
@@ -275,7 +275,7 @@ def _refuse_one_hot(y_true: Tensor, name: str) -> None:
 
 
 def with_index(labels: Any) -> np.ndarray:
-    """Labels with the index of each sample beside them, for losses with memory.
+    """Labels with the index of each sample next to them, for a `MemoryLoss`.
 
     Formula:
 

@@ -68,9 +68,9 @@ class RobustLoss(FreshLoss, FadingLoss):
     is outside `[0, num_classes)`, its predictions are not probabilities, or
     its targets are not a distribution. If the first batch that the loss sees
     outside a compiled step has such a sample, the loss raises a ValueError;
-    `keras_noisy.check` does so for any batch. This also holds for masked
-    samples and samples of weight 0: give padding an `ignore_class`. Soft
-    targets with a sum from 0.9 to 1.1 are divided by their sum.
+    `keras_noisy.check` does so for any batch. Masked samples and samples of
+    weight 0 are no exception: give padding an `ignore_class`. Soft targets
+    with a sum from 0.9 to 1.1 are divided by their sum.
 
     Args:
         {shared}

@@ -63,7 +63,7 @@ class LogitAdjustment(Shared):
         return Prior(class_counts(self.name, value))
 
     def verify(self, loss: Any) -> None:
-        """Take the number of classes from it, or check that of the loss."""
+        """Set the number of classes of the loss, or check it if given."""
         prior = loss.arguments[self.name]
         if prior is not None:
             self._check_count(prior, loss.num_classes)
