@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_noisy.losses.base._arguments import number
 from keras_noisy.losses.base._labels import Labels
-from keras_noisy.losses.base._math import number_of
+from keras_noisy.losses.base._math import in_place, number_of, plain_ops
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.summed import SummedLoss
@@ -51,13 +51,13 @@ class AMSE(SummedLoss):
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
-        """The values to sum over the classes."""
-        return ops.square(ops.exp(log_p))
+        """What is summed over the classes."""
+        return in_place("square", plain_ops().exp(log_p))
 
     @staticmethod
-    def slope(log_p: Tensor) -> Tensor:
+    def slope(log_p: Tensor, summed: Tensor) -> Tensor:
         """Derivative of `summed`."""
-        return 2 * ops.square(ops.exp(log_p))
+        return in_place("multiply", summed, 2.0)
 
     def of_sums(
         self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]

@@ -10,7 +10,7 @@ from keras_noisy.losses._transition import (
     Matrix,
     RegularTransition,
 )
-from keras_noisy.losses.base._class_sums import Term, counted
+from keras_noisy.losses.base._class_sums import Term
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -81,5 +81,5 @@ def _value(log_p: Tensor, weights: Tensor) -> Tensor:
     return log_p * weights
 
 
-def _slope(log_p: Tensor, weights: Tensor) -> Tensor:
-    return counted(log_p) * weights
+def _slope(log_p: Tensor, value: Tensor, weights: Tensor) -> Tensor:
+    return weights

@@ -5,9 +5,10 @@ from keras import ops
 from keras_noisy.losses.base._arguments import flag, number
 from keras_noisy.losses.base._math import (
     LOWEST,
-    above,
     at_least,
     complement,
+    in_place,
+    plain_ops,
 )
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -17,28 +18,27 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 def focal(log_p: Tensor, gamma: float, stop_weight_gradient: bool) -> Tensor:
     """`-(1 - p) ** gamma * log(p)`, elementwise."""
     log_p = at_least(log_p, LOWEST)
-    return -_power(_rest(log_p, stop_weight_gradient), gamma) * log_p
+    return -focal_weight(log_p, gamma, stop_weight_gradient) * log_p
+
+
+def focal_weight(log_p: Tensor, gamma: float, stop_gradient: bool) -> Tensor:
+    """`(1 - p) ** gamma`, elementwise."""
+    if stop_gradient:
+        rest = plain_ops().expm1(ops.stop_gradient(log_p))
+        rest = in_place("abs", rest)
+        return in_place("sqrt", rest) if gamma == 0.5 else rest**gamma
+    rest = complement(log_p)
+    return ops.sqrt(rest) if gamma == 0.5 else rest**gamma
 
 
 def focal_slope(
-    log_p: Tensor, gamma: float, stop_weight_gradient: bool
+    log_p: Tensor, weight: Tensor, gamma: float, stop_weight_gradient: bool
 ) -> Tensor:
-    """Derivative of `focal` by log(p), 0 for a class that is ruled out."""
-    rest = _rest(log_p, stop_weight_gradient)
-    slope = -_power(rest, gamma)
-    if not stop_weight_gradient:
-        slope = slope * (1 - gamma * ops.exp(log_p) * log_p / rest)
-    return slope * above(log_p, LOWEST)
-
-
-def _rest(log_p: Tensor, stop_gradient: bool) -> Tensor:
-    if stop_gradient:
-        return at_least(-ops.expm1(ops.stop_gradient(log_p)), 0.0)
-    return complement(log_p)
-
-
-def _power(x: Tensor, gamma: float) -> Tensor:
-    return ops.sqrt(x) if gamma == 0.5 else x**gamma
+    """Derivative of `focal_weight(log_p) * log_p` by `log_p`."""
+    if stop_weight_gradient:
+        return ops.stop_gradient(weight)
+    rest = complement(log_p)
+    return weight * (1 - gamma * ops.exp(log_p) * log_p / rest)
 
 
 @robust_loss

@@ -7,7 +7,7 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy.losses._transition import CorrectionLoss, Matrix, Transition
 from keras_noisy.losses.base._arguments import Argument, typed
-from keras_noisy.losses.base._class_sums import counted, log_probabilities
+from keras_noisy.losses.base._class_sums import log_probabilities
 from keras_noisy.losses.base._closed_form import closed_form, is_short
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
 from keras_noisy.losses.base._math import (
@@ -16,6 +16,7 @@ from keras_noisy.losses.base._math import (
     at_least,
     at_most,
     largest,
+    where_above,
 )
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -156,6 +157,7 @@ def _slope(
 ) -> Tensor:
     """Its derivative: the classes' posterior given the label, less `p`."""
     log_p, given = kept
-    posterior = ops.exp(log_p + log_column - given[:, None]) * counted(log_p)
+    posterior = ops.exp(log_p + log_column - given[:, None])
+    posterior = where_above(log_p, LOWEST, posterior)
     total = ops.sum(posterior, axis=-1, keepdims=True)
     return (posterior - ops.exp(log_p) * total) * upstream[0][:, None]

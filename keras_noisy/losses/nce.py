@@ -1,6 +1,7 @@
 """Normalized cross-entropy."""
 
-from keras_noisy.losses.base._class_sums import counted
+from keras import ops
+
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.normalized import NormalizedLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -41,4 +42,4 @@ class NCE(NormalizedLoss):
     @staticmethod
     def slope(log_p: Tensor) -> Tensor:
         """Derivative of `class_losses`."""
-        return counted(log_p)
+        return ops.ones_like(log_p[:, :1])

@@ -1,10 +1,11 @@
 """Normalized focal loss."""
 
 from keras_noisy.losses.base._arguments import flag, number
+from keras_noisy.losses.base._math import in_place
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.normalized import NormalizedLoss
 from keras_noisy.losses.base.robust_loss import Tensor
-from keras_noisy.losses.focal import focal, focal_slope
+from keras_noisy.losses.focal import focal_slope, focal_weight
 
 
 @robust_loss
@@ -42,7 +43,6 @@ class NFL(NormalizedLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    slow_on_jax = True
     gamma: float = number(0.5, 0, closed="low")
     stop_weight_gradient: bool = flag(True)
 
@@ -50,12 +50,13 @@ class NFL(NormalizedLoss):
     def class_losses(
         log_p: Tensor, gamma: float, stop_weight_gradient: bool
     ) -> Tensor:
-        """Loss of every class as if it were the label, up to a factor."""
-        return focal(log_p, gamma, stop_weight_gradient)
+        """Loss of every class, had it been the label, up to a factor."""
+        return focal_weight(log_p, gamma, stop_weight_gradient) * log_p
 
     @staticmethod
     def slope(
-        log_p: Tensor, gamma: float, stop_weight_gradient: bool
+        log_p: Tensor, summed: Tensor, gamma: float, stop_weight_gradient: bool
     ) -> Tensor:
         """Derivative of `class_losses`."""
-        return focal_slope(log_p, gamma, stop_weight_gradient)
+        weight = in_place("divide", summed, log_p)
+        return focal_slope(log_p, weight, gamma, stop_weight_gradient)

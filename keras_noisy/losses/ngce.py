@@ -1,7 +1,7 @@
 """Normalized generalized cross-entropy."""
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import plain_ops
+from keras_noisy.losses.base._math import in_place
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.normalized import NormalizedLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -40,10 +40,10 @@ class NGCE(NormalizedLoss):
 
     @staticmethod
     def class_losses(log_p: Tensor, q: float) -> Tensor:
-        """Loss of every class as if it were the label, up to a factor."""
-        return 1 - plain_ops().exp(q * log_p)
+        """Loss of every class, had it been the label, up to a factor."""
+        return 1 - in_place("exp", q * log_p)
 
     @staticmethod
-    def slope(log_p: Tensor, q: float) -> Tensor:
+    def slope(log_p: Tensor, summed: Tensor, q: float) -> Tensor:
         """Derivative of `class_losses`."""
-        return -q * plain_ops().exp(q * log_p)
+        return in_place("multiply", in_place("subtract", summed, 1.0), q)

@@ -1,7 +1,7 @@
 """Normalized negative focal loss."""
 
 from keras_noisy.losses.base._arguments import flag, number
-from keras_noisy.losses.base._math import above, at_least
+from keras_noisy.losses.base._math import in_place
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.negative import (
     FLOOR,
@@ -9,7 +9,7 @@ from keras_noisy.losses.base.negative import (
     NegativeLoss,
 )
 from keras_noisy.losses.base.robust_loss import Tensor
-from keras_noisy.losses.focal import focal, focal_slope
+from keras_noisy.losses.focal import focal_slope, focal_weight
 
 
 @robust_loss
@@ -47,7 +47,6 @@ class NNFL(NegativeLoss):
           labels, NeurIPS 2023
     """
 
-    slow_on_jax = True
     gamma: float = number(0.5, 0, closed="low")
     stop_weight_gradient: bool = flag(True)
 
@@ -57,13 +56,13 @@ class NNFL(NegativeLoss):
     ) -> Tensor:
         """`A - l(p)` of every class, at least 0."""
         largest = -((1 - FLOOR) ** gamma) * LOG_FLOOR
-        return largest - focal(log_p, gamma, stop_weight_gradient)
+        weight = focal_weight(log_p, gamma, stop_weight_gradient)
+        return in_place("add", weight * log_p, largest)
 
     @staticmethod
     def slope(
         log_p: Tensor, gamma: float, stop_weight_gradient: bool
     ) -> Tensor:
-        """Derivative of `headroom`, 0 at the floor."""
-        floored = at_least(log_p, LOG_FLOOR)
-        slope = -focal_slope(floored, gamma, stop_weight_gradient)
-        return slope * above(log_p, LOG_FLOOR)
+        """Derivative of `headroom`."""
+        weight = focal_weight(log_p, gamma, stop_weight_gradient)
+        return focal_slope(log_p, weight, gamma, stop_weight_gradient)

@@ -10,7 +10,7 @@ from keras import ops
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses._transition import Shares
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._class_sums import Term, counted
+from keras_noisy.losses.base._class_sums import Term
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -93,5 +93,5 @@ def _value(log_p: Tensor, shares: Tensor) -> Tensor:
     return log_p * shares
 
 
-def _slope(log_p: Tensor, shares: Tensor) -> Tensor:
-    return counted(log_p) * shares
+def _slope(log_p: Tensor, value: Tensor, shares: Tensor) -> Tensor:
+    return shares

@@ -1,7 +1,7 @@
 """Soft bootstrapping."""
 
 from keras_noisy.losses.base._arguments import number
-from keras_noisy.losses.base._math import plain_ops
+from keras_noisy.losses.base._math import in_place, plain_ops
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.summed import SummedLoss
@@ -48,9 +48,9 @@ class SoftBootstrapping(SummedLoss):
         return plain_ops().exp(log_p) * log_p
 
     @staticmethod
-    def slope(log_p: Tensor) -> Tensor:
+    def slope(log_p: Tensor, summed: Tensor) -> Tensor:
         """Derivative of `summed`."""
-        return plain_ops().exp(log_p) * (log_p + 1)
+        return in_place("add", summed, plain_ops().exp(log_p))
 
     @staticmethod
     def formula(log_p: Tensor, total: Tensor, beta: float) -> Tensor:

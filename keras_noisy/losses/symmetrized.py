@@ -10,7 +10,7 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy.losses.active_passive import Part
 from keras_noisy.losses.base._arguments import typed
-from keras_noisy.losses.base._class_sums import Term, counted
+from keras_noisy.losses.base._class_sums import Term
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._math import number_of
 from keras_noisy.losses.base._signature import robust_loss
@@ -95,9 +95,8 @@ class Symmetrized(SummedLoss):
             return super().terms(labels, like, numbers)
         powers = self.loss.evaluate("error_powers", (), numbers["part"])
 
-        def slope(log_p: Tensor) -> Tensor:
-            total = sum(c * ops.exp(n * log_p) for n, c in powers.items())
-            return counted(log_p) * total
+        def slope(log_p: Tensor, value: Tensor) -> Tensor:
+            return sum(c * ops.exp(n * log_p) for n, c in powers.items())
 
         return [Term(lambda log_p: self.class_values(log_p, numbers), slope)]
 

@@ -18,12 +18,16 @@ from keras_noisy.losses.base._labels import (
 )
 from keras_noisy.losses.base._math import (
     LOWEST,
-    above,
+    TINY,
     added,
+    at_least,
+    between,
     entry,
     first_argmax,
+    in_place,
     plain_ops,
     put,
+    where_above,
 )
 
 Tensor = Any
@@ -34,10 +38,13 @@ class Term(NamedTuple):
 
     #: Elementwise function of log-probabilities (N, K).
     value: Callable[..., Tensor]
-    #: Its derivative, None if it is not known.
+    #: Its derivative, of the log-probabilities and the value, whose memory it
+    #: may take; None if it is not known. It may be of shape (N, 1) or (K,).
     slope: Callable[..., Tensor] | None
     #: Further tensors that are passed to both functions.
     inputs: tuple[Tensor, ...] = ()
+    #: Log-probabilities below are raised to it, and have no derivative.
+    floor: float = LOWEST
 
 
 #: Replaces a sum: the largest log-probability, and 1 if it belongs to the
@@ -59,14 +66,11 @@ def log_probabilities(logits: Tensor) -> Tensor:
     return of.clip(of.log_softmax(logits, -1), LOWEST, 1.0)
 
 
-def counted(log_p: Tensor) -> Tensor:
-    """1, or 0 for ruled-out classes: the slope of `log_p`."""
-    return above(log_p, LOWEST)
-
-
 def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
     """A term as the formula takes it, of shape (N, 1) for soft targets."""
     if term is not WINNER:
+        if term.floor != LOWEST:
+            log_p = at_least(log_p, term.floor)
         total = plain_ops().sum(term.value(log_p, *term.inputs), axis=-1)
         return total[:, None] if isinstance(labels, DenseLabels) else total
     winner = first_argmax(ops.stop_gradient(log_p))
@@ -152,13 +156,17 @@ def class_sums(
 
 
 def _whole(log_p: Tensor, places: Any, terms: list) -> tuple:
-    """The outputs, and the finite log-probabilities."""
+    """The outputs, and the slope of each term."""
     of = plain_ops()
-    found = [entry(log_p, place) for place in places]
-    log_p = of.clip(log_p, LOWEST, 1.0)
-    for term, extra in terms:
-        found.append(of.sum(term.value(log_p, *extra), axis=-1))
-    return tuple(found), (log_p,)
+    found, slopes = [entry(log_p, place) for place in places], []
+    for term, extra, finite in _with_finite(terms, log_p):
+        value = term.value(finite, *extra)
+        found.append(of.sum(value, axis=-1))
+        slope = term.slope(finite, value, *extra)
+        # PyTorch does not take an input as an output.
+        is_input = any(slope is x for x in extra)
+        slopes.append(slope + 0.0 if is_input else slope)
+    return tuple(found), tuple(slopes)
 
 
 def _fused(logits: Tensor, places: Any, terms: list) -> tuple:
@@ -174,9 +182,13 @@ def _fused(logits: Tensor, places: Any, terms: list) -> tuple:
         for place in places
     ]
     found = [x[:, 0] for x in found]
-    log_p = _log_p(logits, shift, log_sum)
-    parts = [term.value(log_p, *extra) for term, extra in terms]
-    parts += [term.slope(log_p, *extra) for term, extra in terms]
+    log_p = logits - shift - log_sum
+    finite = _with_finite(terms, log_p)
+    parts = [term.value(x, *extra) for term, extra, x in finite]
+    parts += [
+        where_above(log_p, term.floor, slope)
+        for (term, _), slope in zip(terms, _slopes(log_p, terms), strict=True)
+    ]
     sums = _sums_at_once()(*parts) if parts else ()
     totals = sums[len(terms) :]
     return (*found, *sums[: len(terms)]), (shift, log_sum, *totals)
@@ -203,19 +215,30 @@ def _sums_at_once() -> Callable[..., tuple[Tensor, ...]]:
     return sums
 
 
-def _log_p(logits: Tensor, shift: Tensor, log_sum: Tensor) -> Tensor:
-    return ops.clip(logits - shift - log_sum, LOWEST, 1.0)
+def _with_finite(terms: list, log_p: Tensor) -> list[tuple]:
+    """The terms with the log-probabilities that each takes, none of them 0."""
+    floors = {term.floor for term, _ in terms}
+    finite = {floor: between(log_p, floor, -TINY) for floor in floors}
+    return [(term, extra, finite[term.floor]) for term, extra in terms]
+
+
+def _slopes(log_p: Tensor, terms: list) -> list[Tensor]:
+    """The slope of each term, whatever the floor."""
+    return [
+        term.slope(x, term.value(x, *extra), *extra)
+        for term, extra, x in _with_finite(terms, log_p)
+    ]
 
 
 def _slope_by_log_p(
     log_p: Tensor, kept: Any, upstream: Any, places: Any, terms: list
 ) -> Tensor:
-    """The derivative by the log-probabilities, from their finite values."""
-    slope = _sum_of_slopes(kept[0], upstream[len(places) :], terms)
+    """The derivative by the log-probabilities."""
+    slope = _sum_of_slopes(log_p, kept, upstream[len(places) :], terms)
     if slope is None:
-        # Zeros computed from `by`, so that `vmap` maps them like the labels.
-        by = next(x for x in upstream if x is not None)
-        slope = kept[0] * (0.0 * by)[:, None]
+        # Zeros that `vmap` maps over whatever it maps the labels over.
+        zero = 0.0 * next(x for x in upstream if x is not None)
+        slope = where_above(log_p, LOWEST, zero[:, None])
     return _with_places(slope, places, upstream)
 
 
@@ -224,8 +247,9 @@ def _slope_by_logits(
 ) -> Tensor:
     """The derivative by the logits."""
     (shift, log_sum, *totals), count = kept, len(places)
-    log_p = _log_p(logits, shift, log_sum)
-    slope = _sum_of_slopes(log_p, upstream[count:], terms)
+    log_p = logits - shift - log_sum
+    slopes = _slopes(log_p, terms)
+    slope = _sum_of_slopes(log_p, slopes, upstream[count:], terms)
     known = [1.0] * count + totals
     total = sum(
         by * each
@@ -236,13 +260,15 @@ def _slope_by_logits(
     return _with_places(slope, places, upstream)
 
 
-def _sum_of_slopes(log_p: Tensor, upstream: Any, terms: list) -> Tensor:
-    """`sum_j F_j f_j'`, or None if no sum is needed."""
+def _sum_of_slopes(
+    log_p: Tensor, slopes: Any, upstream: Any, terms: list
+) -> Tensor:
+    """`sum_j F_j f_j'`, None where no sum is asked for."""
     found: Tensor = None
-    for (term, extra), by in zip(terms, upstream, strict=True):
+    for (term, _), slope, by in zip(terms, slopes, upstream, strict=True):
         if by is not None:
-            part = term.slope(log_p, *extra) * by[:, None]
-            found = part if found is None else found + part
+            part = where_above(log_p, term.floor, slope * by[:, None])
+            found = part if found is None else in_place("add", found, part)
     return found
 
 

@@ -42,6 +42,8 @@ class NegativeLoss(SummedLoss):
           labels, NeurIPS 2023
     """
 
+    floor = LOG_FLOOR
+
     @staticmethod
     @any_numbers
     def headroom(log_p: Tensor) -> Tensor:
@@ -52,12 +54,12 @@ class NegativeLoss(SummedLoss):
         )
 
     def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
-        """The values to sum, from log-probabilities of any shape."""
-        log_p = at_least(log_p, LOG_FLOOR)
+        """What is summed, of log-probabilities of any shape."""
         return self.evaluate("headroom", (log_p,), numbers)
 
     def of_sums(
         self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
     ) -> Tensor:
         """Values from the log-probability of the label and the sum."""
+        log_p = at_least(log_p, LOG_FLOOR)
         return 1 - self.class_values(log_p, numbers) / next(sums)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-import keras
-
 from keras_noisy.losses.base._class_sums import WINNER, Term, plain_sum
 from keras_noisy.losses.base._labels import Labels
+from keras_noisy.losses.base._math import LOWEST
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 
@@ -27,23 +26,18 @@ FORMULAS = (
 )
 
 
-#: With this many classes, matrices of a usual batch are larger than caches.
-MANY = 10_000
-
-
 class SummedLoss(DistributionLoss):
     """Base of the losses of `log(p_y)` and of one sum over the classes.
 
     A subclass defines `summed`, a function of the log-probability of a class,
-    and `formula`, a function of the log-probability of the label and of the
-    sum over the classes; soft targets take its mean over the targets. If the
-    subclass also defines `slope`, the derivative of `summed`, integer labels
-    use a gradient in closed form.
+    and its `formula` of the log-probability of the label and of the sum over
+    the classes; for soft targets it is the mean of that over the targets. With
+    the derivative of `summed`, its `slope`, integer labels take a gradient in
+    closed form. An argument `summed` of `slope` is given what was summed.
     """
 
-    #: Whether XLA sums it without vector instructions, which is slower than
-    #: matrices in memory unless they are large.
-    slow_on_jax: ClassVar[bool] = False
+    #: Log-probabilities below count as this one.
+    floor: ClassVar[float] = LOWEST
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
@@ -71,15 +65,12 @@ class SummedLoss(DistributionLoss):
         def value(log_p: Tensor) -> Tensor:
             return self.class_values(log_p, numbers)
 
-        def slope(log_p: Tensor) -> Tensor:
-            return self.evaluate("slope", (log_p,), numbers)
+        def slope(log_p: Tensor, summed: Tensor) -> Tensor:
+            more = {"summed": summed, **numbers}
+            return self.evaluate("slope", (log_p,), more)
 
-        is_known = _knows_slope(type(self)) and not (
-            self.slow_on_jax
-            and keras.backend.backend() == "jax"
-            and like.shape[-1] < MANY
-        )
-        return [Term(value, slope if is_known else None)]
+        known = slope if _knows_slope(type(self)) else None
+        return [Term(value, known, floor=self.floor)]
 
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
