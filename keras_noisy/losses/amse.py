@@ -51,7 +51,7 @@ class AMSE(SummedLoss):
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
-        """What is summed over the classes."""
+        """The values to sum over the classes."""
         return in_place("square", plain_ops().exp(log_p))
 
     @staticmethod

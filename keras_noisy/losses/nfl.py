@@ -50,7 +50,7 @@ class NFL(NormalizedLoss):
     def class_losses(
         log_p: Tensor, gamma: float, stop_weight_gradient: bool
     ) -> Tensor:
-        """Loss of every class, had it been the label, up to a factor."""
+        """Loss of every class as if it were the label, up to a factor."""
         return focal_weight(log_p, gamma, stop_weight_gradient) * log_p
 
     @staticmethod

@@ -40,7 +40,7 @@ class NGCE(NormalizedLoss):
 
     @staticmethod
     def class_losses(log_p: Tensor, q: float) -> Tensor:
-        """Loss of every class, had it been the label, up to a factor."""
+        """Loss of every class as if it were the label, up to a factor."""
         return 1 - in_place("exp", q * log_p)
 
     @staticmethod

@@ -38,12 +38,12 @@ class Term(NamedTuple):
 
     #: Elementwise function of log-probabilities (N, K).
     value: Callable[..., Tensor]
-    #: Its derivative, of the log-probabilities and the value, whose memory it
-    #: may take; None if it is not known. It may be of shape (N, 1) or (K,).
+    #: Its derivative, from the log-probabilities and the value, whose memory it
+    #: may reuse; None if it is not known. Its shape may be (N, 1) or (K,).
     slope: Callable[..., Tensor] | None
     #: Further tensors that are passed to both functions.
     inputs: tuple[Tensor, ...] = ()
-    #: Log-probabilities below are raised to it, and have no derivative.
+    #: Log-probabilities below it are raised to it, and have no derivative.
     floor: float = LOWEST
 
 
@@ -163,7 +163,7 @@ def _whole(log_p: Tensor, places: Any, terms: list) -> tuple:
         value = term.value(finite, *extra)
         found.append(of.sum(value, axis=-1))
         slope = term.slope(finite, value, *extra)
-        # PyTorch does not take an input as an output.
+        # PyTorch does not allow an input as an output.
         is_input = any(slope is x for x in extra)
         slopes.append(slope + 0.0 if is_input else slope)
     return tuple(found), tuple(slopes)
@@ -216,7 +216,7 @@ def _sums_at_once() -> Callable[..., tuple[Tensor, ...]]:
 
 
 def _with_finite(terms: list, log_p: Tensor) -> list[tuple]:
-    """The terms with the log-probabilities that each takes, none of them 0."""
+    """The terms, each with its log-probabilities, none of which is 0."""
     floors = {term.floor for term, _ in terms}
     finite = {floor: between(log_p, floor, -TINY) for floor in floors}
     return [(term, extra, finite[term.floor]) for term, extra in terms]
@@ -236,7 +236,7 @@ def _slope_by_log_p(
     """The derivative by the log-probabilities."""
     slope = _sum_of_slopes(log_p, kept, upstream[len(places) :], terms)
     if slope is None:
-        # Zeros that `vmap` maps over whatever it maps the labels over.
+        # Zeros computed from `by`, so that `vmap` maps them like the labels.
         zero = 0.0 * next(x for x in upstream if x is not None)
         slope = where_above(log_p, LOWEST, zero[:, None])
     return _with_places(slope, places, upstream)
@@ -263,7 +263,7 @@ def _slope_by_logits(
 def _sum_of_slopes(
     log_p: Tensor, slopes: Any, upstream: Any, terms: list
 ) -> Tensor:
-    """`sum_j F_j f_j'`, None where no sum is asked for."""
+    """`sum_j F_j f_j'`, or None if no sum is needed."""
     found: Tensor = None
     for (term, _), slope, by in zip(terms, slopes, upstream, strict=True):
         if by is not None:

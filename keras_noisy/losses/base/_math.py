@@ -137,10 +137,10 @@ def put(x: Tensor, index: Tensor, value: Tensor) -> Tensor:
 
 
 def in_place(name: str, x: Tensor, *others: Tensor) -> Tensor:
-    """The operation `name` of values that only their derivative may need.
+    """The operation `name` on values that only their derivative may need.
 
-    On PyTorch the result takes their memory where there is no derivative: a
-    new matrix costs more than most operations do.
+    On PyTorch, the result reuses their memory if there is no derivative: a new
+    matrix costs more than most operations.
     """
     if keras.backend.backend() == "torch" and not x.requires_grad:
         return getattr(x, f"{name}_")(*others)
@@ -157,7 +157,7 @@ def segment_sum(x: Tensor, index: Tensor, count: int) -> Tensor:
 def where_above(x: Tensor, threshold: float, value: Tensor) -> Tensor:
     """`value` where x is above the threshold, and 0 elsewhere."""
     if keras.backend.backend() == "torch":
-        # One pass, where a condition and a choice by it take five times that.
+        # One pass; a condition and a choice by it take five times as long.
         aten = sys.modules["torch"].ops.aten
         return aten.threshold_backward(value, x.detach(), threshold)
     return ops.where(x > threshold, value, 0.0)

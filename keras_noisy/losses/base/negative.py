@@ -54,7 +54,7 @@ class NegativeLoss(SummedLoss):
         )
 
     def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
-        """What is summed, of log-probabilities of any shape."""
+        """The values to sum, from log-probabilities of any shape."""
         return self.evaluate("headroom", (log_p,), numbers)
 
     def of_sums(

@@ -30,13 +30,14 @@ class SummedLoss(DistributionLoss):
     """Base of the losses of `log(p_y)` and of one sum over the classes.
 
     A subclass defines `summed`, a function of the log-probability of a class,
-    and its `formula` of the log-probability of the label and of the sum over
-    the classes; for soft targets it is the mean of that over the targets. With
-    the derivative of `summed`, its `slope`, integer labels take a gradient in
-    closed form. An argument `summed` of `slope` is given what was summed.
+    and `formula`, a function of the log-probability of the label and of the
+    sum over the classes; soft targets take its mean over the targets. If the
+    subclass also defines `slope`, the derivative of `summed`, integer labels
+    use a gradient in closed form. If `slope` has an argument `summed`, it
+    receives the values of `summed`.
     """
 
-    #: Log-probabilities below count as this one.
+    #: Log-probabilities below this value are raised to it.
     floor: ClassVar[float] = LOWEST
 
     @staticmethod
