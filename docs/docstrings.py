@@ -10,8 +10,8 @@ from typing import Any
 
 from griffe import Extension
 
-#: What Python puts in place of the arguments that all losses share.
-SHARED = "**kwargs: What every loss takes, see the catalogue."
+#: Replaces the text that Python inserts for arguments that all losses share.
+SHARED = "**kwargs: Arguments that every loss takes, see the catalogue."
 
 
 def as_google(text: str) -> str:

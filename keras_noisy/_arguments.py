@@ -3,7 +3,7 @@
 import math
 import numbers
 
-#: Characters of a value in a message: a list of arrays has any number.
+#: Longest text of a value in an error: a list of arrays can be very long.
 LONGEST = 400
 
 
@@ -26,10 +26,10 @@ def real(
     closed: str = "",
     alternative: str = "",
 ) -> float:
-    """`value` as a float inside an interval; `closed` has its closed ends.
+    """`value` as a float inside an interval; `closed` names its closed ends.
 
     `closed` is `""`, `"low"`, `"high"` or `"low high"`; `alternative` names
-    what else the argument takes, for the error message.
+    other values that the argument accepts, for the error message.
     """
     left = "[" if "low" in closed else "("
     right = "]" if "high" in closed else ")"

@@ -1,4 +1,4 @@
-"""What arguments contain, as JSON that is the same in every process."""
+"""The contents of arguments, as JSON that is the same in every process."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ import keras
 import numpy as np
 from keras import ops
 
-#: Reads a part of an object: its name behind that of the object, its value.
+#: Reads a part of an object, from the suffix of its name and its value.
 Inner = Callable[[str, Any], Any]
-#: Code of these, and of what is installed, is known by its name.
+#: Code of these libraries and of installed packages is known by its name.
 LIBRARIES = sys.stdlib_module_names | {"builtins", "keras", "keras_noisy"}
 INSTALLED = tuple(
     sysconfig.get_path(kind) + os.sep for kind in ("purelib", "platlib")
 )
-#: A loss draws such a key if none is given.
+#: Form of a random key that a loss draws if none is given.
 _DRAWN = r"[0-9a-f]{32}"
 
 
@@ -39,13 +39,13 @@ class Opaque(ValueError):
 
 
 def canonical(name: str, value: Any, advice: str) -> Any:
-    """`value` as JSON that is equal exactly if the contents are.
+    """`value` as JSON that is equal exactly if the contents are equal.
 
-    Numbers, text, lists and dictionaries stay as they are. Arrays are
-    hashed, sets sorted; an object of Keras is its class and `get_config`, a
-    function its name, its code and what it captures, another object what
-    `pickle` would write. If that is not enough, an error says so, with the
-    `name` of the argument and `advice`.
+    Numbers, text, lists and dictionaries stay unchanged. Arrays are hashed and
+    sets sorted. A Keras object becomes its class and `get_config`, a function
+    its name, its code and captured values, and any other object the contents
+    of its `pickle`. If this is not possible, an error with the `name` of the
+    argument and `advice` is raised.
     """
     try:
         return _Reader().form(name, value, ())
@@ -53,7 +53,7 @@ def canonical(name: str, value: Any, advice: str) -> Any:
         raise Opaque(
             f"Invalid value for argument `{name}`. Expected contents that can "
             "be compared with those of another run, such as numbers, text, "
-            f"arrays, functions and objects of Keras. Received: {error}. "
+            f"arrays, functions and Keras objects. Received: {error}. "
             f"{advice}"
         ) from error
 
@@ -90,7 +90,7 @@ def described(values: Mapping[str, Any]) -> str:
 
 
 def _plain(form: Any) -> Any:
-    """What stands in a form with a single key such as `__float__`."""
+    """The content of a form with a single key such as `__float__`."""
     if isinstance(form, Mapping) and len(form) == 1:
         ((name, inner),) = form.items()
         return inner if name.startswith("__") else form
@@ -124,7 +124,7 @@ def _is_array(value: Any) -> bool:
 
 
 class _Reader:
-    """Reads one argument; code that it meets again is known by its name."""
+    """Reads one argument; repeated code is recorded by its name."""
 
     def __init__(self) -> None:
         self.code_seen: set[int] = set()
@@ -215,14 +215,14 @@ class _Reader:
         return {"__array__": [str(array.dtype), list(array.shape)], **form}
 
     def configured(self, value: Any, inner: Inner) -> dict[str, Any]:
-        """An object of Keras: its config, and what that may leave out."""
+        """A Keras object: its config, and parts that the config may lack."""
         kind = type(value)
         form = self.of_class(kind, inner)
         try:
             form["config"] = inner("", _config(value.get_config))
         except NotImplementedError:
-            # Keras says so that there is no config. A layer is told by its
-            # class then, and a model by its weights too.
+            # This is how Keras says that there is no config. A layer is then
+            # known by its class, and a model by its weights too.
             if not isinstance(value, keras.Layer):
                 return self.pickled(value, inner)
         if isinstance(value, keras.Model):
@@ -235,7 +235,7 @@ class _Reader:
                 others[part] = getattr(value, part, None)
             form["compiled"] = inner(".compile", others)
         elif not (isinstance(value, keras.Layer) or _is_of_library(kind)):
-            # A class that inherits `get_config` has arguments that it lacks.
+            # An inherited `get_config` lacks the arguments of the subclass.
             form["state"] = {
                 key: inner(f".{key}", of)
                 for key, of in vars(value).items()
@@ -244,7 +244,7 @@ class _Reader:
         return form
 
     def pickled(self, value: Any, inner: Inner) -> dict[str, Any]:
-        """An object by what `pickle` takes to make it anew."""
+        """An object by the parts from which `pickle` would rebuild it."""
         owner = getattr(value, "__self__", None)
         is_bound = not (owner is None or isinstance(owner, types.ModuleType))
         if hasattr(value, "__wrapped__") and not is_bound:
@@ -273,7 +273,7 @@ class _Reader:
     def function(
         self, value: types.FunctionType, inner: Inner
     ) -> dict[str, Any]:
-        """A function: its code and the values that it has from around it."""
+        """A function: its code and the values that it captures."""
         form: dict[str, Any] = {"__function__": _where(value)}
         code, cells = value.__code__, value.__closure__ or ()
         is_known = _is_of_library(value) and not cells
@@ -296,7 +296,7 @@ class _Reader:
         return form
 
     def of_class(self, kind: type, inner: Inner) -> dict[str, Any]:
-        """The name of a class, and a digest of code of the user's own."""
+        """The name of a class, and a digest of the user's code in it."""
         form = {"__class__": _where(kind)}
         if id(kind) in self.code_seen:
             return form
@@ -321,7 +321,7 @@ class _Reader:
 
 
 def _globals(code: types.CodeType) -> set[str]:
-    """Names of the globals that a function and those within it look up."""
+    """Names of the globals that a function and its inner functions use."""
     found = {
         step.argval
         for step in dis.get_instructions(code)
@@ -332,12 +332,12 @@ def _globals(code: types.CodeType) -> set[str]:
 
 
 def _config(get: Callable[[], Any]) -> Any:
-    """A config whose layers are counted from its first, not the process's.
+    """A config with layers numbered from its first layer, not the process's.
 
-    So are the keys that tie losses to their layers, which are drawn.
+    The random keys that tie losses to their layers are numbered too.
     """
     with warnings.catch_warnings():
-        # Keras warns that it will not load a lambda, which is not needed here.
+        # Keras warns that it will not load a lambda; nothing is loaded here.
         warnings.simplefilter("ignore")
         config = get()
     new: dict[str, str] = {}

@@ -9,10 +9,10 @@ from keras_noisy._containers import without_tensor
 
 
 def in_class_order(name: str, value: Any) -> Any:
-    """`value`, unless its index says that it is not in the order of classes.
+    """`value`, unless its index shows that it is not in class order.
 
-    `value_counts` of a column gives the most frequent class first, and leaves
-    out those that do not occur.
+    `value_counts` of a column puts the most frequent class first, and leaves
+    out classes that do not occur.
     """
     index: Any = getattr(value, "index", None)
     if getattr(index, "is_monotonic_increasing", None) is None:
@@ -27,9 +27,9 @@ def in_class_order(name: str, value: Any) -> Any:
     raise ValueError(
         f"Invalid value for argument `{name}`. Expected a number for each "
         "class, in the order of the classes. Received: a column whose index "
-        f"is {list(index)[:5]} at its beginning, such as `value_counts` gives. "
+        f"starts with {list(index)[:5]}, as from `value_counts`. "
         "Pass `np.bincount(labels, minlength=num_classes)`, or "
-        "`column.to_numpy()` if each class has its number in its place"
+        "`column.to_numpy()` if the numbers are in class order"
     )
 
 

@@ -1,4 +1,4 @@
-"""Clicks of sessions and their states, of which some are padding."""
+"""Clicks of sessions and their states, some of which are padding."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Tensor = Any
 
 
 def checked_clicks(clicks: Any) -> Tensor:
-    """`clicks` as integers of shape `(N, length)`; -1 for what is none."""
+    """`clicks` as integers of shape `(N, length)`; -1 if not an integer."""
     clicks = ops.convert_to_tensor(clicks)
     if len(clicks.shape) != 2:
         raise ValueError(
             "Invalid value for argument `clicks`. Expected integers of shape "
             "(N, length), item numbers from 1 and 0 for padding. Received: "
-            f"shape {tuple(clicks.shape)}. Put one session into a list of its "
-            "own"
+            f"shape {tuple(clicks.shape)}. Pass a single session as a list of "
+            "one session"
         )
     if clicks.shape[1] == 0:
         raise ValueError(
@@ -30,9 +30,9 @@ def checked_clicks(clicks: Any) -> Tensor:
 
 
 def whole_numbers(numbers: Any) -> Tensor:
-    """Numbers as integers, and -1 where a float is none or may be rounded.
+    """Numbers as integers; -1 for a float that is not whole or may be rounded.
 
-    Keras builds models on several devices of TensorFlow with floats.
+    On several TensorFlow devices, Keras builds models with floats.
     """
     numbers = ops.convert_to_tensor(numbers)
     dtype = keras.backend.standardize_dtype(numbers.dtype)
@@ -54,7 +54,7 @@ def valid_positions(states: Tensor, mask: Tensor) -> Tensor:
 
 
 def last_state(states: Tensor, valid: Tensor) -> Tensor:
-    """The state at the last valid position, zeros where there is none."""
+    """The state at the last valid position, or zeros if there is none."""
     places = ops.arange(1, ops.shape(states)[1] + 1, dtype="int32")
     places = ops.where(valid, places[None], 0)
     is_last = ops.equal(places, ops.max(places, axis=1, keepdims=True))
@@ -63,7 +63,7 @@ def last_state(states: Tensor, valid: Tensor) -> Tensor:
 
 
 def masked_softmax(scores: Tensor, valid: Tensor, axis: int) -> Tensor:
-    """Softmax over valid entries; zeros elsewhere, and where there is none."""
+    """Softmax over valid entries; zeros elsewhere, or if there are none."""
     dtype = keras.backend.standardize_dtype(scores.dtype)
     # Exponentials of half precision lose too many digits.
     wide = ops.cast(scores, "float64" if dtype == "float64" else "float32")

@@ -13,10 +13,10 @@ from keras_noisy._arguments import invalid
 
 
 def without_tensor(value: Any) -> Any:
-    """`value`, as NumPy holds it if it is a tensor of the backend.
+    """`value`, as a NumPy array if it is a tensor of the backend.
 
-    NumPy itself takes no tensor of PyTorch that has a gradient, is bfloat16 or
-    on a GPU.
+    NumPy itself cannot read a PyTorch tensor that has a gradient, is bfloat16
+    or is on a GPU.
     """
     is_tensor = ops.is_tensor(value)
     return np.asarray(ops.convert_to_numpy(value)) if is_tensor else value
@@ -34,9 +34,9 @@ def as_array(name: str, value: Any) -> np.ndarray:
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
             raise ValueError(
                 f"Invalid value for argument `{name}`. Expected an array "
-                "without masked entries, which would count as what is below "
-                f"the mask. Received: {np.ma.count_masked(value)} of them. "
-                f"Leave them out, or fill them, such as by `{name}.filled(-1)`"
+                "without masked entries, as the values below the mask would "
+                f"count. Received: {np.ma.count_masked(value)} of them. "
+                f"Leave them out, or fill them, as in `{name}.filled(-1)`"
             )
         try:
             array = np.asarray(value)
@@ -54,7 +54,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
 
 
 def batches_of(dataset: keras.utils.PyDataset, first: int = 0) -> Iterator[Any]:
-    """Its batches, from one of them on; without a length it has no end."""
+    """The batches of a data set from `first` on; endless without a length."""
     count = dataset.num_batches
     numbers = itertools.count(first) if count is None else range(first, count)
     return map(dataset.__getitem__, numbers)

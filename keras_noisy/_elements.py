@@ -1,4 +1,4 @@
-"""Labels of any shape, as a list of those that have a score."""
+"""Labels of any shape, as a list of the labels that have a score."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_noisy._arguments import invalid
 
 
 class Elements:
-    """The labels that have a score: all but those of `ignore_class`.
+    """The labels that have a score: all except `ignore_class`.
 
     An element is a token, a pixel, an output of a multi-label model, or a
     sample with one label. Scores are flat arrays of the elements, in order.
@@ -48,12 +48,12 @@ class Elements:
 
     @property
     def are_areas(self) -> bool:
-        """Whether a person looks at whole samples, not at their elements."""
+        """Whether a person reviews whole samples instead of elements."""
         return self.given.ndim > 2
 
     @property
     def each(self) -> int:
-        """Labels of a sample."""
+        """Number of labels of a sample."""
         return math.prod(self.given.shape[1:])
 
     def places(self, found: np.ndarray) -> np.ndarray:
@@ -100,10 +100,10 @@ class Elements:
         return np.where(np.isneginf(largest), np.nan, largest)
 
     def columns(self, shape: tuple[int, ...]) -> int | None:
-        """Numbers that outputs of this shape have for each label.
+        """How many numbers outputs of this shape have for each label.
 
-        One is the probability or logit of class 1; `None` if the shape does
-        not fit.
+        A single number is the probability or logit of class 1. The result is
+        `None` if the shape does not fit.
         """
         own, outputs = self.given.shape[1:], tuple(shape[1:])
         is_single = outputs == own and (self.multi_label or self.is_plain)
@@ -117,7 +117,7 @@ class Elements:
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Outputs, labels and places of elements, `size` or fewer at a time.
 
-        The outputs are those of these samples.
+        `outputs` holds the outputs of `samples`.
         """
         flat = outputs.reshape(-1, self.columns(outputs.shape) or 1)
         given = self.given.reshape(-1)

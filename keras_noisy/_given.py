@@ -1,4 +1,4 @@
-"""Labels of samples, and what belongs to each, in whatever form they are."""
+"""Labels of samples, with names and images, from any supported form."""
 
 import os
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from keras_noisy.datasets.image_files import opened
 def given_labels(name: str, labels: Any) -> np.ndarray:
     """Labels of shape (N,), also from (N, 1) and those of `with_index`."""
     array = as_array(name, labels)
-    # One-hot labels of two classes have many rows that are the same.
+    # One-hot labels of two classes have many equal rows.
     if array.shape[1:] == (2,) and len(np.unique(array[:, 1])) == len(array):
         array = array[:, 0]
     array = whole_labels(name, array).astype("int64")
@@ -41,7 +41,7 @@ def labels_of_elements(
     if array.ndim == 1 or has_index:
         return given_labels(name, array)
     if array.dtype.kind == "f" and np.any(np.isnan(array)):
-        expected = "whole numbers; mark what is not known by `ignore_class`"
+        expected = "whole numbers; mark unknown labels with `ignore_class`"
         raise invalid(name, array, expected)
     flat = whole_labels(name, array.reshape(-1)).astype("int64")
     array = flat.reshape(array.shape)
@@ -51,7 +51,7 @@ def labels_of_elements(
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected integer labels; "
             "take `np.argmax(..., axis=-1)` of one-hot labels first. If each "
-            "column is a label of its own, pass `multi_label=True`; if these "
+            "column is its own label, pass `multi_label=True`; if these "
             "are tokens or pixels, pass `ignore_class=-1`. Received: "
             f"{name}.shape={array.shape}, with one 1 in each row"
         )
@@ -64,7 +64,7 @@ def _is_one_hot(array: np.ndarray) -> bool:
 
 
 def by_position(name: str, value: Any, count: int) -> Any:
-    """Something with an entry for each sample, to be read by position."""
+    """A container with an entry for each sample, read by position."""
     if not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
         value = as_array(name, value)
     if isinstance(value, Mapping):
@@ -75,7 +75,7 @@ def by_position(name: str, value: Any, count: int) -> Any:
 
 
 def check_length(name: str, length: int, count: int) -> None:
-    """An error unless there is one entry for each label."""
+    """Raise an error unless there is one entry for each label."""
     if length != count:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected one entry for each "
@@ -84,7 +84,7 @@ def check_length(name: str, length: int, count: int) -> None:
 
 
 def without_index(value: Any) -> Any:
-    """A table or its column as an array; all else is read by position."""
+    """A table or column as an array; others are read by position anyway."""
     return as_array("x", value) if hasattr(value, "to_numpy") else value
 
 
@@ -106,7 +106,7 @@ def names_of_classes(names: Any, elements: Elements) -> list[str] | None:
 
 
 class Labeled(NamedTuple):
-    """Labels, and what belongs to them."""
+    """Labels, with their clean labels, names and images."""
 
     elements: Elements
     clean_labels: np.ndarray | None
@@ -141,7 +141,7 @@ def labeled_elements(
     ignore_class: int | None = None,
     multi_label: bool = False,
 ) -> Labeled:
-    """The same for labels of any shape."""
+    """Like `labeled`, for labels of any shape."""
     if ignore_class is not None:
         ignore_class = integer("ignore_class", ignore_class)
     multi_label = boolean("multi_label", multi_label)
@@ -193,7 +193,7 @@ def _checked(
 
 
 def _lists_files(y: Any) -> bool:
-    """Whether this is a folder or a table of paths, and no column of labels."""
+    """Whether this is a folder or a table of paths, not a column of labels."""
     if isinstance(y, str | os.PathLike | Mapping):
         return True
     is_frame = hasattr(y, "columns") and not isinstance(y, np.ndarray)

@@ -8,7 +8,7 @@ import numpy as np
 from keras_noisy._containers import as_array
 
 WHOLE = "whole numbers of shape (N,) or (N, 1)"
-#: JAX keeps 32 bits of an integer and wraps what is outside of them.
+#: JAX keeps 32 bits of an integer and wraps larger ones.
 LOWEST, HIGHEST = -(2**31), 2**31 - 1
 
 
@@ -33,8 +33,8 @@ def whole_labels(name: str, value: Any) -> np.ndarray:
         array = array.astype("int64")
     if array.dtype.kind not in "iu":
         advice = (
-            ". Number the names of classes: `names, labels = np.unique(labels, "
-            "return_inverse=True)`"
+            ". Turn class names into numbers: `names, labels = "
+            "np.unique(labels, return_inverse=True)`"
         )
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {WHOLE}. Received: "
@@ -56,7 +56,7 @@ def class_labels(
 def check_classes(
     name: str, array: np.ndarray, num_classes: int | None = None
 ) -> None:
-    """An error unless flat integers are in `[0, num_classes)`."""
+    """Raise an error unless flat integers are in `[0, num_classes)`."""
     if num_classes is None:
         _refuse(name, array, array < 0, "labels of at least 0")
     else:
@@ -65,7 +65,7 @@ def check_classes(
 
 
 def refuse_wide(name: str, array: np.ndarray) -> None:
-    """An error for integers that 32 bits do not hold, in any shape."""
+    """Raise an error for integers of more than 32 bits, in any shape."""
     if array.dtype.kind not in "iu" or array.dtype.itemsize < 4:
         return
     flat = array.reshape(-1)
@@ -73,8 +73,8 @@ def refuse_wide(name: str, array: np.ndarray) -> None:
         name,
         flat,
         (flat < LOWEST) | (flat > HIGHEST),
-        "integers of 32 bits, as a missing label that was cast to an integer "
-        "is not; give such samples a label such as -1 and the loss "
+        "integers of 32 bits; a missing label that was cast to an integer "
+        "is larger: give such samples a label such as -1 and the loss "
         "`ignore_class=-1`",
     )
 

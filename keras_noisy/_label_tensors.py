@@ -1,4 +1,4 @@
-"""Labels as tensors in which what is not a class stays invalid."""
+"""Labels as tensors, in which invalid labels stay invalid."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ TEXT = "Expected `y_true` to hold integer labels. Received text"
 def as_tensor(y_true: Any) -> Any:
     """Labels as a tensor in their own dtype.
 
-    JAX wraps integers of 64 bits, so that a missing label could become class
-    0. Here they come as near as 32 bits can, and stay invalid.
+    JAX wraps integers of 64 bits, so a missing label could become class 0.
+    Here they are clipped to 32 bits, and stay invalid.
     """
     if ops.is_tensor(y_true):
         return y_true
@@ -27,7 +27,7 @@ def as_tensor(y_true: Any) -> Any:
 
 
 def numbers_of(y_true: Any) -> np.ndarray:
-    """Labels that are no tensor as an array of numbers, None as NaN."""
+    """Labels that are not a tensor, as an array of numbers, None as NaN."""
     if isinstance(y_true, np.ma.MaskedArray):
         y_true = as_array("y_true", y_true)
     try:
@@ -38,14 +38,14 @@ def numbers_of(y_true: Any) -> np.ndarray:
             array = array.astype("float64")
     except (TypeError, ValueError) as error:
         raise ValueError(
-            "Expected `y_true` to hold labels as numbers. Received objects of "
-            f"which no array can be made: {error}. Make integers of them, with "
+            "Expected `y_true` to hold labels as numbers. Received objects "
+            f"that no array can hold: {error}. Turn them into integers, with "
             "-1 for a missing label"
         ) from error
     if array.dtype.kind in "UST":
         raise ValueError(
-            f"{TEXT}, such as {str(array.flat[0])!r}. Number the names of "
-            "classes: `names, labels = np.unique(labels, return_inverse=True)`"
+            f"{TEXT}, such as {str(array.flat[0])!r}. Turn class names into "
+            "numbers: `names, labels = np.unique(labels, return_inverse=True)`"
         )
     return array
 
@@ -69,10 +69,10 @@ def static_shape(x: Any) -> tuple[int | None, ...]:
             "Expected labels, predictions and weights whose number of axes is "
             "known. TensorFlow forgets it in `tf.numpy_function` and "
             "`tf.py_function`: call `labels.set_shape((None,))` or "
-            "`tf.ensure_shape(labels, (None,))` after them, with `()` in place "
-            "of `(None,)` before samples are batched. It does so too when one "
-            "model is given labels of several shapes, such as (N,) and "
-            "(N, 1): keep to one, or compile the model again"
+            "`tf.ensure_shape(labels, (None,))` after them, with `()` instead "
+            "of `(None,)` before samples are batched. It also does so if a "
+            "model receives labels of several shapes, such as (N,) and "
+            "(N, 1): use one shape, or compile the model again"
         )
     return tuple(x.shape)
 
@@ -84,19 +84,19 @@ def widened(labels: Any) -> Any:
         return labels
     if dtype == "string":
         raise ValueError(
-            f"{TEXT}: number the names of classes before the data set, or in "
-            "it by `keras.layers.StringLookup(vocabulary=names, "
+            f"{TEXT}. Turn class names into numbers before the data set, or in "
+            "it with `keras.layers.StringLookup(vocabulary=names, "
             "num_oov_indices=0)`"
         )
-    # JAX has no int64 by default; there large unsigned labels turn negative,
-    # which is just as invalid.
+    # By default JAX has no int64: large unsigned labels become negative there,
+    # which is invalid too.
     large = dtype in ("uint32", "uint64")
     wide = large and keras.backend.backend() != "jax"
     return ops.cast(labels, "int64" if wide else "int32")
 
 
 def safe_index(labels: Any, num_classes: Any) -> tuple[Any, Any]:
-    """Labels brought into [0, num_classes), and which of them were there."""
+    """Labels moved into [0, num_classes), and which of them were valid."""
     if keras.backend.is_float_dtype(
         keras.backend.standardize_dtype(labels.dtype)
     ):

@@ -9,7 +9,7 @@ import keras
 
 
 def all_layers(root: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """A layer and all that it owns, also in lists and dictionaries."""
+    """A layer and all layers inside it, even in lists and dictionaries."""
     waiting: list[Any] = [root]
     seen: set[int] = set()
     while waiting:

@@ -11,8 +11,8 @@ from keras_noisy._arguments import invalid
 def names_by_label(names: Any) -> list[str]:
     """The name of each class as text.
 
-    A mapping is read by its keys, which are the labels; a list, an array or a
-    column of a table by position.
+    A mapping is read by its keys, which are the labels. A list, an array or a
+    column of a table is read by position.
     """
     if isinstance(names, Set):
         raise invalid("class_names", names, "names in the order of the labels")

@@ -1,4 +1,4 @@
-"""Models that have seen none of the samples yet."""
+"""Models that have not been trained yet."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from keras import ops
 from keras_noisy._arguments import invalid
 
 EXPECTED = "a function of no arguments that returns a new compiled model"
-#: Weights that training has changed, and what they were after it.
+#: Weights that training has changed, with a digest of their values after it.
 _LEARNED: dict[int, tuple[weakref.ref, bytes]] = {}
 
 
 class NewModels:
-    """Builds models, and notices one that was trained before.
+    """Builds models, and rejects a model that was trained before.
 
-    It would predict what it has seen in another fold. A model that is built
-    once is new as well, if its weights are set to others each time.
+    Such a model would predict samples that it has seen in another fold. A model
+    that is built only once counts as new if its weights are reset each time.
     """
 
     def __init__(self, build_model: Callable[[], keras.Model]):
@@ -32,7 +32,7 @@ class NewModels:
         self._before: dict[int, bytes] = {}
 
     def build(self) -> keras.Model:
-        """A model; an error if it is none."""
+        """Build a model; raise an error if the result is not a model."""
         model = self._build()
         if not (hasattr(model, "fit") and hasattr(model, "predict")):
             raise ValueError(
@@ -52,10 +52,10 @@ class NewModels:
                 raise ValueError(
                     f"Invalid value for argument `build_model`. Expected "
                     f"{EXPECTED}. Received: one whose models share the weight "
-                    f"{path}, which the fold before has trained, so that they "
-                    "predict what they have seen. Make the layers anew within "
-                    "the function, or freeze those of a trained network by "
-                    "`trainable = False`"
+                    f"{path}, which an earlier fold has trained, so that they "
+                    "predict samples that they have seen. Create new layers in "
+                    "the function, or freeze the layers of a trained network "
+                    "with `trainable = False`"
                 )
             self._before[key] = now
 
@@ -76,7 +76,7 @@ def _forget(key: int) -> Callable[[weakref.ref], None]:
 
 
 def _weights(model: Any) -> list[keras.Variable]:
-    """What training changes; a model of a user's own class may not say."""
+    """The weights that training changes; a user's own class may not say."""
     return list(getattr(model, "trainable_variables", ()))
 
 

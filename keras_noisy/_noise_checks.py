@@ -14,7 +14,7 @@ def noise_rate(rate: Any) -> float:
 
 
 def rounded(count: Any) -> Any:
-    """Whole numbers; a product such as .3 * 5 is 1.5 except the last bit."""
+    """Whole numbers, even if a product such as .3 * 5 is not exactly 1.5."""
     return np.rint(np.round(count, 9)).astype("int64")
 
 
@@ -24,7 +24,7 @@ def random_seed(seed: Any) -> int:
 
 
 def stacked(name: str, images: Any) -> np.ndarray:
-    """One array of all images, also of those in a column of a table."""
+    """One array of all images, also from a column of a table."""
     array = as_array(name, images)
     if array.dtype != object or array.ndim != 1 or len(array) == 0:
         return array

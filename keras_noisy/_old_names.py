@@ -8,7 +8,7 @@ from typing import Any
 
 
 def old_names(module: str, now: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a module some of whose names have moved.
+    """Return a `__getattr__` for a module with names that have moved.
 
     `now` maps a name in the module to its full new name.
     """
@@ -18,8 +18,8 @@ def old_names(module: str, now: Mapping[str, str]) -> Callable[[str], Any]:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         place, _, new_name = now[name].rpartition(".")
         warnings.warn(
-            f"`{module}.{name}` is `{now[name]}` now. The old name is removed "
-            "in the next version",
+            f"`{module}.{name}` is `{now[name]}` now. The next version will "
+            "remove the old name",
             DeprecationWarning,
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""Pillow, which decides what a readable picture is."""
+"""Images read by Pillow, which decides whether a file is readable."""
 
 import io
 from typing import Any
@@ -9,7 +9,7 @@ Source = str | bytes
 
 
 def pillow() -> Any:
-    """Pillow's module of images."""
+    """Pillow's `Image` module."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -18,7 +18,7 @@ def pillow() -> Any:
 
 
 def rgb(image: Any) -> Any:
-    """An image of Pillow in 8 bits a channel; deep ones are not clipped."""
+    """A Pillow image with 8 bits per channel; deep images are not clipped."""
     deep = image.mode == "I" and image.format in ("PNG", "PPM")  # 16 bits too
     if deep or image.mode.startswith("I;16"):
         levels = (np.asarray(image) >> 8).astype("uint8")
@@ -35,9 +35,9 @@ def rgb(image: Any) -> Any:
 
 
 def picture(source: Source, name: str | None = None) -> Any:
-    """The first picture of a file or of its content, in RGB.
+    """The first image of a file or of its content, in RGB.
 
-    Errors have the name, that of the file by default.
+    Errors contain `name`, by default the name of the file.
     """
     pillow()
     label: Any = source if name is None else name
@@ -67,7 +67,7 @@ def fault(source: Source) -> str | None:
 
 
 def _decoded(source: Source, scaled: bool = False) -> Any:
-    """The picture of a file; with `scaled` a JPEG is decoded at 1/8."""
+    """The image of a file; with `scaled`, a JPEG is decoded at 1/8."""
     Image = pillow()
     with (
         open(source, "rb") if isinstance(source, str) else io.BytesIO(source)
@@ -79,12 +79,12 @@ def _decoded(source: Source, scaled: bool = False) -> Any:
             raise ValueError(f"no image ({size} bytes)") from None
         _refuse(image, Image.MAX_IMAGE_PIXELS)
         if scaled:
-            image.draft("L", (1, 1))  # every byte is read, in less time
+            image.draft("L", (1, 1))  # still reads every byte, but faster
         return rgb(image)
 
 
 def _refuse(image: Any, max_pixels: int | None) -> None:
-    """An error for what is too large, or would run another program."""
+    """Raise an error for images that are too large or run a program."""
     width, height = image.size
     if max_pixels is not None and width * height > max_pixels:
         raise ValueError(
@@ -92,7 +92,7 @@ def _refuse(image: Any, max_pixels: int | None) -> None:
             "PIL.Image.MAX_IMAGE_PIXELS, which you can raise"
         )
     if image.format == "EPS":
-        raise ValueError("PostScript, which is a program and no picture")
+        raise ValueError("PostScript, which is a program, not an image")
 
 
 def _undecodable(name: str, error: Exception) -> ValueError:

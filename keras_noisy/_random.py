@@ -8,9 +8,9 @@ import numpy as np
 
 
 class Random:
-    """Draws of one seed; numbers in `path` name an independent stream of it.
+    """Draws from one seed; numbers in `path` select an independent stream.
 
-    The first of them is the caller's own: 1 `corrupt`, 2 `instance_dependent`,
+    The first number belongs to the caller: 1 `corrupt`, 2 `instance_dependent`,
     3 `open_set`, 4 `out_of_fold_probabilities`, 5 the digits, 6 the pipelines,
     7 `LDCE`, 16 clicks that are replaced, 20 `flip_labels`.
     """
@@ -25,14 +25,14 @@ class Random:
 
     def permutation(self, count: int) -> np.ndarray:
         """The numbers from 0 to `count - 1` in random order."""
-        # NumPy sorts 16 bits in linear time, so a sort by 32 bits is two.
+        # NumPy sorts 16 bits in linear time, so sort 32 bits in two passes.
         bits = self._bits.random_raw(count)
         low, high = (bits >> 16).astype("uint16"), (bits >> 32).astype("uint16")
         order = np.argsort(low, kind="stable")
         return order[np.argsort(high[order], kind="stable")]
 
     def normal(self, rows: int, columns: int) -> np.ndarray:
-        """Standard normal numbers, by the method of Box and Muller."""
+        """Standard normal numbers, by the Box-Muller transform."""
         half = -(-rows * columns // 2)
         radius = np.sqrt(-2 * np.log(self.uniform(half)))
         angle = 2 * np.pi * self.uniform(half)

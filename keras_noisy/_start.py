@@ -1,16 +1,16 @@
-"""Where a run stands, which a callback tells the data."""
+"""The position of a run, which a callback passes to the data."""
 
 
 class Start(tuple):
-    """Epoch and batch to begin with, which a `Resume` moves on in training.
+    """Epoch and batch to start with, which a `Resume` updates in training.
 
-    Without one the epochs are counted: then each look of Keras at a first
-    batch is taken for an epoch, which after a restart would be the wrong one.
+    Without a `Resume`, epochs are counted by their first batches. Keras may
+    read a first batch more often, so the epoch would be wrong after a restart.
     """
 
-    #: Epoch and first batch of what is read now, as long as `fit` runs.
+    #: Epoch and first batch of the current iteration, while `fit` runs.
     now: tuple[int, int] | None = None
-    #: Batches of an epoch of the reader that has it.
+    #: Number of batches of an epoch of the reader.
     num_batches: int | None = None
 
     def of_iteration(self, number: int) -> tuple[int, int]:

@@ -7,9 +7,9 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import without_tensor
 
-# Half precision rounds a row by that much.
+# Half precision rounds a row by this much.
 TOLERANCE = 2e-3
-# Many classes in bfloat16 are that far from a sum of 1.
+# In bfloat16, the sum over many classes is this far from 1.
 ROUGHLY = 0.1005
 
 
@@ -22,8 +22,8 @@ def distributions(name: str, value: Any, expected: str) -> np.ndarray:
     single = rows.ndim in (1, 2) and rows.shape[1:] in ((), (1,))
     if rows.ndim != 2 or 0 in rows.shape or single:
         advice = (
-            ". A single output `p` is `np.stack([1 - p, p], axis=1)` of two; "
-            "a model needs two of them here"
+            ". Turn a single output `p` into two with `np.stack([1 - p, p], "
+            "axis=1)`; a model needs two outputs here"
         )
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}. "
@@ -49,7 +49,7 @@ def transition_matrix(name: str, value: Any) -> np.ndarray:
     """`value` as float64 if it is square and row-stochastic."""
     expected = (
         "a row-stochastic square matrix of numbers, of shape "
-        "(num_classes, num_classes), at least 2 classes, such as that of "
+        "(num_classes, num_classes), at least 2 classes, such as "
         "`noise.symmetric(num_classes, rate)`"
     )
     matrix = distributions(name, value, expected)

@@ -1,4 +1,4 @@
-"""Which samples have trusted labels, and what each is in a batch."""
+"""Which samples have trusted labels, and the role of each in a batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 
-#: What a sample is in a batch of `trusted_and_noisy`, as numbers.
+#: The role of a sample in a batch of `trusted_and_noisy`, as numbers.
 SHOT, QUERY, NOISY = range(3)
 
 

@@ -12,8 +12,8 @@ from keras import ops
 def gradient(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     """Gradient of the sum of `function(x)`, with concrete values.
 
-    A training step may be traced just now. What is traced belongs to its
-    thread, so that the gradient is computed in another one.
+    A training step may be traced at this moment. Tracing belongs to its
+    thread, so the gradient is computed in another one.
     """
     derivatives = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}
     backend = keras.backend.backend()

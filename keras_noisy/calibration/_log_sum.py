@@ -8,7 +8,7 @@ import numpy as np
 
 SIZE = 512
 REFINEMENT = 12
-#: Logits to draw where classes differ, and labels at least.
+#: Number of logits to draw if classes differ, and least number of labels.
 DRAWN_LOGITS, MIN_ROWS = 2**20, 256
 
 
@@ -16,9 +16,9 @@ DRAWN_LOGITS, MIN_ROWS = 2**20, 256
 def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of `log sum_{j <= count} e^(std x_j)`, x normal.
 
-    The sum is put together by doubling. After each addition the distribution
-    is laid on a uniform grid anew, each mass shared by its two neighbors
-    and the grid scaled such that mean and variance stay.
+    The sum is built by doubling. After each addition, the distribution is put
+    on a new uniform grid: each mass is split between its two neighbors, and
+    the grid is scaled to keep the mean and the variance.
     """
     if logit_std == 0:
         return np.array([np.log(count)]), np.ones(1)
@@ -68,7 +68,7 @@ def _rescaled(x: np.ndarray, masses: np.ndarray, moments: tuple) -> np.ndarray:
 
 
 def labels_of(shares: Sequence[float], rows: int) -> np.ndarray:
-    """Labels in these shares, without chance, int32 of shape (rows,)."""
+    """Labels in these shares, not random, int32 of shape (rows,)."""
     quantiles = (np.arange(rows) + 0.5) / rows
     labels = np.searchsorted(np.cumsum(shares), quantiles)
     return np.minimum(labels, len(shares) - 1).astype("int32")
@@ -78,10 +78,10 @@ def labels_of(shares: Sequence[float], rows: int) -> np.ndarray:
 def adjusted_log_sum(
     shares: tuple[float, ...], shift: tuple[float, ...], logit_std: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws of the log-sum of others less the shift of the label, and weights.
+    """Draws of the others' log-sum less the label's shift, and weights.
 
-    Labels have these shares, and every logit its shift. The draws follow from
-    a fixed seed, so that errors rise and fall smoothly.
+    Labels have these shares, and every logit its shift. The draws use a fixed
+    seed, so that errors change smoothly.
     """
     rows = max(MIN_ROWS, DRAWN_LOGITS // len(shares))
     labels, shifts = labels_of(shares, rows), np.array(shift)

@@ -36,9 +36,9 @@ def laplace_transform(u: np.ndarray, logit_std: float) -> tuple:
     x = np.arange(-9, 9 + step, step)
     weights = np.exp(-(x**2) / 2)
     weights /= weights.sum()
-    # exp(-e^7) is 0 as it is.
+    # exp(-e^7) already underflows to 0.
     decay = np.exp(np.minimum(u[:, None] + logit_std * x, 7.0))
-    # Near 1 the distance from 1 has to be exact, near 0 the value itself.
+    # Near 1 the distance from 1 must be exact, near 0 the value itself.
     near_one = np.log1p(np.maximum(np.expm1(-decay) @ weights, -0.5))
     near_zero = np.log(np.maximum(np.exp(-decay) @ weights, 1e-300))
     log_transform = np.where(u < -1 - 2 * logit_std, near_one, near_zero)

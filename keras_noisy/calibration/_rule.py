@@ -13,12 +13,12 @@ from keras_noisy.calibration.fresh import Fresh
 #: Robust losses are known to train with this many classes.
 REFERENCE_CLASSES = 10
 NO_TRANSFORM = {"logit_clip": None, "logit_normalization": None}
-#: A prior is for one number of classes; the few have even shares.
+#: A prior fits one number of classes; the reference classes have even shares.
 NO_PRIOR = {"logit_adjustment": None}
 
 
 class NoMatch(ValueError):
-    """No value gives the error asked for: the finding, and what to do."""
+    """No value gives the required error: the finding, and what to do."""
 
     def __init__(self, finding: str, advice: str):
         super().__init__(f"{finding}. {advice}")
@@ -30,7 +30,8 @@ def first_bracket(
 ) -> tuple[float, float] | None:
     """The first cell of `grid` in which the error rises to the target.
 
-    A loss whose error only falls, like cross-entropy, has one where it falls.
+    For a loss whose error only falls, like cross-entropy, the cell in which it
+    falls to the target.
     """
     above = excess(grid) >= 0
     changes = np.flatnonzero(above[:-1] != above[1:])
@@ -42,12 +43,12 @@ def first_bracket(
 
 
 def error_of_few(few: Fresh, classes: int, logit_std: float) -> float:
-    """The error of few classes at logit 0, which is to be matched."""
+    """The error of few classes at logit 0, the target of the match."""
     (error,) = errors_at(few, classes, np.zeros(1), logit_std)
     if error == 0:
         raise ValueError(
             f"{few.name} sends back no error to a fresh network of "
-            f"{classes} classes, so that there is nothing to match. Set the "
+            f"{classes} classes, so there is nothing to match. Set the "
             "value to a number, or start with another loss"
         )
     return float(error)

@@ -40,7 +40,7 @@ def scaled_moment(
     z = np.asarray(z, "float64")
     if power > 0:
         return _expected(power, 1.0, 0.0, num_classes, z, logit_std, scale)
-    # `1 - p` falls to 0 on one side alone: take p on the other.
+    # `1 - p` falls to 0 on only one side: use p on the other.
     v, masses = _log_ratio(num_classes, logit_std)
     right = z > -(v @ masses)
     found = np.empty_like(z)
@@ -63,9 +63,9 @@ def _expected(
 ) -> np.ndarray:
     """`E[p^a (1 - p)^b]` by its Mellin transform along a vertical line.
 
-    With E of the exponential distribution `T = E / S` has `P(T > t) =
-    phi(t)^(K - 1)`, so that the moments of S are those of T over those of E,
-    which are gamma functions; and so is the transform of `p^a (1 - p)^b`.
+    If E is exponentially distributed, `T = E / S` has `P(T > t) =
+    phi(t)^(K - 1)`. The moments of S are therefore the moments of T over those
+    of E, which are gamma functions, as is the transform of `p^a (1 - p)^b`.
     """
     v, masses = _log_ratio(num_classes, logit_std)
     reach = 40 / min(a - line, b + line)
@@ -89,14 +89,14 @@ def _log_ratio(num_classes: int, logit_std: float) -> tuple:
     density = (num_classes - 1) * slope
     density *= np.exp((num_classes - 2) * log_transform)
     masses = density * STEP
-    # No line below weighs a tail by more than this.
+    # No line in `_expected` weighs a tail by more than this.
     weight = masses * np.exp(np.abs(v - v @ masses) / 2)
     kept = weight > 1e-18
     return v[kept], masses[kept]
 
 
 def _log_gamma(x: np.ndarray) -> np.ndarray:
-    """Logarithm of the gamma function of numbers of a positive real part."""
+    """Logarithm of the gamma function, for a positive real part."""
     x = np.asarray(x, complex)
     total = LANCZOS[0] + sum(c / (x + k) for k, c in enumerate(LANCZOS) if k)
     base = x + 7.5

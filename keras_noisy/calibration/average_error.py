@@ -19,7 +19,7 @@ from keras_noisy.calibration._moments import moment
 from keras_noisy.calibration._scaled_moments import scaled_moment
 from keras_noisy.calibration.fresh import Calibratable, Fresh
 
-#: Logits drawn per value of z where only sampling helps.
+#: Logits drawn per value of z if the error must be sampled.
 SAMPLED_LOGITS = 2**18
 
 
@@ -31,8 +31,8 @@ def average_error(
 ) -> float | np.ndarray:
     """Average error that a loss sends back to the neuron of the true class.
 
-    Where it is near zero a network does not learn. Plot it against `z` to see
-    from which logits a loss starts, or compare losses and class counts at
+    A network does not learn where it is near zero. Plot it against `z` to see
+    at which logits a loss learns, or compare losses and numbers of classes at
     `z = 0`, the middle of a fresh network's logits.
 
     Formula:
@@ -41,20 +41,20 @@ def average_error(
     E[d loss / d z_k | z_k = z],  z_j ~ N(0, logit_std ** 2) for j != k
     ```
 
-    for the true class `k`. With a margin scale `c` a loss `l(p)` is
-    `l(sigmoid(c * margin)) / c`, so that its error is that of `l` at the scaled
-    margin. It is exact to 1e-9 for losses that name the
-    powers of `p` in their error (`CrossEntropy`, `MAE`, `GCE`), and within
-    1e-3 for other losses of the true-class probability up to a `logit_std` of
-    3. For losses of the whole distribution, and with a `logit_clip` or
-    `logit_normalization`, logits are sampled with a fixed seed: within 1e-2
-    at a `logit_std` of 1, where a single value of `z` takes some hundredths
-    of a second. With a `logit_adjustment`, for its number of classes alone,
-    labels are sampled too: the error is the mean over the labels of that prior.
+    for the true class `k`. With a margin scale `c`, a loss `l(p)` becomes
+    `l(sigmoid(c * margin)) / c`, so its error is the error of `l` at the scaled
+    margin. The result is exact to 1e-9 for losses that name the powers of `p`
+    in their error (`CrossEntropy`, `MAE`, `GCE`), and within 1e-3 for other
+    losses of the true-class probability up to a `logit_std` of 3. For losses of
+    the whole distribution, and with `logit_clip` or `logit_normalization`,
+    logits are sampled with a fixed seed: the result is within 1e-2 at a
+    `logit_std` of 1, and each value of `z` takes some hundredths of a second.
+    With `logit_adjustment`, `num_classes` must be its number of classes, and
+    the error is the mean over labels with its shares.
 
     Args:
-        loss: A `keras_noisy.losses.RobustLoss`; its logit bias or
-            margin scale, number or `"auto"`, takes part.
+        loss: A `keras_noisy.losses.RobustLoss`, with its logit bias or margin
+            scale, a number or `"auto"`.
         num_classes: Number of classes, an integer of at least 2.
         z: Logit of the true class, a number or an array. Defaults to `0.0`.
         logit_std: Standard deviation of the logits, a number in [0, 10].
@@ -95,7 +95,7 @@ def average_error(
 
 
 def checked_std(logit_std: float) -> float:
-    """The standard deviation of logits, if errors can be computed for it."""
+    """The standard deviation of logits, if it is in the allowed range."""
     return real("logit_std", logit_std, 0, 10, closed="low high")
 
 
@@ -148,7 +148,7 @@ def _integrated(
 
 
 def error_at_margin(fresh: Any, margin: np.ndarray) -> np.ndarray:
-    """Error sent to a label of a margin `z_y - logsumexp(z_k, k != y)`."""
+    """Error sent to a label with margin `z_y - logsumexp(z_k, k != y)`."""
     margin = fresh.margin_scale * (margin + fresh.logit_bias)
     log_p = -np.logaddexp(0.0, -margin)
     slope = gradient(fresh.formula, log_p.astype("float32"))

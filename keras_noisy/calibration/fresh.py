@@ -1,4 +1,4 @@
-"""What calibration looks at: a loss as a fresh network meets it."""
+"""A loss as calibration sees it, at the start of training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Tensor = Any
 
 
 class Fresh(NamedTuple):
-    """The functions of a loss for a number of classes, all numbers known."""
+    """The functions of a loss for a number of classes, with known numbers."""
 
     #: Name of its class, for messages.
     name: str
@@ -21,16 +21,17 @@ class Fresh(NamedTuple):
     values: Callable[[Any, Tensor], Tensor]
     #: Values of log-probabilities of the true class, if these are enough.
     formula: Callable[[Tensor], Tensor] | None = None
-    #: Error over `1 - p` as powers of p and their coefficients, if it is one.
+    #: Error over `1 - p` as powers of p and their coefficients, if it is a sum
+    #: of powers.
     powers: dict[float, float] | None = None
-    #: Share of each class among the labels, and what is added to its logit,
-    #: if not all classes are alike.
+    #: Share of each class among the labels, and the number added to its logit,
+    #: with `logit_adjustment`.
     shares: tuple[float, ...] | None = None
     shift: tuple[float, ...] | None = None
 
 
 class Calibratable(Protocol):
-    """A loss that can be calibrated; those of this package are."""
+    """A loss that can be calibrated, as all losses of this package can."""
 
     #: Values that are known to train with 10 classes.
     references: dict[str, float]
@@ -38,7 +39,7 @@ class Calibratable(Protocol):
     name: str
 
     def fresh(self, num_classes: int, **changes: Any) -> Fresh:
-        """Its functions, some arguments changed."""
+        """The functions of the loss, with some arguments changed."""
 
     def automatic_arguments(self) -> list[str]:
         """Names of the arguments that are `"auto"`."""
@@ -48,4 +49,4 @@ class Calibratable(Protocol):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """A loss of these arguments."""
+        """A loss with these arguments."""

@@ -12,13 +12,14 @@ from keras_noisy._arguments import boolean, real
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class MarginFade:
-    """Fades a calibration class by class, as their margins rise.
+    """Fades a calibration class by class, as the margins of classes rise.
 
-    `fade="margin"` of a loss is `MarginFade()`. A class that the network does
-    not know yet keeps the calibrated bias, without which it would hardly be
-    learned; one that it knows loses it. It needs no number of steps. Made for
-    the bias of `MAEStar`: `GCE(q="auto")` did worse with it, and `MAEStar`
-    without wrong labels not always better, see `docs/fading.md`.
+    `fade="margin"` of a loss means `MarginFade()`. A class that the network
+    does not know yet keeps the calibrated bias, without which it would hardly
+    be learned; a class that it knows loses the bias. No number of steps is
+    needed. It is made for the bias of `MAEStar`: `GCE(q="auto")` did worse with
+    it, and `MAEStar` without wrong labels was not always better, see
+    `docs/fading.md`.
 
     Formula:
 
@@ -29,23 +30,22 @@ class MarginFade:
     ```
 
     where the margin of a sample is `z_y - logsumexp(z_k for k != y)`, without
-    bias, clip and normalization, so that `level` follows the `quantile` of the
-    margins of a class. It starts at `fresh`, the mean of a fresh network, about
-    `-log(num_classes) - 1 / 2`. Where a batch holds several samples of every
-    class, `rate` is divided by their number. With `per_class=False` there is
-    one level for all classes, which the mean over each batch moves.
+    bias, clip and normalization. `level` follows the `quantile` of the margins
+    of a class. It starts at `fresh`, the mean margin of a fresh network, about
+    `-log(num_classes) - 1 / 2`. If a batch has several samples of every class,
+    `rate` is divided by their number. With `per_class=False`, all classes share
+    one level, which moves by the mean over each batch.
 
     Args:
-        quantile: Which margin of a class is followed, a number in (0, 1).
-            With wrong labels the median can be that of one. Defaults to
-            `0.75`.
-        margin_end: Margin with which a class has no calibration any more, a
-            number; at 0 the network gives the label as much as all other
-            classes. Defaults to `0.0`.
+        quantile: Quantile of the margins of a class that is followed, a number
+            in (0, 1). The median can be the margin of a wrong label. Defaults
+            to `0.75`.
+        margin_end: Margin at which the calibration of a class ends, a number.
+            At 0, the network gives the label as much probability as all other
+            classes together. Defaults to `0.0`.
         rate: How fast `level` follows, in units of the margin, a positive
             number. Defaults to `0.5`.
-        per_class: Whether each class has a level of its own. Defaults to
-            `True`.
+        per_class: Whether each class has its own level. Defaults to `True`.
 
     Returns:
         An object for the argument `fade` of a loss.
@@ -84,11 +84,11 @@ class MarginFade:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> MarginFade:
-        """Build it from what `get_config` returned."""
+        """Build it from the result of `get_config`."""
         return cls(**config)
 
 
 def fresh_margin(num_classes: int) -> float:
-    """Mean margin of a label in a fresh network, its logits of N(0, 1)."""
+    """Mean margin of a label in a fresh network with logits from N(0, 1)."""
     others = num_classes - 1
     return -math.log(others) - 1 / 2 + math.expm1(1) / (2 * others)

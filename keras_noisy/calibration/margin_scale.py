@@ -20,7 +20,7 @@ from keras_noisy.calibration.average_error import (
 )
 from keras_noisy.calibration.fresh import Calibratable
 
-#: Smallest margin scale that is looked for; a billion classes need 0.11.
+#: Smallest margin scale in the search; a billion classes need 0.11.
 SMALLEST_SCALE = 0.01
 
 
@@ -32,9 +32,9 @@ def matched_margin_scale(
 ) -> float:
     """Margin scale that gives `num_classes` classes the error of a few.
 
-    This is what `margin_scale="auto"` computes. Fewer `reference_classes` give
-    a smaller scale, with which a network starts faster. A bias, clip or
-    normalization of the loss itself is left out.
+    `margin_scale="auto"` computes this. Fewer `reference_classes` give a
+    smaller scale, with which a network starts faster. A bias, clip or
+    normalization of the loss has no effect here.
 
     Formula:
 
@@ -42,9 +42,9 @@ def matched_margin_scale(
     <error>(margin_scale; num_classes) = <error>(1; reference_classes)
     ```
 
-    with the `average_error` of the loss. Where there are several solutions
-    the one nearest to 1 is taken; up to `reference_classes` it is 1. The scale
-    falls about like `1 / log(num_classes)`.
+    with the `average_error` of the loss. Of several solutions, the one nearest
+    to 1 is used; up to `reference_classes` it is 1. The scale falls about like
+    `1 / log(num_classes)`.
 
     Args:
         loss: A `keras_noisy.losses.RobustLoss` of the true-class probability.
@@ -59,7 +59,7 @@ def matched_margin_scale(
 
     Raises:
         ValueError: If an argument is outside its range, if the loss needs the
-            whole distribution, or if no scale gives the error asked for.
+            whole distribution, or if no scale gives the required error.
 
     Example:
 

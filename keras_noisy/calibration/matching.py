@@ -34,8 +34,8 @@ def matched_logit_bias(
 ) -> float:
     """Logit bias that gives `num_classes` classes the error of a few.
 
-    This is what `logit_bias="auto"` computes. A bias, clip or normalization of
-    the loss itself is left out; a `logit_adjustment` takes part.
+    `logit_bias="auto"` computes this. A bias, clip or normalization of the loss
+    has no effect here; a `logit_adjustment` does.
 
     Formula:
 
@@ -43,9 +43,9 @@ def matched_logit_bias(
     <error>(logit_bias; num_classes) = <error>(0; reference_classes)
     ```
 
-    with the `average_error` of the loss. Where there are two solutions the
-    one on the rising side is taken; up to `reference_classes` it is 0. The
-    bias grows like `log(num_classes / reference_classes)`.
+    with the `average_error` of the loss. Of two solutions, the one on the
+    rising side is used; up to `reference_classes` it is 0. The bias grows like
+    `log(num_classes / reference_classes)`.
 
     Args:
         loss: A `keras_noisy.losses.RobustLoss`.
@@ -60,7 +60,7 @@ def matched_logit_bias(
 
     Raises:
         ValueError: If an argument is outside its range, or if no bias gives
-            the error asked for.
+            the required error.
 
     Example:
 
@@ -83,7 +83,7 @@ def matched_logit_bias(
     target = error_of_few(few, reference_classes, logit_std)
     many = loss.fresh(num_classes, **plain)
     high = math.log(num_classes) + logit_std**2 + 10
-    # More digits than a sample has would only cost time.
+    # More digits than sampling gives would only cost time.
     sampled = few.formula is None
     points, finer, tolerance = (25, 9, 1e-4) if sampled else (129, 33, 1e-10)
 
@@ -105,7 +105,7 @@ def matched_logit_bias(
     return float(np.mean(bracket))
 
 
-#: What finds the value of a calibration that every loss has.
+#: Functions that compute the calibrations that every loss has.
 MATCHED = {
     "logit_bias": matched_logit_bias,
     "margin_scale": matched_margin_scale,
@@ -122,10 +122,9 @@ def matched_hyperparameter(
 ) -> float:
     """Value of a hyperparameter that gives many classes the error of a few.
 
-    This is what an `"auto"` hyperparameter computes. The value that `loss`
-    has is taken as the one that is known to train with `reference_classes`.
-    A clip or normalization of the loss is left out; a `logit_adjustment` takes
-    part.
+    An `"auto"` hyperparameter computes this. The value that `loss` has counts
+    as the one that is known to train with `reference_classes`. A clip or
+    normalization of the loss has no effect here; a `logit_adjustment` does.
 
     Formula:
 
@@ -133,8 +132,8 @@ def matched_hyperparameter(
     <error>(0; num_classes, value) = <error>(0; reference_classes, loss)
     ```
 
-    with the `average_error` of the loss. Where there are several solutions
-    the one nearest to the value that `loss` has is taken.
+    with the `average_error` of the loss. Of several solutions, the one nearest
+    to the value that `loss` has is used.
 
     Args:
         loss: A `keras_noisy.losses.RobustLoss` with the reference value.
@@ -146,7 +145,7 @@ def matched_hyperparameter(
         logit_std: Standard deviation of a fresh network's logits. Defaults
             to `1.0`.
         bounds: Smallest and largest value to search, positive numbers;
-            values that the loss does not accept are passed over. Defaults to
+            values that the loss does not accept are skipped. Defaults to
             `(0.001, 1000.0)`.
 
     Returns:
@@ -154,7 +153,7 @@ def matched_hyperparameter(
 
     Raises:
         ValueError: If an argument is outside its range, or if no value gives
-            the error asked for.
+            the required error.
 
     Example:
 
@@ -229,14 +228,14 @@ def _matched(
 def automatic(
     loss: Calibratable, name: str, num_classes: int, logit_std: float = 1.0
 ) -> float:
-    """The value of an argument that is `"auto"`, `logit_bias` or another."""
+    """The value of an `"auto"` argument, such as `logit_bias`."""
     logit_std = checked_std(logit_std)
     try:
         if name in MATCHED:
             return MATCHED[name](loss, num_classes, logit_std=logit_std)
         reference = loss.references[name]
         if num_classes <= REFERENCE_CLASSES:
-            # Few classes start by themselves.
+            # With few classes, a network starts to learn anyway.
             return reference
         return _matched(
             loss,
@@ -248,9 +247,9 @@ def automatic(
         )
     except NoMatch as error:
         what = {"logit_bias": "bias", "margin_scale": "scale"}.get(name, name)
-        other = "add a passive loss by `ActivePassive`"
+        other = "add a passive loss with `ActivePassive`"
         if name not in MATCHED:
-            other = '`logit_bias="auto"` in its place'
+            other = '`logit_bias="auto"` instead'
         raise ValueError(
             f'{type(loss).__name__} has no "auto" {what}. {error.finding}. '
             f"Pass a number, or {other}"

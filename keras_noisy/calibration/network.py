@@ -24,7 +24,7 @@ def logit_distribution(model: keras.Model, x: Any) -> LogitDistribution:
 
     Measure it before training, to see how far a network is from the standard
     normal that calibration assumes. The outputs of a model that ends in a
-    softmax are turned into logits; these are known but for a constant per
+    softmax are turned into logits; these are known up to a constant per
     sample, which is chosen such that their mean is 0.
 
     Args:
@@ -57,11 +57,11 @@ def logit_distribution(model: keras.Model, x: Any) -> LogitDistribution:
 
 
 def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
-    """Loss calibrated to the logits of a fresh network.
+    """Calibrate a loss to the logits of a fresh network.
 
     Every `"auto"` argument of the loss is computed for the standard deviation
-    of this network's logits instead of 1. A loss without one receives a
-    `logit_bias`, or a new `margin_scale` if it has one.
+    of this network's logits instead of 1. A loss without `"auto"` arguments
+    gets a `logit_bias`, or a new `margin_scale` if it has a `margin_scale`.
 
     Args:
         loss: A `keras_noisy.losses.RobustLoss`.
@@ -70,11 +70,11 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
         x: Inputs as `model.predict` takes them; a few hundred are enough.
 
     Returns:
-        A new loss of the same class, its `"auto"` arguments now numbers.
+        A new loss of the same class, with numbers for `"auto"` arguments.
 
     Raises:
         ValueError: If the loss has another number of classes than the model,
-            or if no value gives the error asked for.
+            or if no value gives the required error.
 
     Example:
 
@@ -94,7 +94,7 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
     """
     loss = as_calibratable(loss)
     logits = model_logits(model, x)
-    # A single output tells two classes.
+    # A single output stands for two classes.
     num_classes, logit_std = max(logits.shape[-1], 2), float(logits.std())
     if loss.num_classes not in (None, num_classes):
         raise ValueError(
@@ -107,19 +107,19 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
         for name in loss.automatic_arguments() or [_calibration(loss)]
     }
     config = {**loss.get_config(), "num_classes": num_classes, **values}
-    # What is fixed for the network does not fade.
+    # Values that are fixed for the network do not fade.
     config |= {"fade": None, "fade_key": None}
     return type(loss).from_config(config)
 
 
 def _calibration(loss: Calibratable) -> str:
-    """What is set in a loss without an `"auto"` argument."""
+    """The argument to set in a loss without `"auto"` arguments."""
     scaled = loss.get_config()["margin_scale"] is not None
     return "margin_scale" if scaled else "logit_bias"
 
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:
-    """Logits of a model, recovered from probabilities where it ends in them."""
+    """Logits of a model, computed from probabilities if it returns these."""
     outputs = model.predict(x, verbose=0)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(

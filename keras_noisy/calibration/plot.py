@@ -1,4 +1,4 @@
-"""A picture of where a loss sends back an error."""
+"""A plot of the logits at which a loss sends back an error."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def plot_average_error(
     logit_std: float = 1.0,
     z: np.ndarray | None = None,
 ) -> Any:
-    """Plot the average error against the true logit, over the logits.
+    """Plot the average error by true logit, above a histogram of the logits.
 
-    A loss learns where its curve is above zero and the histogram below is
-    not. A dot marks the value at logit 0, the middle of the logits of a fresh
+    A loss learns where both its curve and the histogram below are above zero.
+    A dot marks the value at logit 0, the middle of the logits of a fresh
     network. Needs matplotlib: `pip install matplotlib`.
 
     Args:
         losses: Losses to compare, or a mapping from label to loss. Without a
-            mapping the label is the name that you gave the loss, or how it is
-            made, such as `GCE(q=0.7)`.
+            mapping, the label is the name that you gave the loss, or its code,
+            such as `GCE(q=0.7)`.
         num_classes: Numbers of classes, one line style each. Defaults to
             `(10, 100, 1000)`.
         logits: Logits of a fresh network for the histogram. Defaults to
-            `None`, the density of a normal of standard deviation `logit_std`.
+            `None`, the normal density of standard deviation `logit_std`.
         logit_std: Standard deviation of the logits. Defaults to `1.0`.
         z: Logits at which to draw the curves. Defaults to `None`, 121 of
             them from -4 to 12.
 
     Returns:
-        A `matplotlib.figure.Figure`; call its `savefig`.
+        A `matplotlib.figure.Figure`; save it with `savefig`.
 
     Raises:
         ImportError: If matplotlib is not installed.
@@ -89,7 +89,7 @@ def plot_average_error(
     curves.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     for axes in (curves, histogram):
         axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
-    # Beside the curves, so that it covers none of them.
+    # Next to the curves, so that it does not cover them.
     figure.legend(loc="outside right upper", fontsize="small")
 
     if logits is None:
@@ -124,7 +124,7 @@ def labels_of(
 
 
 def _label(loss: Calibratable) -> str:
-    """The name that was given to a loss, or else how it is made."""
+    """The name that the user gave to a loss, or else its code."""
     kind = type(loss).__name__
     if re.sub(r"_\d+$", "", loss.name).replace("_", "") != kind.lower():
         return loss.name

@@ -1,4 +1,4 @@
-"""A picture of the margins at which a loss sends back an error."""
+"""A plot of the margins at which a loss sends back an error."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def plot_margin_error(
 ) -> Any:
     """Plot the error that a loss sends to a label, by the label's margin.
 
-    It shows what a calibration does after the start. The label is the
-    prediction where its margin is above 0, and certainly below it where the
-    margin is under `-log(num_classes)`. A bias moves the curve to the margins
-    of a fresh network, so that little is left of it at 0; a scale widens it.
+    It shows what a calibration does after the start. Where its margin is above
+    0, the label is the predicted class; where its margin is below
+    `-log(num_classes)`, it is not. A bias moves the curve to the margins of a
+    fresh network, so that little is left of it at 0; a scale widens the curve.
     Needs matplotlib: `pip install matplotlib`.
 
     Formula:
@@ -47,10 +47,10 @@ def plot_margin_error(
         logit_std: Standard deviation of the logits of a fresh network, whose
             margins are shown below. Defaults to `1.0`.
         margins: Margins at which to draw the curves. Defaults to `None`, 161
-            of them from 5 below those of a fresh network to 10.
+            of them, from 5 below the mean of a fresh network to 10.
 
     Returns:
-        A `matplotlib.figure.Figure`; call its `savefig`.
+        A `matplotlib.figure.Figure`; save it with `savefig`.
 
     Raises:
         ImportError: If matplotlib is not installed.

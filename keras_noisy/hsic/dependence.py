@@ -26,10 +26,10 @@ def hsic(
 ) -> Tensor:
     """How much two batches depend on each other, 0 if not at all.
 
-    The squared norm of the covariance of all functions of `a` and `b` that the
-    Gaussian kernel knows. Differentiable, so that it can be a penalty of a
-    layer of your own. With few samples even independent batches have more
-    than 0.
+    It is the squared norm of the covariance of all functions of `a` and `b` in
+    the space of the Gaussian kernel. It is differentiable, so you can use it as
+    a penalty in a layer of your own. With few samples, even independent batches
+    have a value above 0.
 
     Formula:
 
@@ -43,16 +43,16 @@ def hsic(
 
     Args:
         a: Batch of shape `(m, ...)`; all axes after the first are features.
-        b: Batch of as many samples, of any other features.
-        sigma: Bandwidth of both kernels, a positive number, or `None` for one
-            chosen by each batch. Defaults to `5.0`.
-        cosine: Whether to divide by what each batch has with itself, so that
-            the result is at most 1 (and 0 if a batch has no variation).
+        b: Batch with as many samples, and with any features.
+        sigma: Bandwidth of both kernels, a positive number, or `None` to
+            compute one from each batch. Defaults to `5.0`.
+        cosine: Whether to normalize by the value of each batch with itself, so
+            that the result is at most 1 (and 0 if a batch has no variation).
             Defaults to `False`.
 
     Returns:
         A scalar, float64 if a batch is and float32 otherwise. It is computed
-        in float64, on JAX with its x64 mode alone.
+        in float64, on JAX only in x64 mode.
 
     Raises:
         ValueError: If `sigma` is not positive, or the batches have different
@@ -89,10 +89,10 @@ def hsic(
 def normalized_hsic(a: Any, b: Any, sigma: float | None = 5.0) -> Tensor:
     """How many independent features two batches share.
 
-    The kernels are divided by themselves, so that features of small and of
-    large variance count alike: about the number of features of one batch that
-    the other tells. Take it where sizes must be comparable, such as between
-    layers. Differentiable.
+    The kernels are divided by themselves, so features of small and of large
+    variance count alike. The result is about the number of features of one
+    batch that the other determines. Use it if values must be comparable, such
+    as between layers. It is differentiable.
 
     Formula:
 
@@ -106,15 +106,15 @@ def normalized_hsic(a: Any, b: Any, sigma: float | None = 5.0) -> Tensor:
 
     Args:
         a: Batch of shape `(m, ...)`; all axes after the first are features.
-        b: Batch of as many samples, of any other features.
-        sigma: Bandwidth of both kernels, a positive number, or `None` for one
-            chosen by each batch. Defaults to `5.0`.
+        b: Batch with as many samples, and with any features.
+        sigma: Bandwidth of both kernels, a positive number, or `None` to
+            compute one from each batch. Defaults to `5.0`.
 
     Returns:
         A scalar from 0 to `m - 1`, float64 if a batch is and float32
         otherwise. It is NaN if a batch has NaN. Matrices are inverted in
-        float64, on JAX with its x64 mode alone: in float32 the value is right
-        to about 1e-3.
+        float64, on JAX only in x64 mode; in float32 the value is accurate to
+        about 1e-3.
 
     Raises:
         ValueError: If `sigma` is not positive, or the batches have different
@@ -152,7 +152,7 @@ def _centered(a: Any, b: Any, sigma: float | None) -> list[Tensor]:
     if None not in sizes and sizes[0] != sizes[1]:
         raise ValueError(
             "Expected as many samples in `b` as in `a`. Received: "
-            f"{sizes[0]} in `a` and {sizes[1]} in `b`. The first axis is that "
-            "of the samples; all others are flattened"
+            f"{sizes[0]} in `a` and {sizes[1]} in `b`. The first axis holds "
+            "the samples; all others are flattened"
         )
     return [centered_kernel(left, sigma), centered_kernel(right, sigma)]

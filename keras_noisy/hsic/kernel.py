@@ -13,7 +13,7 @@ Tensor = Any
 
 
 def result_dtype(*tensors: Any) -> str:
-    """The dtype of what is computed of these: float32 or float64."""
+    """The dtype of a result from these tensors: float32 or float64."""
     dtypes = [
         keras.backend.standardize_dtype(ops.convert_to_tensor(x).dtype)
         for x in tensors
@@ -24,8 +24,9 @@ def result_dtype(*tensors: Any) -> str:
 def gaussian_kernel(x: Any, sigma: float | None = 5.0) -> Tensor:
     """Gaussian kernel between the samples of a batch.
 
-    Says how alike two samples are, from 0 to 1. The distance is that by
-    feature, so that one `sigma` fits tensors of different widths.
+    It says how similar two samples are, from 0 to 1. The squared distance is
+    divided by the number of features, so one `sigma` fits tensors of different
+    widths.
 
     Formula:
 
@@ -36,12 +37,12 @@ def gaussian_kernel(x: Any, sigma: float | None = 5.0) -> Tensor:
 
     where `d` is the number of features of a sample, and `s` the median of the
     squared distances (not of the distances) of the batch stacked on itself, at
-    least 0.01, through which no gradient flows: as the authors' program has it.
+    least 0.01. As in the authors' code, no gradient flows through `s`.
 
     Args:
         x: Batch of shape `(m, ...)`; all axes after the first are features.
-        sigma: Bandwidth in the units of `x`, a positive number, or `None` for
-            one chosen by the batch. Defaults to `5.0`.
+        sigma: Bandwidth in the units of `x`, a positive number, or `None` to
+            compute one from the batch. Defaults to `5.0`.
 
     Returns:
         A symmetric tensor of shape `(m, m)`, float64 for float64 and float32

@@ -1,7 +1,7 @@
-"""Kernel matrices of a batch, accurate where they are nearly singular.
+"""Kernel matrices of a batch, accurate even if they are nearly singular.
 
-Operators stand in place of `ops.matmul`, `ops.maximum` and `ops.mean`, which
-compute in float32 on PyTorch.
+Operators replace `ops.matmul`, `ops.maximum` and `ops.mean`, which compute in
+float32 on PyTorch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from keras_noisy._arguments import real
 
 Tensor = Any
 
-#: The ridge of the normalized criterion, by the number of samples.
+#: The ridge of the normalized criterion, per sample.
 RIDGE = 1e-5
 #: The smallest bandwidth that `sigma=None` chooses.
 LEAST_BANDWIDTH = 0.01
@@ -39,7 +39,7 @@ def precise() -> contextlib.AbstractContextManager:
 
 
 def working_dtype(x: Tensor) -> str:
-    """float64, where the backend and the device of `x` have it."""
+    """float64 if the backend and the device of `x` have it, else float32."""
     backend = keras.backend.backend()
     if backend == "jax":
         wide = sys.modules["jax"].config.jax_enable_x64
@@ -50,12 +50,12 @@ def working_dtype(x: Tensor) -> str:
 
 
 def rows(name: str, x: Any) -> Tensor:
-    """A batch as a matrix of a row for each sample."""
+    """A batch as a matrix with a row for each sample."""
     x = ops.convert_to_tensor(x)
     if len(x.shape) == 0:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected a batch, whose "
-            "first axis is that of the samples. Received: a single number"
+            "first axis holds the samples. Received: a single number"
         )
     x = ops.cast(x, working_dtype(x))
     return ops.reshape(x, (-1, math.prod(ops.shape(x)[1:])))
@@ -70,7 +70,7 @@ def mean(x: Tensor, axis: Any = None) -> Tensor:
 
 def exponents(x: Tensor, sigma: float | None) -> Tensor:
     """`t` of the kernel `exp(-t)` between the rows of a matrix."""
-    # Distances do not change, and lose fewer digits around the mean.
+    # Subtracting the mean keeps the distances and loses fewer digits.
     x = x - mean(x, axis=0)
     with precise():
         products = x @ ops.transpose(x)
@@ -88,11 +88,11 @@ def exponents(x: Tensor, sigma: float | None) -> Tensor:
 def _median(squares: Tensor, size: Any) -> Tensor:
     """Median of the squared distances of a batch stacked on itself.
 
-    In the stack each pair stands four times and each sample has a copy at
-    distance 0; in `squares` each pair stands twice.
+    In the stack, each pair occurs four times and each sample has a copy at
+    distance 0; in `squares`, each pair occurs twice.
     """
     in_order = ops.sort(ops.reshape(squares, (-1,)))
-    # The stack has an even number of distances where the batch is even.
+    # The stack has an even number of distances if the batch size is even.
     highest = 2 * size * size - size - 1
     middle = [highest // 2, highest - highest // 2]
     found = [in_order[size + 2 * ((place - size) // 4)] for place in middle]
@@ -107,8 +107,8 @@ def _at_least(x: Tensor, low: float) -> Tensor:
 def centered_kernel(x: Tensor, sigma: float | None) -> Tensor:
     """`H K H` of the rows of a matrix.
 
-    The constant 1 of a kernel of near samples is no part of it: without it the
-    small rest keeps its digits.
+    Centering removes the constant 1 in the kernel of near samples. Without it,
+    the small rest keeps its digits.
     """
     kernel = ops.expm1(-exponents(x, sigma))
     kernel = kernel - mean(kernel, axis=0)
@@ -140,16 +140,16 @@ def ratio(centered: Tensor) -> Tensor:
 
 
 def only_finite(x: Tensor) -> tuple[Tensor, Tensor]:
-    """A tensor, 0 if not all of it is finite, and whether it is.
+    """The tensor, or zeros if it is not finite, and whether it is finite.
 
-    A Cholesky decomposition of NaN is an error on one backend and NaN on
-    another.
+    A Cholesky decomposition of NaN raises an error on one backend and returns
+    NaN on another.
     """
     is_finite = ops.all(ops.isfinite(x))
     return ops.where(is_finite, x, ops.zeros_like(x)), is_finite
 
 
 def or_nan(value: Tensor, is_finite: Tensor) -> Tensor:
-    """A value, or NaN that has no gradient."""
+    """The value, or NaN without a gradient."""
     nan = float("nan") * ops.ones_like(value)
     return ops.where(is_finite, value, nan)

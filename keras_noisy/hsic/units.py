@@ -1,4 +1,4 @@
-"""Units of a network that stand for classes."""
+"""Units of a network that represent classes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from keras_noisy._label_arrays import class_labels
 
 
 def assign_units(outputs: Any, labels: Any) -> np.ndarray:
-    """The unit of each class, for a network that was never told its classes.
+    """Find the unit of each class, for a network that does not know classes.
 
-    A network trained by dependence alone separates the classes, each in a unit
-    of its own, but does not know which is which. Each class takes the unit
-    that is largest on average over its samples; classes choose in order, and
-    take no unit twice.
+    A network that is trained only by dependence separates the classes, each in
+    its own unit, but does not know which unit belongs to which class. Each
+    class gets the unit that is largest on average over its samples. Classes
+    choose in order, and no unit is used twice.
 
     Args:
         outputs: Outputs of the network, of shape `(N, units)`.
         labels: Integer labels of shape `(N,)` or `(N, 1)`, at least one of
-            each class; the highest one gives the number of classes, at most
-            `units`.
+            each class. The highest label gives the number of classes, which
+            must be at most `units`.
 
     Returns:
         Integers of shape `(num_classes,)`.
 
     Raises:
-        ValueError: If shapes do not fit, a class has no sample or there are
+        ValueError: If shapes do not match, a class has no sample, or there are
             more classes than units.
 
     Example:
@@ -55,8 +55,8 @@ def assign_units(outputs: Any, labels: Any) -> np.ndarray:
     if not counts.all():
         raise ValueError(
             "Expected samples of every class in `labels`. Received: none of "
-            f"class {int(np.argmin(counts))}. Pass more samples, or number "
-            "the classes anew"
+            f"class {int(np.argmin(counts))}. Pass more samples, or renumber "
+            "the classes"
         )
     means = np.zeros((num_classes, outputs.shape[1]))
     np.add.at(means, labels, outputs)
@@ -69,7 +69,7 @@ def assign_units(outputs: Any, labels: Any) -> np.ndarray:
 
 
 def unit_accuracy(outputs: Any, labels: Any, units: Any) -> float:
-    """Accuracy by the units of the classes, every class counting alike.
+    """Mean accuracy over the classes, predicted by the units of classes.
 
     Formula:
 
@@ -80,15 +80,15 @@ def unit_accuracy(outputs: Any, labels: Any, units: Any) -> float:
 
     Args:
         outputs: Outputs of the network, of shape `(N, units)`.
-        labels: Integer labels of shape `(N,)` or `(N, 1)`. Classes without a
-            sample are left out of the mean.
+        labels: Integer labels of shape `(N,)` or `(N, 1)`. The mean leaves out
+            classes without samples.
         units: The unit of each class, from `assign_units`.
 
     Returns:
         A number from 0 to 1.
 
     Raises:
-        ValueError: If shapes do not fit, or a label or a unit does not exist.
+        ValueError: If shapes do not match, or a label or unit does not exist.
 
     Example:
 
@@ -125,6 +125,6 @@ def _checked(
         raise ValueError(
             "Expected finite `outputs`. Received: "
             f"{np.sum(~np.isfinite(outputs))} of {outputs.size} are NaN or "
-            "infinite. Train anew with a smaller learning rate"
+            "infinite. Train again with a smaller learning rate"
         )
     return outputs, labels

@@ -1,4 +1,4 @@
-"""The replicas of TensorFlow, each of which has a part of the batch."""
+"""TensorFlow's replicas, each with its own part of the batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def replica() -> Any:
 
 
 def of_all_replicas(x: Tensor) -> Tensor:
-    """Rows of the whole batch, where TensorFlow gives each replica a part."""
+    """Rows of the whole batch, even if each TensorFlow replica has a part."""
     found = replica()
     if found is None or found.num_replicas_in_sync == 1:
         return x

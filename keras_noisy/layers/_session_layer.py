@@ -1,4 +1,4 @@
-"""What the layers for sessions share: one initializer for all weights."""
+"""The base of the layers for sessions: one initializer for all weights."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class SessionLayer(keras.layers.Layer):
         self.regularizer = keras.regularizers.get(regularizer)
 
     def fresh_initializer(self, width: int) -> keras.initializers.Initializer:
-        """The initializer, which draws other numbers for every weight."""
+        """The initializer, which draws different numbers for every weight."""
         if self.initializer is None:
             limit = width**-0.5
             return keras.initializers.RandomUniform(-limit, limit)
         return keras.initializers.get(self.initializer)
 
     def weight(self, name: str, shape: tuple[int, ...], width: int) -> Tensor:
-        """A weight; `width` is that of a state."""
+        """A weight; `width` is the width of a state."""
         return self.add_weight(
             name=name,
             shape=shape,
@@ -37,7 +37,7 @@ class SessionLayer(keras.layers.Layer):
         )
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """None, as what comes out is not one vector for each position."""
+        """None, as the output does not have one vector for each position."""
         return None
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A pass-through layer that tells how much of a calibration is left."""
+"""A pass-through layer that knows how much of a calibration is left."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Schedule = keras.optimizers.schedules.LearningRateSchedule
 class CalibrationFade(PassThrough):
     """Tells a loss how much of its calibration is left.
 
-    A loss with `fade=` makes one, as its `fading`, and puts it into the model
-    by `outputs = loss.connect(outputs)`. It hands its inputs on unchanged, and
-    counts the batches of training or follows the margins in a non-trainable
-    weight: so the compiled step is traced once, and a saved or resumed model
-    goes on where it was. To deploy a model without it save
-    `keras_noisy.layers.without_state(model)`.
+    A loss with `fade=` creates this layer as its `fading`, and
+    `outputs = loss.connect(outputs)` puts it into the model. It returns its
+    inputs unchanged, and counts the training batches or follows the margins in
+    a non-trainable weight. So the compiled step is traced once, and a saved or
+    resumed model continues where it stopped. To deploy a model without the
+    layer, save `keras_noisy.layers.without_state(model)`.
 
     Args:
         fade: `"margin"`, a `keras_noisy.calibration.MarginFade`, or a
             `keras.optimizers.schedules.LearningRateSchedule` that gives the
             share of the calibration, from 1 to 0, at each training batch.
         key: Text by which a loss finds the layer when a model is loaded.
-            Defaults to `None`, a new one.
-        **kwargs: `num_classes`, where the inputs do not tell it, and the
+            Defaults to `None`, a new key.
+        **kwargs: `num_classes`, if the inputs do not show it, and the
             arguments of `keras.layers.Layer`.
 
     Returns:
@@ -66,11 +66,11 @@ class CalibrationFade(PassThrough):
 
     @property
     def by_margin(self) -> bool:
-        """Whether it follows the margins, and not the steps."""
+        """Whether it follows the margins instead of the steps."""
         return isinstance(self.fade, MarginFade)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weight, for the number of classes of the inputs."""
+        """Create the weight, for the number of classes of the inputs."""
         shape: tuple[int, ...] = ()
         start = 0.0
         if isinstance(self.fade, MarginFade):
@@ -100,12 +100,12 @@ class CalibrationFade(PassThrough):
         if isinstance(self.fade, MarginFade):
             way = (progress - self._start) / self._way
             return 1 - ops.clip(way, 0.0, 1.0)
-        # The step that runs has been counted.
+        # The current step has already been counted.
         share = self.fade(ops.maximum(progress - 1, 0.0))
         return ops.cast(share, "float32")
 
     def observe(self, margin: Tensor, index: Tensor, kept: Tensor) -> None:
-        """Follow the margins of a batch that are finite, all of shape (N,)."""
+        """Follow the finite margins of a batch, all of shape (N,)."""
         kept = ops.logical_and(kept, ops.isfinite(margin))
         level = value(self.progress)
         if self.fade.per_class:
@@ -114,12 +114,12 @@ class CalibrationFade(PassThrough):
         votes = ops.where(kept, above - (1 - self.fade.quantile), 0.0)
         rows = ops.cast(ops.shape(votes)[0], "float32")
         if self.fade.per_class:
-            # Each replica has a part of the batch, and the mean is taken.
+            # Each replica has a part of the batch, and Keras takes the mean.
             classes, replicas = self.progress.shape[0], _replicas()
             votes = replicas * ops.segment_sum(votes, index, classes)
             votes = votes / ops.maximum(replicas * rows / classes, 1.0)
         else:
-            # A replica can have no row of the last batch.
+            # A replica may have no row of the last batch.
             votes = ops.sum(votes) / ops.maximum(rows, 1.0)
         self.progress.assign_add(self.fade.rate * votes)
 
@@ -130,7 +130,7 @@ class CalibrationFade(PassThrough):
 
 
 def as_fade(fade: Any) -> Any:
-    """A fade from what a loss or a config has for it."""
+    """A fade from the argument of a loss or from a config."""
     if isinstance(fade, dict):
         fade = keras.saving.deserialize_keras_object(fade)
     if fade == "margin":

@@ -12,18 +12,18 @@ from keras_noisy.layers.gaussian_cloud import GaussianCloud
 
 Tensor = Any
 
-#: Shorter vectors are divided by this in place of their norm.
+#: Shorter vectors are divided by this instead of their norm.
 FLOOR = 1e-12
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class CosineDense(keras.layers.Layer):
-    """Cosine classifier: logits that do not know how long a class vector is.
+    """Cosine classifier: logits do not depend on the length of class vectors.
 
     The class vectors of a `Dense` layer grow with the number of samples of
-    their class, so that rare classes lose. Here features and class vectors
-    have length 1, and there is no bias. Use it as the last layer, with a loss
-    of logits, and with a `GaussianCloud` for data with a long tail.
+    their class, so rare classes lose. Here features and class vectors have
+    length 1, and there is no bias. Use it as the last layer, with a loss of
+    logits, and with a `GaussianCloud` for long-tailed data.
 
     Formula:
 
@@ -36,8 +36,8 @@ class CosineDense(keras.layers.Layer):
 
     Args:
         units: Number of classes, an integer of at least 1.
-        scale: What the cosines are multiplied by, a positive number. A softmax
-            of bare cosines could not come near 0 or 1. Defaults to `30.0`.
+        scale: Factor of the cosines, a positive number. A softmax of plain
+            cosines could not get near 0 or 1. Defaults to `30.0`.
         cloud: A `GaussianCloud` that acts on the cosines, before the scale.
             Defaults to `None`.
         kernel_initializer: An initializer of the class vectors, shape
@@ -71,7 +71,7 @@ class CosineDense(keras.layers.Layer):
     >>> logits.round(4).tolist()
     [[6.0, 8.0]]
 
-    A head for 100 classes of which the first is the most frequent:
+    A head for 100 classes, the first of which is the most frequent:
 
     >>> from keras_noisy.layers import GaussianCloud
     >>> counts = np.geomspace(500, 5, 100)
@@ -108,7 +108,7 @@ class CosineDense(keras.layers.Layer):
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the class vectors."""
+        """Create the class vectors."""
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.units),
@@ -170,10 +170,11 @@ def _unit_vectors(shape: tuple[int, ...], dtype: Any = None) -> Tensor:
 def _normalized(x: Tensor, axis: int) -> Tensor:
     """Vectors along an axis divided by their norm."""
     dtype = keras.backend.standardize_dtype(x.dtype)
-    # Squares of half precision overflow from 256 on.
+    # In half precision, squares overflow from 256 on.
     wide = ops.cast(x, "float64" if dtype == "float64" else "float32")
     squares = ops.sum(ops.square(wide), axis=axis, keepdims=True)
-    # What has no direction has no gradient, which would be 1e12 times as large.
+    # A vector without direction gets no gradient: it would be 1e12 times as
+    # large.
     has_direction = squares > FLOOR**2
     norm = ops.sqrt(ops.where(has_direction, squares, 1.0))
     short = ops.stop_gradient(wide) / FLOOR

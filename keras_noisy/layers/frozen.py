@@ -15,14 +15,14 @@ Tensor = Any
 class Frozen(keras.layers.Layer):
     """A model in inference mode, whatever the mode of the model around it.
 
-    For a backbone whose features are used as they are. Its weights do not
-    train, batch normalization keeps its statistics, and dropout is off. Keras
-    hands the mode of training on to a functional model within another, also
-    where that was called with `training=False`, so that its dropout would act.
+    For a backbone whose features are used unchanged. Its weights do not train,
+    batch normalization keeps its statistics, and dropout is off. Keras itself
+    passes the training mode on to a functional model inside another, even if it
+    was called with `training=False`, so its dropout would be active.
 
     Args:
-        model: A `keras.Model` that has been built. It is not copied: it is not
-            trainable any more afterwards.
+        model: A `keras.Model` that has been built. It is not copied, and is no
+            longer trainable afterwards.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -60,7 +60,7 @@ class Frozen(keras.layers.Layer):
         self.model.trainable = False
 
     def build(self, input_shape: Any) -> None:
-        """The model has its weights."""
+        """Nothing to create: the model has its weights."""
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Outputs of the model, in inference mode."""
@@ -75,6 +75,6 @@ class Frozen(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Build the layer, and the model inside it."""
+        """Build the layer and its model."""
         model = keras.saving.deserialize_keras_object(config["model"])
         return cls(**{**config, "model": model})

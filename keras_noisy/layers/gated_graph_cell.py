@@ -1,4 +1,4 @@
-"""Gated graph cells: states of clicks that hear from their neighbors."""
+"""Gated graph cell: states of clicks that are updated by their neighbors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Tensor = Any
 class GatedGraphCell(SessionLayer):
     """Gated graph cell of SR-GNN: a GRU whose input comes along the edges.
 
-    Each state receives what its predecessors and its successors send, and a
-    GRU cell takes it in.
+    Each state receives messages from its predecessors and its successors, and
+    a GRU cell updates it with them.
 
     Formula:
 
@@ -43,15 +43,15 @@ class GatedGraphCell(SessionLayer):
     Call arguments:
         states: States `h` of shape `(N, nodes, width)`.
         incoming: Adjacency matrix of shape `(N, nodes, nodes)`; row v has the
-            weights of what v receives from its predecessors. `SessionGraph`
-            gives both.
+            weights of the messages that v receives from its predecessors.
+            `SessionGraph` returns both matrices.
         outgoing: The same for the successors.
 
     Returns:
         When called, the new states, of the same shape.
 
     Raises:
-        ValueError: If `steps` is no integer of at least 1.
+        ValueError: If `steps` is not an integer of at least 1.
 
     Example:
 
@@ -80,7 +80,7 @@ class GatedGraphCell(SessionLayer):
         self.steps = integer("steps", steps, 1)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weights, for states of this shape."""
+        """Create the weights, for states of this shape."""
         width = input_shape[-1]
         self.kernel = self.weight("kernel", (width, 2 * width), width)
         self.bias = self.weight("bias", (2 * width,), width)

@@ -15,7 +15,7 @@ from keras_noisy._class_counts import class_counts as checked_counts
 Tensor = Any
 
 FORMS = ("additive", "angular")
-#: Draws are kept in [-1, 1], which is three standard deviations.
+#: Draws are clipped to [-1, 1], which is three standard deviations.
 DEVIATION = 1 / 3
 
 
@@ -24,17 +24,17 @@ class GaussianCloud(keras.layers.Layer):
     """Lowers the logits of rare classes by a random amount in training.
 
     A rare class has few samples, which cover little of its place in feature
-    space. A cloud around each of them keeps the other classes away, so that
-    the logits of rare classes have to be larger than the loss of bare ones
-    would ask for. The amount follows from how rare a class is, for every class
-    and every sample, whatever its label. In inference inputs pass unchanged,
-    and so they do where all classes have the same count.
+    space. A cloud around each of them keeps the other classes away: the network
+    has to learn larger logits for rare classes than without the cloud. The
+    amount depends on how rare a class is, and is drawn for every class and
+    every sample, whatever its label. Inputs pass unchanged in inference, or if
+    all classes have the same count.
 
-    Give it to `CosineDense` as its `cloud`, or use it between a layer of
-    cosines and one that scales them. With `Dense` in place of cosines choose a
-    `strength` in units of those logits. With soft labels and with mixup one
-    draw serves all labels of a sample, where the authors draw anew for each;
-    that is our reading.
+    Pass it to `CosineDense` as its `cloud`, or use it between a layer of
+    cosines and one that scales them. With `Dense` instead of cosines, choose a
+    `strength` in units of its logits. With soft labels and mixup, all labels of
+    a sample share one draw, which is our reading; the authors draw anew for
+    each label.
 
     Formula:
 
@@ -48,29 +48,27 @@ class GaussianCloud(keras.layers.Layer):
     outputs = z_k - sin(t_k)
     ```
 
-    where `n` are the counts and `z` the inputs. A margin of the true class is
-    no part of the additive form: give the loss a negative `logit_bias`, of
-    `-margin * scale`.
+    where `n` are the counts and `z` the inputs. The additive form has no margin
+    of the true class: pass `logit_bias=-margin * scale` to the loss instead.
 
     Args:
         class_counts: Number of training samples of each class, positive
             numbers of shape `(num_classes,)`.
         strength: Largest amount that the rarest class can lose, a number of at
-            least 0; published are 0.5 and, with the angular form, 0.1. Defaults
-            to `0.5`.
+            least 0; published values are 0.5 and, for the angular form, 0.1.
+            Defaults to `0.5`.
         form: `"additive"`, or `"angular"` as in the journal's version, whose
             inputs must be cosines. Defaults to `"additive"`.
         margin: Angle that is added for the true class, a number of at least 0,
-            for the angular form alone: then pass `labels` in training.
+            only for the angular form. With a margin, pass `labels` in training.
             Defaults to `0.0`.
-        seed: An integer that the draws follow from. Defaults to `None`, a
-            random one.
+        seed: Integer seed of the draws. Defaults to `None`, a random seed.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Cosines or logits of shape `(..., num_classes)`.
-        labels: Integer labels of the leading shape of `inputs`, or one-hot or
-            soft targets of their shape, where there is a `margin`. Defaults to
+        labels: With a `margin`, integer labels of the leading shape of
+            `inputs`, or one-hot or soft targets of their shape. Defaults to
             `None`.
         training: Whether to draw a cloud. Defaults to `False`.
 
@@ -121,10 +119,10 @@ class GaussianCloud(keras.layers.Layer):
                 "margin",
                 margin,
                 '0 with form="additive", where the margin is a negative bias '
-                "of the loss: pass `logit_bias=-margin * scale` to it",
+                "of the loss: pass `logit_bias=-margin * scale` to the loss",
             )
         rarity = np.log(counts.max()) - np.log(counts)
-        # Equal counts have no cloud, in place of 0 / 0.
+        # Equal counts have no cloud, instead of 0 / 0.
         self._rarity = rarity / (rarity.max() or 1.0)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -156,10 +154,10 @@ class GaussianCloud(keras.layers.Layer):
     def clouded(
         self, inputs: Tensor, noise: Tensor, labels: Tensor = None
     ) -> Tensor:
-        """The inputs in a cloud of given noise, in the shape of the inputs.
+        """Apply a cloud of given noise, in the shape of the inputs.
 
-        This is what training computes from a draw of standard deviation 1 / 3,
-        without gradient to it.
+        Training calls this with a draw of standard deviation 1 / 3, which gets
+        no gradient.
         """
         inputs = ops.convert_to_tensor(inputs)
         noise = ops.minimum(ops.abs(ops.stop_gradient(noise)), 1.0)
@@ -170,7 +168,7 @@ class GaussianCloud(keras.layers.Layer):
         if self.margin:
             turn = turn + self.margin * self._targets(inputs, labels)
         cosine, sine = ops.cos(turn), ops.sin(turn)
-        # The root has no derivative at 0, which cosines of 1 round to.
+        # The root has no derivative at 0, its argument for cosines of 1.
         squares = ops.maximum(1 - ops.square(inputs), 1e-7)
         turned = inputs * cosine - ops.sqrt(squares) * sine
         return ops.where(inputs > -cosine, turned, inputs - sine)

@@ -1,4 +1,4 @@
-"""Scores of candidates by the clicks that each of them is like."""
+"""Scores of candidates by the clicks that are similar to each of them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class InterestScores(SessionLayer):
-    """Target-aware attention: every candidate reads the session for itself.
+    """Target-aware attention: every candidate attends to the session itself.
 
-    Each candidate item has an interest vector of its own, the mean of the
-    states that are relevant to that item. A session's scores for tens of
-    thousands of candidates are computed without these vectors, in slices
-    whose parts are computed anew for the gradient, so that memory is that of
-    one slice.
+    Each candidate item has its own interest vector, the mean of the states that
+    are relevant to that item. The scores for tens of thousands of candidates
+    are computed without these vectors, in slices that are recomputed for the
+    gradient, so memory only has to hold one slice.
 
     Formula:
 
@@ -32,8 +31,8 @@ class InterestScores(SessionLayer):
     outputs_b = b . t_b = sum_i beta_i (b . h_i)
     ```
 
-    The published program has padding in the softmax, so that a score depends
-    on how much there is; here it never does.
+    The published code has padding in the softmax, so a score depends on the
+    amount of padding; here it never does.
 
     Args:
         slice_size: How many candidates are scored at a time, an integer of at
@@ -56,7 +55,7 @@ class InterestScores(SessionLayer):
         `(N, K, width)`, for a few candidates.
 
     Raises:
-        ValueError: If `slice_size` is no integer of at least 1.
+        ValueError: If `slice_size` is not an integer of at least 1.
 
     Example:
 
@@ -83,7 +82,7 @@ class InterestScores(SessionLayer):
         self.slice_size = integer("slice_size", slice_size, 1)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the matrix, for states of this shape."""
+        """Create the matrix, for states of this shape."""
         width = input_shape[-1]
         self.kernel = self.weight("kernel", (width, width), width)
 
@@ -92,19 +91,19 @@ class InterestScores(SessionLayer):
     ) -> Tensor:
         """Return the scores."""
         valid = valid_positions(states, states_mask)[..., None]
-        # What padding holds has no part in the gradient either.
+        # Padding must not affect the gradient either.
         states = ops.where(valid, states, 0)
         keys = self._keys(states)
         total, size = candidates.shape[0], self.slice_size
         if total <= size:
             return _scores(states, keys, valid, candidates)
-        # What is computed anew on TensorFlow may not have booleans.
+        # On TensorFlow, recomputed functions cannot take booleans.
         weights = ops.cast(valid, states.dtype)
         scores = keras.remat(_scores)
         count = -(-total // size)
         slices = ops.pad(candidates, [[0, count * size - total], [0, 0]])
         slices = ops.reshape(slices, (count, size, candidates.shape[1]))
-        # XLA would have unrolled slices in memory at the same time.
+        # In an unrolled loop, XLA would hold all slices in memory at once.
         found = ops.map(
             lambda part: scores(states, keys, weights, part), slices
         )

@@ -19,29 +19,30 @@ Tensor = Any
 class LossHistory(PassThrough):
     """Keeps the losses of the last samples, for a loss that follows them.
 
-    `OGC` and `SmallLoss` make one, as their `history`, and put it into the
-    model by `outputs = loss.connect(outputs)`. It hands its inputs on unchanged
-    and owns, as non-trainable weights, the queue of the last losses, what was
-    fitted to it, and the number of training steps: so a saved or resumed model
-    goes on where it was. Under a strategy of TensorFlow and on JAX it sees the
-    samples of all devices; each process of PyTorch has a queue of its own. To
-    deploy a model without it save `keras_noisy.layers.without_state(model)`.
+    `OGC` and `SmallLoss` create this layer as their `history`, and
+    `outputs = loss.connect(outputs)` puts it into the model. It returns its
+    inputs unchanged. As non-trainable weights it owns the queue of the last
+    losses, the numbers fitted to it, and the number of training steps, so a
+    saved or resumed model continues where it stopped. In a TensorFlow strategy
+    and on JAX it sees the samples of all devices; each PyTorch process has its
+    own queue. To deploy a model without the layer, save
+    `keras_noisy.layers.without_state(model)`.
 
     Args:
         size: Number of losses that are kept, an integer of at least 1.
-        start: What the loss uses until the queue is full, a list of numbers.
+        start: Numbers that the loss uses until the queue is full, a list.
         update_every: Number of training steps from one fit to the next, an
             integer of at least 1. Defaults to `1`.
         key: Text by which a loss finds the layer when a model is loaded.
-            Defaults to `None`, a new one.
-        **kwargs: `num_classes`, where the inputs do not tell it, and the
+            Defaults to `None`, a new key.
+        **kwargs: `num_classes`, if the inputs do not show it, and the
             arguments of `keras.layers.Layer`.
 
     Returns:
         When called, its inputs.
 
     Raises:
-        ValueError: If `size` or `update_every` is no positive integer.
+        ValueError: If `size` or `update_every` is not a positive integer.
 
     Example:
 
@@ -75,7 +76,7 @@ class LossHistory(PassThrough):
         self.update_every = integer("update_every", update_every, 1)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights."""
+        """Create the weights."""
 
         def weight(
             name: str, shape: tuple[int, ...] = (), initializer: Any = "zeros"
@@ -87,7 +88,7 @@ class LossHistory(PassThrough):
                 dtype="float32",
                 trainable=False,
                 autocast=False,
-                # Each replica writes what all of them have seen.
+                # Each replica writes the losses of all replicas.
                 aggregation="only_first_replica",
             )
 
@@ -100,11 +101,11 @@ class LossHistory(PassThrough):
         return ops.convert_to_tensor(self.start, dtype)
 
     def numbers(self) -> Tensor:
-        """What was fitted last, or what the loss starts with."""
+        """The numbers of the last fit, or those that the loss starts with."""
         return value(self.fitted)
 
     def step(self) -> Tensor:
-        """Index of the training step that runs, or of the last one."""
+        """Index of the current training step, or of the last one."""
         return ops.maximum(value(self.steps) - 1, 0.0)
 
     def observe(
@@ -113,12 +114,12 @@ class LossHistory(PassThrough):
         kept: Tensor,
         fit: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        """Add the losses of a training batch that are finite, of shape (N,).
+        """Add the finite losses of a training batch, of shape (N,).
 
         Args:
             losses: Losses of the samples.
             kept: Which of them count.
-            fit: Computes new numbers from the queue, when they are due.
+            fit: Function that computes new numbers from the queue, when due.
         """
         steps = value(self.steps) + 1
         self.steps.assign(steps)
@@ -137,8 +138,8 @@ class LossHistory(PassThrough):
         self.fitted.assign(ops.cond(due, lambda: fit(queue), lambda: last))
 
     def _pushed(self, losses: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """The queue behind the losses that count, and their number."""
-        # Those that count move to the front, the others to a scratch place.
+        """The queue with the losses that count, and their number."""
+        # Losses that count move to the front, others to a scratch place.
         rank = ops.cumsum(ops.cast(kept, "int32"))
         size = ops.shape(losses)[0]
         place = ops.where(kept, rank - 1, size)

@@ -20,22 +20,22 @@ _WITHOUT_LOSS = weakref.WeakValueDictionary()
 
 
 class PassThrough(keras.layers.Layer):
-    """Hands its inputs on and owns the state of a loss.
+    """Returns its inputs unchanged and owns the state of a loss.
 
-    A training step of Keras only carries on, and a saved model only holds,
-    what belongs to the model.
+    Keras only updates state in a training step, and only saves it, if it
+    belongs to the model.
 
     Args:
         key: Text by which the loss finds the layer when a model is loaded.
-            Defaults to `None`, a new one.
-        num_classes: Number of classes, where the inputs do not tell it.
+            Defaults to `None`, a new key.
+        num_classes: Number of classes, if the inputs do not show it.
             Defaults to `None`, the size of their last axis.
         **kwargs: Arguments of `keras.layers.Layer`.
     """
 
-    #: What the loss has, for messages.
+    #: What the loss has, for error messages.
     role = "a memory"
-    #: False while a pass in training mode is no step of training.
+    #: False while a pass in training mode is not a training step.
     counts = True
 
     def __init__(
@@ -44,7 +44,7 @@ class PassThrough(keras.layers.Layer):
         num_classes: int | None = None,
         **kwargs: Any,
     ):
-        # What a float32 head gives under mixed precision stays float32.
+        # Outputs of a float32 head stay float32 under mixed precision.
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.key = key or uuid.uuid4().hex
@@ -52,21 +52,21 @@ class PassThrough(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Build the layer; the loss of its key may take it."""
+        """Build the layer, for the loss with its key to take."""
         layer = super().from_config(config)
         _WITHOUT_LOSS[layer.key] = layer
         return layer
 
     @classmethod
     def without_loss(cls, key: str | None) -> Self | None:
-        """The layer of a loaded model for the loss of this key, once."""
+        """The layer of a loaded model for the loss with this key, only once."""
         layer = _WITHOUT_LOSS.get(key)
         if not isinstance(layer, cls):
             return None
         return _WITHOUT_LOSS.pop(key)
 
     def fresh(self) -> Self:
-        """A layer of the same arguments that has no state yet."""
+        """A layer with the same arguments that has no state yet."""
         config = self.get_config()
         for name in ("name", "num_classes"):
             del config[name]
@@ -75,7 +75,7 @@ class PassThrough(keras.layers.Layer):
         return layer
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Hand the inputs on, and tell the loss whether this is training."""
+        """Return the inputs, and tell the loss whether this is training."""
         training = bool(training) and self.counts
         if training:
             self.begin_step()
@@ -83,7 +83,7 @@ class PassThrough(keras.layers.Layer):
         if last is not None and not (
             training and last.training and last.passes > 0
         ):
-            last = None  # No loss of it is still to come.
+            last = None  # No more losses will follow for it.
         clash = last is not None and last.layer() not in (self, None)
         call = _Call(self, training, clash)
         if last is not None:  # Two views, whose losses follow.
@@ -92,7 +92,7 @@ class PassThrough(keras.layers.Layer):
         return inputs
 
     def begin_step(self) -> None:
-        """Count a step of training, in a layer that does."""
+        """Count a training step, in a layer that counts them."""
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -104,34 +104,34 @@ class PassThrough(keras.layers.Layer):
 
 
 def value(variable: keras.Variable) -> Tensor:
-    """The value of a state, where there is one."""
+    """The value of a state; raise a clear error if Keras holds it."""
     try:
         return ops.convert_to_tensor(variable)
-    except TypeError as error:  # Keras has taken it into its step.
+    except TypeError as error:  # Keras has moved it into its step.
         raise ValueError(
             "On JAX a metric cannot read the state of a loss. Expected a loss "
-            "with `fade=` or a memory in `loss` of `compile` alone. Take it "
+            "with `fade=` or a memory only in `loss` of `compile`. Take it "
             "out of `metrics`; the logs have it as `loss`"
         ) from error
 
 
 class _Call:
-    """A call of a layer, and what the loss has asked of it."""
+    """A call of a layer, and how losses have used it."""
 
     def __init__(self, layer: PassThrough, training: bool, clash: bool):
         self.layer = weakref.ref(layer)
         self.training = training
         self.clash = clash
         self.stateless = training and _is_stateless()
-        #: Forward passes that no loss has asked for yet.
+        #: Forward passes that no loss has used yet.
         self.passes = 1
         self.labels: Any = lambda: None
 
 
 def _is_stateless() -> bool:
-    """Whether states on JAX are those of a `keras.StatelessScope`.
+    """Whether this runs in a `keras.StatelessScope` on JAX.
 
-    Keras makes no variable there, by which alone a program may tell.
+    Keras creates no variable there, which is the only public way to know.
     """
     if keras.backend.backend() != "jax":
         return False
@@ -143,7 +143,7 @@ def _is_stateless() -> bool:
 
 
 class _Calls(threading.local):
-    # Replicas of TensorFlow are threads, which take turns.
+    # TensorFlow's replicas are threads that take turns.
     def __init__(self) -> None:
         self.of_key: dict[str, _Call] = {}
 
@@ -155,26 +155,26 @@ Layer = TypeVar("Layer", bound=PassThrough)
 
 
 class Use(NamedTuple):
-    """What a loss learns of the forward pass of its predictions."""
+    """What a loss learns about the forward pass of its predictions."""
 
     layer: Any
     training: bool
-    #: Whether the loss is asked for the first time in this pass.
+    #: Whether this is the first call of the loss in this pass.
     first: bool
-    #: Whether these are the labels of the first time, as a metric has them.
+    #: Whether these are the labels of the first call, as for a metric.
     repeated: bool = False
 
 
 class Reference(Generic[Layer]):
-    """Holds a layer of the model without being taken for its owner."""
+    """Holds a layer of the model without Keras tracking it."""
 
     def __init__(self, layer: Layer):
         self.layer = layer
 
     def peek(self) -> Use | None:
-        """The last forward pass; a clone of the model has a layer of its own.
+        """The last forward pass, or None if the model has not called the layer.
 
-        None if the model has not called the layer.
+        A clone of the model has its own layer with the same key.
         """
         call = _CALLS.of_key.get(self.layer.key)
         if call is None:
@@ -182,7 +182,7 @@ class Reference(Generic[Layer]):
         return Use(call.layer() or self.layer, call.training, call.passes > 0)
 
     def called(self, loss: str) -> Use:
-        """The last forward pass; an error unless it is clear which."""
+        """The last forward pass; raise an error if there is none or several."""
         found = self.peek()
         if found is None:
             raise ValueError(
@@ -199,7 +199,7 @@ class Reference(Generic[Layer]):
         return found
 
     def use(self, loss: str, labels: Tensor = None) -> Use:
-        """The last forward pass, which is then used for these labels."""
+        """The last forward pass; it then counts as used for these labels."""
         found = self.called(loss)
         call = _CALLS.of_key[self.layer.key]
         if call.training and call.stateless and not _is_stateless():
@@ -214,19 +214,19 @@ class Reference(Generic[Layer]):
 
 _OUTSIDE = (
     "Expected `{}` on JAX in a `keras.StatelessScope`, as the model was called "
-    "in one. Received: a call outside, from where it cannot reach {} and would "
-    "train without. Compile the model with the loss, and after "
-    "`model.stateless_call` take `loss, (_, non_trainable, _) = "
+    "in one. Received: a call outside, where it cannot read {} and would train "
+    "without. Compile the model with the loss, and after "
+    "`model.stateless_call` use `loss, (_, non_trainable, _) = "
     "model.stateless_compute_loss(trainable, non_trainable, metrics_variables, "
     "x=x, y=y, y_pred=y_pred)`"
 )
 
 
 def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:
-    """The outputs of a model, handed through layers.
+    """Pass the outputs of a model through layers.
 
-    Losses and logs go by the name of the last layer. One that the user has
-    named stays the last, and these are put in front of it.
+    Losses and logs use the name of the last layer. A layer that the user named
+    stays the last, and the new layers come before it.
     """
     last = _named_layer(outputs)
     inputs = outputs if last is None else last.input
@@ -255,7 +255,7 @@ _MERGING = (
 
 
 def _named_layer(outputs: Tensor) -> keras.layers.Layer | None:
-    """The layer that gave the outputs, if its name is the user's."""
+    """The layer that returned the outputs, if the user named it."""
     if not isinstance(outputs, keras.KerasTensor):
         return None
     model = keras.Model(keras.utils.get_source_inputs(outputs), outputs)

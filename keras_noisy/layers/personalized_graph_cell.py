@@ -1,4 +1,4 @@
-"""The gated graph cell that knows the user."""
+"""The gated graph cell with a vector of the user."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class PersonalizedGraphCell(GatedGraphCell):
-    """Gated graph cell of A-PGNN: the user has a part in every message.
+    """Gated graph cell of A-PGNN, where every message depends on the user.
 
-    Like `GatedGraphCell`, with a vector of the user in what is sent, and the
-    classical GRU, whose reset gate acts before the product.
+    Like `GatedGraphCell`, with a vector of the user in the messages, and with
+    the classical GRU, whose reset gate acts before the product.
 
     Formula:
 
@@ -29,15 +29,15 @@ class PersonalizedGraphCell(GatedGraphCell):
     h <- z h + (1 - z) n
     ```
 
-    where `u` is the vector of the user. Without one its term is left out.
+    where `u` is the vector of the user. Without users, this term is left out.
 
     Args:
         steps: How often states are passed along the edges, an integer of at
             least 1. Defaults to `1`.
         initializer: An initializer of every weight, except that the biases of
-            both gates begin at 1 and that of `n` at 0, as published. Defaults
-            to `None`: uniform between -1 and 1 over the square root of the
-            width.
+            both gates start at 1 and the bias of `n` at 0, as published.
+            Defaults to `None`: uniform between -1 and 1 over the square root of
+            the width.
         regularizer: A regularizer of every weight. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -46,15 +46,15 @@ class PersonalizedGraphCell(GatedGraphCell):
         incoming: Adjacency matrix of shape `(N, nodes, nodes)`, see
             `GatedGraphCell`.
         outgoing: The same for the successors.
-        users: Vectors of the users, shape `(N, user_width)`. Defaults to
-            `None`; the first call says whether there are any.
+        users: Vectors of the users, shape `(N, user_width)`. The first call
+            decides whether there are users. Defaults to `None`.
 
     Returns:
         When called, the new states, of the same shape.
 
     Raises:
-        ValueError: If `steps` is no integer of at least 1, or a call has users
-            and the first one had none, or the reverse.
+        ValueError: If `steps` is not an integer of at least 1, or a call has
+            users and the first one had none, or the reverse.
 
     Example:
 
@@ -79,7 +79,7 @@ class PersonalizedGraphCell(GatedGraphCell):
         outgoing_shape: Any = None,
         users_shape: tuple[Any, ...] | None = None,
     ) -> None:
-        """Make the weights, for states and users of these shapes."""
+        """Create the weights, for states and users of these shapes."""
         self._user_width = users_shape and users_shape[-1]
         super().build(states_shape)
 

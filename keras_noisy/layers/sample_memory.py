@@ -18,30 +18,30 @@ Tensor = Any
 class SampleMemory(PassThrough):
     """Keeps numbers for each training sample, for a loss with memory.
 
-    Losses such as `ELR` make one, as their `memory`, and put it into the model
-    by `outputs = loss.connect(outputs)`. It hands its inputs on unchanged and
-    owns the state of the loss as non-trainable weights: a training step of
-    Keras only carries on, and a saved model only holds, what belongs to the
-    model. They take `num_samples * num_classes` float32 numbers each, and a
-    step of TensorFlow or PyTorch copies them once. Only finite numbers are
-    remembered. To deploy a model without them save
+    Losses such as `ELR` create this layer as their `memory`, and
+    `outputs = loss.connect(outputs)` puts it into the model. It returns its
+    inputs unchanged and owns the state of the loss as non-trainable weights, so
+    that training steps update it and a saved model contains it. Each state has
+    `num_samples * num_classes` float32 numbers, and a training step of
+    TensorFlow or PyTorch copies them once. Only finite numbers are remembered.
+    To deploy a model without them, save
     `keras_noisy.layers.without_state(model)`.
 
     Args:
         num_samples: Number of training samples, an integer of at least 1.
-        initializers: Name and initializer of each state; a state has a number
-            per sample and class, or one per sample where its name ends in
+        initializers: Name and initializer of each state. A state has a number
+            per sample and class, or one per sample if its name ends in
             `"_per_sample"`.
         key: Text by which a loss finds its memory when a model is loaded.
-            Defaults to `None`, a new one.
-        **kwargs: `num_classes`, where the inputs do not tell it, and the
+            Defaults to `None`, a new key.
+        **kwargs: `num_classes`, if the inputs do not show it, and the
             arguments of `keras.layers.Layer`.
 
     Returns:
         When called, its inputs.
 
     Raises:
-        ValueError: If `num_samples` is no positive integer.
+        ValueError: If `num_samples` is not a positive integer.
 
     Example:
 
@@ -75,7 +75,7 @@ class SampleMemory(PassThrough):
         self._states: dict[str, keras.Variable] = {}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the states, for the number of classes of the inputs."""
+        """Create the states, for the number of classes of the inputs."""
         num_classes = self.num_classes or input_shape[-1]
         for name, initializer in self.initializers.items():
             width = 1 if name.endswith("_per_sample") else num_classes
@@ -87,14 +87,14 @@ class SampleMemory(PassThrough):
                 dtype="float32",
                 trainable=False,
                 autocast=False,
-                # Each replica writes the rows of all of them.
+                # Each replica writes the rows of all replicas.
                 aggregation="only_first_replica",
             )
 
     def state(self, name: str) -> keras.Variable:
         """A state, of shape (num_samples + 1, num_classes or 1).
 
-        The last row is that of all samples that are left out.
+        The last row is shared by all samples that are left out.
         """
         return self._states[name]
 
@@ -105,7 +105,7 @@ class SampleMemory(PassThrough):
     def write(self, name: str, index: Tensor, rows: Tensor) -> None:
         """Replace the state of the samples of a batch, on every device.
 
-        Rows that are not finite are left out: they would stay for ever.
+        Rows that are not finite are left out, as they would stay forever.
         """
         index, rows = of_all_replicas(index), of_all_replicas(rows)
         rows = ops.stop_gradient(ops.cast(rows, "float32"))

@@ -16,10 +16,10 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class SessionAttention(SessionLayer):
-    """Attention block of A-PGNN, for what a user likes in the long term.
+    """Attention block of A-PGNN, for the long-term interests of a user.
 
-    One head, and a residual connection. With the session itself as keys it is
-    self-attention; A-PGNN has earlier sessions of the user there.
+    It has one head and a residual connection. With the session itself as keys
+    it is self-attention; A-PGNN uses earlier sessions of the user as keys.
 
     Formula:
 
@@ -28,19 +28,20 @@ class SessionAttention(SessionLayer):
     outputs = softmax(Q K' / sqrt(width)) V + x
     ```
 
-    over keys that are not padding. Where all are, `outputs = x`.
+    over keys that are not padding. If all keys are padding, `outputs = x`.
 
     Args:
-        normalize: Whether outputs pass a `LayerNormalization` of epsilon 1e-8,
-            as published for one of two data sets. Defaults to `False`.
+        normalize: Whether outputs pass through a `LayerNormalization` with
+            epsilon 1e-8, as published for one of two data sets. Defaults to
+            `False`.
         initializer: An initializer of the three matrices. Defaults to `None`:
             uniform between -1 and 1 over the square root of the width.
-        regularizer: A regularizer of them. Defaults to `None`.
+        regularizer: A regularizer of the matrices. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        states: What asks, `x`, of shape `(N, length, width)`.
-        keys: What is asked, of shape `(N, keys, width)`. Defaults to `None`,
+        states: Queries `x`, of shape `(N, length, width)`.
+        keys: Keys, of shape `(N, keys, width)`. Defaults to `None`, the
             `states`.
         mask: Which keys are not padding, booleans of shape `(N, keys)`.
             Defaults to `None`: the mask that an `Embedding` made, if the keys
@@ -79,7 +80,7 @@ class SessionAttention(SessionLayer):
         self.normalize = boolean("normalize", normalize)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weights, for states of this shape."""
+        """Create the weights, for states of this shape."""
         width = input_shape[-1]
         self.query_kernel, self.key_kernel, self.value_kernel = (
             self.weight(f"{name}_kernel", (width, width), width)
@@ -95,7 +96,7 @@ class SessionAttention(SessionLayer):
     def call(
         self, states: Tensor, keys: Tensor = None, mask: Tensor = None
     ) -> Tensor:
-        """Return what the attention adds, and the states."""
+        """Return the states plus the output of the attention."""
         keys = states if keys is None else keys
         valid = valid_positions(keys, mask)
         keys = ops.where(valid[..., None], keys, 0)

@@ -15,14 +15,14 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class SessionGraph(keras.layers.Layer):
-    """Adjacency matrices of sessions: who is clicked before and after whom.
+    """Adjacency matrices of sessions: which item is clicked after which.
 
     A node is an item of the session, and an edge leads from each click to the
-    next. Here a row and a column are those of a click, so that states stay at
-    the positions of the clicks: rows of the same item are equal, and of the
-    columns of an item all but that of its first click are zero. Multiplied by
-    states that are the same for every click of an item, they give what the
-    matrices of the distinct items give.
+    next. Here each row and column belongs to a click, so that states stay at
+    the positions of the clicks. Rows of the same item are equal, and the
+    columns of an item are zero except the one of its first click. Multiplied by
+    states that are the same for every click of an item, they give the same
+    result as matrices of the distinct items.
 
     Formula:
 
@@ -37,23 +37,23 @@ class SessionGraph(keras.layers.Layer):
     Args:
         counts: Whether `edges(u, v)` is how often v follows u; otherwise it is
             1 if it ever does, as in SR-GNN. Defaults to `False`.
-        transposed: Whether both matrices are transposed, as they are in the
-            programs of A-PGNN and in that of SR-GNN for TensorFlow, which skip
-            a transposition. Rows then do not sum to 1. Defaults to `False`.
+        transposed: Whether both matrices are transposed, as in the code of
+            A-PGNN and the TensorFlow code of SR-GNN, which skip a
+            transposition. Rows then do not sum to 1. Defaults to `False`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         clicks: Item numbers from 1, integers of shape `(N, length)`; 0 is no
-            click. There is no edge across a 0, so that earlier sessions of a
-            user can stand before this one.
+            click. There is no edge across a 0, so earlier sessions of a user
+            can come before this one.
 
     Returns:
         When called, `(incoming, outgoing)`, each of shape
         `(N, length, length)`.
 
     Raises:
-        ValueError: If an argument is not True or False, or `clicks` have
-            not two axes.
+        ValueError: If an argument is not True or False, or `clicks` does
+            not have two axes.
 
     Example:
 
@@ -89,7 +89,7 @@ class SessionGraph(keras.layers.Layer):
             ops.logical_and(valid[:, :, None], valid[:, None, :]),
         )
         same = ops.cast(same, self.compute_dtype)
-        # Row t has the clicks that are the item of click t + 1.
+        # Row t marks the clicks with the item of click t + 1.
         following = ops.pad(same[:, 1:], [[0, 0], [0, 1], [0, 0]])
         edges = ops.matmul(same, following)
         if not self.counts:

@@ -16,9 +16,9 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class SessionReadout(SessionLayer):
-    """Attention readout: what the session is about, and its last click.
+    """Attention readout: a vector of the whole session, and its last click.
 
-    Each click weighs as much as the last click finds it relevant.
+    The weight of each click is its relevance to the last click.
 
     Formula:
 
@@ -27,13 +27,13 @@ class SessionReadout(SessionLayer):
     outputs = [sum_i alpha_i h_i ; h_last]
     ```
 
-    over clicks that are not padding. This is SR-GNN, which multiplies it by a
-    matrix (a `Dense` layer). The weights are not normalized; in TAGNN they are
-    a softmax. In STAMP and A-PGNN the last part is `W1 h_last`.
+    over clicks that are not padding. This is SR-GNN, which multiplies the
+    outputs by a matrix (a `Dense` layer). The weights are not normalized; in
+    TAGNN they are a softmax. In STAMP and A-PGNN the last part is `W1 h_last`.
 
     Args:
-        normalize: Whether `alpha` passes a softmax over the clicks, as in
-            TAGNN. Defaults to `False`.
+        normalize: Whether `alpha` passes through a softmax over the clicks, as
+            in TAGNN. Defaults to `False`.
         project_last: Whether the last part is `W1 h_last`. Defaults to
             `False`.
         initializer: An initializer of every weight. Defaults to `None`:
@@ -82,7 +82,7 @@ class SessionReadout(SessionLayer):
         self.project_last = boolean("project_last", project_last)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weights, for states of this shape."""
+        """Create the weights, for states of this shape."""
         width = input_shape[-1]
         self.last_kernel = self.weight("last_kernel", (width, width), width)
         self.kernel = self.weight("kernel", (width, width), width)
@@ -90,7 +90,7 @@ class SessionReadout(SessionLayer):
         self.query = self.weight("query", (width, 1), width)
 
     def call(self, states: Tensor, mask: Tensor = None) -> Tensor:
-        """Return both parts, side by side."""
+        """Return both parts, concatenated."""
         valid = valid_positions(states, mask)
         last = last_state(states, valid)
         last_kernel, kernel, bias, query = (
@@ -102,7 +102,7 @@ class SessionReadout(SessionLayer):
         alpha = ops.matmul(ops.sigmoid(projected[:, None] + keys), query)
         if self.normalize:
             alpha = masked_softmax(alpha, valid[..., None], axis=1)
-        # Padding may hold anything, which 0 times is not always 0.
+        # Padding may hold anything, such as NaN, and 0 times NaN is not 0.
         weighed = ops.where(valid[..., None], alpha * states, 0)
         whole = ops.sum(weighed, axis=1)
         return ops.concatenate(

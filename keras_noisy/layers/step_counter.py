@@ -1,4 +1,4 @@
-"""A pass-through layer that counts the batches of training."""
+"""A pass-through layer that counts the training batches."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class StepCounter(PassThrough):
-    """Counts the batches of training for a loss that depends on them.
+    """Counts the training batches for a loss that depends on them.
 
-    `SPLC` makes one, as its `counter`, and puts it into the model by
-    `outputs = loss.connect(outputs)`. It hands its inputs on unchanged. As the
-    count is a weight of the model, the compiled step is traced once, and a
-    saved or resumed model goes on where it was. To deploy a model without it
-    save `keras_noisy.layers.without_state(model)`.
+    `SPLC` creates this layer as its `counter`, and
+    `outputs = loss.connect(outputs)` puts it into the model. It returns its
+    inputs unchanged. As the count is a weight of the model, the compiled step
+    is traced once, and a saved or resumed model continues where it stopped. To
+    deploy a model without the layer, save
+    `keras_noisy.layers.without_state(model)`.
 
     Args:
         key: Text by which a loss finds the layer when a model is loaded.
-            Defaults to `None`, a new one.
+            Defaults to `None`, a new key.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Returns:
         When called, its inputs.
 
     Raises:
-        ValueError: If an argument is not one of a layer.
+        ValueError: If an argument is not an argument of a layer.
 
     Example:
 
@@ -49,7 +50,7 @@ class StepCounter(PassThrough):
     role = "`start=`"
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
-        """Make the weight."""
+        """Create the weight."""
         self.steps = self.add_weight(
             name="steps",
             shape=(),
@@ -61,9 +62,9 @@ class StepCounter(PassThrough):
         )
 
     def begin_step(self) -> None:
-        """Count a step of training."""
+        """Count a training step."""
         self.steps.assign_add(1.0)
 
     def count(self) -> Tensor:
-        """How many batches there were, a number of shape ()."""
+        """Number of batches so far, of shape ()."""
         return value(self.steps)

@@ -8,10 +8,10 @@ from keras_noisy.layers.loss_state import PassThrough
 
 
 def without_state(model: keras.Model) -> keras.Model:
-    """The same model without the layers that hold the state of a loss.
+    """Remove the layers that hold the state of a loss from a model.
 
-    To deploy a model that was trained with `ELR`, `SOP` or a `fade`: it
-    predicts the same, is smaller, and loads without this package.
+    Use it to deploy a model that was trained with `ELR`, `SOP` or a `fade`: the
+    new model predicts the same, is smaller, and loads without this package.
 
     Args:
         model: A functional or sequential model.
@@ -46,7 +46,7 @@ def without_state(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential):
         kept = [x for x in model.layers if not isinstance(x, PassThrough)]
         (given,) = model.inputs
-        # Text and large numbers do not survive the default, float32.
+        # The default dtype, float32, would break text and large numbers.
         inputs = keras.Input(
             batch_shape=given.shape,
             dtype=given.dtype,

@@ -1,4 +1,4 @@
-"""Where the gradient of a loss is clipped, from the losses of a network."""
+"""The threshold of a clipped gradient, from the losses of a network."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Tensor = Any
 
 #: Probabilities from 1e-7 to 1 - 1e-7, as cross-entropies.
 LEAST, MOST = 1e-7, -math.log(1e-7)
-#: Points at which a Gaussian is summed, and how far out, in its own widths.
+#: Number of points at which a Gaussian is summed, and their range in widths.
 POINTS, WIDTHS = 256, 6.0
-#: Each halves the interval, 16 wide, in which the threshold is.
+#: Bisection steps for the threshold, in an interval of width 16.
 HALVINGS = 24
 
 
 class Base(NamedTuple):
-    """A loss of the probability of the label, and how steep it is."""
+    """A loss of the probability of the label, and its slope."""
 
     kind: str
     gamma: float
@@ -56,10 +56,10 @@ class Base(NamedTuple):
 
 
 def threshold(losses: Tensor, target: Tensor, base: Base) -> Tensor:
-    """The cross-entropy from which on the gradient is clipped.
+    """The cross-entropy above which the gradient is clipped.
 
-    There the ratio of the expected gradients of the two Gaussians of the
-    losses is `target`; `MOST` if it never gets there.
+    At this value, the ratio of the expected gradients of the two Gaussians of
+    the losses is `target`. If it never is, the result is `MOST`.
     """
     mixture = _mixture.fitted(losses)
     deviation = ops.sqrt(mixture.variance)[:, None]

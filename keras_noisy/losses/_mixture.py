@@ -10,16 +10,16 @@ from keras_noisy.losses.base._math import TINY
 
 Tensor = Any
 
-#: Fixed, so that the program is; a mixture of losses has settled by then.
+#: Fixed, so that compiled code is too; the fit has converged by then.
 STEPS = 20
-#: Keeps a Gaussian of equal losses from turning into a point.
+#: Keeps a Gaussian of equal losses from collapsing to a point.
 LEAST_VARIANCE = 1e-6
 
 
 class Mixture(NamedTuple):
-    """Numbers of two Gaussians, each of shape (2,), that of small losses first.
+    """Numbers of two Gaussians, each of shape (2,), the smaller mean first.
 
-    Small losses are those of labels that are likely right.
+    Small losses belong to labels that are likely right.
     """
 
     mean: Tensor
@@ -27,10 +27,10 @@ class Mixture(NamedTuple):
     share: Tensor
 
     def clean(self, losses: Tensor) -> Tensor:
-        """Probability that a loss is of the first Gaussian, elementwise.
+        """Probability that a loss belongs to the first Gaussian, elementwise.
 
-        The smallest losses have that of its mean: they are no less clean, also
-        where the second Gaussian is so wide that it reaches below the first.
+        Losses below its mean get the probability at the mean: they are no less
+        clean, even if a wide second Gaussian reaches below the first.
         """
         losses = ops.maximum(losses, self.mean[0])
         return ops.sigmoid(-_log_odds(losses, self))
@@ -40,7 +40,7 @@ class Mixture(NamedTuple):
         return ops.concatenate([*self])
 
 
-#: All losses are of the first Gaussian.
+#: All losses belong to the first Gaussian.
 START = [0.0, 0.0, 1.0, 1.0, 1.0, 0.0]
 
 
@@ -66,7 +66,7 @@ def _maximized(losses: Tensor, high: Tensor) -> Mixture:
     weight = ops.stack([1 - high, high])
     count = ops.sum(weight, axis=-1)
     some = ops.maximum(count, TINY)
-    # One that has nothing is like all together.
+    # A Gaussian without losses gets the moments of all losses.
     empty = count < 1e-6
     mean = ops.where(empty, ops.mean(losses), _dot(weight, losses) / some)
     squares = ops.square(losses - mean[:, None])
@@ -81,7 +81,7 @@ def _dot(weight: Tensor, losses: Tensor) -> Tensor:
 
 
 def _log_odds(losses: Tensor, mixture: Mixture) -> Tensor:
-    """Of the second Gaussian against the first."""
+    """Log-odds of the second Gaussian against the first."""
 
     def log_density(k: int) -> Tensor:
         variance = mixture.variance[k]

@@ -27,7 +27,7 @@ def scheduled(name: str, given: Any, high: float, alternative: str = "") -> Any:
 
 
 def config_of(given: Any) -> Any:
-    """It as `get_config` returns it."""
+    """The number or schedule as `get_config` returns it."""
     if isinstance(given, Schedule):
         return keras.saving.serialize_keras_object(given)
     return given

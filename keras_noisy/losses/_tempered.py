@@ -25,9 +25,9 @@ from keras_noisy.losses.base._math import (
 
 Tensor = Any
 
-#: Above, K ** t would overflow where there are a million classes.
+#: Above this, K ** t would overflow with a million classes.
 HOTTEST = 5.0
-#: A sum of p that is as near to 1 is exact after one step more.
+#: If the sum of p is this near to 1, it is exact after one more step.
 NEAR = 1e-3
 MOST_STEPS = 16
 
@@ -40,9 +40,9 @@ def log_tempered(log_x: Tensor, t: float) -> Tensor:
 class TemperedSoftmax:
     """Powers of `p = max(0, 1 + (1 - t) (z - c)) ** (1 / (1 - t))`.
 
-    `c` is such that p sums to 1 over each row of (N, K) logits. Every power
-    of p is one of the expression in brackets, and at usual temperatures a
-    whole one, which needs no logarithm.
+    `c` makes p sum to 1 over each row of (N, K) logits. Every power of p is
+    a power of the expression in brackets, at usual temperatures an integer
+    power, which needs no logarithm.
     """
 
     def __init__(self, logits: Tensor, t: float):
@@ -62,7 +62,7 @@ class TemperedSoftmax:
             self._base = at_least(self._base, 0.0)
 
     def power(self, r: float) -> Tensor:
-        """`p ** r` for r >= 0, which is 0 where p is."""
+        """`p ** r` for r >= 0, which is 0 where p is 0."""
         if self.t == 1:
             return ops.exp(r * self._log_p)
         if self.t > 1:
@@ -86,11 +86,11 @@ class TemperedSoftmax:
 
 
 def _solved(x: Tensor, t: float) -> Tensor:
-    """The (N, 1) numbers that make a base of `x = (1 - t) (z - max(z))`.
+    """The (N, 1) shifts that turn `x = (1 - t) (z - max(z))` into the base.
 
-    By Newton's method on `sum(p) ** (1 - t)`, which is a norm of the base and
-    so almost a straight line: from the left it does not overshoot, and it ends
-    at once where all logits are equal.
+    Newton's method solves for `sum(p) ** (1 - t)`, which is a norm of the base
+    and so almost linear: it does not overshoot from the left, and it converges
+    at once if all logits are equal.
     """
     of = plain_ops()
 
@@ -129,7 +129,7 @@ def _solved(x: Tensor, t: float) -> Tensor:
 
 
 def _guess(x: Tensor, t: float) -> Tensor:
-    """What makes the mean of the powers right to second order, or 1."""
+    """The first shift: right to second order for t > 1, otherwise 1."""
     of = plain_ops()
     if t < 1:
         return of.ones_like(x[:, :1])
@@ -139,12 +139,12 @@ def _guess(x: Tensor, t: float) -> Tensor:
     square = of.mean(x * x, axis=-1, keepdims=True)
     spread = (2 * t / (t - 1)) * (square - mean * mean)
     guess = (highest + of.sqrt(highest**2 + spread)) / 2 - mean
-    # The comparison is false for what is not a number.
+    # The comparison is False for NaN.
     return of.clip(of.where(guess > 1, guess, 1.0), 1.0, highest)
 
 
 def _is_small(error: Tensor) -> bool:
-    """Whether no row needs a step more, where Python can tell at no cost."""
+    """Whether no row needs another step, if Python can tell at no cost."""
     torch: Any = sys.modules["torch"]
     if torch.compiler.is_compiling() or error.device.type != "cpu":
         return False
@@ -155,14 +155,14 @@ def _is_small(error: Tensor) -> bool:
 
 
 def _steps(t: float) -> int:
-    """As many as float32 needs at up to a million classes and any logits."""
+    """The steps that float32 needs for up to a million classes."""
     if t > 1.25:
         return 8
     return 5 if t >= 0.8 else MOST_STEPS
 
 
 def _with_derivative(x: Tensor, shift: Tensor, t: float) -> Tensor:
-    """The solved shift as a function of x: p must go on to sum to 1."""
+    """The solved shift as a function of x that keeps the sum of p at 1."""
 
     def forward(x: Tensor, shift: Tensor) -> tuple:
         return (shift[:, 0],), ()
@@ -178,7 +178,7 @@ def _with_derivative(x: Tensor, shift: Tensor, t: float) -> Tensor:
 
 
 def _power(x: Tensor, r: float) -> Tensor:
-    """`x ** r`, by multiplication where r is a whole number."""
+    """`x ** r`, by multiplication if r is a whole number."""
     whole = round(r)
     if whole == 0 or abs(r - whole) > 1e-9 or abs(whole) > 16:
         return x**r
@@ -196,8 +196,8 @@ def _power(x: Tensor, r: float) -> Tensor:
 def tempered_softmax(logits: Tensor, t: float) -> Tensor:
     """Probabilities of logits at a temperature, for use with `BiTempered`.
 
-    Predict with it where a network was trained with `BiTempered(t2=t)`. At
-    `t > 1` its tails are heavier than those of a softmax; at `t < 1`
+    Use it to predict with a network that was trained with `BiTempered(t2=t)`.
+    At `t > 1` its tails are heavier than those of a softmax; at `t < 1`
     unlikely classes have probability 0.
 
     Formula:

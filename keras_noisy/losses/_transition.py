@@ -23,16 +23,17 @@ class PerClass(Argument):
     """An argument with an entry per class, which fixes their number."""
 
     def verify(self, loss: RobustLoss) -> None:
-        """Take the number of classes from it, and check that of the loss."""
+        """Set the number of classes of the loss, or check it if given."""
         value = loss.arguments[self.name]
         if value is None:
             return
         if loss.arguments["logit_bias"] == "auto":
             raise ValueError(
                 '`logit_bias="auto"` compares the error of many classes with '
-                f"that of few, but `{self.name}` is for {len(value)} classes "
-                "alone. Pass a number, such as `keras_noisy.calibration."
-                f"matched_logit_bias(CrossEntropy(), {len(value)})`"
+                f"the error of few, but `{self.name}` is for {len(value)} "
+                "classes alone. Pass a number, such as "
+                "`keras_noisy.calibration.matched_logit_bias(CrossEntropy(), "
+                f"{len(value)})`"
             )
         self.check_count(value, loss.num_classes)
         loss.num_classes = len(value)
@@ -57,7 +58,7 @@ class Matrix:
         return len(self.array)
 
     def tensor(self, name: str, like: Any) -> Any:
-        """The array, its `inverse` or its `log_columns`, of a tensor's dtype.
+        """The array, its `inverse` or `log_columns`, in a tensor's dtype.
 
         PyTorch shares the memory of an array that has the dtype already.
         """
@@ -81,7 +82,7 @@ class Matrix:
 
 
 class Transition(PerClass):
-    """A row-stochastic square matrix; lists for whoever asks for it."""
+    """A row-stochastic square matrix, shown to users as lists."""
 
     def __get__(self, loss: Any, owner: type) -> Any:
         if loss is None:
@@ -135,6 +136,6 @@ class CorrectionLoss(DistributionLoss):
     T: Any
 
     def fresh(self, num_classes: int, **changes: Any) -> Fresh:
-        """Its functions, for the number of classes of the matrix alone."""
+        """The loss for calibration, with the matrix's number of classes."""
         type(self).T.check_count(self.arguments["T"], num_classes)
         return super().fresh(num_classes, **changes)

@@ -18,7 +18,7 @@ from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
 
-#: What belongs to the sum, with the value that its parts must leave.
+#: Arguments of the sum, with the value that they must have in its parts.
 OF_THE_SUM = {
     "logit_bias": None,
     "margin_scale": None,
@@ -69,7 +69,7 @@ class Part(Argument):
         return value
 
     def verify(self, loss: RobustLoss) -> None:
-        """Take the number of classes of the part, a matrix has for instance."""
+        """Take the number of classes from the part, if it has one."""
         part = loss.arguments[self.name]
         if part.from_logits and not loss.from_logits:
             raise ValueError(
@@ -95,10 +95,10 @@ class Part(Argument):
 class ActivePassive(RobustLoss):
     """Sum of an active loss, which learns, and a passive one, which resists.
 
-    An active loss only raises the probability of the label, a passive one also
-    lowers the others. Robust active losses such as `NCE` underfit alone and
-    together with a passive one do not. The log-softmax is computed once for
-    both. The pairs of the papers with their weights can also be built by name,
+    An active loss only raises the probability of the label; a passive one also
+    lowers the others. Robust active losses such as `NCE` underfit alone, but
+    not together with a passive one. The log-softmax is computed once for both.
+    The pairs of the papers with their weights can also be built by name,
     as in `keras_noisy.losses.get("NCE+RCE", num_classes=100)`. In `NCE+MAE` and
     `NFL+MAE` the passive loss is `GCE(q=1)`, half of `MAE`, since their
     weights are meant for `1 - p_y`.
@@ -121,19 +121,19 @@ class ActivePassive(RobustLoss):
             `logit_clip`, `logit_normalization`, `logit_adjustment`, `tau`,
             `ignore_class`, `label_smoothing`, `balance`, `fade`, `fade_key`,
             `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`. They are the sum's: `from_logits`,
-            `tau`, `reduction`, `name` and `dtype` of the two
-            losses do not count, `num_classes` must agree, and a bias, scale,
-            clip, normalization, adjustment or `ignore_class` of their own is
-            refused.
+            `keras_noisy.losses.RobustLoss`. They apply to the sum:
+            `from_logits`, `tau`, `reduction`, `name` and `dtype` of the two
+            losses have no effect, `num_classes` must agree, and the two losses
+            must not have their own bias, scale, clip, normalization,
+            adjustment or `ignore_class`.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
-        ValueError: If an argument is outside its range, or if a part has a
-            bias, scale, clip, normalization, adjustment or `ignore_class` of
-            its own or cannot share a log-softmax.
+        ValueError: If an argument is outside its range, or if a part has its
+            own bias, scale, clip, normalization, adjustment or `ignore_class`,
+            or cannot share a log-softmax.
 
     Example:
 
@@ -160,11 +160,11 @@ class ActivePassive(RobustLoss):
         return self.active.has_formula and self.passive.has_formula
 
     def _base(self) -> type[RobustLoss]:
-        """What a sum of these two is."""
+        """The base class that a sum of these two has."""
         return TrueClassLoss if self.has_formula else DistributionLoss
 
     def numbers(self, num_classes: Any, **changes: Any) -> dict[str, Any]:
-        """Those of the parts too."""
+        """The numbers of the sum and of its parts."""
         found = super().numbers(num_classes, **changes)
         parts = (self.active, self.passive)
         return {**found, "parts": [p.numbers(num_classes) for p in parts]}
@@ -201,7 +201,7 @@ class ActivePassive(RobustLoss):
     def of_soft(
         self, labels: DenseLabels, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
-        """Values of soft targets, their matrix left out where it can be."""
+        """Values of soft targets, without their matrix if possible."""
         return self._sum("of_soft", (labels, log_p), numbers)
 
     def of_distribution(
@@ -213,7 +213,7 @@ class ActivePassive(RobustLoss):
     def terms(
         self, labels: Labels, like: Tensor, numbers: dict[str, Any]
     ) -> list[Term] | None:
-        """What both sum over the classes, if both are such losses."""
+        """The terms that the parts sum over the classes, if both are sums."""
         found = [
             part.terms(labels, like, of_part)
             for part, of_part in zip(
@@ -229,7 +229,7 @@ class ActivePassive(RobustLoss):
         return self._sum("of_sums", (log_p, sums), numbers)
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
-        """Those that both share."""
+        """The log-probabilities that both parts share."""
         return DistributionLoss.log_probabilities(logits)
 
     def values(
@@ -239,5 +239,5 @@ class ActivePassive(RobustLoss):
         return self._base().values(self, labels, logits, numbers)
 
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
-        """What calibration looks at, for numbers that are known."""
+        """The loss as calibration sees it, for known numbers."""
         return self._base().as_fresh(self, num_classes, numbers)

@@ -18,11 +18,11 @@ class AGCE(TrueClassLoss):
     """Asymmetric generalized cross-entropy (AGCE), a shifted GCE.
 
     For noise in which the right label stays the most frequent one in every
-    class; small `a` is close to `GCE`, large `a` to a multiple of `MAE`.
+    class. Small `a` is close to `GCE`, large `a` to a multiple of `MAE`.
     Published `(a, q)`: CIFAR-10 and CIFAR-100 (0.6, 0.6), mini-WebVision
-    (1e-5, 0.5), MNIST (4, 0.2). Where `p_y` is far below `a`, its error is
-    `a ** (q - 1)` times that of `1 - p_y`, so that with many classes only a
-    tiny `a` or a logit bias starts it.
+    (1e-5, 0.5), MNIST (4, 0.2). Where `p_y` is far below `a`, the error is
+    `a ** (q - 1)` times the error of `1 - p_y`, so with many classes the loss
+    needs a tiny `a` or a logit bias to start.
 
     Formula:
 
@@ -35,13 +35,13 @@ class AGCE(TrueClassLoss):
     Args:
         a: Shift of the probability, a positive number, or `"auto"`. Defaults
             to `0.6`.
-        q: Power, a positive number, or `"auto"`. Defaults to `0.6`. Either as
-            `"auto"` sends back the error that 0.6 sends back at 10 classes;
-            not every other value allows that.
+        q: Power, a positive number, or `"auto"`. Defaults to `0.6`. An
+            `"auto"` value of either one sends back the error that 0.6 sends
+            back at 10 classes; for some values of the other there is none.
 
     Raises:
         ValueError: If an argument is outside its range, or if no value of an
-            `"auto"` one gives the error asked for.
+            `"auto"` argument gives the required error.
 
     Example:
 
@@ -72,8 +72,8 @@ class AGCE(TrueClassLoss):
     @staticmethod
     def formula(log_p: Tensor, a: float, q: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        # log((a + p) / (a + 1)): the first is exact for small a and p, where
-        # the second is inf, and rounds near p = 1, where that is exact.
+        # log((a + p) / (a + 1)): `low` is exact for small a and p but rounded
+        # near p = 1, where `high` is exact.
         log_a = log(a)
         low = log_a + ops.softplus(log_p - log_a) - log(1 + a)
         of, rest = plain_ops(), complement(log_p)

@@ -17,11 +17,11 @@ from keras_noisy.losses.base.summed import SummedLoss
 
 @robust_loss
 class AMSE(SummedLoss):
-    """Asymmetric mean squared error (AMSE), drawn to `a` instead of 1.
+    """Asymmetric mean squared error (AMSE), with the target `a` instead of 1.
 
-    The passive half of `JAL-CE`, beside `NCE`. For large `a` it behaves like a
-    multiple of `MAE` that also flattens the other classes. Published `a`:
-    CIFAR-10 30, CIFAR-100 20, mini-WebVision 30.
+    The passive half of `JAL-CE`, whose active half is `NCE`. For large `a` it
+    behaves like a multiple of `MAE` that also flattens the other classes.
+    Published `a`: CIFAR-10 30, CIFAR-100 20, mini-WebVision 30.
 
     Formula:
 
@@ -29,12 +29,12 @@ class AMSE(SummedLoss):
     loss = sum((p_k - a * onehot(y)_k) ** 2 for all classes k) / num_classes
     ```
 
-    where `p` is the prediction and `y` the label; soft targets take the place
-    of `onehot(y)`.
+    where `p` is the prediction and `y` the label; soft targets replace
+    `onehot(y)`.
 
     Args:
-        a: Value that the probability of the label is drawn to, a number of at
-            least 1; 1 is the mean squared error. Defaults to `30.0`.
+        a: Target of the probability of the label, a number of at least 1; 1 is
+            the mean squared error. Defaults to `30.0`.
 
     Example:
 
@@ -51,7 +51,7 @@ class AMSE(SummedLoss):
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
-        """What is summed over the classes."""
+        """The values to sum over the classes."""
         return in_place("square", plain_ops().exp(log_p))
 
     @staticmethod
@@ -70,7 +70,7 @@ class AMSE(SummedLoss):
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
-        """The squares of soft targets do not sum to 1."""
+        """The same, as the squares of soft targets do not sum to 1."""
         found = super().of_distribution(labels, log_p, numbers)
         rest = numbers["a"] ** 2 * (labels.total(ops.square) - 1)
         return found + rest / number_of(numbers["num_classes"], log_p.dtype)

@@ -13,11 +13,11 @@ from keras_noisy.losses.base.robust_loss import Tensor
 class AsymmetricLoss(MultiLabelLoss):
     """Asymmetric loss (ASL), with little weight on easy negatives.
 
-    For several labels per sample of which few apply: the many negatives count
-    the less the surer they are, and not at all below the probability `clip`. A
-    label that is missing looks like a hard negative. The weights carry no
-    gradient, as in the authors' program; `stop_weight_gradient=False` gives the
-    true gradient. The authors sum over the labels, this loss takes the mean.
+    For several labels per sample, few of which apply: easy negatives count
+    less, and not at all below the probability `clip`. A missing label looks
+    like a hard negative. The weights carry no gradient, as in the authors'
+    code; `stop_weight_gradient=False` gives the true gradient. The authors sum
+    over the labels; this loss takes the mean.
 
     Formula:
 

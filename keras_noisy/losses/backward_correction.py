@@ -20,10 +20,10 @@ from keras_noisy.losses.base.robust_loss import Tensor
 class BackwardCorrection(CorrectionLoss):
     """Backward correction: an unbiased estimate of the clean cross-entropy.
 
-    For a known or estimated transition matrix. Averaged over the noise it is
-    the cross-entropy of the true labels, whatever the network predicts; single
-    values can be negative and unbounded, which makes training less stable than
-    with `ForwardCorrection`.
+    For a known or estimated transition matrix. Averaged over the noise, the
+    loss is the cross-entropy of the true labels, whatever the network predicts.
+    Single values can be negative and unbounded, which makes training less
+    stable than with `ForwardCorrection`.
 
     Formula:
 
@@ -39,8 +39,8 @@ class BackwardCorrection(CorrectionLoss):
             class i.
 
     Raises:
-        ValueError: If `T` is no row-stochastic square matrix or is singular, or
-            an argument is outside its range.
+        ValueError: If `T` is not a row-stochastic square matrix or is singular,
+            or an argument is outside its range.
 
     Example:
 

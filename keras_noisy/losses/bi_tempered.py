@@ -29,11 +29,11 @@ from keras_noisy.losses.base.robust_loss import Tensor
 class BiTempered(DistributionLoss):
     """Bi-tempered logistic loss, with a bounded loss and heavy tails.
 
-    `t1 < 1` bounds the loss of a sample, `t2 > 1` lets the probability of a far
-    outlier fade slowly, so that wrong labels near the boundary and far from it
-    do little harm. Published `(t1, t2)`: CIFAR-100 (0.8, 1.2), MNIST (0.5, 4).
-    Predict with `tempered_softmax(logits, t2)`; probabilities given to the loss
-    are taken for a softmax and turned into logits.
+    `t1 < 1` bounds the loss of a sample, and `t2 > 1` lets the probability of a
+    far outlier fall slowly, so that wrong labels near the boundary and far from
+    it do little harm. Published `(t1, t2)`: CIFAR-100 (0.8, 1.2), MNIST
+    (0.5, 4). Predict with `tempered_softmax(logits, t2)`. If the loss receives
+    probabilities, it treats them as a softmax and turns them into logits.
 
     Formula:
 
@@ -44,7 +44,7 @@ class BiTempered(DistributionLoss):
     ```
 
     where `z` are the logits, `p` is the prediction and `y` the label; for soft
-    targets `t` it is `sum(t_k * (log_t1(t_k) - log_t1(p_k))
+    targets `t`, it is `sum(t_k * (log_t1(t_k) - log_t1(p_k))
     - (t_k ** (2 - t1) - p_k ** (2 - t1)) / (2 - t1) for all k)`.
 
     Args:
@@ -78,7 +78,7 @@ class BiTempered(DistributionLoss):
 
     @staticmethod
     def log_probabilities(logits: Tensor) -> Tensor:
-        """The logits: the tempered softmax does not mind a common offset."""
+        """The logits: a common offset does not change a tempered softmax."""
         return logits
 
     @staticmethod
@@ -95,7 +95,7 @@ class BiTempered(DistributionLoss):
             powers, ahead, total = (
                 of.sum(x, axis=-1) for x in (p * w, escort * w, escort)
             )
-            # The slope is less by `p ** (t2 - t1)` at the label.
+            # At the label, the slope is smaller by `p ** (t2 - t1)`.
             if is_sparse:
                 log_p = softmax.log(labels.pick)
                 likelihood = log_tempered(log_p, t1)

@@ -23,7 +23,7 @@ class Inner(Argument):
     """The loss of each label."""
 
     def check(self, value: Any) -> RobustLoss:
-        """The loss, if it can look at each label by itself."""
+        """The loss, if it can handle each label by itself."""
         if isinstance(value, dict):
             value = keras.losses.deserialize(value)
         if not isinstance(value, RobustLoss):
@@ -32,8 +32,8 @@ class Inner(Argument):
         reason = _reason_against(value)
         if reason is not None:
             raise ValueError(
-                f"{type(value).__name__} is no loss of several labels: "
-                f"{reason}. Take another one, such as `GCE()`"
+                f"{type(value).__name__} cannot handle several labels: "
+                f"{reason}. Use another loss, such as `GCE()`"
             )
         if value.reduction != "sum_over_batch_size":
             raise ValueError(
@@ -50,24 +50,24 @@ class Inner(Argument):
 def _reason_against(loss: RobustLoss) -> str | None:
     """Why a loss makes no sense for each of several labels."""
     if loss.has_state:
-        return "what it remembers is of samples, not of each label"
+        return "it remembers samples, not each label"
     if loss.balance:
-        return "each label has a balance of its own: leave `balance` out"
+        return "each label has its own balance: leave `balance` out"
     if isinstance(loss, ConfidenceCorrection):
-        return "it needs a confidence beside each label"
+        return "it needs a confidence next to each label"
     if isinstance(loss, PeerLoss) and loss.prior is None:
         return (
             "without `prior` it takes the shares of the classes in the batch, "
             "which are different for each label"
         )
     if loss.view_axes:
-        return "its several views have an axis that outputs of labels have not"
+        return "its views need an axis that outputs for labels do not have"
     if loss.fade is not None:
         return (
             "two classes need no calibration that could fade: leave `fade` out"
         )
     if loss.has_own_call():
-        return "it has a `call` of its own, in place of a `formula`"
+        return "it has its own `call` instead of a `formula`"
     if loss.num_classes not in (None, 2):
         return f"each label has 2 classes, not num_classes={loss.num_classes}"
     return None
@@ -78,17 +78,17 @@ class Binary(SeveralLabels):
     """Any robust loss for several labels per sample, each a yes or no.
 
     For a model that ends in `Dense(labels, activation="sigmoid")`: every output
-    is a classifier of two classes of its own, and a sample has the mean of the
-    loss over its labels, as in `keras.losses.BinaryCrossentropy`. A model with
-    a single output needs no `Binary`: all losses take it as it is.
+    is its own classifier of two classes, and the loss of a sample is the mean
+    over its labels, as in `keras.losses.BinaryCrossentropy`. A model with a
+    single output needs no `Binary`: all losses support it.
 
-    `noise_rates` corrects any loss forward, with rates of each label: it then
-    sees the labels that are to be expected. `from_logits`, `ignore_class` and
-    what acts on logits are arguments of the loss inside. Labels that are NaN or
-    its `ignore_class` are not known and leave the mean. Losses that remember,
-    `ConfidenceCorrection`, `PeerLoss` without `prior`, and those with several
-    views, `fade` or `balance` need more than a label and an output, and are
-    refused.
+    `noise_rates` adds a forward correction to any loss: the loss then sees the
+    probabilities of the given labels. Pass `from_logits`, `ignore_class` and
+    all arguments that change logits to the inner loss. A label that is NaN or
+    equal to its `ignore_class` is unknown and not part of the mean. `Binary`
+    rejects losses that need more than a label and an output: losses with a
+    memory, `ConfidenceCorrection`, `PeerLoss` without `prior`, and losses with
+    several views, `fade` or `balance`.
 
     Formula:
 
@@ -100,16 +100,17 @@ class Binary(SeveralLabels):
     z_j = log(q_1 / q_0)
     ```
 
-    where `l` is the loss inside, of two classes with the logits `(0, z_j)`,
+    where `l` is the inner loss, of two classes with the logits `(0, z_j)`,
     `y_j` the label, `p` the probability that it is 1, and `r_0`, `r_1` the
     rates at which a 0 is labeled 1 and a 1 is labeled 0.
 
     Args:
         loss: A loss of one label per sample, such as `GCE(q=0.7)`.
         pos_weight: Weight of the labels 1, a positive number or one for each
-            label. Defaults to `None`, 1.
-        noise_rates: The rates `(r_0, r_1)` of all labels, or of each, of shape
-            `(labels, 2)`, with sums below 1. Defaults to `None`, no correction.
+            label. Defaults to `None`, a weight of 1.
+        noise_rates: The rates `(r_0, r_1)` of all labels, or of each label, of
+            shape `(labels, 2)`, with sums below 1. Defaults to `None`, no
+            correction.
         reduction: Any reduction of `keras.losses.Loss`. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `None`, `"binary"`.
@@ -117,19 +118,19 @@ class Binary(SeveralLabels):
             `keras.config.floatx()`.
 
     Call arguments:
-        y_true: Labels 0 and 1, or soft ones between, of shape
+        y_true: Labels 0 and 1, or soft labels between, of shape
             `(..., labels)`.
         y_pred: Probabilities or logits of the shape of `y_true`.
-        sample_weight: Weights of the samples, or of the shape of `y_true`
-            those of each label. Defaults to `None`.
+        sample_weight: Weights of the samples, or weights of each label, of
+            the shape of `y_true`. Defaults to `None`.
 
     Returns:
         The reduced loss, or with `reduction=None` one value per sample.
 
     Raises:
-        ValueError: If an argument is outside its range, if the loss cannot look
-            at each label by itself, if shapes do not fit or if the first
-            concrete batch holds labels or predictions that cannot be meant.
+        ValueError: If an argument is outside its range, if the loss cannot
+            handle each label by itself, if shapes do not match, or if the
+            first concrete batch has invalid labels or predictions.
 
     Example:
 
@@ -149,11 +150,11 @@ class Binary(SeveralLabels):
     noise_rates: Any = NoiseRates(None)
 
     def reads(self) -> tuple[bool, int | None]:
-        """Whether outputs are logits, and the label that is not known."""
+        """Whether outputs are logits, and the label that means unknown."""
         return self.loss.from_logits, self.loss.ignore_class
 
     def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
-        """Values of a batch in which every label is a sample of its own."""
+        """Values of a batch in which every label counts as a sample."""
         rates = type(self).noise_rates.of_labels(self, labels)
         if rates is not None:
             z = ops.reshape(batch.logits, batch.shape)

@@ -1,4 +1,4 @@
-"""One batch seen as a compiled training step cannot see it."""
+"""Checks of a batch that a compiled training step cannot do."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from keras_noisy.losses.small_loss import SmallLoss
 
 
 def check(model: keras.Model, loss: Any, batch: Any) -> None:
-    """Say what is wrong with a batch, where `fit` shows a loss of NaN or less.
+    """Raise an error for a bad batch, where `fit` would at most show NaN.
 
-    TensorFlow and JAX compile the training step, in which no value can be
-    looked at: labels from 1 to K, outputs of a sigmoid or logits without
-    `from_logits=True` show as NaN there, and a softmax with
-    `from_logits=True` not at all. Call this once before `fit`. It predicts
-    the batch, changes nothing, and raises the same error on every backend.
+    TensorFlow and JAX compile the training step, where no value can be
+    checked: labels from 1 to K, outputs of a sigmoid, or logits without
+    `from_logits=True` only give a loss of NaN there, and a softmax with
+    `from_logits=True` gives no sign at all. Call this once before `fit`. It
+    predicts the batch, changes nothing, and raises the same error on every
+    backend.
 
     Args:
         model: The model, compiled or not.
         loss: The loss, or a list or dictionary of losses as `compile` takes
             them. Only losses of this package are checked.
-        batch: `(x, y)` or `(x, y, sample_weight)`: inputs and labels of some
-            samples, or of all. Or a data set, such as a `tf.data.Dataset`, a
-            `keras.utils.PyDataset` or a PyTorch `DataLoader`: its first batch
-            is taken.
+        batch: `(x, y)` or `(x, y, sample_weight)`, with inputs and labels of
+            some or all samples. Or a data set, such as a `tf.data.Dataset`, a
+            `keras.utils.PyDataset` or a PyTorch `DataLoader`, whose first batch
+            is used.
 
     Returns:
         None.
 
     Raises:
-        ValueError: If labels or predictions are not what the loss expects. It
-            says what was found and what to do.
+        ValueError: If labels or predictions are not what the loss expects. The
+            message says what was found and what to do.
 
     Example:
 

@@ -20,24 +20,23 @@ from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.forward_correction import ForwardCorrection
 
-#: A confidence is a number from LOWEST on, and TRUSTED stands for a trusted
-#: label: no row of label and number is then a one-hot label of two classes.
+#: A confidence c is stored as LOWEST + c, and TRUSTED marks a trusted label, so
+#: that no row of label and number looks like a one-hot label of two classes.
 LOWEST, TRUSTED = 2.0, 4.0
 
 
 @robust_loss
 class ConfidenceCorrection(CorrectionLoss):
-    """Cross-entropy of labels that are likely right, correction of the others.
+    """Cross-entropy for labels that are likely right, correction for others.
 
-    For labels of which some are trusted and the others have a confidence, such
-    as `keras_noisy.training.LDCE` estimates. The second stage of its method
-    trains a new classifier on everything: trusted labels by cross-entropy, the
-    others the more by `ForwardCorrection` the less likely they are right. Fit
-    to `with_confidence(labels, confidence, trusted)`. Labels without a
-    confidence count as trusted, so that validation and evaluation are
-    cross-entropy. The accuracy of Keras and its `class_weight` take label and
-    confidence for a one-hot label: use `keras_noisy.metrics.LabelAccuracy` and
-    `sample_weight`.
+    For data in which some labels are trusted and the others have a confidence,
+    as estimated by `keras_noisy.training.LDCE`. The second stage of its method
+    trains a new classifier on all samples. Trusted labels use cross-entropy;
+    the less likely another label is right, the more `ForwardCorrection` counts.
+    Fit to `with_confidence(labels, confidence, trusted)`. Labels without a
+    confidence count as trusted, so validation and evaluation use cross-entropy.
+    Keras' accuracy and `class_weight` mistake label and confidence for a
+    one-hot label: use `keras_noisy.metrics.LabelAccuracy` and `sample_weight`.
 
     Formula:
 
@@ -60,12 +59,12 @@ class ConfidenceCorrection(CorrectionLoss):
             `False`.
         beta: Weight of the correction for confident labels, in [0, 1]. The
             authors also use 0.1. Defaults to `0.6`.
-        threshold: Confidence from which on a label is confident, in [0, 1].
+        threshold: Lowest confidence of a confident label, in [0, 1].
             Defaults to `0.5`.
 
     Raises:
-        ValueError: If `T` is no row-stochastic square matrix, or an argument is
-            outside its range; for one-hot labels of two classes.
+        ValueError: If `T` is not a row-stochastic square matrix, or an argument
+            is outside its range; for one-hot labels of two classes.
 
     Example:
 
@@ -116,14 +115,14 @@ class ConfidenceCorrection(CorrectionLoss):
         return ops.where(is_trusted, ce, values)
 
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
-        """Labels and the numbers beside them, or None where there are none."""
+        """Labels and the numbers next to them, or None without numbers."""
         shape = static_shape(y_true)
         if len(shape) != 2 or shape[1] != 2 or len(y_pred.shape) != 2:
             return y_true, None
         label, trust = y_true[:, 0], y_true[:, 1]
         if y_pred.shape[1] != 2 or self.ignore_class is not None:
             return label, trust
-        # Targets of two classes have this shape too, and no number above 1.1.
+        # Targets of two classes have this shape too, but no number above 1.1.
         is_pair = trust >= LOWEST
         one_hot = ops.stack([label == 0, label == 1], axis=1)
         targets = ops.where(
@@ -134,13 +133,13 @@ class ConfidenceCorrection(CorrectionLoss):
     def check_values(
         self, batch: _batch.Batch, y_true: Any, strict: bool = False
     ) -> bool:
-        """Raise on values that cannot be meant; False while they are traced."""
+        """Raise on values that must be a mistake; False while traced."""
         pairs = _first_batch.concrete(y_true)
         if batch.labels.sample is not None and pairs is not None:
             trust = pairs[:, 1]
             known = (trust >= LOWEST) & (trust <= LOWEST + 1)
             bad = ~(known | (trust == TRUSTED))
-            if batch.integers is None:  # There are no pairs, or some.
+            if batch.integers is None:  # All, some or no rows are pairs.
                 is_pair = trust >= LOWEST
                 bad &= is_pair
                 one_hot = pairs[:, :1] == np.arange(2)
@@ -159,7 +158,7 @@ class ConfidenceCorrection(CorrectionLoss):
 def with_confidence(
     labels: Any, confidence: Any, trusted: Any = None
 ) -> np.ndarray:
-    """Labels with the confidence in each beside them.
+    """Labels with the confidence in each label next to them.
 
     For `ConfidenceCorrection`.
 
@@ -169,15 +168,15 @@ def with_confidence(
     [[labels[0], 2 + confidence[0]], [labels[1], 2 + confidence[1]], ...]
     ```
 
-    with 4 in place of the second number for a trusted label: no row can be
-    taken for a one-hot label.
+    with 4 as the second number of a trusted label. No row looks like a one-hot
+    label.
 
     Args:
         labels: Integer labels of all training samples, shape `(N,)` or
             `(N, 1)`.
         confidence: How likely each label is right, numbers in [0, 1] of shape
-            `(N,)`, such as `LDCE.confidence()`. That of trusted labels has no
-            effect.
+            `(N,)`, such as `LDCE.confidence()`. The confidence in trusted
+            labels has no effect.
         trusted: Which labels are known to be right: a boolean for each sample,
             or indices. Defaults to `None`, none of them.
 

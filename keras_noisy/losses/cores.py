@@ -18,11 +18,11 @@ from keras_noisy.losses.base.summed import SummedLoss
 class CORES(SummedLoss):
     """Cross-entropy with confidence regularization (CORES).
 
-    Subtracts what random labels would cost, which makes the network confident
-    and separates the losses of right labels from those of wrong ones. It is
+    Subtracts the loss of random labels, which makes the network confident and
+    separates the losses of right labels from those of wrong ones. It is
     unbounded below, and large values of `beta` reward confidence in any class:
     the paper starts with `beta = 0` and raises it to 2 after some epochs.
-    The paper's sieve, which drops samples by their loss, is left out.
+    The paper's sieve, which drops samples by their loss, is not included.
 
     Formula:
 
@@ -51,7 +51,7 @@ class CORES(SummedLoss):
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
-        """What is summed over the classes."""
+        """The values to sum over the classes."""
         return log_p
 
     @staticmethod

@@ -9,9 +9,10 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 class CrossEntropy(TrueClassLoss):
     """Cross-entropy, with logit bias, clip and normalization.
 
-    The loss of `keras.losses.SparseCategoricalCrossentropy`, here so that
-    bias, clip and normalization apply to it. It fits every label, the wrong
-    ones too: use it as the baseline, or with `logit_clip`, which bounds it.
+    This is `keras.losses.SparseCategoricalCrossentropy` with the arguments of
+    this package, such as bias, clip and normalization. It fits every label,
+    even wrong ones: use it as the baseline, or with `logit_clip`, which bounds
+    it.
 
     Formula:
 

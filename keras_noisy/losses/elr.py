@@ -11,15 +11,15 @@ from keras_noisy.losses.base.robust_loss import Tensor
 
 @robust_loss
 class ELR(MemoryLoss):
-    """Early-learning regularization (ELR), which holds on to early beliefs.
+    """Early-learning regularization (ELR), which keeps early predictions.
 
     Networks learn right labels before they memorize wrong ones. ELR remembers
     a running mean of the predictions of each sample and keeps the network
     close to it. Fit to pairs of label and index, and `connect` the outputs;
-    outside training the loss is cross-entropy. Every output needs a loss of its
-    own. The accuracy of Keras and its `class_weight` take such a pair for a
-    one-hot label: use `LabelAccuracy` and `sample_weight`. Published
-    `(beta, lambda_)`: CIFAR-10 (0.7, 3), CIFAR-100 (0.9, 7).
+    outside training the loss is cross-entropy. Every output needs its own loss.
+    Keras' accuracy and `class_weight` mistake such a pair for a one-hot label:
+    use `LabelAccuracy` and `sample_weight`. Published `(beta, lambda_)`:
+    CIFAR-10 (0.7, 3), CIFAR-100 (0.9, 7).
 
     Formula:
 
@@ -28,8 +28,8 @@ class ELR(MemoryLoss):
     loss = -log(p_y) + lambda_ * log(1 - sum(p_k * t_ik for all classes k))
     ```
 
-    where `p` is the prediction of sample `i`, in `[1e-4, 1 - 1e-4]` but for
-    the first term, and `y` its label.
+    where `p` is the prediction of sample `i`, clipped to `[1e-4, 1 - 1e-4]`
+    except in `-log(p_y)`, and `y` its label.
 
     Args:
         num_samples: Number of training samples, an integer of at least 1.
@@ -38,11 +38,11 @@ class ELR(MemoryLoss):
         lambda_: Strength of the regularization, a number of at least 0.
             Defaults to `3.0`.
         memory_key: Text that ties the loss to its memory in a saved model.
-            Defaults to `None`, a new one.
+            Defaults to `None`, a new key.
 
     Raises:
         ValueError: If an argument is outside its range, if predictions did not
-            come through the memory, or if labels have no index in training.
+            pass through the memory, or if labels have no index in training.
 
     Example:
 

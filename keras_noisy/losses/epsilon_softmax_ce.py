@@ -15,11 +15,11 @@ from keras_noisy.losses.base.summed import WinnerLoss
 
 @robust_loss
 class EpsilonSoftmaxCE(WinnerLoss):
-    """Cross-entropy of predictions pushed towards one-hot (eps-softmax, ECE).
+    """Cross-entropy of predictions pushed toward one-hot (eps-softmax, ECE).
 
     A sample whose label is the predicted class counts as almost solved, any
-    other like cross-entropy: late in training the wrong labels are what is
-    left, so that it is combined with a robust loss, `ECE+MAE`. Published `m`:
+    other as in cross-entropy. Late in training mostly wrong labels are left, so
+    the loss is combined with a robust one, as in `ECE+MAE`. Published `m`:
     CIFAR-10 1e5 (asymmetric noise 1e3), CIFAR-100 1e4 (asymmetric 1e2).
 
     Formula:
@@ -32,8 +32,8 @@ class EpsilonSoftmaxCE(WinnerLoss):
     where `p` is the prediction and `y` the label.
 
     Args:
-        m: What is added to the largest probability, a number of at least 0; 0
-            is cross-entropy. Defaults to `1e5`.
+        m: Number that is added to the largest probability, at least 0; 0 is
+            cross-entropy. Defaults to `1e5`.
 
     Example:
 

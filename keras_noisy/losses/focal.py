@@ -45,10 +45,10 @@ def focal_slope(
 class Focal(TrueClassLoss):
     """Focal loss, cross-entropy with less weight on easy samples.
 
-    Not robust by itself, as wrong labels are hard samples: it is the baseline
-    of `NFL`, which is. The weight `(1 - p_y) ** gamma` carries no gradient, as
-    in the programs of the noisy-label papers; `stop_weight_gradient=False`
-    gives the focal loss of object detection.
+    Not robust by itself, as wrong labels are hard samples. Its normalized form
+    `NFL` is robust. The weight `(1 - p_y) ** gamma` carries no gradient, as in
+    the code of the noisy-label papers; `stop_weight_gradient=False` gives the
+    focal loss of object detection.
 
     Formula:
 

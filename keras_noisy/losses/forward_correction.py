@@ -21,8 +21,8 @@ from keras_noisy.losses.base._math import (
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import Tensor
 
-#: Gaps between the predicted classes of soft targets, of up to 80 each, that
-#: are resolved.
+#: How many gaps between predicted classes, of up to 80 each, soft targets
+#: resolve.
 LEVELS = 4
 MODES = ("forward", "reweight")
 #: Logarithm of the largest weight, of labels that the matrix rules out.
@@ -30,7 +30,7 @@ HEAVIEST = 16.0
 
 
 class Mode(Argument):
-    """What the matrix is used for."""
+    """How the matrix is used."""
 
     def check(self, value: Any) -> str:
         """The name."""
@@ -40,7 +40,7 @@ class Mode(Argument):
 
 
 def _log_mixture(log_p: Tensor, T: Tensor) -> Tensor:
-    """`log(exp(log_p) @ T)`, also where all that `T` leaves underflows."""
+    """`log(exp(log_p) @ T)`, even if all classes that `T` keeps underflow."""
     result = found = None
     for _ in range(LEVELS):
         top = ops.stop_gradient(largest(log_p))
@@ -48,7 +48,7 @@ def _log_mixture(log_p: Tensor, T: Tensor) -> Tensor:
         level = ops.log(at_least(q, TINY)) + top
         result = level if found is None else ops.where(found, result, level)
         found = q > TINY if found is None else ops.logical_or(found, q > TINY)
-        # What is left matters where the classes above cannot have the label.
+        # The other classes matter if those above cannot have the label.
         log_p = ops.where(log_p > top - 80, LOWEST, log_p)
     return result
 
@@ -58,12 +58,13 @@ class ForwardCorrection(CorrectionLoss):
     """Forward correction, and importance reweighting by a transition matrix.
 
     For a known or estimated transition matrix. The network predicts true
-    classes, the matrix turns them into the labels to be expected, and the
-    cross-entropy of those is the loss; its minimum is the classifier of clean
-    labels. More stable than `BackwardCorrection`. With `mode="reweight"` it is
-    the cross-entropy of the prediction itself, and each sample weighs as much
-    more as its label is likelier to be the true class than to be given: labels
-    that contradict a confident network hardly count.
+    classes, the matrix turns these into probabilities of the given labels, and
+    the loss is the cross-entropy of those; its minimum is the classifier of
+    clean labels. More stable than `BackwardCorrection`. With
+    `mode="reweight"`, the loss is the cross-entropy of the prediction itself,
+    weighted by the probability that the label is the true class divided by the
+    probability that it is given: labels that contradict a confident network
+    hardly count.
 
     Formula:
 
@@ -80,12 +81,12 @@ class ForwardCorrection(CorrectionLoss):
         T: Transition matrix of shape (num_classes, num_classes), rows that sum
             to 1: `T[i][j]` is the probability of the label j for a sample of
             class i.
-        mode: What the matrix is for, `"forward"` or `"reweight"`. Defaults to
+        mode: How the matrix is used, `"forward"` or `"reweight"`. Defaults to
             `"forward"`.
 
     Raises:
-        ValueError: If `T` is no row-stochastic square matrix, or an argument is
-            outside its range.
+        ValueError: If `T` is not a row-stochastic square matrix, or an argument
+            is outside its range.
 
     Example:
 
@@ -144,17 +145,17 @@ class ForwardCorrection(CorrectionLoss):
 
 
 def _given(logits: Tensor, log_column: Tensor) -> tuple:
-    """The log-probability of the given label, of its column of the matrix."""
+    """The log-probability of the given label, from its matrix column."""
     log_p = log_probabilities(logits)
     given = ops.logsumexp(log_p + log_column, axis=-1)
-    # PyTorch gives an output that is kept no derivative.
+    # PyTorch gives no derivative to an output that is also kept.
     return (given,), (log_p, given + 0.0)
 
 
 def _slope(
     logits: Tensor, kept: Any, upstream: Any, log_column: Tensor
 ) -> Tensor:
-    """Its derivative: the classes that the label speaks for, less `p`."""
+    """Its derivative: the classes' posterior given the label, less `p`."""
     log_p, given = kept
     posterior = ops.exp(log_p + log_column - given[:, None])
     posterior = where_above(log_p, LOWEST, posterior)

@@ -20,9 +20,9 @@ class GeneralizedJensenShannon(DistributionLoss):
 
     Asks the predictions of differently augmented views of a sample to agree
     with each other and with the label; wrong labels are outvoted by the views.
-    The views come stacked in the axis before the classes: `y_pred` has the
-    shape `(N, views, num_classes)` and `y_true` the shape of the labels, as
-    ever. `keras.layers.TimeDistributed` turns a model of one view into such a
+    The views are stacked in the axis before the classes: `y_pred` has the
+    shape `(N, views, num_classes)`, and `y_true` has its usual shape.
+    `keras.layers.TimeDistributed` turns a model of one view into such a
     model; predict, and measure accuracy, with the model of one view. With
     `views=1` predictions have the usual shape, and the loss is
     `JensenShannon`. Published `pi` with two views for symmetric noise of 0,
@@ -39,7 +39,7 @@ class GeneralizedJensenShannon(DistributionLoss):
     ```
 
     where `p_v` is the prediction of view `v` and `y` the label; soft targets
-    take the place of `onehot(y)`.
+    replace `onehot(y)`.
 
     Args:
         pi: Weight of the label, a number in (0, 1). Defaults to `0.5`.
@@ -75,7 +75,7 @@ class GeneralizedJensenShannon(DistributionLoss):
     def values(
         self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
-        """One value per sample, of one view as `JensenShannon` has it."""
+        """One value per sample; for one view, as in `JensenShannon`."""
         if self.view_axes or not isinstance(labels, SparseLabels):
             return super().values(labels, logits, numbers)
         if numbers["logit_bias"] is not None:

@@ -1,4 +1,4 @@
-"""A loss that does not see the clean labels beside the given ones."""
+"""A loss that does not see the clean labels next to the given ones."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from keras_noisy.losses.base._autograph import unconverted
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class GivenLabelLoss(keras.losses.Loss):
-    """Another loss, on labels that have the clean label beside them.
+    """Wrapper of a loss, for labels with the clean label next to them.
 
     For experiments in which the true labels are known: the metrics of
-    `compile` can then look at them in every step, while the loss sees the
-    given labels alone. It takes the last column of the labels away. The
-    accuracy of Keras and its `class_weight` take two columns for a one-hot
-    label: use `keras_noisy.metrics.LabelAccuracy` and `sample_weight`.
+    `compile` can then use them in every step, while the loss only sees the
+    given labels. It removes the last column of the labels. Keras' accuracy
+    and `class_weight` mistake two columns for a one-hot label: use
+    `keras_noisy.metrics.LabelAccuracy` and `sample_weight`.
 
     Formula:
 
@@ -36,14 +36,14 @@ class GivenLabelLoss(keras.losses.Loss):
     Call arguments:
         y_true: Integer labels of shape `(N, 2)`, given and clean, or for a
             loss with memory `(N, 3)` with the sample index between them. With
-            several labels `(N, labels, 2)`, for `(N, labels)` outputs. Those
-            of shape `(N,)` or `(N, 1)`, as in validation, go to the loss as
-            they are.
+            several labels `(N, labels, 2)`, for `(N, labels)` outputs. Labels
+            of shape `(N,)` or `(N, 1)`, as in validation, go to the loss
+            unchanged.
         y_pred: Predictions as the loss takes them.
         sample_weight: Weights as the loss takes them. Defaults to `None`.
 
     Returns:
-        What the loss returns.
+        The result of the loss.
 
     Raises:
         ValueError: If `loss` is not a loss.
@@ -89,21 +89,21 @@ class GivenLabelLoss(keras.losses.Loss):
         return {"loss": keras.losses.serialize(self.loss)}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Keras would copy the state of the loss inside too.
+        # Keras would copy the state of the inner loss too.
         return type(self).from_config, (self.get_config(),)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> GivenLabelLoss:
-        """Build the loss, and the one inside it."""
+        """Build the loss and its inner loss."""
         return cls(keras.losses.deserialize(config["loss"]))
 
 
 def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:
-    """Labels with the clean label of each sample beside them.
+    """Labels with the clean label of each sample next to them.
 
     For a `GivenLabelLoss` and the metrics `CleanAccuracy`, `MemorizationRate`
     and `LabelAccuracy` of `keras_noisy.metrics`; not for `class_weight` and
-    the accuracy of Keras, which take the columns for a one-hot label.
+    Keras' accuracy, which mistake the columns for a one-hot label.
 
     Formula:
 
@@ -114,18 +114,18 @@ def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:
     Args:
         labels: Given labels, integers of shape `(N,)` or `(N, 1)`, or with
             sample indices, from `with_index`, `(N, 2)`.
-            With several labels per sample 0 and 1 of shape `(N, labels)`, and
-            any other number for one that is not known.
+            With several labels per sample, 0 and 1 of shape `(N, labels)`, and
+            any other number for an unknown label.
         clean_labels: Clean labels, integers of shape `(N,)` or `(N, 1)`, or
-            as the given ones `(N, labels)`.
+            `(N, labels)` like the given ones.
 
     Returns:
         An int64 array of shape `(N, 2)`, or `(N, 3)` with indices. With several
-        labels `(N, labels, 2)`, float32 where they are not whole numbers.
+        labels `(N, labels, 2)`, float32 if they are not whole numbers.
 
     Raises:
-        ValueError: If labels are not whole numbers of such shapes, or not of
-            the same number.
+        ValueError: If labels are not whole numbers of such shapes, or differ
+            in number.
 
     Example:
 

@@ -16,8 +16,8 @@ class HardBootstrapping(WinnerLoss):
     """Hard bootstrapping: the label mixed with the predicted class.
 
     Cross-entropy with a target that trusts the network's decision a little, so
-    that a network that is right resists a label that is wrong. It needs a
-    network that has learned something: it starts like cross-entropy.
+    that a network that is right resists a wrong label. It only helps once the
+    network has learned something: it starts like cross-entropy.
 
     Formula:
 

@@ -17,13 +17,13 @@ def focal_margin(logits: Tensor, margin: float, gamma: float) -> Tensor:
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class Hill(MultiLabelLoss):
-    """Hill loss, which gives up on negatives that the network denies.
+    """Hill loss, with little weight on negatives that the network doubts.
 
     For several labels per sample where labels are missing, so that some of the
-    negatives are positives: as a function of the logit the gradient of a label
-    0 is a hill, which is small again where the network is sure that it is a 1.
-    Labels 1 have a focal cross-entropy with a margin. The authors sum over the
-    labels, this loss takes the mean.
+    negatives are positives. As a function of the logit, the gradient of a label
+    0 is a hill: it is small again where the network is sure that it is a 1.
+    Labels 1 use a focal cross-entropy with a margin. The authors sum over the
+    labels; this loss takes the mean.
 
     Formula:
 
@@ -36,8 +36,8 @@ class Hill(MultiLabelLoss):
     where `z` is the logit of a label and `y` the label.
 
     Args:
-        lambda_: Where the loss of a label 0 stops to rise, a number of at least
-            1; at 1.5 it is flat for a `p` of 1. Defaults to `1.5`.
+        lambda_: A number of at least 1. The loss of a label 0 rises up to
+            `p = 2 / 3 * lambda_`, which is 1 by default. Defaults to `1.5`.
         margin: Margin of labels 1, a number. Defaults to `1.0`.
         gamma: Power of the weight of labels 1, a number of at least 0.
             Defaults to `2.0`.

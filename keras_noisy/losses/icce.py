@@ -30,11 +30,10 @@ def _coefficients(gamma: float) -> list[float]:
 class ICCE(TrueClassLoss):
     """Improved categorical cross-entropy (ICCE), weighted exponentially.
 
-    Cross-entropy that trusts implausible labels exponentially less, in a
-    smooth way: its gradient is that of cross-entropy times
-    `exp(-gamma * (1 - p_y))`.
+    Cross-entropy that trusts implausible labels exponentially less: its
+    gradient is the gradient of cross-entropy times `exp(-gamma * (1 - p_y))`.
 
-    This is a reconstruction from the paper's abstract, which fixes a
+    This is a reconstruction from the paper's abstract, which describes a
     categorical cross-entropy with an exponential weight of the predicted
     distribution. It is not the paper's formula, which is not public.
 

@@ -38,10 +38,10 @@ def scaled_divergence(
 class JensenShannon(TrueClassLoss):
     """Jensen-Shannon divergence between label and prediction (JS).
 
-    Between cross-entropy, which it approaches for `pi` near 0, and half of
-    `MAE`, near 1. Published `pi` for symmetric noise of 0, 0.2, 0.4, 0.6 and
-    0.8: CIFAR-10 0.1, 0.7, 0.7, 0.9 and 0.9; CIFAR-100 0.1, 0.1, 0.3, 0.5 and
-    0.3. With augmented views of each sample use `GeneralizedJensenShannon`.
+    It approaches cross-entropy for `pi` near 0, and half of `MAE` for `pi`
+    near 1. Published `pi` for symmetric noise of 0, 0.2, 0.4, 0.6 and 0.8:
+    CIFAR-10 0.1, 0.7, 0.7, 0.9 and 0.9; CIFAR-100 0.1, 0.1, 0.3, 0.5 and 0.3.
+    With augmented views of each sample use `GeneralizedJensenShannon`.
 
     Formula:
 
@@ -51,8 +51,8 @@ class JensenShannon(TrueClassLoss):
     scale = -(1 - pi) * log(1 - pi)
     ```
 
-    where `p` is the prediction and `y` the label; soft targets take the place
-    of `onehot(y)`.
+    where `p` is the prediction and `y` the label; soft targets replace
+    `onehot(y)`.
 
     Args:
         pi: Weight of the label, a number in (0, 1). Defaults to `0.5`.
@@ -73,7 +73,7 @@ class JensenShannon(TrueClassLoss):
     @staticmethod
     def formula(log_p: Tensor, pi: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
-        # Off the label m is (1 - pi) p, so that only p_y matters.
+        # For other classes m is (1 - pi) p, so that only p_y matters.
         rest, log_rest = 1 - pi, math.log1p(-pi)
         of = plain_ops()
         p, not_p = of.exp(log_p), complement(log_p)

@@ -21,7 +21,7 @@ from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 
-#: Below, `softplus(z)` is `exp(z)` to every digit.
+#: Below this, `softplus(z)` is `exp(z)` to every digit.
 DEEP = -36.0
 
 
@@ -30,11 +30,11 @@ class LDRKL(DistributionLoss):
     """Label-distributionally robust loss with a KL divergence (LDR-KL).
 
     Averages the margin losses of all classes with weights that `lambda_` keeps
-    near uniform: small values look at the worst class, large ones at all
-    alike, which resists wrong labels. Published `lambda_`: CIFAR-10 10,
-    CIFAR-100 and mini-WebVision 1. The loss can be negative. The logits are
-    made positive and scaled to the mean 1 first, which depends on more than
-    their softmax: it needs `from_logits=True`.
+    near uniform: small values focus on the worst class, large ones weight all
+    classes alike, which resists wrong labels. Published `lambda_`: CIFAR-10
+    10, CIFAR-100 and mini-WebVision 1. The loss can be negative. The logits
+    are first made positive and scaled to mean 1, which depends on more than
+    their softmax, so the loss needs `from_logits=True`.
 
     Formula:
 
@@ -131,8 +131,8 @@ def _value(
 
 
 def _scaled(logits: Tensor, lambda_: float) -> tuple[Tensor, Tensor, Tensor]:
-    """`s / lambda_`, what is added to the logits, and what makes the mean."""
-    # Where all are far below 0, a common offset changes no quotient.
+    """`s / lambda_`, the offset of the logits, and the factor of `s`."""
+    # If all are far below 0, a common offset does not change the quotients.
     offset = DEEP - ops.stop_gradient(largest(logits))
     offset = ops.clip(offset, 0.0, -LOWEST)
     positive = ops.softplus(logits + offset)

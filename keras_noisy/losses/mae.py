@@ -13,9 +13,9 @@ class MAE(TrueClassLoss):
     """Mean absolute error (MAE) between the label and the prediction.
 
     The L1 distance of the two distributions. Summed over all labels it is
-    constant, so that symmetric label noise does not move its minimum. With
-    more than a few dozen classes it sends back almost no error at
-    initialization and the network does not start: use `MAEStar` there.
+    constant, so symmetric label noise does not move its minimum. With more than
+    a few dozen classes it sends back almost no error at initialization and the
+    network does not start to learn: use `MAEStar` there.
 
     Formula:
 

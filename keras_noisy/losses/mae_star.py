@@ -10,11 +10,12 @@ from keras_noisy.losses.mae import MAE
 class MAEStar(MAE):
     """MAE that also learns with many classes, by a calibrated logit bias.
 
-    For noisy labels at any number of classes, with nothing to tune. The bias
-    is such that a fresh network of `num_classes` classes receives the error
-    that one of 10 classes receives from `MAE`; up to 10 classes it is 0 and
-    `MAEStar` is `MAE`, slow to start in a short training of a small network:
-    take `GCE(q=0.7)` there. Late in training it memorizes more than `MAE`.
+    For noisy labels at any number of classes, with nothing to tune. With the
+    bias, a fresh network of `num_classes` classes receives the error that one
+    of 10 classes receives from `MAE`. Up to 10 classes the bias is 0 and
+    `MAEStar` is `MAE`, which starts slowly in a short training of a small
+    network: use `GCE(q=0.7)` there. Late in training it memorizes more than
+    `MAE`.
 
     Formula:
 
@@ -23,8 +24,8 @@ class MAEStar(MAE):
     loss = 2 * (1 - softmax(z)[y_true])
     ```
 
-    The bias is computed by the paper's matching rule, not read off its table,
-    see `keras_noisy.calibration.matched_logit_bias`.
+    The bias is computed with the paper's matching rule, not taken from its
+    table, see `keras_noisy.calibration.matched_logit_bias`.
 
     Args:
         num_classes: Number of classes, an integer of at least 2. Defaults to

@@ -11,7 +11,7 @@ from keras_noisy.losses.base.robust_loss import Tensor
 class NCE(NormalizedLoss):
     """Normalized cross-entropy (NCE), an active loss that resists wrong labels.
 
-    Cross-entropy divided by its sum over all labels. It underfits alone; add a
+    Cross-entropy divided by its sum over all labels. It underfits alone: add a
     passive loss such as `MAE`, `RCE` or `AGCE` by `ActivePassive`, or by name:
     `keras_noisy.losses.get("NCE+RCE", num_classes=100)`.
 
@@ -36,7 +36,7 @@ class NCE(NormalizedLoss):
 
     @staticmethod
     def class_losses(log_p: Tensor) -> Tensor:
-        """Loss of every class, had it been the label, up to a factor."""
+        """Loss of every class as if it were the label, up to a factor."""
         return log_p
 
     @staticmethod

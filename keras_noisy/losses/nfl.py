@@ -13,8 +13,8 @@ class NFL(NormalizedLoss):
     """Normalized focal loss (NFL), an active loss that resists wrong labels.
 
     The focal loss divided by its sum over all labels; used like `NCE`. The
-    weights `(1 - p) ** gamma` carry no gradient, neither above nor below the
-    fraction bar, as in the authors' program; `stop_weight_gradient=False`
+    weights `(1 - p) ** gamma` carry no gradient, neither in the numerator nor
+    in the denominator, as in the authors' code; `stop_weight_gradient=False`
     gives the true gradient.
 
     Formula:
@@ -50,7 +50,7 @@ class NFL(NormalizedLoss):
     def class_losses(
         log_p: Tensor, gamma: float, stop_weight_gradient: bool
     ) -> Tensor:
-        """Loss of every class, had it been the label, up to a factor."""
+        """Loss of every class as if it were the label, up to a factor."""
         return focal_weight(log_p, gamma, stop_weight_gradient) * log_p
 
     @staticmethod

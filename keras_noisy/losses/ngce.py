@@ -12,7 +12,7 @@ class NGCE(NormalizedLoss):
     """Normalized generalized cross-entropy (NGCE).
 
     `GCE` divided by its sum over all labels, bounded by 1; used like `NCE`,
-    beside a passive loss. Published `q`: CIFAR-10 0.1, CIFAR-100 0.7.
+    with a passive loss. Published `q`: CIFAR-10 0.1, CIFAR-100 0.7.
 
     Formula:
 
@@ -40,7 +40,7 @@ class NGCE(NormalizedLoss):
 
     @staticmethod
     def class_losses(log_p: Tensor, q: float) -> Tensor:
-        """Loss of every class, had it been the label, up to a factor."""
+        """Loss of every class as if it were the label, up to a factor."""
         return 1 - in_place("exp", q * log_p)
 
     @staticmethod

@@ -10,8 +10,8 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 class NMAE(TrueClassLoss):
     """Normalized mean absolute error (NMAE), MAE on another scale.
 
-    `MAE` divided by its sum over all labels. As `MAE` is symmetric that sum is
-    a constant, so that this is `MAE` on another scale, made for sums of
+    `MAE` divided by its sum over all labels. As `MAE` is symmetric, that sum is
+    a constant, so this is `MAE` on another scale. It is made for sums of
     normalized losses.
 
     Formula:

@@ -11,12 +11,12 @@ from keras_noisy.losses.base.robust_loss import Tensor
 class NNCE(NegativeLoss):
     """Normalized negative cross-entropy (NNCE), a passive loss.
 
-    The passive half of `ANL-CE`, where it stands beside `NCE`:
+    The passive half of `ANL-CE`, whose active half is `NCE`:
     `keras_noisy.losses.get("ANL-CE", num_classes=100)`. The probabilities have
-    the floor 1e-7 of the paper, below which a class sends back no error; the
-    paper also puts an L1 penalty on the weights in place of weight decay
-    (MNIST 1e-6, CIFAR-10 5e-5, CIFAR-100 5e-7, mini-WebVision 5e-6), in Keras
-    a `kernel_regularizer`.
+    the paper's floor of 1e-7, below which a class sends back no error. The
+    paper also replaces weight decay with an L1 penalty on the weights (MNIST
+    1e-6, CIFAR-10 5e-5, CIFAR-100 5e-7, mini-WebVision 5e-6), in Keras a
+    `kernel_regularizer`.
 
     Formula:
 

@@ -16,10 +16,10 @@ from keras_noisy.losses.focal import focal_slope, focal_weight
 class NNFL(NegativeLoss):
     """Normalized negative focal loss (NNFL), a passive loss.
 
-    The passive half of `ANL-FL`, where it stands beside `NFL`. The weights
-    `(1 - p) ** gamma` carry no gradient, as in the authors' program;
+    The passive half of `ANL-FL`, whose active half is `NFL`. The weights
+    `(1 - p) ** gamma` carry no gradient, as in the authors' code;
     `stop_weight_gradient=False` gives the true gradient. The probabilities
-    have the floor 1e-7 of the paper, which adds the L1 penalty of `NNCE`.
+    have the paper's floor of 1e-7. The paper adds the L1 penalty of `NNCE`.
 
     Formula:
 

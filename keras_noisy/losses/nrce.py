@@ -8,9 +8,9 @@ from keras_noisy.losses.nmae import NMAE
 class NRCE(NMAE):
     """Normalized reverse cross-entropy (NRCE), the same function as NMAE.
 
-    `RCE` divided by its sum over all labels, which is the same as for `MAE`. A
-    published program has the factor `1/4*(K-1)`, which divides by 4 and
-    multiplies by `K - 1`; here is what the paper's formula says.
+    `RCE` divided by its sum over all labels, which gives the same as for `MAE`.
+    Published code has the factor `1/4*(K-1)`, which divides by 4 and multiplies
+    by `K - 1`; this loss follows the paper's formula.
 
     Formula:
 

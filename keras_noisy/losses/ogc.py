@@ -55,18 +55,18 @@ class Rate(Argument):
 
 @robust_loss
 class OGC(TrueClassLoss):
-    """Cross-entropy with gradients clipped as the losses say (OGC).
+    """Cross-entropy with a gradient clip that follows the losses (OGC).
 
     Wrong labels have large gradients once a network has learned something. A
-    fixed threshold is right at one time of the training only. OGC keeps the
-    cross-entropies of the last samples, fits two Gaussians to them, of clean
-    and of noisy labels, and clips where the clipped gradients of the noisy ones
-    are on average `1 + learning_rate * epsilon` times those of the clean ones.
-    It knows no noise rate. `connect` the outputs of the model; every output
-    needs a loss of its own. Until the queue is full nothing is clipped. Outside
-    training the last threshold holds and nothing is written. With `epsilon`
-    small or the learning rate at its end almost all gradients are clipped, as
-    in `MAE`.
+    fixed threshold is right for only one phase of training. OGC keeps the
+    cross-entropies of the last samples and fits two Gaussians to them, for
+    clean and for noisy labels. It chooses the threshold such that the clipped
+    gradients of noisy labels are on average `1 + learning_rate * epsilon` times
+    those of clean labels. It needs no noise rate. `connect` the outputs of the
+    model; every output needs its own loss. Nothing is clipped until the history
+    is full. Outside training, the last threshold is used and nothing is stored.
+    With a small `epsilon`, or when the learning rate gets small, almost all
+    gradients are clipped, as in `MAE`.
 
     Formula:
 
@@ -89,10 +89,10 @@ class OGC(TrueClassLoss):
             `"gce"`. Defaults to `"cross_entropy"`.
         epsilon: How much larger clipped noisy gradients may be, a positive
             number. Defaults to `20.0`, as in the authors' scripts.
-        learning_rate: What `epsilon` is multiplied by, the learning rate of
-            your optimizer: a positive number, or a schedule of
-            `keras.optimizers.schedules` by training batches. A loss does not
-            see the optimizer. Defaults to `0.1`.
+        learning_rate: Factor of `epsilon`. Pass the learning rate of your
+            optimizer, as a loss cannot see it: a positive number, or a
+            schedule of `keras.optimizers.schedules` over training batches.
+            Defaults to `0.1`.
         gamma: Power of `"focal"`, a number of at least 0. Defaults to `0.5`.
         q: Power of `"gce"`, a number in (0, 1]. Defaults to `0.7`.
         history_size: Number of losses that are kept, an integer of at least
@@ -100,11 +100,11 @@ class OGC(TrueClassLoss):
         update_every: Number of training batches from one threshold to the
             next, an integer of at least 1. Defaults to `32`.
         history_key: Text that ties the loss to its layer in a saved model.
-            Defaults to `None`, a new one.
+            Defaults to `None`, a new key.
 
     Raises:
         ValueError: If an argument is outside its range, or if predictions did
-            not come through `connect`.
+            not pass through `connect`.
 
     Example:
 
@@ -163,7 +163,7 @@ class OGC(TrueClassLoss):
         return self._history.layer
 
     def threshold(self) -> float:
-        """The largest gradient by the probability, `tau`, at the moment."""
+        """The current largest gradient by the probability, `tau`."""
         level = ops.convert_to_numpy(self.history.numbers())[0]
         slope = self._base(self.arguments).slope(ops.convert_to_tensor(-level))
         return float(ops.convert_to_numpy(slope))
@@ -209,7 +209,7 @@ class OGC(TrueClassLoss):
         return super().values(labels, logits, {**numbers, "level": level})
 
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
-        """The loss without a clip, as it begins."""
+        """The loss without a clip, as in the first batches."""
         return BASES[numbers["base"]]().as_fresh(
             num_classes, {**numbers, "stop_weight_gradient": False}
         )

@@ -19,15 +19,15 @@ from keras_noisy.losses.base.summed import SummedLoss
 
 @robust_loss
 class PeerLoss(SummedLoss):
-    """Peer loss: cross-entropy minus that of a random pair of the batch.
+    """Peer loss: cross-entropy minus the cross-entropy of a random pair.
 
-    Fitting labels that say nothing about the input gains nothing, so that
-    noise need not be known. The published loss draws a prediction `a` and a
-    label `b` at random for each sample; the mean of this one over the batch is
-    the mean over all draws, which has the same expectation, no randomness and
-    less variance; a single value holds the share of its own prediction. With a
-    given `prior` it is computed per sample, and does not depend on the batch,
-    on how it is divided over devices, or on masks.
+    Fitting labels that say nothing about the input does not pay off, so the
+    noise rate need not be known. The published loss draws a prediction and a
+    label from the batch at random for each sample. The batch mean of this loss
+    is the mean over all draws, which has the same expectation, no randomness
+    and less variance; a single value is the share of its own prediction. With a
+    given `prior`, the loss is computed per sample, and does not depend on the
+    batch, on its split over devices, or on masks.
 
     It is unbounded below, and large values of `alpha` reward confidence in any
     class: lower the learning rate, or start with cross-entropy.
@@ -45,8 +45,8 @@ class PeerLoss(SummedLoss):
         alpha: Weight of the peer term, a number of at least 0; 0 is
             cross-entropy. Defaults to `1.0`.
         prior: Share of each class among the given labels, num_classes numbers
-            that sum to 1. Defaults to `None`, the shares in the batch, on
-            TensorFlow's strategies in the batch of each device.
+            that sum to 1. Defaults to `None`, the shares in the batch, or in
+            the batch of each device with a TensorFlow strategy.
 
     Example:
 
@@ -64,7 +64,7 @@ class PeerLoss(SummedLoss):
     prior: Any = Shares(None)
 
     def fresh(self, num_classes: int, **changes: Any) -> Fresh:
-        """With even shares, where otherwise those of the batch are taken."""
+        """The loss for calibration; without a prior, the shares are even."""
         if self.prior is not None:
             type(self).prior.check_count(self.prior, num_classes)
             return super().fresh(num_classes, **changes)

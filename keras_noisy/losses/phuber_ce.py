@@ -13,11 +13,11 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 class PHuberCE(TrueClassLoss):
     """Partially Huberized cross-entropy (PHuber-CE).
 
-    Cross-entropy made linear for bad samples: its derivative with respect to
-    the probability is clipped at `-tau`, so that samples of a probability
+    Cross-entropy that is linear for bad samples: its derivative with respect to
+    the probability is clipped at `-tau`, so that samples with a probability
     below `1 / tau` count only linearly. Published `tau`: MNIST and CIFAR-100
-    10, CIFAR-10 2. With many more than `tau` classes it starts like `MAE`:
-    give it a larger `tau` or `logit_bias="auto"`.
+    10, CIFAR-10 2. With many more than `tau` classes it starts like `MAE`: use
+    a larger `tau` or `logit_bias="auto"`.
 
     Formula:
 
@@ -29,8 +29,8 @@ class PHuberCE(TrueClassLoss):
     where `p_y` is the probability of the label.
 
     Args:
-        tau: Largest slope, a number of at least 1; at 1 the loss is `1 - p_y`,
-            and for a growing `tau` it approaches cross-entropy. Defaults to
+        tau: Largest slope, a number of at least 1. At 1 the loss is `1 - p_y`,
+            and with a growing `tau` it approaches cross-entropy. Defaults to
             `10.0`.
 
     Example:

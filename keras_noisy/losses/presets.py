@@ -23,7 +23,7 @@ from keras_noisy.losses.nnce import NNCE
 from keras_noisy.losses.nnfl import NNFL
 from keras_noisy.losses.rce import RCE
 
-#: Number of classes of each data set; of WebVision the first 50 are used.
+#: Number of classes of each data set; WebVision uses the first 50 classes.
 DATA_SETS = {"mnist": 10, "cifar10": 10, "cifar100": 100, "webvision": 50}
 
 MA = (
@@ -70,8 +70,8 @@ def _each(**values: tuple) -> dict[str, dict[str, float]]:
 PLAIN = _on((1, 10), (1, 1), (10, 1), (50, 1))
 WITH_RCE = _on((1, 10), (1, 1), (10, 0.1), (50, 0.1))
 NEGATIVE = _on((1, 1), (5, 5), (10, 1), (20, 1))
-# The weights beside a normalized loss are meant for 1 - p_y, which is
-# GCE(q=1), and half of the MAE of this package.
+# The weights next to a normalized loss are meant for 1 - p_y, which is
+# GCE(q=1) and half of the MAE of this package.
 UNIT_MAE = _each(q=(1.0, 1.0, 1.0, 1.0))
 
 PRESETS = {
@@ -128,7 +128,7 @@ def preset(
     num_classes: int | None = None,
     **arguments: Any,
 ) -> ActivePassive:
-    """The pair of a key of `PRESETS`, as published for a data set."""
+    """The pair with a name in `PRESETS`, as published for a data set."""
     pair = PRESETS[pair_name]
     if data_set is None:
         data_set = _nearest(pair, num_classes)

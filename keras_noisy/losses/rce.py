@@ -7,7 +7,7 @@ from keras_noisy.losses.base.passive import passive
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
 
-#: `-log 0`, cut off where the paper cuts it off.
+#: `-log 0`, clipped as in the paper.
 A = -math.log(1e-4)
 
 
@@ -15,10 +15,10 @@ A = -math.log(1e-4)
 class RCE(TrueClassLoss):
     """Reverse cross-entropy (RCE), a multiple of MAE.
 
-    Cross-entropy with label and prediction exchanged, `log 0` being taken for
-    `log 1e-4`. Symmetric like `MAE`, and made for combinations such as `SCE`
-    and `NCE+RCE`, whose weights assume this scale. Alone it starts as badly as
-    `MAE` with many classes: give it `logit_bias="auto"` there.
+    Cross-entropy with label and prediction exchanged, where `log 0` is replaced
+    by `log 1e-4`. It is symmetric like `MAE`, and made for combinations such as
+    `SCE` and `NCE+RCE`, whose weights assume this scale. Alone, it starts as
+    badly as `MAE` with many classes: use `logit_bias="auto"` there.
 
     Formula:
 

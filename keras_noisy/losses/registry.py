@@ -15,7 +15,7 @@ from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.presets import PRESETS, preset
 
 PACKAGE = "keras_noisy"
-#: What papers call some of the losses.
+#: Names that papers give to some of the losses.
 ALIASES = {
     "ce": "CrossEntropy",
     "js": "JensenShannon",
@@ -49,30 +49,29 @@ def names() -> list[str]:
 
 
 def get(identifier: Any, **arguments: Any) -> RobustLoss:
-    """The loss of a name, a config or a loss itself.
+    """Return a loss from its name, its config, its class or itself.
 
     For scripts that take the loss from the command line: Keras finds losses
-    of other packages by their registered name only.
+    of other packages only by their registered name.
 
     Args:
-        identifier: One of `names()` or of a loss of your own that is
-            registered, in any case and with or without underscores; with a
-            star at the end it receives `logit_bias="auto"`. Or what
-            `keras.losses.serialize` returns, a class or a loss.
+        identifier: One of `names()`, or the name of a registered loss of your
+            own, in any case and with or without underscores; with a star at
+            the end, the loss gets `logit_bias="auto"`. Or the result of
+            `keras.losses.serialize`, a class or a loss.
         **arguments: Arguments of the loss, such as `num_classes`,
             `from_logits` or `q`. A published pair also takes `data_set`,
-            `"mnist"`, `"cifar10"`, `"cifar100"` or `"webvision"`, whose
-            weights it then has; by default the one of the nearest number of
-            classes but for MNIST, and CIFAR-10 where `num_classes` is not
-            given.
+            `"mnist"`, `"cifar10"`, `"cifar100"` or `"webvision"`, to use the
+            weights for it. The default is the data set, except MNIST, with the
+            nearest number of classes, or CIFAR-10 without `num_classes`.
 
     Returns:
         A `keras_noisy.losses.RobustLoss`.
 
     Raises:
-        ValueError: If there is no such loss, or if a loss that exists
-            already is given arguments.
-        TypeError: If an argument is missing or not one of the loss.
+        ValueError: If there is no such loss, or if arguments are passed with a
+            loss that exists already.
+        TypeError: If an argument is missing or unknown to the loss.
 
     Example:
 
@@ -145,7 +144,7 @@ def _built(name: str, build: Callable[..., Any], arguments: dict) -> RobustLoss:
 
 
 def _registered(config: dict[str, Any]) -> dict[str, Any]:
-    """The config, its class also found without the name of the package."""
+    """The config, with the package name added to the class if missing."""
     found = _classes().get(config.get("class_name", ""))
     if found is not None:
         name = keras.saving.get_registered_name(found)
@@ -158,7 +157,7 @@ def _plain(name: str) -> str:
 
 
 def _classes() -> dict[str, type[RobustLoss]]:
-    """Every registered loss by name; of two, that of this package."""
+    """Every registered loss by name; this package's comes before others."""
     found = [
         (name.partition(">")[0] != PACKAGE, loss.__name__, loss)
         for name, loss in keras.saving.get_custom_objects().items()

@@ -8,15 +8,15 @@ from keras_noisy.losses.mae import MAE
 
 @robust_loss
 class ScaledMAE(MAE):
-    """MAE that also learns with many classes, by a scale of the margin.
+    """MAE that also learns with many classes, by a calibrated margin scale.
 
-    For noisy labels at any number of classes, with nothing to tune. The scale
-    is such that a fresh network of `num_classes` classes receives the error
-    that one of 10 classes receives from `MAE`; up to 10 classes it is 1 and
-    `ScaledMAE` is `MAE`, slow to start in a short training of a small network:
-    take `GCE(q=0.7)` there. In contrast to the bias of `MAEStar` the scale
-    leaves the turning point of the loss where the label has half of the
-    probability, so that the network does not stop short.
+    For noisy labels at any number of classes, with nothing to tune. With the
+    scale, a fresh network of `num_classes` classes receives the error that one
+    of 10 classes receives from `MAE`. Up to 10 classes the scale is 1 and
+    `ScaledMAE` is `MAE`, which starts slowly in a short training of a small
+    network: use `GCE(q=0.7)` there. Unlike the bias of `MAEStar`, the scale
+    keeps the turning point of the loss where the label has half of the
+    probability, so that the network does not stop short of it.
 
     Formula:
 
@@ -25,10 +25,10 @@ class ScaledMAE(MAE):
     loss = 2 * (1 - sigmoid(margin_scale * margin)) / margin_scale
     ```
 
-    The scale is computed by the rule of `MAEStar`, see
-    `keras_noisy.calibration.matched_margin_scale`. For soft targets `t` the
-    loss is the sum of `t[k]` times that of class `k`; at a scale of 1 it is
-    the L1 distance, that of `MAE`.
+    The scale is computed with the rule of `MAEStar`, see
+    `keras_noisy.calibration.matched_margin_scale`. For soft targets `t`, the
+    loss is the sum of `t[k]` times the loss of class `k`; at a scale of 1 it
+    is the L1 distance, as for `MAE`.
 
     Args:
         num_classes: Number of classes, an integer of at least 2. Defaults to

@@ -13,7 +13,7 @@ from keras_noisy.losses.rce import A
 class SCE(TrueClassLoss):
     """Symmetric cross-entropy (SCE): cross-entropy plus reverse cross-entropy.
 
-    The cross-entropy learns fast and `RCE` resists wrong labels. Published
+    Cross-entropy learns fast and `RCE` resists wrong labels. Published
     `(alpha, beta)`: MNIST (0.01, 1), CIFAR-10 (0.1, 1), CIFAR-100 (6, 0.1),
     mini-WebVision (10, 1). A large `alpha` memorizes like cross-entropy.
 

@@ -14,15 +14,14 @@ class SELC(MemoryLoss):
     """Self-ensemble label correction (SELC), which rewrites wrong labels.
 
     Networks learn right labels before they memorize wrong ones. After `start`
-    epochs SELC moves the target of each sample from its label to the running
-    mean of its predictions, so that the network trains on what it came to
-    believe. An epoch is a visit: each sample counts how often it was in a
-    training batch, so that nothing need be called between epochs, and a resumed
-    training goes on where it was. Fit to pairs of label and index, and
-    `connect` the outputs; outside training the loss is cross-entropy. Every
-    output needs a loss of its own. The accuracy of Keras and its
-    `class_weight` take such a pair for a one-hot label: use `LabelAccuracy`
-    and `sample_weight`.
+    epochs, SELC moves the target of each sample from its label to the running
+    mean of its predictions, so that the network trains on its own predictions.
+    Epochs are counted per sample, by how often it was in a training batch:
+    nothing has to be called between epochs, and resumed training continues
+    where it stopped. Fit to pairs of label and index, and `connect` the
+    outputs; outside training the loss is cross-entropy. Every output needs its
+    own loss. Keras' accuracy and `class_weight` mistake such a pair for a
+    one-hot label: use `LabelAccuracy` and `sample_weight`.
 
     Formula:
 
@@ -40,14 +39,14 @@ class SELC(MemoryLoss):
         momentum: Weight of the past target, a number in [0, 1]; 1 is
             cross-entropy. Defaults to `0.9`.
         start: Number of epochs with the given labels, an integer of at least
-            0. The authors stop where memorizing begins, and take 10 where they
-            do not estimate it. Defaults to `10`.
+            0. The authors choose the epoch where memorization begins, and 10
+            if they do not estimate it. Defaults to `10`.
         memory_key: Text that ties the loss to its memory in a saved model.
-            Defaults to `None`, a new one.
+            Defaults to `None`, a new key.
 
     Raises:
         ValueError: If an argument is outside its range, if predictions did not
-            come through the memory, or if labels have no index in training.
+            pass through the memory, or if labels have no index in training.
 
     Example:
 
@@ -73,7 +72,7 @@ class SELC(MemoryLoss):
     momentum: float = number(0.9, 0, 1, closed="low high")
     start: int = whole_number(10, low=0)
 
-    # What is added to a label is 0 at first, whatever the labels are.
+    # Stored as a difference to the label, so that it starts at 0 for all.
     states = {  # noqa: RUF012
         "corrections": "zeros",
         "visits_per_sample": "zeros",

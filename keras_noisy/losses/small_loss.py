@@ -21,23 +21,24 @@ MIXTURE = "mixture"
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class SmallLoss(keras.losses.Loss):
-    """Another loss, on the samples of a batch whose losses are small.
+    """Wrapper of a loss, for the samples of a batch with small losses.
 
-    Networks learn right labels first, so that a large loss is a sign of a wrong
-    one. The samples with the largest losses of a batch get the weight 0 and no
-    gradient, and the loss is the mean over the others. A batch is what the loss
-    is given: under TensorFlow's strategies and in the processes of PyTorch the
-    part of each device. Begin with all samples and keep fewer as the network
-    learns, as Co-teaching does: `keep=keras.optimizers.schedules.
+    Networks learn right labels first, so a large loss is a sign of a wrong
+    label. The samples with the largest losses of a batch get the weight 0 and
+    no gradient, and the loss is the mean over the others. With TensorFlow's
+    strategies and PyTorch processes, each device selects from its own part of
+    the batch. Start with all samples and keep fewer as the network learns, as
+    in Co-teaching: `keep=keras.optimizers.schedules.
     PolynomialDecay(1.0, steps_of_ten_epochs, 1 - noise_rate)`.
 
-    With `keep="mixture"` no rate need be known: two Gaussians are fitted to the
-    losses of the last samples, and the weight of a sample is the probability
-    that its loss belongs to the lower one. With a schedule or a mixture
-    `connect` the outputs of the model, and give every output a loss of its own.
+    With `keep="mixture"`, no rate need be known: two Gaussians are fitted to
+    the losses of the last samples, and the weight of a sample is the
+    probability that its loss belongs to the lower one. With a schedule or a
+    mixture, `connect` the outputs of the model, and give every output its own
+    loss.
 
-    The selection is made wherever the loss is asked for, in validation too:
-    compare models by their accuracy. Samples of weight 0 and those that
+    Samples are selected whenever the loss is computed, also in validation:
+    compare models by their accuracy. Samples of weight 0 and samples that
     `ignore_class` leaves out are neither kept nor counted.
 
     Formula:
@@ -52,23 +53,23 @@ class SmallLoss(keras.losses.Loss):
     their sum.
 
     Args:
-        loss: A loss of `keras_noisy.losses`. Its reduction, name and dtype
-            hold.
-        keep: Share of each batch that is kept, a number in (0, 1], a schedule
-            of `keras.optimizers.schedules` of such numbers by training
+        loss: A loss of `keras_noisy.losses`, whose reduction, name and dtype
+            are used.
+        keep: Share of each batch that is kept: a number in (0, 1], a schedule
+            of `keras.optimizers.schedules` of such numbers over training
             batches, or `"mixture"`. Defaults to `0.9`.
         history_size: Number of losses to which the mixture is fitted, an
-            integer of at least 2. Defaults to `4096`; until there are as many
-            every sample is kept.
+            integer of at least 2. Every sample is kept until there are this
+            many. Defaults to `4096`.
         update_every: Number of training batches from one fit of the mixture to
             the next, an integer of at least 1. Defaults to `32`.
         history_key: Text that ties the loss to its layer in a saved model.
-            Defaults to `None`, a new one.
+            Defaults to `None`, a new key.
 
     Call arguments:
-        y_true: Labels as the other loss takes them.
-        y_pred: Predictions as the other loss takes them.
-        sample_weight: Weights as the other loss takes them. Defaults to
+        y_true: Labels as the inner loss takes them.
+        y_pred: Predictions as the inner loss takes them.
+        sample_weight: Weights as the inner loss takes them. Defaults to
             `None`.
 
     Returns:
@@ -76,7 +77,7 @@ class SmallLoss(keras.losses.Loss):
 
     Raises:
         ValueError: If an argument is outside its range, or if predictions did
-            not come through `connect` where they must.
+            not pass through `connect` although they must.
 
     Example:
 
@@ -134,11 +135,11 @@ class SmallLoss(keras.losses.Loss):
 
     @property
     def history(self) -> LossHistory | None:
-        """The layer that owns the state, None where none is needed."""
+        """The layer that owns the state, or None if there is no state."""
         return None if self._history is None else self._history.layer
 
     def connect(self, outputs: Tensor) -> Tensor:
-        """Hand the outputs of a model through the layers of both losses."""
+        """Pass the outputs of a model through the layers of both losses."""
         layers = self.loss._new_layers()
         if self._history is not None:
             if self._history.layer.built:
@@ -174,7 +175,7 @@ class SmallLoss(keras.losses.Loss):
         return self.loss.reduced(values, batch, weight)
 
     def check(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        """Raise on a batch that must be a mistake, see `keras_noisy.check`."""
         self.check_connected()
         self.loss.check(y_true, y_pred)
 
@@ -214,7 +215,7 @@ class SmallLoss(keras.losses.Loss):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SmallLoss:
-        """Build the loss, and the one inside it."""
+        """Build the loss and its inner loss."""
         return cls(
             **{**config, "loss": keras.losses.deserialize(config["loss"])}
         )
@@ -227,9 +228,9 @@ def _fit(losses: Tensor) -> Tensor:
 def _smallest(values: Tensor, counted: Tensor, share: Any) -> Tensor:
     """1 for the smallest of the values that count, 0 for the others."""
     count = ops.sum(ops.cast(counted, "float32"))
-    # Rounding must not lose one of 0.7 * 10.
+    # Rounding must not turn 0.7 * 10 into 6.
     kept = ops.maximum(ops.floor(share * count + 1e-4), 1.0)
-    # A value that is not a number stays, and is seen.
+    # A NaN value is kept, so that the user sees it.
     order = ops.where(ops.isnan(values), -float("inf"), values)
     order = ops.where(counted, order, float("inf"))
     rank = ops.argsort(ops.argsort(order))

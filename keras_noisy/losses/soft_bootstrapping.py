@@ -12,9 +12,9 @@ class SoftBootstrapping(SummedLoss):
     """Soft bootstrapping: the label mixed with the prediction.
 
     Cross-entropy with a target that trusts the network a little, so that a
-    network that is right resists a label that is wrong. The gradient flows
-    through the target too, so that confident predictions are rewarded. It needs
-    a network that has learned something: it starts like cross-entropy.
+    network that is right resists a wrong label. The gradient flows through the
+    target too, so confident predictions are rewarded. It only helps once the
+    network has learned something: it starts like cross-entropy.
 
     Formula:
 
@@ -44,7 +44,7 @@ class SoftBootstrapping(SummedLoss):
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
-        """What is summed over the classes."""
+        """The values to sum over the classes."""
         return plain_ops().exp(log_p) * log_p
 
     @staticmethod

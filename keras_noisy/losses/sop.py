@@ -17,15 +17,14 @@ LEAST = 1e-4
 class SOP(MemoryLoss):
     """Sparse over-parametrization (SOP), which learns the noise of a sample.
 
-    Every sample has numbers of its own that explain a wrong label: `u` what
-    the label has too much, `v` what other classes have too little. They start
-    near zero, are found by gradient descent of their own, and grow only where
-    the network disagrees with the label. Fit to pairs of label and index, and
-    `connect` the outputs; outside training the loss is cross-entropy. Every
-    output needs a loss of its own. The accuracy of Keras and its
-    `class_weight` take such a pair for a one-hot label: use
-    `LabelAccuracy` and `sample_weight`. Published for symmetric noise on
-    CIFAR-100: `lr_u` 1, `lr_v` 10.
+    Every sample has its own numbers that explain a wrong label: `u` is the
+    excess of the label, and `v` the lack of other classes. They start near
+    zero, have their own gradient descent, and grow only where the network
+    disagrees with the label. Fit to pairs of label and index, and `connect` the
+    outputs; outside training the loss is cross-entropy. Every output needs its
+    own loss. Keras' accuracy and `class_weight` mistake such a pair for a
+    one-hot label: use `LabelAccuracy` and `sample_weight`. Published for
+    symmetric noise on CIFAR-100: `lr_u` 1, `lr_v` 10.
 
     Formula:
 
@@ -36,21 +35,21 @@ class SOP(MemoryLoss):
     loss = -log(q_y / sum(q)) + sum((onehot(argmax p) + U - V - onehot(y)) ** 2)
     ```
 
-    where `p` is the prediction and `y` the label, whose smoothed form counts in
-    the loss alone, not in `U` and `V`. As in the paper `u` descends
-    on the first term and `v` on the second.
+    where `p` is the prediction and `y` the label. Label smoothing only applies
+    in the loss, not in `U` and `V`. As in the paper, `u` descends on the first
+    term and `v` on the second.
 
     Args:
         num_samples: Number of training samples, an integer of at least 1.
         lr_u: Learning rate of `u`, a number of at least 0, for the mean loss
             of a batch. Defaults to `1.0`.
-        lr_v: Learning rate of `v`, as `lr_u`. Defaults to `10.0`.
+        lr_v: Learning rate of `v`, like `lr_u`. Defaults to `10.0`.
         memory_key: Text that ties the loss to its memory in a saved model.
-            Defaults to `None`, a new one.
+            Defaults to `None`, a new key.
 
     Raises:
         ValueError: If an argument is outside its range, if predictions did not
-            come through the memory, or if labels have no index in training.
+            pass through the memory, or if labels have no index in training.
 
     Example:
 
@@ -98,7 +97,7 @@ class SOP(MemoryLoss):
 
         # A step of gradient descent: u on the first term, v on the second.
         rate = 1 / self.memory.batch_size(q)
-        # Where a square is cut off at 1 it does not move.
+        # There is no gradient where a square is clipped at 1.
         slope_u = 2 * u * ops.where(q_y > LEAST, 1 / total - t_y / q_y, 0.0)
         slope_u = ops.where(ops.abs(u) <= 1, slope_u, 0.0)
         slope_v = ops.where(ops.abs(v) <= 1, -4 * v * rest * (1 - y), 0.0)

@@ -23,15 +23,14 @@ from keras_noisy.losses.hill import focal_margin
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class SPLC(MultiLabelLoss):
-    """Self-paced loss correction (SPLC), which adds labels that are missing.
+    """Self-paced loss correction (SPLC), which adds missing labels.
 
-    For several labels per sample where labels are missing: once the network
-    has learned for a while, a label 0 that it takes for a 1 with a probability
-    above `tau` counts as a 1. How long that is, `start` says, in training
-    batches; published is one epoch. The outputs of the model go through
-    `connect`, which adds a layer that counts them, so that a saved or resumed
-    model goes on where it was. The authors sum over the labels, this loss takes
-    the mean.
+    For several labels per sample where labels are missing: after `start`
+    training batches, a label 0 counts as a 1 if the network predicts a 1 with a
+    probability above `tau`. The authors start after one epoch. Pass the outputs
+    of the model through `connect`, which adds a layer that counts the batches,
+    so that a saved or resumed model continues where it stopped. The authors sum
+    over the labels; this loss takes the mean.
 
     Formula:
 
@@ -55,7 +54,7 @@ class SPLC(MultiLabelLoss):
         margin: Margin of labels 1, a number. Defaults to `1.0`.
         gamma: Power of the weights, a number of at least 0. Defaults to `2.0`.
         step_key: Text that ties the loss to its layer in a saved model.
-            Defaults to `None`, a new one.
+            Defaults to `None`, a new key.
         **kwargs: `pos_weight`, `from_logits`, `ignore_class`, `reduction`,
             `name` and `dtype`, see `keras_noisy.losses.MultiLabelLoss`.
 
@@ -64,7 +63,7 @@ class SPLC(MultiLabelLoss):
 
     Raises:
         ValueError: If an argument is outside its range, or if predictions did
-            not come through `connect`.
+            not pass through `connect`.
 
     Example:
 
@@ -104,7 +103,7 @@ class SPLC(MultiLabelLoss):
         return self._counting.layer
 
     def connect(self, outputs: Tensor) -> Tensor:
-        """Hand the outputs of a model through the layer that counts."""
+        """Pass the outputs of a model through the layer that counts."""
         if self.counter.built:
             self._counting = Reference(self.counter.fresh())
         return connected(outputs, [self.counter])
@@ -128,11 +127,11 @@ class SPLC(MultiLabelLoss):
         return labels * positive + (1 - labels) * negative
 
     def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
-        """Values of a batch in which every label is a sample of its own."""
+        """Values of a batch in which every label counts as a sample."""
         is_late: Any = True
         if self.start > 0:
             found = self._counting.use(type(self).__name__)
-            # The batch that is computed has been counted.
+            # The current batch has already been counted.
             is_late = found.layer.count() > self.start
         logits = batch.logits[:, 0]
         share = share_of(batch.labels, logits)

@@ -36,12 +36,12 @@ class TrueClassPart(Part):
 
 @robust_loss
 class Symmetrized(SummedLoss):
-    """Another loss minus its mean over all classes, which makes it symmetric.
+    """A loss minus its mean over all classes, which makes it symmetric.
 
-    Its sum over all labels is 0, whatever the prediction, so that symmetric
-    noise changes the expected loss by a factor only. Unlike `NormalizedLoss`
-    it is linear in the loss, and one that is unbounded, such as cross-entropy,
-    is unbounded below then: bound the logits by `logit_clip`, or take `GCE`.
+    Its sum over all labels is 0, whatever the prediction, so symmetric noise
+    only changes the expected loss by a factor. Unlike `NormalizedLoss` it is
+    linear in the loss: an unbounded loss, such as cross-entropy, becomes
+    unbounded below. Bound the logits with `logit_clip`, or use `GCE`.
     `Symmetrized(CrossEntropy())` is `CORES(beta=1.0)`.
 
     Formula:
@@ -50,17 +50,17 @@ class Symmetrized(SummedLoss):
     loss = l(p_y) - mean(l(p_k) for all classes k)
     ```
 
-    where `l` is the other loss, `p` the prediction and `y` the label.
+    where `l` is the inner loss, `p` the prediction and `y` the label.
 
     Args:
-        loss: A loss of the true-class probability, such as `GCE()`. Its
-            hyperparameters count; the arguments of every loss are those of
+        loss: A loss of the true-class probability, such as `GCE()`. Only its
+            hyperparameters are used; pass the arguments that every loss has to
             `Symmetrized`.
 
     Raises:
-        ValueError: If an argument is outside its range, or if `loss` has a
-            bias, scale, clip, normalization, adjustment or `ignore_class` of
-            its own or depends on the whole distribution.
+        ValueError: If an argument is outside its range, or if `loss` has its
+            own bias, scale, clip, normalization, adjustment or `ignore_class`,
+            or depends on the whole distribution.
 
     Example:
 
@@ -79,18 +79,18 @@ class Symmetrized(SummedLoss):
     loss: RobustLoss = typed(TrueClassPart())
 
     def numbers(self, num_classes: Any, **changes: Any) -> dict[str, Any]:
-        """Those of the other loss too."""
+        """The numbers of this loss and of the inner one."""
         found = super().numbers(num_classes, **changes)
         return {**found, "part": self.loss.numbers(num_classes)}
 
     def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
-        """What is summed, of log-probabilities of any shape."""
+        """The values to sum, from log-probabilities of any shape."""
         return self.loss.of_true_class(log_p, numbers["part"])
 
     def terms(
         self, labels: Labels, like: Tensor, numbers: dict[str, Any]
     ) -> list[Term]:
-        """What is summed, with its slope where the loss tells its error."""
+        """The term to sum, with its slope if the loss names its powers."""
         if not names_powers(type(self.loss)):
             return super().terms(labels, like, numbers)
         powers = self.loss.evaluate("error_powers", (), numbers["part"])

@@ -11,8 +11,8 @@ from keras_noisy.losses.base.true_class import TrueClassLoss
 class TaylorCE(TrueClassLoss):
     """Taylor cross-entropy, the first terms of the series of cross-entropy.
 
-    One term is half of `MAE`, infinitely many are cross-entropy; in between `t`
-    trades speed of learning against robustness. The paper searches 2 to 6.
+    One term is half of `MAE`, and infinitely many are cross-entropy. Between
+    them, `t` trades robustness for learning speed. The paper searches 2 to 6.
 
     Formula:
 

@@ -11,13 +11,13 @@ from keras_noisy.losses.gce import GCE
 
 @robust_loss
 class TruncatedGCE(GCE):
-    """Truncated generalized cross-entropy, which gives hopeless samples up.
+    """Truncated generalized cross-entropy, which drops implausible labels.
 
-    Below a probability of `k` the loss is flat: labels that the network finds
-    that implausible teach it nothing. Use it once the network has learned
-    something, for instance after some epochs of `GCE`; from a fresh start with
-    more than `1 / k` classes every sample is below `k`, and nothing is learned.
-    The paper's pruning of the data set between epochs is left out.
+    Below a probability of `k` the loss is flat, so the network learns nothing
+    from such a label. Use it once the network has learned something, for
+    instance after some epochs of `GCE`. In a fresh network with more than
+    `1 / k` classes, every sample is below `k`, and nothing is learned. The
+    paper's pruning of the data set between epochs is not included.
 
     Formula:
 
@@ -51,7 +51,7 @@ class TruncatedGCE(GCE):
     k: float = number(0.5, 0, 1)
 
     @staticmethod
-    def formula(  # type: ignore[override] # It is another one.
+    def formula(  # type: ignore[override] # Other arguments.
         log_p: Tensor, q: float, k: float
     ) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""

@@ -1,1 +1,1 @@
-"""What all losses share: each step from a batch to values has a file here."""
+"""The parts that all losses share, one file per step from batch to values."""

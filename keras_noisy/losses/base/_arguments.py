@@ -1,4 +1,4 @@
-"""What a class of losses declares of its arguments."""
+"""Declarations of the arguments of a loss class."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Argument:
     """An argument of a loss: its default, check, config, and attribute.
 
     Args:
-        default: Its default. By default it must be given.
+        default: Default value. Without one, the argument is required.
         kw_only: Whether it can only be passed by name.
     """
 
-    #: Whether it may be `"auto"`; its default is then known to train with
+    #: Whether `"auto"` is allowed. The default is then known to train with
     #: 10 classes.
     auto = False
 
@@ -39,7 +39,7 @@ class Argument:
         loss.forget_matches()
 
     def check(self, value: Any) -> Any:
-        """The value as it is kept; a ValueError if it is outside its range."""
+        """Return the value to store; raise a ValueError if out of range."""
         return value
 
     def verify(self, loss: Any) -> None:
@@ -50,19 +50,19 @@ class Argument:
         return value
 
     def parameter(self) -> inspect.Parameter:
-        """How a signature shows it."""
+        """The parameter that a signature shows."""
         of = inspect.Parameter
         kind = of.KEYWORD_ONLY if self.kw_only else of.POSITIONAL_OR_KEYWORD
         return of(self.name, kind, default=self.default)
 
 
 def typed(argument: Argument) -> Any:
-    """An argument as a class declares it, of the type of its annotation."""
+    """The argument, typed so that a class can annotate it freely."""
     return argument
 
 
 class Number(Argument):
-    """A number of an interval, see `number`."""
+    """A number in an interval, see `number`."""
 
     def __init__(
         self, default: Any, low: float, high: float, closed: str, auto: bool
@@ -106,19 +106,19 @@ def number(
 ) -> Any:
     """Declare a number that a loss of your own takes.
 
-    In the body of a subclass of `TrueClassLoss` or `DistributionLoss`, under
-    the name that its `formula` has for it. The number is then an argument of
-    the loss, is checked, and comes back with a saved model.
+    Use it in the body of a subclass of `TrueClassLoss` or `DistributionLoss`,
+    under the name that `formula` uses. The number becomes an argument of the
+    loss, is checked, and is saved with the model.
 
     Args:
-        default: Its default. By default it must be given.
-        low: Lower end of its interval. Defaults to minus infinity.
-        high: Upper end of its interval. Defaults to infinity.
+        default: Default value. Without one, the argument is required.
+        low: Lower end of the interval. Defaults to minus infinity.
+        high: Upper end of the interval. Defaults to infinity.
         closed: Which ends belong to the interval, `""`, `"low"`, `"high"` or
             `"low high"`. Defaults to `""`.
-        auto: Whether it may be `"auto"`, which is computed from the number of
-            classes so that they have the error that 10 classes have at the
-            default. Defaults to `False`.
+        auto: Whether `"auto"` is allowed. The value is then computed from the
+            number of classes, such that the error is the one of the default
+            at 10 classes. Defaults to `False`.
 
     Returns:
         A descriptor of the class.
@@ -146,14 +146,14 @@ def whole_number(default: Any = REQUIRED, low: int = 1) -> Any:
     """Declare a whole number that a loss of your own takes, as `number` does.
 
     Args:
-        default: Its default. By default it must be given.
-        low: Its smallest value. Defaults to `1`.
+        default: Default value. Without one, the argument is required.
+        low: Smallest value allowed. Defaults to `1`.
 
     Returns:
         A descriptor of the class.
 
     Raises:
-        ValueError: When the loss is built with something else.
+        ValueError: When the loss is built with any other value.
 
     Example:
 
@@ -171,16 +171,16 @@ def whole_number(default: Any = REQUIRED, low: int = 1) -> Any:
 
 
 def flag(default: bool) -> Any:
-    """Declare an argument of a loss of your own that is True or False.
+    """Declare a True or False argument of a loss of your own.
 
     Args:
-        default: Its default.
+        default: Default value.
 
     Returns:
         A descriptor of the class.
 
     Raises:
-        ValueError: When the loss is built with something else.
+        ValueError: When the loss is built with any other value.
 
     Example:
 
@@ -199,13 +199,13 @@ def flag(default: bool) -> Any:
 
 @functools.cache
 def _declared(cls: type) -> dict[str, Argument]:
-    """All arguments of a class; a subclass may declare one anew."""
+    """All arguments of a class; a subclass may redeclare one."""
     found: dict[str, Argument] = {}
     for base in reversed(cls.__mro__):
         for name, value in vars(base).items():
             if isinstance(value, Argument):
                 found[name] = value
-    # Hyperparameters come before what all losses share.
+    # Hyperparameters come before the arguments that all losses share.
     shared = [name for name, x in found.items() if isinstance(x, Shared)]
     return {
         **{n: x for n, x in found.items() if n not in shared},
@@ -213,24 +213,24 @@ def _declared(cls: type) -> dict[str, Argument]:
     }
 
 
-# Type checkers do not take a class for a key of a cache.
+# Type checkers do not accept a class as the key of a cache.
 declared: Callable[[type], dict[str, Argument]] = _declared
 
 
 class Shared(Argument):
     """An argument of every loss."""
 
-    #: What it is, for the documentation of every loss.
+    #: Description for the docstring of every loss.
     documentation = ""
 
-    #: Whether it says something of the size of the logits.
+    #: Whether it depends on the size of the logits.
     needs_logits = False
 
     def __init__(self, default: Any = None, *, kw_only: bool = True):
         super().__init__(default, kw_only=kw_only)
 
     def now(self, loss: Any, numbers: dict[str, Any]) -> Any:
-        """What acts on the logits, from the numbers of a loss."""
+        """The value that acts on the logits, from the numbers of a loss."""
         return numbers[self.name]
 
     def verify(self, loss: Any) -> None:
@@ -241,7 +241,7 @@ class Shared(Argument):
 
 
 def needs_logits(name: str, received: str = "") -> ValueError:
-    """An error for what cannot be told from probabilities."""
+    """The error for an argument that probabilities are not enough for."""
     return ValueError(
         f"`{name}` needs `from_logits=True`: the size of the logits "
         "cannot be told from probabilities. Remove the softmax at the "

@@ -1,4 +1,4 @@
-"""Losses in a `tf.function` of a user's own are traced as Keras' are."""
+"""Losses in a user's `tf.function` are traced like those of Keras."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import keras
 
 
 def unconverted(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that AutoGraph leaves alone, with all that it calls.
+    """A method that AutoGraph leaves alone, with everything that it calls.
 
-    To convert it took seconds, and none of it branches on a tensor. Keras'
-    own losses are not converted either, and no loss is in `fit`.
+    Converting it took seconds, and nothing in it branches on a tensor.
+    AutoGraph does not convert Keras' losses either, nor any loss in `fit`.
     """
 
     @functools.wraps(method)

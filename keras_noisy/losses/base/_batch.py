@@ -23,17 +23,17 @@ Tensor = Any
 
 
 class Batch(NamedTuple):
-    """A batch as a loss computes with it."""
+    """A batch in the form that a loss computes with."""
 
-    #: As it was given, as tensors.
+    #: The given labels and predictions, as tensors.
     y_true: Tensor
     y_pred: Tensor
     #: Labels in the leading shape of the predictions, or None for targets.
     integers: Tensor | None
-    #: Of the samples as rows, of shape (N,) or (N, num_classes).
+    #: Labels of the samples as rows, of shape (N,) or (N, num_classes).
     labels: Labels
-    #: Of shape (N, num_classes), or (N, views, num_classes). One column
-    #: where a single output tells two classes.
+    #: Of shape (N, num_classes), or (N, views, num_classes). A single output
+    #: for two classes gives one column.
     logits: Tensor
     num_classes: Any
     #: The leading shape of the predictions, None where it is (N,).
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
 
 
 def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
-    """Labels and logits of a batch; nothing else of a loss looks at these."""
+    """Labels and logits of a batch; no other part of a loss reads these."""
     given, outputs = as_tensor(y_true), floating(y_pred)
     y_pred = _single.as_column(given, outputs, loss.num_classes)
     num_classes = class_count(y_pred, loss.num_classes)
@@ -126,8 +126,8 @@ def floating(x: Any) -> Tensor:
 def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
     """Integer labels in the leading shape of `y_pred`, or None for targets.
 
-    Only ranks and static shapes decide, so that a batch of as many samples as
-    there are classes is read like any other.
+    Only ranks and static shapes decide, so that a batch with as many samples
+    as classes is read like any other.
     """
     shape, outputs = static_shape(y_true), static_shape(y_pred)
     if len(shape) == len(outputs) - 1 and agree(shape, outputs[:-1]):
@@ -140,13 +140,13 @@ def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:
     channels_first = (outputs[0], *outputs[2:])
     if len(shape) > 1 and shape in (channels_first, (*channels_first, 1)):
         raise ValueError(
-            "Expected the classes in the last axis of `y_pred`, and they seem "
+            "Expected the classes in the last axis of `y_pred`, but they seem "
             f"to be in axis 1. Received: y_pred.shape={outputs} for "
-            f"y_true.shape={shape}. Move them by `keras.layers.Permute`"
+            f"y_true.shape={shape}. Move them with `keras.layers.Permute`"
         )
     hint = ""
     if outputs[-1:] == (1,) and len(shape) == len(outputs):
-        # Losses of PyTorch take the labels last.
+        # PyTorch's losses take the labels last.
         hint = " Call it as `loss(y_true, y_pred)`, labels first."
     if outputs[-1:] == (1,) and shape == (*outputs[:-1], 2):
         raise ValueError(
@@ -178,8 +178,8 @@ def class_count(y_pred: Tensor, num_classes: int | None) -> Any:
                 "num_classes",
                 num_classes,
                 "2 or None, as `y_pred` has a single output, whose shape is "
-                f"{tuple(y_pred.shape)}. More classes need an output each: end "
-                f'the model in `Dense({num_classes}, activation="softmax")`',
+                f"{tuple(y_pred.shape)}. For more classes end the model in "
+                f'`Dense({num_classes}, activation="softmax")`',
             )
         return 2
     if found is None:

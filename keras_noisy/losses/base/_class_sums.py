@@ -36,38 +36,38 @@ Tensor = Any
 class Term(NamedTuple):
     """A sum over the classes of a function of their log-probabilities."""
 
-    #: Of log-probabilities (N, K), elementwise.
+    #: Elementwise function of log-probabilities (N, K).
     value: Callable[..., Tensor]
-    #: Its derivative, of the log-probabilities and the value, whose memory it
-    #: may take; None if it is not known. It may be of shape (N, 1) or (K,).
+    #: Its derivative, from the log-probabilities and the value, whose memory it
+    #: may reuse; None if it is not known. Its shape may be (N, 1) or (K,).
     slope: Callable[..., Tensor] | None
-    #: Further tensors that both are called with.
+    #: Further tensors that are passed to both functions.
     inputs: tuple[Tensor, ...] = ()
-    #: Log-probabilities below are raised to it, and have no derivative.
+    #: Log-probabilities below it are raised to it, and have no derivative.
     floor: float = LOWEST
 
 
-#: In place of a sum: the largest log-probability, and whether it is that of
-#: the label, 1 or 0.
+#: Replaces a sum: the largest log-probability, and 1 if it belongs to the
+#: label, 0 if not.
 WINNER: Any = "winner"
 
 
 def has_closed_form(terms: list[Term], num_classes: int | None) -> bool:
-    """Whether all terms have a derivative in closed form that is quick."""
+    """Whether every term has a fast derivative in closed form."""
     if is_short(num_classes):
         return False
     return all(term is WINNER or term.slope is not None for term in terms)
 
 
 def log_probabilities(logits: Tensor) -> Tensor:
-    """Of biased logits of shape (N, K), finite for a class ruled out."""
+    """Log-softmax of biased logits (N, K), finite for ruled-out classes."""
     # The upper bound is never reached; clip has the cheaper gradient.
     of = plain_ops()
     return of.clip(of.log_softmax(logits, -1), LOWEST, 1.0)
 
 
 def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
-    """A term as the formula takes it, beside soft targets of shape (N, 1)."""
+    """A term as the formula takes it, of shape (N, 1) for soft targets."""
     if term is not WINNER:
         if term.floor != LOWEST:
             log_p = at_least(log_p, term.floor)
@@ -84,8 +84,8 @@ def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
 def squared_norm(logits: Tensor, unit: float | Tensor) -> Tensor:
     """`sum((logits * unit) ** 2)` of each row, of shape (..., 1).
 
-    Its derivative needs the logits alone, where automatic differentiation
-    keeps them in the unit and squared.
+    Its derivative needs only the logits. Automatic differentiation would also
+    keep the scaled and the squared ones.
     """
 
     def forward(logits: Tensor) -> tuple:
@@ -105,14 +105,14 @@ def class_sums(
 ) -> tuple[Tensor, list[Any]]:
     """Log-probability of the label of each row, and the sum of each term.
 
-    With `g_k` the derivative by the log-probability of class k, the one by
-    its logit is `g_k - p_k * sum(g)`. Each is one pass through memory, while
-    automatic differentiation keeps matrices in between.
+    If `g_k` is the derivative by the log-probability of class k, the
+    derivative by its logit is `g_k - p_k * sum(g)`. Each takes one pass
+    through memory; automatic differentiation keeps matrices in between.
 
     Args:
         logits: Biased logits of shape (N, K).
         labels: Integer labels of shape (N,).
-        terms: What is summed.
+        terms: The terms to sum.
     """
     sums = [term for term in terms if term is not WINNER]
     places = [labels.index]
@@ -143,7 +143,7 @@ def class_sums(
         return by(x, kept, upstream, *split(inputs))
 
     extra = [x for term in sums for x in term.inputs]
-    # Where a kernel of its own derives the log-softmax, it does so.
+    # Other backends have a gradient kernel for the log-softmax: use it.
     x = logits if is_fused else plain_ops().log_softmax(logits, -1)
     outputs = closed_form(forward, backward, x, *places, *extra)
     of = plain_ops()
@@ -163,17 +163,17 @@ def _whole(log_p: Tensor, places: Any, terms: list) -> tuple:
         value = term.value(finite, *extra)
         found.append(of.sum(value, axis=-1))
         slope = term.slope(finite, value, *extra)
-        # PyTorch does not take an input as an output.
+        # PyTorch does not allow an input as an output.
         is_input = any(slope is x for x in extra)
         slopes.append(slope + 0.0 if is_input else slope)
     return tuple(found), tuple(slopes)
 
 
 def _fused(logits: Tensor, places: Any, terms: list) -> tuple:
-    """What XLA computes without a matrix in memory: it only reads the logits.
+    """The outputs; XLA only reads the logits and keeps no matrix in memory.
 
-    One loop sums the terms and their slopes; XLA would keep what two loops
-    have in common.
+    One loop sums the terms and their slopes. With two loops, XLA would keep
+    the values that they share.
     """
     shift = ops.max(logits, axis=-1, keepdims=True)
     log_sum = ops.log(ops.sum(ops.exp(logits - shift), axis=-1, keepdims=True))
@@ -209,14 +209,14 @@ def _sums_at_once() -> Callable[..., tuple[Tensor, ...]]:
 
     @sums.defjvp
     def _(parts: tuple, tangents: tuple) -> tuple:
-        # JAX has no derivative of it where a tangent is 0.
+        # JAX cannot differentiate `reduce` when a tangent is 0.
         return sums(*parts), tuple(ops.sum(x, axis=-1) for x in tangents)
 
     return sums
 
 
 def _with_finite(terms: list, log_p: Tensor) -> list[tuple]:
-    """The terms with the log-probabilities that each takes, none of them 0."""
+    """The terms, each with its log-probabilities, none of which is 0."""
     floors = {term.floor for term, _ in terms}
     finite = {floor: between(log_p, floor, -TINY) for floor in floors}
     return [(term, extra, finite[term.floor]) for term, extra in terms]
@@ -236,7 +236,7 @@ def _slope_by_log_p(
     """The derivative by the log-probabilities."""
     slope = _sum_of_slopes(log_p, kept, upstream[len(places) :], terms)
     if slope is None:
-        # Zeros that `vmap` maps over whatever it maps the labels over.
+        # Zeros computed from `by`, so that `vmap` maps them like the labels.
         zero = 0.0 * next(x for x in upstream if x is not None)
         slope = where_above(log_p, LOWEST, zero[:, None])
     return _with_places(slope, places, upstream)
@@ -263,7 +263,7 @@ def _slope_by_logits(
 def _sum_of_slopes(
     log_p: Tensor, slopes: Any, upstream: Any, terms: list
 ) -> Tensor:
-    """`sum_j F_j f_j'`, None where no sum is asked for."""
+    """`sum_j F_j f_j'`, or None if no sum is needed."""
     found: Tensor = None
     for (term, _), slope, by in zip(terms, slopes, upstream, strict=True):
         if by is not None:
@@ -273,7 +273,7 @@ def _sum_of_slopes(
 
 
 def _with_places(slope: Tensor, places: Any, upstream: Any) -> Tensor:
-    """The derivative with those of single entries."""
+    """The derivative with the derivatives of single entries added."""
     for place, by in zip(places, upstream, strict=False):
         if by is not None:
             slope = put(slope, place, by[:, None])

@@ -1,4 +1,4 @@
-"""Functions of logits whose derivative is written down, on each backend."""
+"""Functions of logits with a hand-written derivative, on each backend."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import keras
 from keras import ops
 
 Tensor = Any
-#: Of logits and further inputs: outputs of shape (N,), and what to keep.
+#: Maps logits and further inputs to outputs (N,) and to values to keep.
 Forward = Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
-#: Of the logits, what was kept, a derivative by each output, or None where it
-#: is 0, and the further inputs: the derivative by the logits.
+#: Maps the logits, the kept values, the derivative by each output (None if it
+#: is 0) and the further inputs to the derivative by the logits.
 Backward = Callable[..., Tensor]
 
-#: Fewer classes take PyTorch less time than a function of one's own does.
+#: With fewer classes, plain PyTorch is faster than a custom function.
 SHORT = 256
 
 
 def is_short(num_classes: int | None) -> bool:
-    """Whether a function of one's own takes longer than it saves."""
+    """Whether a custom function would cost more time than it saves."""
     return keras.backend.backend() == "torch" and (num_classes or 0) < SHORT
 
 
@@ -32,9 +32,9 @@ def closed_form(
 ) -> tuple[Tensor, ...]:
     """The outputs of `forward`, with the derivative that `backward` gives.
 
-    Both must be made of differentiable operations, so that derivatives of any
-    order are right. None is taken by the further inputs; tensors must be among
-    them, as transformations such as `vmap` do not see those of a closure.
+    Both must use differentiable operations, so that derivatives of any order
+    are right. The further inputs get no derivative. Pass all tensors as
+    inputs: transformations such as `vmap` do not see those of a closure.
     """
     backend = keras.backend.backend()
     if backend == "jax":
@@ -50,7 +50,7 @@ def closed_form(
 def _jax(
     forward: Forward, backward: Backward, logits: Tensor, *inputs: Tensor
 ) -> tuple[Tensor, ...]:
-    # From the rule of forward mode JAX derives that of reverse mode.
+    # JAX derives reverse mode from this rule for forward mode.
     @sys.modules["jax"].custom_jvp
     def function(logits: Tensor, *inputs: Tensor) -> tuple:
         return forward(logits, *inputs)[0]
@@ -98,7 +98,7 @@ def _tensorflow(
 
 @functools.cache
 def _torch_function() -> Any:
-    """Keras' own has one output, and no rules for function transforms."""
+    """Keras' custom gradient has one output and no rules for transforms."""
     torch: Any = sys.modules["torch"]
     function: Any = torch.autograd.Function
 
@@ -131,7 +131,7 @@ def _torch_function() -> Any:
             saved, count = ctx.saved_tensors, ctx.number_of_inputs
             (logits, *inputs), kept = saved[:count], saved[count:]
             if torch.is_grad_enabled():
-                # For second derivatives: what was kept carries none.
+                # Second derivatives: the kept values carry no gradient.
                 kept = forward(logits, *inputs)[1]
             upstream = upstream[: ctx.count]
             slope = backward(logits, kept, upstream, *inputs)
@@ -145,7 +145,7 @@ def _torch_function() -> Any:
             along = _along(backward, outputs, kept, inputs, directions[2])
             return (*along, *(None for _ in kept), None)
 
-    # PyTorch asks for it at each call.
+    # PyTorch reads the signature at each call.
     made: Any = ClosedForm.forward
     made.__signature__ = inspect.signature(made)
     return ClosedForm

@@ -1,4 +1,4 @@
-"""A loss whose arguments are declared, and formulas computed with them."""
+"""A loss with declared arguments, and with formulas that use them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DeclaredLoss(keras.losses.Loss):
     logit_bias: float | str | None
     margin_scale: float | str | None
 
-    #: The value of each argument that may be `"auto"` at 10 classes.
+    #: Arguments that may be `"auto"`, with their values at 10 classes.
     references: ClassVar[dict[str, float]] = {}
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -51,10 +51,10 @@ class DeclaredLoss(keras.losses.Loss):
         self._check_automatic()
 
     def set_hyperparameters(self, **values: Any) -> None:
-        """Keep numbers that the class does not declare, for `get_config`.
+        """Store numbers that the class does not declare, for `get_config`.
 
-        For a subclass with an `__init__` of its own. Those named in
-        `references` may be `"auto"`.
+        Call it in the `__init__` of a subclass. Numbers that `references`
+        names may be `"auto"`.
         """
         self.arguments = {**values, **self.arguments, **values}
         self._own += [name for name in values if name not in self._own]
@@ -71,7 +71,7 @@ class DeclaredLoss(keras.losses.Loss):
                 '"auto": each alone restores the error of few classes'
             )
         for name in automatic:
-            # These wait until they are asked for: they can take a while.
+            # Transforms can take a while, so they wait until they are used.
             if self.num_classes is not None and name not in TRANSFORMS:
                 self.argument(name)
 
@@ -81,7 +81,7 @@ class DeclaredLoss(keras.losses.Loss):
         return [n for n in names if _is_auto(self.arguments.get(n))]
 
     def argument(self, name: str) -> Any:
-        """The value of an argument; `"auto"` while classes are unknown."""
+        """The value of an argument; may be `"auto"` without `num_classes`."""
         value = self._now.get(name, self.arguments[name])
         if _is_auto(value) and self.num_classes is not None:
             return self.matched(name, self.num_classes)
@@ -102,11 +102,11 @@ class DeclaredLoss(keras.losses.Loss):
         return self._matched[name, num_classes]
 
     def forget_matches(self) -> None:
-        """Match anew what is `"auto"`, as another argument has changed."""
+        """Compute `"auto"` values anew, as another argument has changed."""
         self._matched = {}
 
     def numbers(self, num_classes: Any, **changes: Any) -> dict[str, Any]:
-        """What the formula is computed with, for a number of classes."""
+        """The numbers that the formula takes, for a number of classes."""
         kind = type(self)
         own = {n: vars(self)[n] for n in self._own if n in vars(self)}
         values = {**self.arguments, **own, **changes}
@@ -136,7 +136,7 @@ class DeclaredLoss(keras.losses.Loss):
         if isinstance(function, staticmethod):
             names = _signature.names_of(function.__func__)[len(inputs) :]
             return function.__func__(*inputs, *(numbers[n] for n in names))
-        # A method reads them from its loss.
+        # A method reads the numbers from its loss.
         before, self._now = self._now, numbers
         try:
             return getattr(self, formula)(*inputs)
@@ -146,10 +146,10 @@ class DeclaredLoss(keras.losses.Loss):
     @staticmethod
     @_signature.any_numbers
     def check_numbers(**numbers: Any) -> None:
-        """Raise a ValueError on numbers that do not go together."""
+        """Raise a ValueError if the numbers do not fit together."""
 
     def get_config(self) -> dict[str, Any]:
-        """Return every argument, `"auto"` kept as `"auto"`."""
+        """Return every argument; `"auto"` stays `"auto"`."""
         arguments = declared(type(self))
         given = {
             name: arguments[name].config(value) if name in arguments else value

@@ -1,4 +1,4 @@
-"""A calibration that fades while a loss trains: its layer and numbers."""
+"""The layer and the numbers of a calibration that fades in training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from keras_noisy.losses.base._of_label import log_probability
 Tensor = Any
 
 
-# What its subclasses declare are arguments, which type checkers know then.
+# Tells type checkers that declarations of subclasses are arguments.
 @dataclass_transform()
 class FadingLoss(DeclaredLoss):
     """Base of `RobustLoss`: the layer behind `fade=`."""
@@ -40,22 +40,22 @@ class FadingLoss(DeclaredLoss):
 
     @property
     def fading(self) -> CalibrationFade | None:
-        """The layer that knows how much calibration is left, with `fade`."""
+        """With `fade`, the layer that knows how much calibration is left."""
         return None if self._fading is None else self._fading.layer
 
     def connect(self, outputs: Tensor) -> Tensor:
-        """Hand the outputs of a model through the layers of this loss.
+        """Pass the outputs of a model through the layers of this loss.
 
-        Losses with `fade`, and those with a memory, keep their state in the
-        model; for the others the outputs stay as they are. Each model gets a
-        state of its own. The layers come behind the outputs, or in front of
-        their layer if that has a name of its own, which they keep.
+        Losses with `fade` or with a memory keep their state in the model;
+        other losses return the outputs unchanged. Each model gets its own
+        state. The layers come after the output layer, or before it if you
+        named that layer, so that the outputs keep its name.
         """
         layers = self._new_layers()
         return connected(outputs, layers) if layers else outputs
 
     def _states(self) -> list[Reference]:
-        """Where the numbers are that this loss keeps in a model."""
+        """References to the layers that hold the state of this loss."""
         return [] if self._fading is None else [self._fading]
 
     def check_connected(self) -> None:
@@ -64,7 +64,7 @@ class FadingLoss(DeclaredLoss):
             state.called(type(self).__name__)
 
     def _new_layers(self) -> list[PassThrough]:
-        """The layers to put into a model, without the state of another."""
+        """The layers to put into a model, without another model's state."""
         if self._fading is None:
             return []
         ends(self)  # Raise here rather than in training.
@@ -74,7 +74,7 @@ class FadingLoss(DeclaredLoss):
 
 
 def ends(loss: Any) -> dict[str, float]:
-    """What fades in this loss, and the value that it fades to."""
+    """The arguments that fade in this loss, and their final values."""
     names = loss.automatic_arguments()
     found = {n: loss.references[n] for n in names if n not in TRANSFORMS}
     for name, end in TRANSFORMS.items():
@@ -89,14 +89,14 @@ def ends(loss: Any) -> dict[str, float]:
         )
     bias = loss.logit_bias
     if isinstance(bias, float) and bias < 0:
-        raise invalid("logit_bias", bias, "at least 0, as it is to fade")
+        raise invalid("logit_bias", bias, "at least 0, with `fade`")
     return found
 
 
 def now(loss: Any, numbers: dict[str, Any], batch: Any) -> dict[str, Any]:
-    """The numbers with as much of the calibration as is left now.
+    """The numbers with the part of the calibration that is left now.
 
-    Those that fade are columns of shape (N,), or (N, 1) beside classes.
+    Numbers that fade have shape (N,), or (N, 1) next to a class axis.
     """
     layer, training, first, _ = loss._fading.use(type(loss).__name__)
     labels, logits = batch.labels, batch.logits

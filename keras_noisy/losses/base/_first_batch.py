@@ -1,4 +1,4 @@
-"""What a concrete batch reveals and a compiled step cannot raise."""
+"""Checks of a concrete batch, for errors that a compiled step cannot raise."""
 
 import sys
 import warnings
@@ -22,9 +22,9 @@ SEE = " `keras_noisy.check(model, loss, batch)` looks at any batch like this."
 
 
 def check(loss: Any, batch: Any, y_true: Tensor, strict: bool) -> bool:
-    """Raise on a batch that cannot be meant; False while values are traced.
+    """Raise on a batch that must be a mistake; False while values are traced.
 
-    `strict` raises also on what is likely a mistake.
+    With `strict`, raise also on a likely mistake.
     """
     predictions = concrete(batch.y_pred)
     given = concrete(y_true)
@@ -58,8 +58,8 @@ def concrete(x: Tensor) -> np.ndarray | None:
 def is_filler(y_true: Tensor, y_pred: Tensor) -> bool:
     """Whether Keras made up a batch to learn the shapes of a model.
 
-    Where a step of PyTorch fails without values, Keras takes it again with
-    ones: a complaint about these would stand in place of what failed.
+    If a PyTorch step fails without values, Keras repeats it with ones. An
+    error about these ones would hide the real one.
     """
     if keras.backend.backend() != "torch" or not ops.is_tensor(y_pred):
         return False
@@ -106,14 +106,14 @@ def _check_predictions(
             )
         elif high <= 1:
             advice = (
-                "Such are the outputs of a sigmoid. For several labels per "
+                "They look like outputs of a sigmoid. For several labels per "
                 "sample wrap the loss, `keras_noisy.losses.Binary(loss)`; for "
                 "one label end the model in a softmax, or for two classes in "
                 '`Dense(1, activation="sigmoid")`.'
             )
         else:
             advice = (
-                "Such are the outputs of a ReLU. End the model in a softmax, "
+                "They look like outputs of a ReLU. End the model in a softmax, "
                 "or remove the activation and build the loss with "
                 "`from_logits=True`."
             )
@@ -132,7 +132,7 @@ def _check_targets(y_true: np.ndarray) -> None:
     advice = "Divide each row by its sum, or pass integer labels."
     if np.all((y_true == 0) | (y_true == 1)):
         advice = (
-            "Rows of several ones or none are multi-label targets. For these "
+            "Rows with several ones or none are multi-label targets. For these "
             "end the model in a sigmoid and wrap the loss, "
             "`keras_noisy.losses.Binary(loss)`; for one label per sample pass "
             "integer labels."
@@ -170,7 +170,7 @@ def _bad_label(
     expected: str,
     where: str = "",
 ) -> ValueError:
-    """What is wrong with the labels that are not valid."""
+    """The error for the labels that are not valid."""
     label = labels[~valid].flat[0].item()
     advice = "To leave out samples with a certain label, pass `ignore_class`"
     if labels.min() == 1 and labels.max() == num_classes:
@@ -180,7 +180,7 @@ def _bad_label(
     elif label != label or abs(label) > 2**31:
         advice = (
             "A missing label that is NaN, or was cast to an integer, looks "
-            "like that: give such samples a label such as -1, and pass "
+            "like this: give such samples a label such as -1, and pass "
             "`ignore_class=-1`"
         )
     return invalid(
@@ -194,9 +194,9 @@ def _bad_label(
 def check_outputs(
     y_pred: np.ndarray, from_logits: bool, strict: bool, several: bool = False
 ) -> None:
-    """Raise on outputs that are no probabilities, and warn of likely mistakes.
+    """Raise on outputs that are not probabilities; warn of likely mistakes.
 
-    `several` says whether each column is for a label of its own.
+    `several` says whether each column has its own label.
     """
     _check_finite(y_pred, strict)
     outputs = y_pred.astype("float32")
@@ -217,39 +217,39 @@ def check_outputs(
         warnings.warn(
             "The loss was built with `from_logits=True`, but all outputs of "
             "the model are between 0 and 1. If it ends in a sigmoid, remove "
-            "that or pass `from_logits=False`.",
+            "it or pass `from_logits=False`.",
             stacklevel=6,
         )
 
 
 def _check_finite(y_pred: np.ndarray, strict: bool) -> None:
-    """Raise on outputs that are not finite, where it is `strict`."""
+    """With `strict`, raise on outputs that are not finite."""
     bad = np.sum(~np.isfinite(y_pred.astype("float32"))) if strict else 0
     if bad:
         raise ValueError(
             "Expected finite outputs of the model. Received: "
-            f"{bad} of {y_pred.size} are NaN or infinite. Look for them in the "
-            "inputs, or build the model anew with a smaller learning rate"
+            f"{bad} of {y_pred.size} are NaN or infinite. Check the inputs for "
+            "such values, or rebuild the model with a smaller learning rate"
         )
 
 
 def _look_like_probabilities(outputs: np.ndarray) -> bool:
-    """Whether what is taken for logits may have gone through a sigmoid."""
+    """Whether supposed logits may have gone through a sigmoid."""
     inside = bool(np.all((outputs > 0) & (outputs < 1)))
     return inside and outputs.size >= ENOUGH
 
 
 def _column(bad: np.ndarray) -> str:
-    """Where the first of several labels or outputs that are bad stands."""
+    """The column of the first bad label or output, for an error."""
     return f", the first of them in column {np.argwhere(bad)[0, -1]}"
 
 
 def check_labels(
     labels: np.ndarray, ignore_class: int | None, several: bool = False
 ) -> None:
-    """Raise on labels that are neither 0 nor 1, nor soft ones between.
+    """Raise on labels outside [0, 1].
 
-    `several` says whether each column is a label of its own; NaN is unknown.
+    `several` says whether each column is its own label; NaN is then unknown.
     """
     valid = (labels >= 0) & (labels <= 1)
     if ignore_class is not None:
@@ -261,16 +261,16 @@ def check_labels(
     each, where = "`y_pred` has a single output", ""
     if several:
         each, where = "each column is a yes or no", _column(~valid)
-    expected = f"labels 0 and 1, or soft ones between, as {each}"
+    expected = f"labels 0 and 1, or soft labels between, as {each}"
     raise _bad_label(labels, valid, 2, expected, where)
 
 
 def _check_rank(
     y_true: np.ndarray, y_pred: np.ndarray, from_logits: bool
 ) -> None:
-    """Raise where (N,) outputs are the distribution of one sample instead.
+    """Raise if (N,) outputs are the distribution of a single sample.
 
-    Both have sums of 1 then, which those of a batch have by chance only.
+    Labels and outputs then sum to 1, as those of a batch do only by chance.
     """
     if from_logits or y_pred.ndim != 1 or len(y_pred) < 3:
         return

@@ -1,4 +1,4 @@
-"""A loss as its calibration looks at it."""
+"""A loss as its calibration sees it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FreshLoss(DeclaredLoss):
         return self.as_fresh(num_classes, numbers)
 
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
-        """What calibration looks at, for numbers that are known."""
+        """The loss as calibration sees it, for known numbers."""
 
         def values(index: Tensor, logits: Tensor) -> Tensor:
             index = ops.convert_to_tensor(index)

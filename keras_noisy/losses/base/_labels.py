@@ -19,13 +19,13 @@ Tensor = Any
 
 
 class Rows:
-    """What labels of either kind say of the samples."""
+    """What both kinds of labels know about the samples."""
 
     valid: Tensor
     ignored: Tensor | None = None
     #: The labels as the loss received them.
     given: Tensor = None
-    #: Which samples the mask of the predictions leaves in, if it is asked.
+    #: Computes which samples the mask of the predictions keeps.
     unmasked: Callable[[], Tensor | None] | None = None
 
     def kept(self) -> Tensor:
@@ -39,7 +39,7 @@ class Rows:
         return kept
 
     def follow(self, labels: "Rows") -> None:
-        """Take over what is known of the labels that these are made from."""
+        """Copy what is known about the labels that these are made from."""
         self.given, self.unmasked = labels.given, labels.unmasked
 
 
@@ -48,18 +48,18 @@ class SparseLabels(Rows):
 
     Args:
         index: Label of each sample.
-        valid: Whether it was a label at all.
-        ignored: Whether the sample is to be left out, or None.
-        sample: What stands beside each label, such as the index of the sample
+        valid: Whether the given label was valid.
+        ignored: Whether the sample is left out, or None.
+        sample: The column next to the labels, such as the index of the sample
             in the training data, or None.
     """
 
-    #: Whether a loss with memory may write down what it learns of them.
+    #: Whether a loss with memory may store what it learns about them.
     remembered = True
 
     @property
     def sparse(self) -> "SparseLabels":
-        """The labels as they are before they are smoothed."""
+        """The labels before smoothing."""
         return self
 
     def __init__(

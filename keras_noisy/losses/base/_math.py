@@ -11,18 +11,18 @@ from keras import ops
 Tensor = Any
 
 TINY = float(np.finfo("float32").tiny)
-#: Stands for the log-probability -inf of a class that is ruled out, where a
-#: sum or a product would be NaN. No network gets down to it.
+#: Replaces the log-probability -inf of a ruled-out class, which would make a
+#: sum or a product NaN. No network reaches a value this low.
 LOWEST = -1e6
-#: How far the sum of probabilities may be from 1, by rounding to a few
-#: decimals or to half precision. No sum of such decimals is at this limit.
+#: How far the sum of probabilities may be from 1 after rounding to a few
+#: decimals or to half precision. No sum of such decimals equals this limit.
 SUM_TOLERANCE = 0.1005
-#: With fewer classes, calls take TensorFlow more time than matrices do.
+#: With fewer classes, TensorFlow spends more time on calls than on matrices.
 FEW = 256
 
 
 def compute_dtype(dtype: str) -> str:
-    """float32 at least, and float64 where the backend has it."""
+    """float32 at least, and float64 if the backend has it."""
     if dtype != "float64":
         return "float32"
     if keras.backend.backend() == "jax":
@@ -34,7 +34,7 @@ def compute_dtype(dtype: str) -> str:
 def plain_ops() -> Any:
     """Keras' operations, or PyTorch's own of the same names.
 
-    On small arrays what Keras does around those takes longer than they do.
+    On small arrays, Keras' overhead takes longer than the operations.
     """
     return sys.modules["torch"] if keras.backend.backend() == "torch" else ops
 
@@ -42,7 +42,7 @@ def plain_ops() -> Any:
 def at_least(x: Tensor, low: float) -> Tensor:
     """The larger of `x` and a number, in the dtype of `x`.
 
-    Keras rounds float64 to float32 where a Python number stands beside it.
+    Keras rounds float64 to float32 if the other operand is a Python number.
     """
     if keras.backend.backend() == "torch":
         return x.clip(min=low)
@@ -71,10 +71,10 @@ def is_distribution(sums: Tensor, x: Tensor) -> Tensor:
 
 
 def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
-    """Logits of which `probabilities` is the softmax.
+    """Logits whose softmax is `probabilities`.
 
-    Probabilities count down to the smallest normal float32, nothing is
-    clamped above it. Their softmax renormalizes them.
+    Only probabilities below the smallest normal float32 are clamped. The
+    softmax of the logits renormalizes them.
     """
     half = keras.backend.standardize_dtype(probabilities.dtype) == "float16"
     return finite_log(cast(probabilities, dtype), half)
@@ -83,8 +83,8 @@ def log_of_probabilities(probabilities: Tensor, dtype: str) -> Tensor:
 def finite_log(probabilities: Tensor, half: bool) -> Tensor:
     """Logarithm, also of 0; its gradient can go back to half precision."""
     logits = ops.log(at_least(probabilities, TINY))
-    # A gradient of 1/p would overflow on its way back, in float16 from 2^-16
-    # on: below these probabilities it stays as it is there.
+    # The gradient 1/p would overflow in backpropagation, in float16 from 2^-16
+    # on: below these probabilities it stays constant.
     steepest = 2.0**15 if half else 2.0**100
     straight = ops.stop_gradient(logits) + steepest * (
         probabilities - ops.stop_gradient(probabilities)
@@ -92,8 +92,8 @@ def finite_log(probabilities: Tensor, half: bool) -> Tensor:
     return ops.where(probabilities * steepest < 1, straight, logits)
 
 
-#: Logits are squared in units of the norm that matters over this one, so
-#: that those of any diverged network do not overflow.
+#: Logits are scaled by about this number before they are squared, so that
+#: the squares of a diverged network do not overflow.
 SMALL = 2.0**-30
 
 
@@ -130,17 +130,17 @@ def places(index: Tensor) -> Tensor:
 
 
 def put(x: Tensor, index: Tensor, value: Tensor) -> Tensor:
-    """`added` to values that nobody else holds, in their memory on PyTorch."""
+    """`added`, in place on PyTorch: nothing else may hold `x`."""
     if keras.backend.backend() == "torch":
         return x.scatter_add_(1, index.long()[:, None], value)
     return added(x, index, value)
 
 
 def in_place(name: str, x: Tensor, *others: Tensor) -> Tensor:
-    """The operation `name` of values that only their derivative may need.
+    """The operation `name` on values that only their derivative may need.
 
-    On PyTorch the result takes their memory where there is no derivative: a
-    new matrix costs more than most operations do.
+    On PyTorch, the result reuses their memory if there is no derivative: a new
+    matrix costs more than most operations.
     """
     if keras.backend.backend() == "torch" and not x.requires_grad:
         return getattr(x, f"{name}_")(*others)
@@ -157,7 +157,7 @@ def segment_sum(x: Tensor, index: Tensor, count: int) -> Tensor:
 def where_above(x: Tensor, threshold: float, value: Tensor) -> Tensor:
     """`value` where x is above the threshold, and 0 elsewhere."""
     if keras.backend.backend() == "torch":
-        # One pass, where a condition and a choice by it take five times that.
+        # One pass; a condition and a choice by it take five times as long.
         aten = sys.modules["torch"].ops.aten
         return aten.threshold_backward(value, x.detach(), threshold)
     return ops.where(x > threshold, value, 0.0)
@@ -166,7 +166,7 @@ def where_above(x: Tensor, threshold: float, value: Tensor) -> Tensor:
 def largest(x: Tensor) -> Tensor:
     """Largest entry of each row, of shape (N, 1)."""
     if keras.backend.backend() == "torch":
-        # There `ops.max` refuses an empty batch, `ops.amax` elsewhere.
+        # PyTorch's `ops.max` rejects an empty batch, elsewhere `ops.amax` does.
         return ops.amax(x, axis=-1, keepdims=True)
     return ops.max(x, axis=-1, keepdims=True, initial=-math.inf)
 
@@ -175,7 +175,7 @@ def first_argmax(x: Tensor) -> Tensor:
     """Index of the largest entry of each row, the first of equal ones."""
     if keras.backend.backend() == "torch":
         return ops.argmax(x, axis=-1)
-    # Two plain reductions, as that of XLA is slow on processors.
+    # Two plain reductions, as XLA's argmax is slow on CPUs.
     last = ops.shape(x)[-1] - 1
     classes = ops.arange(last + 1, dtype="int32")
     here = x == largest(x)
@@ -205,7 +205,7 @@ def complement(log_p: Tensor) -> Tensor:
 
 
 def with_derivative_of(other: Tensor, value: Tensor) -> Tensor:
-    """`value`, with the derivative of `other` in place of its own."""
+    """`value`, with the derivative of `other` instead of its own."""
     if keras.backend.backend() == "torch":
         return value.detach() + (other - other.detach())
     return ops.stop_gradient(value) + (other - ops.stop_gradient(other))
@@ -231,6 +231,6 @@ def number_of(classes: int | Tensor, dtype: str) -> int | Tensor:
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:
-    """`ops.cast`, which costs a tenth of a small loss, only where needed."""
+    """`ops.cast` only where needed: it costs a tenth of a small loss."""
     same = keras.backend.standardize_dtype(x.dtype) == dtype
     return x if same else ops.cast(x, dtype)

@@ -13,12 +13,12 @@ from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._closed_form import closed_form
 
 Tensor = Any
-#: Stands for the logit of a class that is left out; it is finite, so that a
-#: row whose other classes are all ruled out has a margin too.
+#: Logit of a class that is left out. It is finite, so that a row whose other
+#: classes are all ruled out has a margin too.
 ABSENT = -3e38
-#: Fewer classes take less time in a kernel that does all at once.
+#: With fewer classes, a fused kernel is faster.
 FUSED = {"tensorflow": _math.FEW, "torch": 1500}
-#: The largest difference of two logits that is told from infinity.
+#: Differences of logits are clipped here, so that they are never infinite.
 LARGEST = 1e30
 
 
@@ -30,7 +30,7 @@ def log_probability(index: Tensor, logits: Tensor) -> Tensor:
     """
     backend = keras.backend.backend()
     if backend == "jax":
-        # Without the largest logit their difference would be rounded.
+        # Subtract the largest logit first: their difference stays exact.
         largest = ops.max(logits, axis=-1, keepdims=True)
         logits = logits - ops.stop_gradient(largest)
         picked = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
@@ -52,8 +52,8 @@ def log_probability(index: Tensor, logits: Tensor) -> Tensor:
 def label_margin(index: Tensor, logits: Tensor) -> Tensor:
     """`z_y - logsumexp(z_k for k != y)` of (N, K) logits at (N,) indices.
 
-    The log-probability has lost the margin of a confident label to rounding,
-    so that the sum is taken over the other classes alone.
+    Rounding removes the margin of a confident label from its log-probability,
+    so the sum is taken over the other classes only.
     """
     if keras.backend.backend() == "jax":
         return _masked(index, logits)
@@ -61,10 +61,10 @@ def label_margin(index: Tensor, logits: Tensor) -> Tensor:
 
 
 def _above(index: Tensor, logits: Tensor, others: bool) -> Tensor:
-    """The logit of the label over the sum of all, or of all others.
+    """The label's logit less the log-sum of all classes, or of the others.
 
-    The fused kernels of TensorFlow and PyTorch take the exponential of a
-    matrix again on the way back.
+    The fused kernels of TensorFlow and PyTorch compute the exponential of a
+    matrix again in the backward pass.
     """
     of = _math.plain_ops()
 
@@ -89,7 +89,7 @@ def _above(index: Tensor, logits: Tensor, others: bool) -> Tensor:
 
 
 def _without(logits: Tensor, index: Tensor) -> Tensor:
-    """A copy of the logits without those of the labels."""
+    """A copy of the logits without the logits of the labels."""
     if keras.backend.backend() == "torch":
         return logits.scatter(1, index.long()[:, None], ABSENT)
     absent = ops.full_like(index, ABSENT, dtype=logits.dtype)
@@ -97,7 +97,7 @@ def _without(logits: Tensor, index: Tensor) -> Tensor:
 
 
 def _exponential(x: Tensor, top: Tensor, in_place: bool) -> Tensor:
-    """`exp(x - top)`, on PyTorch in as few new matrices as can be."""
+    """`exp(x - top)`, with as few new matrices as possible on PyTorch."""
     if keras.backend.backend() != "torch":
         return ops.exp(x - top)
     return (x.sub_(top) if in_place else x - top).exp_()

@@ -12,7 +12,7 @@ from keras_noisy.losses.base._arguments import Argument
 
 
 class PerLabel(Argument):
-    """Numbers of all labels alike, or of each label."""
+    """Numbers that all labels share, or numbers for each label."""
 
     #: Axes of the numbers of one label.
     rank = 0
@@ -54,7 +54,7 @@ class PerLabel(Argument):
             raise ValueError(
                 f"Invalid value for argument `{self.name}`. Expected numbers "
                 f"for each of the {count} labels of `y_pred`, in their order, "
-                f"or for all alike. Received: those of {len(found)} labels"
+                f"or the same for all. Received: those of {len(found)} labels"
             )
         return found
 
@@ -74,14 +74,14 @@ class NoiseRates(PerLabel):
 
     rank = 1
     expected = (
-        "the rate at which a 0 is labeled 1 and the one at which a 1 is "
+        "the rate at which a 0 is labeled 1 and the rate at which a 1 is "
         "labeled 0, in [0, 1) with a sum below 1, or such a pair for each "
         "label, of shape (labels, 2)"
     )
 
     def fits(self, array: np.ndarray) -> bool:
-        """Whether they are rates from which labels can be told."""
+        """Whether they are rates that leave labels informative."""
         if array.shape[-1] != 2:
             return False
-        # NaN is in no range.
+        # Both comparisons are False for NaN.
         return bool(np.all(array >= 0) and np.all(array.sum(axis=-1) < 1))

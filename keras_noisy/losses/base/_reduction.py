@@ -1,4 +1,4 @@
-"""Masks, weights and reduction, which Keras does, by public means."""
+"""Masks, weights and reduction by Keras, through its public API."""
 
 import functools
 from typing import Any
@@ -19,9 +19,9 @@ class Reduction(keras.losses.Loss):
         self.is_mean = self.reduction in ("sum_over_batch_size", "mean")
 
     def of(self, values: Any, y_pred: Tensor, weights: Any) -> Tensor:
-        """The values, reduced, or the mean of PyTorch where it is the same.
+        """The reduced values, by PyTorch's own mean if it gives the same.
 
-        On small arrays Keras takes longer for its own than a loss takes.
+        On small arrays, Keras' reduction takes longer than the loss.
         """
         is_mean = (
             keras.backend.backend() == "torch"
@@ -40,7 +40,7 @@ class Reduction(keras.losses.Loss):
 
 
 class _Mask(keras.layers.Layer):
-    """Attaches a mask to values, which only a layer may do by public means."""
+    """Attaches a mask to values; in Keras' public API only a layer can."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -58,9 +58,9 @@ class _Mask(keras.layers.Layer):
 
 
 def unmasked(y_pred: Tensor, one_view: Tensor) -> Tensor | None:
-    """Which samples the mask of `y_pred` leaves in, as rows; None for all.
+    """Which samples the mask of `y_pred` keeps, as rows; None for all.
 
-    `one_view` is the predictions as far as labels go with them.
+    `one_view` is the predictions without the axes that labels do not have.
     """
     ones = ops.ones_like(one_view[..., 0], dtype="float32")
     left = masked(ones, y_pred, "float32")
@@ -81,9 +81,9 @@ def masked(values: Tensor, y_pred: Tensor, dtype: str) -> Tensor:
 
 
 def per_value(weights: Tensor, values: Tensor) -> Tensor:
-    """A weight for each value, as Keras divides by the sum of those given.
+    """A weight for each value, as Keras divides by the sum of the weights.
 
-    Weights of the leading axes belong to all values behind them.
+    Weights for the leading axes apply to all values along the other axes.
     """
     rank = len(static_shape(weights))
     missing = len(values.shape) - rank
@@ -106,7 +106,7 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
 
 
 def check_weights(weights: Tensor, fits_to: tuple, expected: tuple) -> None:
-    """Raise on weights that do not broadcast, or to more than there is."""
+    """Raise on weights that do not broadcast to the values."""
     shape = static_shape(weights)
     fits = len(shape) <= len(fits_to) and all(
         None in (w, v) or w in (1, v)

@@ -1,4 +1,4 @@
-"""Signature and documentation of a loss, from the arguments it declares."""
+"""Signature and docstring of a loss, from the arguments that it declares."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FORMULAS = (
 
 
 class Pure(staticmethod):
-    """A function of tensors and numbers, which a loss calls with its own."""
+    """A function of tensors and numbers; a loss passes its own numbers."""
 
     def __get__(self, loss: Any, owner: type | None = None) -> Any:
         function = self.__func__
@@ -61,7 +61,7 @@ def robust_loss(cls: Kind) -> Kind:
 
 
 def documented(cls: Kind) -> Kind:
-    """Add what all losses have in common to the docstring of a class."""
+    """Add the sections that all losses share to the docstring of a class."""
     text = inspect.getdoc(cls)
     if text is None:  # as under `python -OO`
         return cls
@@ -96,7 +96,7 @@ def documented(cls: Kind) -> Kind:
 
 
 def with_shared_arguments(cls: Kind) -> Kind:
-    """Put what the shared arguments say of themselves where they belong."""
+    """Insert the descriptions of the shared arguments into the docstring."""
     if cls.__doc__ is not None:
         texts = [
             textwrap.fill(
@@ -116,7 +116,7 @@ def with_shared_arguments(cls: Kind) -> Kind:
 
 
 def complete(cls: Any) -> None:
-    """Give a class what follows from its arguments."""
+    """Set the attributes of a class that follow from its arguments."""
     arguments = declared(cls)
     inherited = {
         name: value
@@ -146,7 +146,7 @@ def signature(cls: type) -> inspect.Signature:
         for name, value in OF_KERAS.items()
     ]
     parameters.sort(key=lambda p: p.kind)
-    # What must be given comes first.
+    # Required arguments come first.
     positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     positional.sort(key=lambda p: p.default is not p.empty)
     rest = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
@@ -171,11 +171,11 @@ def bound(cls: type, args: tuple, kwargs: dict) -> dict[str, Any]:
 
 
 def _show_signature(cls: Any) -> None:
-    """Give a class an `__init__` that tells its arguments."""
+    """Give a class an `__init__` whose signature shows its arguments."""
     build = inspect.unwrap(cls.__init__)
     own = [p.kind for p in inspect.signature(build).parameters.values()][1:]
     if own != [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]:
-        return  # It tells its arguments itself.
+        return  # The signature shows the arguments already.
 
     @functools.wraps(build)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -215,7 +215,7 @@ def _check_names(cls: type, function: Any, arguments: dict) -> None:
 
 
 def check_config(loss: Any) -> None:
-    """Raise where an `__init__` of a user's own is not in the config."""
+    """Raise if an argument of a user's `__init__` is not in the config."""
     kind = type(loss)
     parameters = inspect.signature(kind).parameters.values()
     forgotten = [

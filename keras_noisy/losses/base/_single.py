@@ -1,7 +1,7 @@
-"""Classifiers of two classes that have a single output, as of a sigmoid.
+"""Classifiers of two classes with a single output, such as a sigmoid.
 
-Their logits have one column, the logit `z` of class 1; those of the same
-classifier with two outputs are `(0, z)`.
+Their logits have one column, the logit `z` of class 1. The same classifier
+with two outputs has the logits `(0, z)`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def as_column(y_true: Tensor, y_pred: Tensor, num_classes: Any) -> Tensor:
 
 
 def is_single(logits: Tensor) -> bool:
-    """Whether outputs or logits have the column of class 1 alone."""
+    """Whether outputs or logits only have the column of class 1."""
     return logits.shape[-1] == 1
 
 
 def is_soft(labels: Tensor) -> bool:
-    """Whether labels beside a single output are shares of class 1."""
+    """Whether the labels of a single output are shares of class 1."""
     dtype = keras.backend.standardize_dtype(labels.dtype)
     return keras.backend.is_float_dtype(dtype)
 
@@ -50,9 +50,9 @@ def soft_labels(labels: Tensor, ignored: Any, dtype: str) -> BinaryTargets:
 
 
 def logits_of_probabilities(rows: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
-    """Logits of (..., 1) probabilities, and whether each sample has some."""
+    """Logits of (..., 1) probabilities, and which samples have valid ones."""
     half = keras.backend.standardize_dtype(rows.dtype) == "float16"
-    # XLA is several times as slow with an axis of one entry.
+    # XLA is several times slower with an axis of one entry.
     flat = len(rows.shape) == 2
     p = _math.cast(rows[:, 0] if flat else rows, dtype)
     known = ops.logical_and(p >= 0, p <= 1 + TOLERANCE)
@@ -65,12 +65,12 @@ def logits_of_probabilities(rows: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
 
 
 def as_pair(logits: Tensor) -> Tensor:
-    """Logits (..., 1) as those of two outputs, (..., 2)."""
+    """Logits (..., 1) as the logits of two outputs, (..., 2)."""
     return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
 
 
 def label_margin(index: Tensor, logits: Tensor) -> Tensor:
-    """Logit of the label over that of the other class, of shape (N,)."""
+    """Logit of the label less the logit of the other class, of shape (N,)."""
     z = logits[:, 0]
     return _math.plain_ops().where(index == 1, z, -z)
 
@@ -104,7 +104,7 @@ def values(
 
 
 def _flat(value: Any) -> Any:
-    """Columns (N, 1) of numbers that fade, as those of single logits."""
+    """Numbers that fade, as (N,) instead of (N, 1)."""
     is_column = ops.is_tensor(value) and len(value.shape) == 2
     return value[:, 0] if is_column else value
 

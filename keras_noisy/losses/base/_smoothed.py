@@ -22,7 +22,7 @@ Tensor = Any
 class SmoothedLabels(DenseLabels):
     """Targets `(1 - rate) * onehot(y) + rate / num_classes`.
 
-    They are made only where a formula asks for all of them.
+    The matrix is built only if a formula needs it.
 
     Args:
         sparse: The labels.
@@ -31,7 +31,7 @@ class SmoothedLabels(DenseLabels):
         dtype: Dtype of the targets.
     """
 
-    #: Whether a loss with memory may write down what it learns of them.
+    #: Whether a loss with memory may store what it learns about them.
     remembered = True
 
     def __init__(
@@ -81,14 +81,14 @@ class SmoothedLabels(DenseLabels):
         return self.of_label * self.sparse.frequencies(like) + self.each
 
 
-#: Labels of which each has an index.
+#: Labels with an index for each sample.
 IndexedLabels = SparseLabels | SmoothedLabels
 
 
 def smoothed(
     labels: Labels, rate: float, num_classes: Any, dtype: str
 ) -> Labels:
-    """Labels of which a share is spread over all classes."""
+    """Labels with a share that is spread over all classes."""
     if isinstance(labels, SparseLabels):
         return SmoothedLabels(labels, rate, num_classes, dtype)
     each = rate / number_of(num_classes, dtype)

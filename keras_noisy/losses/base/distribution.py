@@ -19,9 +19,9 @@ from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 class DistributionLoss(RobustLoss):
     """Base of the losses that need more than the true-class probability.
 
-    Use a subclass. It defines `formula` of the labels and of the
-    log-probabilities of all classes, declares its numbers, and receives
-    labels, logit bias, clip, normalization and saving from `RobustLoss`.
+    Use a subclass. It defines `formula`, a function of the labels and of the
+    log-probabilities of all classes, and declares its numbers. `RobustLoss`
+    adds labels, logit bias, clip, normalization and saving.
 
     Formula:
 
@@ -56,7 +56,7 @@ class DistributionLoss(RobustLoss):
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        # The name of the method in a class of an earlier version.
+        # Classes of an earlier version call it `distribution_formula`.
         older = hasattr(self, "distribution_formula")
         name = "distribution_formula" if older else "formula"
         return self.evaluate(name, (labels, log_p), numbers)
@@ -64,13 +64,13 @@ class DistributionLoss(RobustLoss):
     @staticmethod
     @any_numbers
     def log_probabilities(logits: Tensor) -> Tensor:
-        """What the formula is given, from biased logits of shape (N, K)."""
+        """The input of the formula, from biased logits of shape (N, K)."""
         return log_probabilities(logits)
 
     def terms(
         self, labels: Labels, like: Tensor, numbers: dict[str, Any]
     ) -> list[Term] | None:
-        """What the loss sums over the classes, None if it is no such loss."""
+        """The terms that the loss sums over the classes, if it is a sum."""
         return None
 
     def values(

@@ -34,11 +34,11 @@ from keras_noisy.losses.cross_entropy import CrossEntropy
 class MemoryLoss(DistributionLoss):
     """Base of the losses that keep a state for each training sample.
 
-    Use a subclass: `ELR`, `SOP` or `SELC`. The labels of training are pairs of
-    label and sample index, see `with_index`, and the outputs of the model go
-    through `loss.connect`, which adds a layer that owns the state. A plain
-    loss cannot: a training step on JAX drops every change to a variable that
-    is not the model's, and a saved model would not hold it.
+    Use a subclass: `ELR`, `SOP` or `SELC`. Fit to pairs of label and sample
+    index, see `with_index`, and pass the outputs of the model through
+    `loss.connect`, which adds a layer that owns the state. The loss itself
+    cannot own it: a training step on JAX drops changes to variables that are
+    not the model's, and a saved model would not contain them.
 
     Formula:
 
@@ -49,20 +49,22 @@ class MemoryLoss(DistributionLoss):
 
     Outside training, in `evaluate` and in the validation of `fit`, the loss is
     cross-entropy and nothing is remembered; labels need no index there. Each
-    `connect` and each copy of the loss begins with an empty memory. Within a
-    training step the loss may be called again for other labels, as mixup does,
-    and remembers the first; for the same labels it is a metric, cross-entropy.
-    The accuracy of Keras and its `class_weight` take a pair for a one-hot
-    label: use `keras_noisy.metrics.LabelAccuracy` and `sample_weight`.
+    `connect` and each copy of the loss starts with an empty memory. Within a
+    training step, the loss may be called again for other labels, as in mixup;
+    it remembers the first. A second call for the same labels is a metric and
+    returns cross-entropy.
+
+    Keras' accuracy and `class_weight` mistake a pair for a one-hot label: use
+    `keras_noisy.metrics.LabelAccuracy` and `sample_weight`.
 
     Args:
         num_samples: Number of training samples, an integer of at least 1.
         memory_key: Text that ties the loss to its memory in a saved model.
-            Defaults to `None`, a new one.
+            Defaults to `None`, a new key.
 
     Raises:
         ValueError: If an argument is outside its range, if predictions did not
-            come through the memory, or if labels have no index in training.
+            pass through the memory, or if labels have no index in training.
 
     Example:
 
@@ -128,7 +130,7 @@ class MemoryLoss(DistributionLoss):
         )
 
     def check(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        """Raise on a batch that must be a mistake, see `keras_noisy.check`."""
         super().check(y_true, y_pred)
         if self.split_labels(as_tensor(y_true), y_pred)[1] is None:
             raise ValueError(_NEEDS_INDEX.format(type(self).__name__))
@@ -136,7 +138,7 @@ class MemoryLoss(DistributionLoss):
     def check_values(
         self, batch: _batch.Batch, y_true: Any, strict: bool = False
     ) -> bool:
-        """Raise on values that cannot be meant; False while they are traced."""
+        """Raise on values that must be a mistake; False while traced."""
         pairs = _first_batch.concrete(y_true)
         if pairs is not None and pairs.ndim == 2 and pairs.shape[1] == 2:
             y_true, index = pairs.T
@@ -145,7 +147,7 @@ class MemoryLoss(DistributionLoss):
                 raise invalid(
                     "y_true",
                     index[bad][0].item(),
-                    "an index of each sample beside its label, in [0, "
+                    "the index of each sample next to its label, in [0, "
                     f"{self.memory.num_samples}), the `num_samples` of "
                     f"{type(self).__name__}, and {bad.sum()} of {len(bad)} are "
                     "not. Fit to `keras_noisy.losses.with_index(labels)` of "
@@ -154,7 +156,7 @@ class MemoryLoss(DistributionLoss):
         return super().check_values(batch, y_true, strict)
 
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
-        """Labels and the indices beside them, or None where there are none."""
+        """Labels and the indices next to them, or None without indices."""
         shape = static_shape(y_true)
         outputs = static_shape(y_pred)
         if len(outputs) == 1:  # A single output per sample.
@@ -167,11 +169,11 @@ class MemoryLoss(DistributionLoss):
                 raise ValueError(
                     "Expected labels and sample indices as integers. Received: "
                     f"`y_true` of dtype {dtype}, which rounds indices: pass "
-                    "what `with_index` returns as it is"
+                    "the result of `with_index` unchanged"
                 )
             if outputs[-1] != 2:
                 return y_true[:, 0], y_true[:, 1]
-            # Metrics of Keras turn labels into floats, the loss sees integers.
+            # Keras' metrics turn labels into floats; the loss sees integers.
             pass_ = self._memory.peek()
             if pass_ is None or pass_.first:
                 _refuse_one_hot(y_true, type(self).__name__)
@@ -194,7 +196,7 @@ class MemoryLoss(DistributionLoss):
             biased = logits + bias * labels.dense(logits)
             log_p = self.log_probabilities(biased)
         has_index = getattr(labels, "sample", None) is not None
-        # Asked again for the same labels, or for some without an index, it is
+        # A second call for the same labels, or for labels without an index, is
         # a metric. On JAX a metric cannot read the state.
         is_metric = not first and (pass_.repeated or not has_index)
         if not training or is_metric:
@@ -205,7 +207,7 @@ class MemoryLoss(DistributionLoss):
             widened(labels.sample), self.memory.num_samples
         )
         labels.sample, labels.remembered = sample, first
-        # Of -inf, which rules a class out, there is something to remember.
+        # Logits of -inf only rule a class out, so they can be remembered.
         finite = ops.all(logits < math.inf, axis=-1)
         labels.valid = ops.logical_and(
             labels.valid, ops.logical_and(known, finite)
@@ -216,7 +218,7 @@ class MemoryLoss(DistributionLoss):
     def remember(self, name: str, labels: IndexedLabels, rows: Tensor) -> None:
         """Write the state of the samples that are not left out.
 
-        A forward pass writes it once, however often its loss is asked for.
+        A forward pass writes it once, however often the loss is called.
         """
         if labels.remembered:
             scratch = self.memory.num_samples
@@ -228,12 +230,12 @@ class MemoryLoss(DistributionLoss):
         return self._reading().rows(name, labels.sample)
 
     def _reading(self) -> SampleMemory:
-        """The layer of the last forward pass, that of a clone for instance."""
+        """The layer of the last forward pass, possibly that of a clone."""
         return self._memory.called(type(self).__name__).layer
 
 
 _NEEDS_INDEX = (
-    "{} needs the index of each training sample beside its label: fit to "
+    "{} needs the index of each training sample next to its label: fit to "
     "`keras_noisy.losses.with_index(labels)`, of shape (N, 2)"
 )
 _EXPECTED = (
@@ -244,19 +246,19 @@ _EXPECTED = (
 
 
 def _are_one_hot(y_true: Tensor) -> Tensor:
-    """Whether all of three or more pairs are (0, 1) or (1, 0).
+    """Whether there are three or more pairs and all are (0, 1) or (1, 0).
 
-    Indices are different, so that two pairs of label and index at most are.
+    Indices differ, so at most two pairs of label and index look like this.
     """
     all_sum_to_1 = ops.all(ops.sum(y_true, axis=1) == 1)
     return ops.logical_and(all_sum_to_1, ops.shape(y_true)[0] > 2)
 
 
 def _refuse_one_hot(y_true: Tensor, name: str) -> None:
-    """One-hot labels of two classes have the shape of label and index.
+    """Raise on one-hot labels of two classes, shaped like label and index.
 
     A compiled step sees no values, but floats are what
-    `keras.utils.to_categorical` returns, and booleans are no indices.
+    `keras.utils.to_categorical` returns, and booleans are not indices.
     """
     dtype = keras.backend.standardize_dtype(y_true.dtype)
     pairs = _first_batch.concrete(y_true)
@@ -273,7 +275,7 @@ def _refuse_one_hot(y_true: Tensor, name: str) -> None:
 
 
 def with_index(labels: Any) -> np.ndarray:
-    """Labels with the index of each sample beside them, for losses with memory.
+    """Labels with the index of each sample next to them, for a `MemoryLoss`.
 
     Formula:
 

@@ -28,7 +28,7 @@ shared: Any = _shared
 
 
 class _Reader(NamedTuple):
-    """What the reading of a batch asks of a loss."""
+    """The attributes of a loss that reading a batch needs."""
 
     from_logits: bool
     ignore_class: int | None
@@ -40,7 +40,7 @@ class _Reader(NamedTuple):
         return y_true, None
 
 
-# What its subclasses declare are arguments, which type checkers know then.
+# Tells type checkers that declarations of subclasses are arguments.
 @dataclass_transform()
 class SeveralLabels(DeclaredLoss):
     """Reads labels and outputs (..., labels), and takes the mean over labels.
@@ -58,19 +58,19 @@ class SeveralLabels(DeclaredLoss):
         )
 
     def reads(self) -> tuple[bool, int | None]:
-        """Whether outputs are logits, and the label that is not known."""
+        """Whether outputs are logits, and the label that means unknown."""
         raise TypeError(f"{type(self).__name__} must define `reads()`")
 
     def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
-        """Values of a batch in which every label is a sample of its own."""
+        """Values of a batch in which every label counts as a sample."""
         raise TypeError(
             f"{type(self).__name__} must define `rows_of(batch, labels)`"
         )
 
     def connect(self, outputs: Tensor) -> Tensor:
-        """Hand the outputs of a model through the layers of this loss.
+        """Pass the outputs of a model through the layers of this loss.
 
-        Most losses have none, and leave the outputs as they are.
+        Most losses have no layers and return the outputs unchanged.
         """
         return outputs
 
@@ -107,7 +107,7 @@ class SeveralLabels(DeclaredLoss):
         return _math.cast(values, self.dtype)
 
     def check(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        """Raise on a batch that must be a mistake, see `keras_noisy.check`."""
         y_true, y_pred = as_tensor(y_true), _batch.floating(y_pred)
         _check_shapes(y_true, y_pred)
         self._check_values(y_true, y_pred, strict=True)
@@ -130,7 +130,7 @@ class SeveralLabels(DeclaredLoss):
             values = values * (1 + more * share)
         known = _known(y_true, unknown)
         if known is not None:
-            # Nothing is sent back to the output of a label that is unknown.
+            # An unknown label sends no gradient to its output.
             values = ops.where(known, values, 0.0)
         if weights is not None:
             values = values * _math.cast(weights, values.dtype)
@@ -143,7 +143,7 @@ class SeveralLabels(DeclaredLoss):
     def _check_values(
         self, y_true: Tensor, y_pred: Tensor, strict: bool = False
     ) -> bool:
-        """Raise on values that cannot be meant; False while they are traced."""
+        """Raise on values that must be a mistake; False while traced."""
         given = _first_batch.concrete(y_true)
         outputs = _first_batch.concrete(y_pred)
         if given is None or outputs is None:
@@ -161,9 +161,10 @@ class MultiLabelLoss(SeveralLabels):
     """Base of the losses made for several labels per sample.
 
     Use a subclass: `AsymmetricLoss`, `Hill` or `SPLC`. A loss of your own
-    defines `formula` of labels and logits, elementwise, and declares its
-    numbers by `number`; reading, unknown labels, weights, the mean and saving
-    come with it. For a loss of one label per sample take `Binary`.
+    defines `formula`, an elementwise function of labels and logits, and
+    declares its numbers with `number`. This class handles unknown labels,
+    weights, the mean and saving. To use a loss of one label per sample, wrap
+    it in `Binary`.
 
     Formula:
 
@@ -178,10 +179,10 @@ class MultiLabelLoss(SeveralLabels):
         from_logits: Whether predictions are logits. By default they are the
             probabilities of a model that ends in a sigmoid. Defaults to
             `False`.
-        ignore_class: Integer label that is not known, such as -1. NaN always
-            is one. Defaults to `None`.
+        ignore_class: Integer that marks an unknown label, such as -1. NaN
+            always marks one. Defaults to `None`.
         pos_weight: Weight of the labels 1, a positive number or one for each
-            label. Defaults to `None`, 1.
+            label. Defaults to `None`, a weight of 1.
         reduction: Any reduction of `keras.losses.Loss`. Defaults to
             `"sum_over_batch_size"`.
         name: Name of the loss. Defaults to `None`, a name made from the
@@ -190,19 +191,19 @@ class MultiLabelLoss(SeveralLabels):
             `keras.config.floatx()`.
 
     Call arguments:
-        y_true: Labels 0 and 1, or soft ones between, of shape
+        y_true: Labels 0 and 1, or soft labels between, of shape
             `(..., labels)`.
         y_pred: Probabilities or logits of the shape of `y_true`.
-        sample_weight: Weights of the samples, or of the shape of `y_true`
-            those of each label. Defaults to `None`.
+        sample_weight: Weights of the samples, or weights of each label, of
+            the shape of `y_true`. Defaults to `None`.
 
     Returns:
         The reduced loss, or with `reduction=None` one value per sample.
 
     Raises:
-        ValueError: If an argument is outside its range, if shapes do not fit
-            or if the first concrete batch holds labels or predictions that
-            cannot be meant.
+        ValueError: If an argument is outside its range, if shapes do not
+            match, or if the first concrete batch has invalid labels or
+            predictions.
 
     Example:
 
@@ -238,11 +239,11 @@ class MultiLabelLoss(SeveralLabels):
         )
 
     def reads(self) -> tuple[bool, int | None]:
-        """Whether outputs are logits, and the label that is not known."""
+        """Whether outputs are logits, and the label that means unknown."""
         return self.from_logits, self.ignore_class
 
     def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
-        """Values of a batch in which every label is a sample of its own."""
+        """Values of a batch in which every label counts as a sample."""
         logits = batch.logits[:, 0]
         share = share_of(batch.labels, logits)
         return self.evaluate("formula", (share, logits), self.arguments)
@@ -279,20 +280,20 @@ def _check_shapes(y_true: Tensor, y_pred: Tensor) -> None:
     raise ValueError(
         "Expected `y_true` and `y_pred` of the same shape (N, labels), with a "
         f"column for each label. Received: y_true.shape={shape}, "
-        f"y_pred.shape={outputs}. For a single label per sample, also of two "
-        "classes, take a loss such as `keras_noisy.losses.GCE` as it is"
+        f"y_pred.shape={outputs}. For a single label per sample, even of two "
+        "classes, use a loss such as `keras_noisy.losses.GCE` as it is"
     )
 
 
 def _refuse_softmax(outputs: np.ndarray, from_logits: bool) -> None:
-    """Raise if rows sum to 1, which those of a sigmoid do by chance only."""
+    """Raise if rows sum to 1, as outputs of a sigmoid do only by chance."""
     rows = outputs.reshape(-1, outputs.shape[-1]).astype("float32")
     if from_logits or rows.shape[0] < 2 or rows.shape[1] < 3:
         return
     if np.all(np.abs(rows.sum(axis=-1) - 1) < 1e-3):
         raise ValueError(
-            "Expected `y_pred` to hold a probability for each label on its "
-            "own, as of a sigmoid. Received rows that sum to 1, as of a "
+            "Expected `y_pred` to hold an independent probability for each "
+            "label, as from a sigmoid. Received rows that sum to 1, as from a "
             f"softmax: end the model in `Dense({rows.shape[1]}, "
             f'activation="sigmoid")`.{_first_batch.SEE}'
         )

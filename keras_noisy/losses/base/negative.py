@@ -9,7 +9,7 @@ from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.summed import SummedLoss
 
-#: Probabilities count down to here, where the paper bounds them.
+#: Probabilities are clamped here, as in the paper.
 FLOOR = 1e-7
 LOG_FLOOR = math.log(FLOOR)
 
@@ -18,9 +18,9 @@ LOG_FLOOR = math.log(FLOOR)
 class NegativeLoss(SummedLoss):
     """Base of the normalized negative losses.
 
-    Use a subclass: `NNCE` or `NNFL`. A loss `l` is turned upside down at its
-    largest value `A`, so that lowering it means raising the loss of all other
-    labels, and is normalized: a passive loss made from an active one.
+    Use a subclass: `NNCE` or `NNFL`. A loss `l` is subtracted from its largest
+    value `A` and normalized, so that the network is trained to raise `l` for
+    all other labels. This turns an active loss into a passive one.
 
     Formula:
 
@@ -54,7 +54,7 @@ class NegativeLoss(SummedLoss):
         )
 
     def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
-        """What is summed, of log-probabilities of any shape."""
+        """The values to sum, from log-probabilities of any shape."""
         return self.evaluate("headroom", (log_p,), numbers)
 
     def of_sums(

@@ -13,10 +13,10 @@ class NormalizedLoss(SummedLoss):
     """Base of the losses that are divided by their sum over all labels.
 
     Use a subclass: `NCE`, `NFL` or `NGCE`. Any loss of the true-class
-    probability turns robust that way, as its sum over all labels becomes 1. It
-    also turns slow to fit, and is therefore combined with a passive loss, see
-    `ActivePassive`. The gradient flows through the sum too. As the loss is 1 /
-    num_classes at the start whatever the labels, no logit bias gives many
+    probability becomes robust this way, as its sum over all labels is then 1.
+    It also becomes slow to fit, and is therefore combined with a passive loss,
+    see `ActivePassive`. The gradient flows through the sum too. At the start
+    the loss is 1 / num_classes for any label, so no logit bias gives many
     classes the error of few. A subclass that also defines `slope(log_p)`, the
     derivative of its `class_losses`, is several times as fast.
 
@@ -48,14 +48,14 @@ class NormalizedLoss(SummedLoss):
     @staticmethod
     @any_numbers
     def class_losses(log_p: Tensor) -> Tensor:
-        """Loss of every class, had it been the label, up to a factor."""
+        """Loss of every class as if it were the label, up to a factor."""
         raise TypeError(
             "This loss has no `class_losses(log_p)`: a subclass of "
             "NormalizedLoss must define it"
         )
 
     def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
-        """What is summed, of log-probabilities of any shape."""
+        """The values to sum, from log-probabilities of any shape."""
         return self.evaluate("class_losses", (log_p,), numbers)
 
     def of_sums(

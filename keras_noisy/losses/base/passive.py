@@ -1,4 +1,4 @@
-"""What the losses that are a multiple of `1 - p` have in common."""
+"""The formula of all losses that are a multiple of `1 - p`."""
 
 from keras_noisy.losses.base._math import plain_ops
 from keras_noisy.losses.base.robust_loss import Tensor

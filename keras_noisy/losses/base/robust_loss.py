@@ -27,7 +27,7 @@ from keras_noisy.losses.base._labels import Labels
 Tensor = Any
 # Each argument has the type of its annotation, for type checkers.
 shared: Any = _shared
-#: What changes logits, in this order; the bias and the formula follow.
+#: Arguments that change the logits, in this order, before bias and formula.
 ON_LOGITS = ("logit_clip", "logit_normalization", "logit_adjustment")
 
 
@@ -38,7 +38,7 @@ class RobustLoss(FreshLoss, FadingLoss):
     Use a subclass. This class reads the labels, turns predictions into
     log-probabilities, clips or normalizes the logits and applies the logit
     bias, leaves out ignored and masked samples, reduces and saves. A subclass
-    is its formula.
+    only adds its formula.
 
     Formula:
 
@@ -57,20 +57,20 @@ class RobustLoss(FreshLoss, FadingLoss):
     loss = loss + balance * (log(num_classes) + sum(m * log(m)))
     ```
 
-    These act inside the loss only: predict with the plain outputs of the
-    model. For soft targets `t` the bias adds `logit_bias * t[k]` to logit
+    These steps act only inside the loss: predict with the plain outputs of
+    the model. For soft targets `t`, the bias adds `logit_bias * t[k]` to logit
     `k`, and the loss is `sum_k t[k] * formula(log_softmax(z)[k])`; with a
-    `margin_scale` below 1 it is that sum with the scaled margin of each class,
-    for `MAE` too.
+    `margin_scale` below 1, it is this sum with the scaled margin of each
+    class, even for `MAE`.
 
-    Arithmetic is done in float32 at least. Labels are never rounded, whatever
-    the dtype of the loss. A sample with a label outside `[0, num_classes)`,
-    with predictions that are no probabilities, or with targets that are no
-    distribution has the loss NaN and gradient zero; where the first batch that
-    the loss sees outside a compiled step shows one, a ValueError names it, and
-    `keras_noisy.check` does so for any batch. This holds for masked samples
-    and samples of weight 0 too: give padding an `ignore_class`. Soft targets
-    that sum to 0.9 to 1.1 are divided by their sum.
+    Arithmetic uses float32 at least. Labels are never rounded, whatever the
+    dtype of the loss. A sample has the loss NaN and gradient zero if its label
+    is outside `[0, num_classes)`, its predictions are not probabilities, or
+    its targets are not a distribution. If the first batch that the loss sees
+    outside a compiled step has such a sample, the loss raises a ValueError;
+    `keras_noisy.check` does so for any batch. Masked samples and samples of
+    weight 0 are no exception: give padding an `ignore_class`. Soft targets
+    with a sum from 0.9 to 1.1 are divided by their sum.
 
     Args:
         {shared}
@@ -83,11 +83,11 @@ class RobustLoss(FreshLoss, FadingLoss):
 
     Call arguments:
         y_true: Integer labels of shape `(...)` or `(..., 1)`, or one-hot or
-            soft targets of shape `(..., num_classes)`. For a single output
-            labels 0 and 1, or floats between them, which are soft ones.
-        y_pred: Predictions of shape `(..., num_classes)`, or of two classes
-            the probability or logit of class 1 alone, of shape `(..., 1)` or
-            `(N,)`. A single output `z` is the model with the logits `(0, z)`.
+            soft targets of shape `(..., num_classes)`. For a single output,
+            labels 0 and 1, or floats between them as soft labels.
+        y_pred: Predictions of shape `(..., num_classes)`, or for two classes
+            only the probability or logit of class 1, of shape `(..., 1)` or
+            `(N,)`. A single output `z` counts as the logits `(0, z)`.
         sample_weight: Weights that broadcast to the leading shape of
             `y_pred`; weights of shape `(N,)` belong to the samples.
             Defaults to `None`.
@@ -97,15 +97,15 @@ class RobustLoss(FreshLoss, FadingLoss):
         leading shape of `y_pred`.
 
     Raises:
-        ValueError: If an argument is outside its range, if shapes do not fit
-            or if the first concrete batch holds labels or predictions that
-            cannot be meant.
+        ValueError: If an argument is outside its range, if shapes do not
+            match, or if the first concrete batch has invalid labels or
+            predictions.
 
     Example:
 
     A loss of your own is a subclass with a `formula` of the log-probability
-    of the true class. Labels, logits, bias, clip and saving come with it.
-    A number that it declares is checked, saved, and known to calibration:
+    of the true class. This class handles labels, logits, bias, clip and
+    saving. A number that it declares is checked, saved, and calibrated:
 
     >>> import keras
     >>> from keras_noisy.losses import TrueClassLoss, number
@@ -161,7 +161,7 @@ class RobustLoss(FreshLoss, FadingLoss):
 
     #: Whether adding a constant to all logits changes the loss.
     needs_logits: ClassVar[bool] = False
-    #: Whether its outputs must go through `connect`, whatever its arguments.
+    #: Whether outputs must go through `connect`, whatever the arguments.
     has_state: ClassVar[bool] = False
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -174,7 +174,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         )
 
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
-        """Labels, and the sample indices beside them where a loss has them."""
+        """Labels, and the sample indices next to them if a loss has these."""
         return y_true, None
 
     @unconverted
@@ -220,7 +220,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         return self._values_of(_batch.read(self, y_true, y_pred))
 
     def has_own_call(self) -> bool:
-        """Whether a subclass of a user's own replaces `call`."""
+        """Whether a user's subclass replaces `call`."""
         return type(self).call is not RobustLoss.call
 
     def _values_of(self, batch: _batch.Batch) -> Tensor:
@@ -229,7 +229,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         return _math.cast(values, self.dtype)
 
     def rows_of(self, batch: _batch.Batch) -> Tensor:
-        """One value for each row of a batch, also where it has no label."""
+        """One value for each row of a batch, even without a valid label."""
         numbers = self.numbers(batch.num_classes)
         smoothing, balance = numbers["label_smoothing"], numbers["balance"]
         if smoothing:
@@ -245,7 +245,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         return values
 
     def transformed(self, logits: Tensor, numbers: dict[str, Any]) -> Tensor:
-        """Logits after all that acts on them before the bias, in order."""
+        """Logits after all changes that come before the bias."""
         for name in ON_LOGITS:
             if numbers[name] is not None:
                 part: Any = _arguments.declared(type(self))[name]
@@ -263,7 +263,7 @@ class RobustLoss(FreshLoss, FadingLoss):
         )
 
     def check(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Raise on a batch that cannot be meant, see `keras_noisy.check`."""
+        """Raise on a batch that must be a mistake, see `keras_noisy.check`."""
         self.check_connected()
         batch = _batch.read(self, y_true, y_pred)
         self.check_values(batch, y_true, strict=True)
@@ -271,5 +271,5 @@ class RobustLoss(FreshLoss, FadingLoss):
     def check_values(
         self, batch: _batch.Batch, y_true: Any, strict: bool = False
     ) -> bool:
-        """Raise on values that cannot be meant; False while they are traced."""
+        """Raise on values that must be a mistake; False while traced."""
         return _first_batch.check(self, batch, y_true, strict)

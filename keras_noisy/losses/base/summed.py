@@ -1,4 +1,4 @@
-"""The base of the losses of the label's probability and of one sum."""
+"""The base of losses of the label's probability and a sum over classes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from keras_noisy.losses.base._math import LOWEST
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 
-#: What the slope of a loss must know of; it is not used for a subclass that
-#: changes one of these and not the slope.
+#: Methods that the slope of a loss depends on. It is not used for a subclass
+#: that changes one of these but not the slope.
 FORMULAS = (
     "summed",
     "formula",
@@ -30,25 +30,26 @@ class SummedLoss(DistributionLoss):
     """Base of the losses of `log(p_y)` and of one sum over the classes.
 
     A subclass defines `summed`, a function of the log-probability of a class,
-    and its `formula` of the log-probability of the label and of the sum over
-    the classes; for soft targets it is the mean of that over the targets. With
-    the derivative of `summed`, its `slope`, integer labels take a gradient in
-    closed form. An argument `summed` of `slope` is given what was summed.
+    and `formula`, a function of the log-probability of the label and of the
+    sum over the classes; soft targets take its mean over the targets. If the
+    subclass also defines `slope`, the derivative of `summed`, integer labels
+    use a gradient in closed form. If `slope` has an argument `summed`, it
+    receives the values of `summed`.
     """
 
-    #: Log-probabilities below count as this one.
+    #: Log-probabilities below this value are raised to it.
     floor: ClassVar[float] = LOWEST
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:
-        """What is summed over the classes, elementwise."""
+        """The values to sum over the classes, elementwise."""
         raise TypeError(
             "This loss has no `summed(log_p)`: a subclass of SummedLoss must "
             "define it"
         )
 
     def class_values(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
-        """What is summed, of log-probabilities of any shape."""
+        """The values to sum, from log-probabilities of any shape."""
         return self.evaluate("summed", (log_p,), numbers)
 
     def of_sums(
@@ -60,7 +61,7 @@ class SummedLoss(DistributionLoss):
     def terms(
         self, labels: Labels, like: Tensor, numbers: dict[str, Any]
     ) -> list[Term]:
-        """What is summed."""
+        """The only term."""
 
         def value(log_p: Tensor) -> Tensor:
             return self.class_values(log_p, numbers)
@@ -86,8 +87,8 @@ class SummedLoss(DistributionLoss):
 class WinnerLoss(SummedLoss):
     """Base of the losses of `log(p_y)` and of the predicted class.
 
-    In place of a sum `of_sums` is given the log-probability of that class, and
-    whether it is the label, 1 or 0.
+    Instead of a sum, `of_sums` receives the log-probability of that class, and
+    1 if it is the label, 0 if not.
     """
 
     def terms(

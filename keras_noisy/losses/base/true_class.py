@@ -26,8 +26,9 @@ from keras_noisy.losses.base.shared.margin_scale import MarginScale
 class TrueClassLoss(RobustLoss):
     """Base of the losses that depend on the true-class probability alone.
 
-    Use a subclass. It defines `formula` of the log-probability of the label,
-    and declares its numbers by `number`, `whole_number` and `flag`.
+    Use a subclass. It defines `formula`, a function of the log-probability of
+    the label, and declares its numbers with `number`, `whole_number` and
+    `flag`.
 
     Formula:
 
@@ -36,7 +37,7 @@ class TrueClassLoss(RobustLoss):
     loss = formula(log_softmax(z)[y_true])
     ```
 
-    For soft targets `t` it is `sum_k t[k] * formula(log_softmax(z)[k])`.
+    For soft targets `t`, it is `sum_k t[k] * formula(log_softmax(z)[k])`.
 
     Example:
 
@@ -75,7 +76,7 @@ class TrueClassLoss(RobustLoss):
         """Loss of soft targets, both of shape (N, num_classes)."""
         if hasattr(self, "target_formula"):
             return self.evaluate("target_formula", (targets, log_p), numbers)
-        # A class of target 0 must not bring in an infinite loss.
+        # A class with target 0 must not add an infinite loss.
         safe = ops.where(targets == 0, 0.0, log_p)
         return ops.sum(targets * self.of_true_class(safe, numbers), axis=-1)
 
@@ -95,7 +96,7 @@ class TrueClassLoss(RobustLoss):
             targets = ops.stack([1 - share, share], axis=-1)
             both = ops.stack([log_rest, log_p], axis=-1)
             return self.of_targets(targets, both, numbers)
-        # A class of target 0 must not bring in an infinite loss.
+        # A class with target 0 must not add an infinite loss.
         log_p = ops.where(share == 0, 0.0, log_p)
         log_rest = ops.where(share == 1, 0.0, log_rest)
         of = self.of_true_class
@@ -104,7 +105,7 @@ class TrueClassLoss(RobustLoss):
     def of_soft(
         self, labels: DenseLabels, log_p: Tensor, numbers: dict[str, Any]
     ) -> Tensor:
-        """Loss of soft targets, their matrix left out where it can be."""
+        """Loss of soft targets, without their matrix if possible."""
         linear = not hasattr(self, "target_formula")
         if linear and isinstance(labels, SmoothedLabels):
             return labels.pick(self.of_true_class(log_p, numbers))
@@ -163,7 +164,7 @@ class TrueClassLoss(RobustLoss):
         if isinstance(labels, DenseLabels):
             margin = all_margins(logits)
             if not isinstance(labels, SmoothedLabels):
-                # A class of target 0 must not bring in an infinite loss.
+                # A class with target 0 must not add an infinite loss.
                 margin = ops.where(labels.targets == 0, 0.0, margin)
         else:
             margin = label_margin(labels.index, logits)
@@ -174,7 +175,7 @@ class TrueClassLoss(RobustLoss):
         return values
 
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
-        """What calibration looks at, for numbers that are known."""
+        """The loss as calibration sees it, for known numbers."""
         found = RobustLoss.as_fresh(self, num_classes, numbers)
         if numbers["logit_clip"] or numbers["logit_normalization"]:
             return found
@@ -198,7 +199,7 @@ def names_powers(kind: type) -> bool:
 
 
 def adopt(kind: type[RobustLoss]) -> None:
-    """Make a direct subclass of RobustLoss with a `formula` one of these."""
+    """Give a RobustLoss with a `formula` the methods of a TrueClassLoss."""
     own = [c for c in kind.__mro__ if c not in RobustLoss.__mro__]
     known = {name for c in own for name in vars(c)}
     if hasattr(kind, "of_distribution") or "formula" not in known:
@@ -208,5 +209,5 @@ def adopt(kind: type[RobustLoss]) -> None:
             setattr(kind, name, value)
 
 
-# A subclass of RobustLoss itself was the way to write a loss once.
+# In earlier versions, users wrote a subclass of RobustLoss itself.
 RobustLoss.adopt = staticmethod(adopt)  # type: ignore[method-assign]

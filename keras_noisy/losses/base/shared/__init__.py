@@ -1,4 +1,4 @@
-"""The arguments of every loss, a file each, and what they do."""
+"""The arguments that every loss has, one file each."""
 
 from keras_noisy.losses.base.shared.balance import Balance
 from keras_noisy.losses.base.shared.fade import Fade, FadeKey

@@ -15,12 +15,12 @@ class Balance(Shared):
 
     documentation = (
         "Weight of `log(num_classes) + sum(m * log(m))`, where `m` is the mean "
-        "of the plain predictions of the batch, a number of at least 0: it is "
-        "0 where the predicted classes are balanced, and keeps a network from "
-        "predicting a few classes only. It is added to the loss of each "
-        "sample, in evaluation too; the batch is that of each device on "
-        "TensorFlow and in processes of PyTorch. "
-        "Defaults to `0.0`, none."
+        "of the plain predictions of the batch, a number of at least 0. The "
+        "term is 0 if the predicted classes are balanced, and it keeps a "
+        "network from predicting only a few classes. It is added to the loss "
+        "of each sample, also in evaluation. On TensorFlow and in PyTorch "
+        "processes, each device uses its own part of the batch. "
+        "Defaults to `0.0`, no term."
     )
 
     def check(self, value: Any) -> float:

@@ -14,13 +14,13 @@ class Fade(Shared):
     documentation = (
         "How the calibration fades in training: the logit bias to 0, the "
         'margin scale to 1, and a hyperparameter that is `"auto"` to its '
-        'value at 10 classes. `"margin"`, class by class as the network '
-        "learns them, see `keras_noisy.calibration.MarginFade`; or a "
-        "schedule of `keras.optimizers.schedules` that gives the share of "
-        "the calibration at each training batch (with gradient "
-        "accumulation, at each of its parts), such as `CosineDecay(1.0, "
-        "steps)`. The outputs of the model must go through `connect`, and "
-        "every output needs a loss of its own. On JAX such a loss is no "
+        'value at 10 classes. `"margin"` fades it class by class as the '
+        "network learns, see `keras_noisy.calibration.MarginFade`. A "
+        "schedule of `keras.optimizers.schedules`, such as "
+        "`CosineDecay(1.0, steps)`, gives the share of the calibration at "
+        "each training batch (with gradient accumulation, at each of its "
+        "parts). The outputs of the model must go through `connect`, and "
+        "every output needs its own loss. On JAX, such a loss cannot be a "
         "metric. Defaults to `None`, no fade."
     )
 
@@ -40,5 +40,5 @@ class FadeKey(Shared):
 
     documentation = (
         "Text that ties the loss to its layer in a saved model. Defaults to "
-        "`None`, a new one."
+        "`None`, a new key."
     )

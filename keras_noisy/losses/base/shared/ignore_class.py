@@ -13,7 +13,7 @@ class IgnoreClass(Shared):
 
     documentation = (
         "Integer label of samples to leave out, such as -1 or 255; the mean "
-        "is then over the other samples. It has no meaning for one-hot and "
+        "is then over the other samples. It has no effect on one-hot and "
         "soft targets. Defaults to `None`."
     )
 

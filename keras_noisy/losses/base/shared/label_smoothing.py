@@ -12,11 +12,11 @@ class LabelSmoothing(Shared):
 
     documentation = (
         "Share `e` of each label that is spread over all classes, a number in "
-        "[0, 1]: the loss is that of the soft targets "
-        "`(1 - e) * onehot(y_true) + e / num_classes`, without their matrix "
-        "where the loss is linear in the targets. Soft targets are smoothed "
-        "too. It holds in evaluation as in training, "
-        'and `"auto"` values of other arguments are those without '
+        "[0, 1]. The loss uses the soft targets "
+        "`(1 - e) * onehot(y_true) + e / num_classes`, without building their "
+        "matrix if it is linear in the targets. Soft targets are smoothed "
+        "too. Smoothing applies in training and in evaluation; "
+        '`"auto"` values of other arguments do not depend on '
         "it. Defaults to `0.0`."
     )
 

@@ -31,7 +31,7 @@ class Prior:
     def log(self) -> np.ndarray:
         """Logarithm of the shares, less its mean.
 
-        Equal shares then change nothing, in losses of more than a softmax too.
+        Equal shares then change nothing, even if a loss needs the logits.
         """
         log = np.log(self.shares)
         return log - log.mean()
@@ -43,11 +43,11 @@ class LogitAdjustment(Shared):
     documentation = (
         "Number of training samples of each class, or their shares, for "
         "data in which some classes are rare: positive numbers of shape "
-        "`(num_classes,)`. The loss then sees logits that know how frequent "
-        "a class is, so that the plain outputs, with which you predict, "
-        'treat all classes alike. `"auto"` values of other arguments are '
-        "for the mean over the labels of this prior. With noisy labels "
-        "count the given ones. Defaults to `None`, no adjustment."
+        "`(num_classes,)`. The loss adds the logarithm of the shares to the "
+        "logits, so that the plain outputs, with which you predict, treat "
+        'all classes alike. `"auto"` values of other arguments are computed '
+        "for labels with these shares. With noisy labels, count the given "
+        "labels. Defaults to `None`, no adjustment."
     )
 
     def __get__(self, loss: Any, owner: Any = None) -> Any:
@@ -63,7 +63,7 @@ class LogitAdjustment(Shared):
         return Prior(class_counts(self.name, value))
 
     def verify(self, loss: Any) -> None:
-        """Take the number of classes from it, or check that of the loss."""
+        """Set the number of classes of the loss, or check it if given."""
         prior = loss.arguments[self.name]
         if prior is not None:
             self._check_count(prior, loss.num_classes)
@@ -83,19 +83,19 @@ class LogitAdjustment(Shared):
             )
 
     def now(self, loss: Any, numbers: dict[str, Any]) -> np.ndarray:
-        """What is added to the logits, `tau * log(prior)`."""
+        """The numbers added to the logits, `tau * log(prior)`."""
         prior = numbers[self.name]
         classes = numbers["num_classes"]
         if isinstance(classes, int):
             self._check_count(prior, classes)
-        # A loss may have another `tau` of its own.
+        # A loss may have its own `tau` with another meaning.
         is_own = "tau" in loss._own
         is_shared = isinstance(declared(type(loss))["tau"], Tau) and not is_own
         return (numbers["tau"] if is_shared else 1.0) * prior.log
 
     @staticmethod
     def on_logits(logits: Any, shift: np.ndarray) -> Any:
-        """Logits of the labels as frequent as they are in training."""
+        """Logits shifted to the class frequencies of training."""
         if logits.shape[-1] == 1:  # The logit of class 1 over class 0.
             shift = shift[1:] - shift[:1]
         return logits + ops.convert_to_tensor(shift, logits.dtype)
@@ -105,10 +105,10 @@ class Tau(Shared):
     """How much of the prior the logits make up for, a number of at least 0."""
 
     documentation = (
-        "How much of the prior counts, a number of at least 0: 1 is right "
-        "for probabilities that are calibrated, more favors rare classes. "
-        "In a loss that has a `tau` of its own, such as `PHuberCE`, it is "
-        "1; counts to a power do the same. Defaults to `1.0`."
+        "Weight of the prior in `logit_adjustment`, a number of at least 0: "
+        "1 is right for calibrated probabilities, larger values favor rare "
+        "classes. A loss with another `tau`, such as `PHuberCE`, always uses "
+        "1; raise the counts to a power instead. Defaults to `1.0`."
     )
 
     def check(self, value: Any) -> float:

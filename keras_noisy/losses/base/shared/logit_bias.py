@@ -9,8 +9,8 @@ from keras_noisy.losses.base._arguments import Shared
 class LogitBias(Shared):
     """A number, `"auto"`, or None for no bias.
 
-    It acts last of what changes logits. How depends on the formula: a loss of
-    the true class needs no other logit for it, see its `values`.
+    It is the last change to the logits. A loss of the true class applies it
+    without the other logits, see its `values`.
     """
 
     documentation = (

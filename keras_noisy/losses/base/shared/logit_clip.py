@@ -13,8 +13,8 @@ class LogitClip(Shared):
 
     documentation = (
         "Largest Euclidean norm of the logits of a sample, a positive "
-        "number; longer ones are scaled down to it. Needs "
-        "`from_logits=True`, since probabilities do not tell the norm, and "
+        "number; larger logits are scaled down to it. Needs "
+        "`from_logits=True`, since probabilities do not show the norm, and "
         "finite logits. Defaults to `None`, no clip."
     )
 

@@ -13,8 +13,9 @@ class LogitNormalization(Shared):
 
     documentation = (
         "Temperature of normalized logits, a positive number such as 0.04: "
-        "their Euclidean norm is then 1 over it. In place of `logit_clip`, "
-        "under the same conditions. Defaults to `None`, as they are."
+        "the logits of a sample get the Euclidean norm 1 / temperature. It "
+        "replaces `logit_clip`, and has the same requirements. Defaults to "
+        "`None`, no normalization."
     )
 
     needs_logits = True
@@ -24,7 +25,7 @@ class LogitNormalization(Shared):
         return value if value is None else real(self.name, value, low=0)
 
     def verify(self, loss: Any) -> None:
-        """Raise beside a clip, which would do nothing then."""
+        """Raise if there is also a clip, which would do nothing then."""
         if None not in (loss.logit_clip, loss.logit_normalization):
             raise ValueError(
                 "Pass `logit_clip` or `logit_normalization`, not both: "
@@ -38,6 +39,6 @@ class LogitNormalization(Shared):
     def on_logits(logits: Any, temperature: Any) -> Any:
         """`logits / ((||logits|| + 1e-7) * temperature)`."""
         squares = squared_norm(logits, SMALL)
-        # The root has no derivative at 0, where this one is as good.
+        # The root has no derivative at 0; this floor is as good there.
         norm = plain_ops().sqrt(at_least(squares, TINY)) / SMALL
         return logits * (1 / ((norm + 1e-7) * temperature))

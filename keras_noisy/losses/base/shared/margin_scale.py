@@ -11,14 +11,14 @@ from keras_noisy.losses.base._arguments import Shared
 class MarginScale(Shared):
     """A number in (0, 1], `"auto"`, or None for the margin as it is.
 
-    It acts in place of the bias, on clipped or normalized logits.
+    It replaces the bias, and acts on clipped or normalized logits.
     """
 
     documentation = (
-        "Number in (0, 1] that multiplies the margin of the true class, in "
-        'place of a bias; `"auto"` computes it from the number of classes, '
-        "see `keras_noisy.calibration.matched_margin_scale`. For losses of "
-        "the true-class probability alone. Defaults to `None`, which is a "
+        "Number in (0, 1] that multiplies the margin of the true class, "
+        'instead of a bias; `"auto"` computes it from the number of classes, '
+        "see `keras_noisy.calibration.matched_margin_scale`. Only for losses "
+        "of the true-class probability alone. Defaults to `None`, which is a "
         "scale of 1."
     )
 
@@ -38,7 +38,7 @@ class MarginScale(Shared):
         )
 
     def verify(self, loss: Any) -> None:
-        """Raise beside a bias, and in a loss of the whole distribution."""
+        """Raise if there is also a bias, or if the loss needs all classes."""
         value = loss.arguments[self.name]
         if value is None:
             return
@@ -49,7 +49,7 @@ class MarginScale(Shared):
                 f"None: {type(loss).__name__} depends on the whole "
                 "distribution, and the scale is for losses of the probability "
                 "of the label alone, such as `MAE` and `GCE`. Leave it out, or "
-                "take one of these",
+                "use one of these",
             )
         if loss.arguments["logit_bias"] is not None:
             raise ValueError(

@@ -7,7 +7,7 @@ from keras_noisy.losses.base._arguments import Shared
 
 
 class NumClasses(Shared):
-    """An integer of at least 2, None where the predictions tell it."""
+    """An integer of at least 2, or None to read it from the predictions."""
 
     documentation = (
         "Number of classes, an integer of at least 2. Optional: by default "
