@@ -10,9 +10,9 @@ Row = dict[str, Any]
 def show(rows: list[Row], batch: int) -> None:
     """A table per backend and mode, and how many losses meet the goal."""
     print(
-        f"Batch {batch}. Time: the baseline in milliseconds, the losses as a "
-        "ratio to it.\nMemory: the peak of a call in (N, K) float32 matrices; "
-        "the gradient that it\nreturns is one of them."
+        f"The batch size is {batch}. The baseline has times in milliseconds, "
+        "the losses have\nratios to it. Memory is the peak of a call in (N, K) "
+        "float32 matrices, including\nthe returned gradient."
     )
     for table in dict.fromkeys((row["backend"], row["mode"]) for row in rows):
         here = [row for row in rows if (row["backend"], row["mode"]) == table]

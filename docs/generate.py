@@ -20,24 +20,24 @@ from keras_noisy.metrics import LabelAccuracy
 Loss = type[losses.RobustLoss]
 PAGE = Path(__file__).resolve().parent / "losses.md"
 INTRODUCTION = """\
-All losses of `keras_noisy.losses`, by what they are computed from, then the
-formula, the hyperparameters and the papers of each. Build a loss by its class
-or by its name, as in `keras_noisy.losses.get("GCE", q=0.5)`. What to take when
-is in [which loss](which_loss.md), and [binary.md](binary.md) is about single
-outputs and several labels per sample. This page is generated from the
+This page lists all losses of `keras_noisy.losses`, grouped by their inputs, and
+the formula, hyperparameters and papers of each. Build a loss by its class or by
+its name, as in `keras_noisy.losses.get("GCE", q=0.5)`. [Which
+loss](which_loss.md) helps to choose one, and [binary.md](binary.md) is about
+single outputs and several labels per sample. This page is generated from the
 docstrings: change those, then run `python docs/generate.py`.
 
-The error that a loss sends back is its gradient at the logit of the label, on
-average over a fresh network. A hyperparameter that may be `"auto"` is then
-computed from the number of classes, such that this error is that of 10 classes.
-One without a value must be given. All losses share further arguments, see [For
+The error of a loss is its gradient at the logit of the label, averaged over a
+fresh network. A hyperparameter that is `"auto"` is computed from the number of
+classes so that this error is the same as with 10 classes. A hyperparameter
+without a default is required. All losses share further arguments, see [For
 every loss](#for-every-loss)."""
 PAIRS = """\
-Build the pairs that papers propose by name, as in
+Build the published pairs by name, as in
 `keras_noisy.losses.get("NCE+RCE", data_set="cifar100")`. The table shows their
-published weights on each data set: `alpha, beta` and, in brackets, the
-hyperparameters of the two losses, with the defaults for the others. Without
-`data_set` the number of classes chooses it, see `keras_noisy.losses.get`."""
+published weights on each data set: `alpha, beta` and, in parentheses, the
+hyperparameters of the two losses if they differ from the defaults. Without
+`data_set`, the number of classes selects it, see `keras_noisy.losses.get`."""
 GROUPS = (
     "Losses of the true-class probability",
     "Losses of the whole distribution",
@@ -225,7 +225,7 @@ def page() -> str:
     for loss in chain.from_iterable(groups.values()):
         linked = {*names, *(loss.__name__ for loss in OF_SEVERAL)}
         text.append(section(loss, linked - {loss.__name__}))
-    text += ["## Beside the losses", table(["Name", "What it is"], *others())]
+    text += ["## Other public names", table(["Name", "What it is"], *others())]
     text += ["## For every loss", paragraphs(docstring(base)["Formula"])]
     text += [table(["Argument", "What it is"], *arguments(base))]
     return "\n\n".join([*text, "References:", references(base)]) + "\n"
