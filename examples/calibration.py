@@ -1,29 +1,29 @@
 """
-Title: Why a loss starts, or does not
+Title: Why a loss starts to learn, or does not
 Author: The keras-noisy authors
 Date created: 2026/11/27
 Last modified: 2026/11/27
-Description: The error that a fresh network receives, by the number of classes.
+Description: With many classes, a fresh network receives almost no error.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-A loss that resists wrong labels sends back little error where the network
-disagrees with a label. A fresh network disagrees with every label, and the more
-so the more classes there are. So the mean absolute error (MAE), which is robust
-with ten classes, is slow to start with a hundred, and with a thousand it never
-does.
+The error of a loss is its gradient at the logit of the label. A robust loss has
+a small error where the network disagrees with a label. A freshly initialized
+network disagrees with every label, and more so with more classes. The mean
+absolute error (MAE) is robust with ten classes, but it starts slowly with a
+hundred classes and never starts with a thousand.
 
-We look at that error, bring it back in three ways, and train with each. All of
-this takes a minute on two CPU cores, and needs no download.
+We look at this error, restore it in three ways, and train with each of them.
+The example takes a minute on two CPU cores and needs no download.
 """
 
 """
 ## Setup
 
-The images come from scikit-learn, the pictures from matplotlib. Choose the
+The images come from scikit-learn, and matplotlib draws the pictures. Choose the
 backend with the environment variable `KERAS_BACKEND`.
 """
 
@@ -54,7 +54,7 @@ print(
 ## Options
 
 `python calibration.py --help` lists the options of the script. In a notebook,
-write them into the empty list: `["--epochs", "10"]`.
+put them in the empty list: `["--epochs", "10"]`.
 """
 
 parser = argparse.ArgumentParser(
@@ -70,9 +70,9 @@ options = parser.parse_args([] if "ipykernel" in sys.modules else None)
 """
 ## The logits of a fresh network
 
-The network sees handwritten numbers of two digits, a hundred classes, of which
-40 % are labeled wrong. Before it has learned anything its logits are close to a
-normal distribution of mean 0.
+The data are handwritten two-digit numbers, which form a hundred classes, and
+40 % of the labels are wrong. Before training, the logits of the network are
+close to a normal distribution with mean 0.
 """
 
 data = load(
@@ -109,16 +109,17 @@ axes.set_title("Logits of a network that has learned nothing")
 """
 ## The error by the logit of the label
 
-Above is the error that MAE sends to the logit of the label, on average over the
-other logits, with 10, 100 and 1000 classes. Below are the logits of a fresh
-network. With ten classes the curve is above zero where the logits are. With a
-thousand it has moved away, and almost nothing is left.
+The upper panel shows the error that MAE sends to the logit of the label,
+averaged over the other logits, with 10, 100 and 1000 classes. The lower panel
+shows the logits of the fresh network. With ten classes, the curve is above zero
+at these logits. With a thousand classes, the curve has moved to the right, and
+almost no error is left at these logits.
 """
 
 plot_average_error({"MAE": MAE()}, (10, 100, 1000), logits=logits)
 
 """
-At logit 0, the middle of the logits:
+This is the error at logit 0, the middle of the logits:
 """
 
 for num_classes in (10, 100, 1000, 1_000_000):
@@ -126,15 +127,15 @@ for num_classes in (10, 100, 1000, 1_000_000):
     print(f"{num_classes:9,} classes: {error:.7f}")
 
 """
-## Three ways to bring it back
+## Three ways to bring the error back
 
-Each makes one number from the number of classes, such that a fresh network
-receives the error of ten classes again:
+Each loss computes one number from the number of classes, so that a fresh
+network receives the same error as with ten classes:
 
-- `MAEStar` adds a bias to the logit of the label, which moves the curve.
-- `GCE(q="auto")` takes a smaller `q`, which resists less.
-- `ScaledMAE` multiplies the margin of the label by a factor, which makes the
-  curve wide.
+- `MAEStar` adds a bias to the logit of the label, which shifts the curve.
+- `GCE(q="auto")` uses a smaller `q`, which makes the loss less robust.
+- `ScaledMAE` multiplies the margin of the label by a factor, which widens the
+  curve.
 """
 
 losses = {
@@ -152,7 +153,8 @@ plot_average_error(losses, (100,), logits=logits)
 """
 ## Training
 
-Now the same network learns with each of them, and is measured on clean labels.
+We train the same network with each loss and measure its accuracy on clean
+labels.
 """
 
 histories = {}
@@ -180,14 +182,14 @@ axes.grid(alpha=0.3)
 """
 ## Your own network
 
-The numbers above are for logits of standard deviation 1. `calibrate` measures
-those of a network of yours and computes the number for them:
+The numbers above assume logits with a standard deviation of 1. `calibrate`
+measures the logits of your network and computes the number for them:
 """
 
 measured = calibrate(losses["MAE*"], build_model(), x_train[:500])
 print(f"For this network logit_bias = {measured.logit_bias:.4f}")
 
 """
-That MAE starts at all does not say which loss ends highest: the quickstart
-compares them with a thousand classes.
+A loss that starts to learn does not always reach the highest accuracy: the
+quickstart compares these losses with a thousand classes.
 """

@@ -1,40 +1,40 @@
 """
-Title: A hundred classes, labeled by people
+Title: CIFAR-100 with human labels
 Author: The keras-noisy authors
 Date created: 2026/11/27
 Last modified: 2026/11/27
-Description: Losses learn from the labels that people gave to CIFAR-100.
+Description: Three losses train on the labels that people gave to CIFAR-100.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-For CIFAR-100N people looked at each of the 50,000 training images of CIFAR-100
-and chose one of its hundred classes. 40 % of these labels differ from the
-official ones. Such mistakes are not made at random: people take a maple for an
-oak, and not for a bus.
+For CIFAR-100N, people looked at each of the 50,000 training images of CIFAR-100
+and chose one of the hundred classes. 40 % of these labels differ from the
+official ones. Such mistakes are not random: people confuse a maple with an oak,
+but not with a bus.
 
-We see what they confuse, and train a small network by three losses. Neither the
-noise nor anything else is told to the losses but the number of classes.
+We look at the classes that people confuse and train a small network with three
+losses. The losses know the number of classes, but nothing about the noise.
 
 ```
 python human_labels.py --data-dir FOLDER
 python human_labels.py --smoke
 ```
 
-`FOLDER` has the labels, `CIFAR-100_human.pt` of their
-[authors](https://github.com/UCSC-REAL/cifar-10-100n), which are for
-non-commercial use, and the images in the official python version; without the
-latter Keras downloads them. With the default options it takes some minutes on
-two CPU cores.
+`FOLDER` contains the labels (`CIFAR-100_human.pt` from their
+[authors](https://github.com/UCSC-REAL/cifar-10-100n), for non-commercial use)
+and the images in the official python version. If the images are missing, Keras
+downloads them. With the default options, the example takes some minutes on two
+CPU cores.
 """
 
 """
 ## Setup
 
-The picture is drawn by matplotlib. Choose the backend with the environment
-variable `KERAS_BACKEND`.
+The picture needs matplotlib. Choose the backend with the environment variable
+`KERAS_BACKEND`.
 """
 
 import argparse
@@ -59,7 +59,7 @@ print(
 ## Options
 
 `python human_labels.py --help` lists the options of the script. In a notebook,
-write them into the list.
+put them in the list.
 """
 
 parser = argparse.ArgumentParser(
@@ -80,9 +80,9 @@ if options.smoke:
     options.samples, options.epochs = 500, 2
 
 """
-## What people confuse
+## Classes that people confuse
 
-The images are halved in size, so that two CPU cores will do.
+The images are halved in height and width, so that two CPU cores are enough.
 """
 
 if options.smoke:
@@ -116,9 +116,9 @@ wrong = np.flatnonzero(data.changed[: options.samples])[:5_000]
 """
 ## Training
 
-Three layers of convolutions, and a learning rate that falls along a cosine.
-After each epoch we measure the accuracy on the clean test labels, and the share
-of wrong labels that the network has learned by heart.
+The network has three convolutional layers, and the learning rate follows a
+cosine decay. After each epoch we measure the accuracy on the clean test labels
+and the share of wrong labels that the network has memorized.
 """
 
 batch_size = 100
@@ -130,7 +130,7 @@ def build_model():
     keras.utils.set_random_seed(options.seed)
     inputs = keras.Input(x_train.shape[1:])
     x = layers.RandomFlip("horizontal", seed=0)(inputs)
-    if options.smoke:  # A number is another one in the mirror.
+    if options.smoke:  # A mirrored number is not the same number.
         x = inputs
     for filters in (32, 64, 128):
         x = layers.Conv2D(filters, 3, 2, "same", use_bias=False)(x)
@@ -198,12 +198,12 @@ for panel, (axes, title) in enumerate(zip(panels, titles, strict=True)):
 
 With the default options, after a short training of a small network:
 
-- The robust losses end about a point above cross-entropy, which another seed
-  may turn around: nothing here is tuned, and little is learned by heart yet.
-- They learn fewer of the wrong labels: a fifth in place of a quarter. Some of
-  what counts as memorized is not: a network that takes a pine for an oak by
-  itself agrees with the people who did.
+- The robust losses end about a point above cross-entropy. Another seed may
+  reverse this order: nothing here is tuned, and little is memorized so far.
+- The robust losses memorize fewer wrong labels: a fifth instead of a quarter.
+  Some labels only count as memorized: a network that confuses a pine with an
+  oak by itself agrees with the people who made the same mistake.
 
-With features of a pretrained network the losses are further apart:
-`docs/accuracy.md` has tables of three seeds, human labels too.
+With features of a pretrained network, the losses differ more:
+`docs/accuracy.md` has tables over three seeds, also for human labels.
 """

@@ -10,22 +10,23 @@ Accelerator: None
 """
 ## Introduction
 
-Competitions of images from the field, of plants or of faces, come with labels
-of which many are wrong, in the test set too. Those who win them mostly do the
-same: networks of several folds whose predictions are averaged, label smoothing,
-mixup, a robust loss, and no training on samples whose label no network
-believes. Each is one argument or line here.
+Image competitions, for example on plants or faces, have many wrong labels, also
+in the test set. The winners mostly use the same tricks: they average the
+predictions of networks from several folds, use label smoothing, mixup and a
+robust loss, and do not train on samples whose labels contradict the
+predictions. Each trick is one argument or line here.
 
 The images of five classes come from scikit-learn, so that the notebook runs
-without internet. Put your own folder of photographs, or a CSV file of paths and
-labels, in their place. Set `SHORT_RUN=1` in the environment for a short run.
+without internet access. Replace them with your own folder of photos or a CSV
+file of paths and labels. Set `SHORT_RUN=1` in the environment for a short run.
 """
 
 """
 ## Setup without internet
 
-Attach a data set with the wheel of this package (`pip wheel --no-deps .` makes
-it): it is pure Python and needs Keras and NumPy alone, which Kaggle has.
+Attach a data set with the wheel of this package (`pip wheel --no-deps .` builds
+it). The package is pure Python and only needs Keras and NumPy, which Kaggle
+provides.
 """
 
 import os
@@ -60,9 +61,10 @@ print(
 """
 ## A folder of images
 
-Handwritten digits from 0 to 4, in a folder of class folders as a competition
-gives them. Of the training images 40 % lie in the folder of another class. The
-test images are right, so that we see what helps.
+We write handwritten digits from 0 to 4 to one folder per class, the usual
+format of a competition. 40 % of the training images are in the folder of
+another class. The labels of the test images are correct, so that we see which
+tricks help.
 """
 
 
@@ -85,7 +87,7 @@ write("images/test", data.x_test[chosen].squeeze(), data.y_test[chosen])
 """
 ## The baseline
 
-A small network with cross-entropy on all labels.
+The baseline is a small network that trains with cross-entropy on all labels.
 """
 
 files = ImageFiles.from_directory("images/train", CLASSES)
@@ -129,11 +131,12 @@ baseline = accuracy(model.predict(test_data, verbose=0))
 print(f"Cross-entropy: {baseline:.1%}")
 
 """
-## Wrong labels in five lines
+## Five tricks against wrong labels
 
-The loss, label smoothing, mixup, folds and suspects: each fold predicts the
-images that it has not seen. A label to which these predictions give less than
-half of what they give to the best class is a suspect.
+The tricks are a robust loss, label smoothing, mixup, folds and dropping
+suspects. The network of each fold predicts the images that it has not seen. A
+label is a suspect if its predicted probability is less than half the
+probability of the most likely class.
 """
 
 
@@ -161,10 +164,10 @@ kept = everything[believed >= 0.5 * unseen.max(axis=1)]
 second, _ = folds_of(kept, loss, seed=1)
 
 """
-## What it gains
+## What the tricks gain
 
-Averaged networks of the first round, which saw all labels, and of the second,
-which did not see the suspects.
+We average the predictions of the networks in each round. The first round saw
+all labels, and the second round did not see the suspects.
 """
 
 dropped = np.setdiff1d(everything, kept)
@@ -185,10 +188,10 @@ print(
 """
 ## For your own competition
 
-- Begin with weights of `keras.applications` in place of this network, and
+- Start with weights of `keras.applications` instead of this network, and use
   `augment="webvision"` with `image_size=224`.
-- `SmallLoss(CrossEntropy(), keep="mixture")` drops suspects while it trains,
-  `SELC` rewrites their labels, `OGC` clips their gradients: see
+- `SmallLoss(CrossEntropy(), keep="mixture")` drops suspects during training,
+  `SELC` corrects their labels, and `OGC` clips their gradients: see
   `docs/tricks.md`.
-- `callbacks.LabelQuality` writes a page on which you go through the suspects.
+- `callbacks.LabelQuality` writes a page on which you review the suspects.
 """

@@ -3,29 +3,30 @@ Title: Find and mend wrong labels
 Author: The keras-noisy authors
 Date created: 2026/11/27
 Last modified: 2026/11/27
-Description: Networks that have not seen a sample tell if its label is wrong.
+Description: Networks find wrong labels of samples that they have not seen.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-A robust loss trains on wrong labels and does little harm. Wrong labels can also
-be found, and left out or mended, by a person or by the network itself.
+With a robust loss, wrong labels do little harm in training. You can also find
+the wrong labels and drop or correct them, by hand or with the predictions of a
+network.
 
-We take handwritten numbers of two digits, of which 30 % are labeled wrong.
-Three networks each learn from two thirds of them and predict the rest, so that
-every sample is predicted by a network that has not seen it. Then we leave out
-the labels that the prediction contradicts, or replace them by it, and train
-again.
+We use handwritten two-digit numbers, and 30 % of them have a wrong label. Three
+networks each learn from two thirds of the samples and predict the rest, so
+every sample is predicted by a network that has not seen it. Then we drop the
+labels that the prediction contradicts, or replace them with the prediction, and
+train again.
 
-All of this takes a minute on two CPU cores, and needs no download.
+The example takes a minute on two CPU cores and needs no download.
 """
 
 """
 ## Setup
 
-The images come from scikit-learn, the pictures from matplotlib. Choose the
+The images come from scikit-learn, and matplotlib draws the pictures. Choose the
 backend with the environment variable `KERAS_BACKEND`.
 """
 
@@ -51,7 +52,7 @@ print(
 ## Options
 
 `python mend_labels.py --help` lists the options of the script. In a notebook,
-write them into the empty list: `["--noise", "0.5"]`.
+put them in the empty list: `["--noise", "0.5"]`.
 """
 
 parser = argparse.ArgumentParser(
@@ -99,8 +100,8 @@ def build_model(loss=None):
 """
 ## Find them
 
-The robust loss matters here: a network that learned wrong labels would repeat
-them.
+The robust loss matters here: a network that memorizes wrong labels also makes
+wrong predictions.
 """
 
 keras.utils.set_random_seed(options.seed)
@@ -124,8 +125,8 @@ print(
 )
 
 """
-The most confident contradictions, with the given label and, in brackets, what
-the networks read:
+These are the most confident contradictions. The titles show the given label and
+the prediction in parentheses:
 """
 
 worst = np.argsort(-confidence * suspect)[:12]
@@ -138,12 +139,14 @@ for axes, i in zip(panels.flat, worst, strict=True):
 """
 ## Mend them, and train again
 
-- `given`: all labels, the wrong ones too.
-- `dropped`: without the contradicted ones.
-- `mended`: the contradicted ones replaced by the prediction.
-- `true`: the clean labels, which nobody has.
+We train on four sets of labels:
 
-Cross-entropy shows what the labels are worth, as it believes all of them.
+- `given`: all labels, including the wrong ones.
+- `dropped`: all labels except the contradicted ones.
+- `mended`: all labels, with the contradicted ones replaced by the prediction.
+- `true`: the clean labels, which are not available in practice.
+
+Cross-entropy trusts every label, so it shows how good the labels are.
 """
 
 everything = np.ones(len(given), dtype=bool)
@@ -179,9 +182,10 @@ for name, (y, kept) in labels.items():
 """
 ## What it shows
 
-Cross-entropy gains most of what the wrong labels cost it when they are left
-out. The robust loss has that gain without any of this. To replace labels by
-predictions is a little worse than to leave them out, as some of the right
-labels are contradicted too. A person who looks at the contradictions can do
-better than both: `keras_noisy.callbacks.LabelQuality` writes a page for that.
+Dropping the contradicted labels restores most of the accuracy that the wrong
+labels cost cross-entropy. The robust loss reaches this accuracy on the given
+labels. Replacing labels with predictions is a little worse than dropping them,
+because some correct labels are contradicted too. A person who reviews the
+contradictions can do better than both: `keras_noisy.callbacks.LabelQuality`
+writes a page for this.
 """

@@ -3,46 +3,46 @@ Title: A thousand classes with wrong labels
 Author: The keras-noisy authors
 Date created: 2026/11/21
 Last modified: 2026/11/21
-Description: Five losses learn a thousand classes from images 40 % mislabeled.
+Description: Five losses train on a thousand classes with 40 % wrong labels.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-Labels from the web or from a crowd are partly wrong. A network first learns
-what most labels agree on. With cross-entropy it then goes on to learn the
-wrong labels by heart, one by one, and gets worse on new images: this is
+Some labels from web searches or crowdsourcing are wrong. A network first learns
+the patterns that most labels agree on. With cross-entropy, it then also learns
+the wrong labels one by one, and its accuracy on new images falls. This is
 called memorization.
 
-Robust losses such as the mean absolute error (MAE) resist it: a sample that
-contradicts all others hardly moves the network. They were made for about ten
-classes. Among a thousand, a fresh network gives each class a probability of
-about 0.001, every sample seems to contradict the others, and training does not
-start.
+Robust losses such as the mean absolute error (MAE) resist memorization: a
+sample that contradicts all others hardly changes the network. These losses were
+designed for about ten classes. With a thousand classes, a freshly initialized
+network gives each class a probability of about 0.001. Every sample then seems
+to contradict the others, and training does not start.
 
-`keras-noisy` matches these losses to the number of classes. We compare five of
-them on the same images, with the same wrong labels, from the same initial
+`keras-noisy` matches robust losses to the number of classes. We compare five
+losses on the same images, with the same wrong labels and the same initial
 weights:
 
-- `CE`: `CrossEntropy()`, which learns every label, the wrong ones too.
-- `MAE`: `MAE()`, robust, for few classes.
+- `CE`: `CrossEntropy()`, which learns every label, including the wrong ones.
+- `MAE`: `MAE()`, which is robust, but only learns with few classes.
 - `MAE*`: `MAEStar()`, which is MAE with a bias added to the logit of the
-  label, as large as the number of classes needs.
-- `GCE-auto`: `GCE(q="auto")`, the generalized cross-entropy, between
-  cross-entropy (`q` near 0) and MAE (`q` of 1), where `q` follows from the
+  label. The bias is computed from the number of classes.
+- `GCE-auto`: `GCE(q="auto")`, the generalized cross-entropy, which lies between
+  cross-entropy (`q` near 0) and MAE (`q` = 1). Its `q` is computed from the
   number of classes.
 - `ScaledMAE`: `ScaledMAE()`, which is MAE with the margin of the label
-  multiplied by a number below 1, which follows from the number of classes too.
+  multiplied by a number below 1, also computed from the number of classes.
 
-All of this takes less than three minutes on two CPU cores, with TensorFlow,
+The example takes less than three minutes on two CPU cores, with TensorFlow,
 JAX or PyTorch, and needs no download.
 """
 
 """
 ## Setup
 
-The images come from scikit-learn, the picture from matplotlib. Choose the
+The images come from scikit-learn, and matplotlib draws the picture. Choose the
 backend with the environment variable `KERAS_BACKEND`.
 """
 
@@ -68,7 +68,7 @@ print(
 ## Options
 
 `python quickstart.py --help` lists the options of the script. In a notebook,
-write them into the empty list: `["--classes", "100"]`.
+put them in the empty list: `["--classes", "100"]`.
 """
 
 names = ["CE", "MAE", "MAE*", "GCE-auto", "ScaledMAE"]
@@ -96,7 +96,7 @@ option(
     choices=names,
     default=names,
     metavar="LOSS",
-    # Some shells take the asterisk for a pattern of file names.
+    # Some shells expand the asterisk as a pattern of file names.
     type=lambda name: name.replace("MAEStar", "MAE*"),
     help="losses to train; MAEStar stands for MAE* as well",
 )
@@ -116,16 +116,17 @@ for requirement, met in requirements.items():
         parser.error(requirement)
 
 """
-## A thousand classes of handwriting, and wrong labels
+## A thousand classes of handwriting with wrong labels
 
 scikit-learn ships 1797 handwritten digits of 8 x 8 pixels. Three of them side
-by side read as a number from 0 to 999, which makes a thousand classes (and two
-make a hundred). 360 digits are set aside for the test images, so that no
-stroke of the pen is in both sets.
+by side form a number from 0 to 999, which gives a thousand classes (two digits
+give a hundred). 360 of the digits are reserved for the test images, so no
+handwritten digit appears in both sets.
 
-Each label is replaced, with probability `noise`, by one of the other classes:
-symmetric noise, true class excluded. The network sees `y_train` only. The
-clean labels stay in `data.y_clean`, and the test labels are all clean.
+Each label is replaced, with probability `noise`, by one of the other classes.
+This is symmetric noise that excludes the true class. The network only sees
+`y_train`. The clean labels stay in `data.y_clean`, and all test labels are
+clean.
 """
 
 data = load(
@@ -149,8 +150,8 @@ for row in x_train[first]:
 """
 ## The network
 
-A small network with two hidden layers that ends in a softmax, as
-classifiers in Keras do.
+The network is small: it has two hidden layers and ends in a softmax, as usual
+for Keras classifiers.
 """
 
 
@@ -169,7 +170,7 @@ def build_model():
 """
 ## The losses
 
-The number of classes is all they need. `MAE*`, `GCE-auto` and `ScaledMAE`
+The losses only need the number of classes. `MAE*`, `GCE-auto` and `ScaledMAE`
 compute their hyperparameter from it.
 """
 
@@ -188,9 +189,9 @@ print(f"ScaledMAE  margin_scale = {losses['ScaledMAE'].margin_scale:.4f}")
 ## Training
 
 After each epoch we measure two things: the accuracy on the clean test labels,
-and the share of corrupted training samples for which the network predicts
-exactly the wrong label that it was given. Without memorization this share is
-near zero.
+and the share of mislabeled training samples for which the network predicts the
+wrong label that the sample was given. Without memorization this share is near
+zero.
 """
 
 x_wrong, y_wrong = x_train[wrong][:5_000], y_train[wrong][:5_000]
@@ -250,10 +251,10 @@ for name in options.losses:
 """
 ## Results
 
-`last` is the accuracy on the clean test labels after the last epoch, which is
-what one gets in practice. `best` is that of the best epoch, which only clean
-labels can tell. `memorized` is the share of wrong labels that the network
-predicts after the last epoch.
+`last` is the accuracy on the clean test labels after the last epoch, which you
+get in practice. `best` is the accuracy of the best epoch, which you can only
+find with clean labels. `memorized` is the share of wrong labels that the
+network predicts after the last epoch.
 """
 
 print("loss       |   last |   best | memorized")
@@ -293,22 +294,23 @@ print(f"The curves are in {options.output}")
 
 With a thousand classes:
 
-- `CE` is at its best after a few epochs. Then it memorizes most of the wrong
-  labels, and the accuracy falls.
-- `MAE`, set for ten classes, memorizes nothing, because it hardly learns
+- `CE` peaks after a few epochs. It then memorizes most of the wrong labels, and
+  its accuracy falls.
+- `MAE`, which suits ten classes, memorizes nothing, because it hardly learns
   anything.
-- `MAE*`, `GCE-auto` and `ScaledMAE`, set for a thousand, learn from the first
-  epoch on. They memorize few of the wrong labels and end above `CE`.
+- `MAE*`, `GCE-auto` and `ScaledMAE`, which are matched to a thousand classes,
+  learn from the first epoch on. They memorize few of the wrong labels and end
+  above `CE`.
 
-Try `--classes 10`: there `MAE` needs no correction, and `MAE*` and `ScaledMAE`
-are `MAE`.
+Try `--classes 10`: `MAE` then needs no correction, and `MAE*` and `ScaledMAE`
+equal `MAE`.
 
-In a program of your own one line changes:
+In your own program, only one line changes:
 
 ```python
 model.compile("adam", loss=ScaledMAE(num_classes=1000))
 ```
 
-The bias of `MAE*` and the scale of `ScaledMAE` are part of the loss only:
-predict with `model.predict` as ever.
+The bias of `MAE*` and the scale of `ScaledMAE` only apply in the loss, so
+predict with `model.predict` as usual.
 """

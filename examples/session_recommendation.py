@@ -1,19 +1,19 @@
 """
-Title: What will be clicked next, when every click is a noisy label
+Title: Session recommendation with clicks as noisy labels
 Author: The keras-noisy authors
 Date created: 2026/11/26
 Last modified: 2026/11/26
-Description: Graph networks for sessions of clicks, with any robust loss.
+Description: Graph networks learn from sessions of clicks with any robust loss.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-A visitor of a shop clicks on a few items, and we recommend the next one. Every
-item is a class: Diginetica has 43,097 of them. A click is a noisy label, as
-people click for many reasons, and losses that resist wrong labels fail with so
-many classes unless they are calibrated.
+A visitor of a shop clicks on a few items, and we recommend the next one. Each
+item is a class: Diginetica has 43,097 items. A click is a noisy label, because
+people click for many reasons. Robust losses fail with so many classes unless
+they are calibrated.
 
 We train a graph network on sessions, with a loss of your choice:
 
@@ -23,9 +23,9 @@ python session_recommendation.py --data-dir FOLDER --loss GCE* --replace 0.2
 python session_recommendation.py --smoke
 ```
 
-`FOLDER` has `train-item-views.csv` of the CIKM Cup 2016, or `sessions.npz`, see
-`keras_noisy.datasets.load_sessions`. `--replace 0.2` replaces a fifth of the
-clicks at random, in training alone.
+`FOLDER` contains `train-item-views.csv` of the CIKM Cup 2016 or `sessions.npz`:
+see `keras_noisy.datasets.load_sessions`. `--replace 0.2` replaces a fifth of
+the training clicks at random.
 """
 
 """
@@ -56,7 +56,7 @@ print(
 ## Options
 
 `python session_recommendation.py --help` lists the options of the script. In a
-notebook, write them into the empty list: `["--smoke"]`.
+notebook, put them in the empty list: `["--smoke"]`.
 """
 
 parser = argparse.ArgumentParser(
@@ -100,8 +100,8 @@ for requirement, met in requirements.items():
 """
 ## Sessions
 
-Every prefix of a session is a sample. Without data we walk at random on a ring
-of 60 items, mostly to the next one.
+Every prefix of a session is a sample. With `--smoke`, the sessions are random
+walks on a ring of 60 items that mostly step to the next item.
 """
 
 if options.smoke:
@@ -127,8 +127,8 @@ print(
 """
 ## The loss
 
-Any loss of logits does, by its name. Those with a memory would need a number
-for each pair of a sample and an item.
+`--loss` is the name of any loss that takes logits, except a loss with a memory,
+which would store a number for each pair of a sample and an item.
 """
 
 try:
@@ -141,8 +141,8 @@ if isinstance(loss, losses.MemoryLoss):
 """
 ## The model
 
-As published, the learning rate is 0.001, and a tenth of it after every third
-epoch. The gradient of the penalty is `1e-5 w`.
+As published, the learning rate starts at 0.001 and is divided by 10 after every
+third epoch. The gradient of the L2 penalty is `1e-5 w`, where `w` is a weight.
 """
 
 keras.utils.set_random_seed(options.seed)
@@ -182,8 +182,9 @@ history = model.fit(
 """
 ## Results
 
-P@20 is the share of test clicks that are among the 20 recommended items, and
-MRR@20 the mean of one over their place there.
+P@20 is the share of test clicks that are among the 20 recommended items. MRR@20
+is the mean reciprocal rank of the clicked item. A click that is not among the
+20 items counts as 0.
 """
 
 found = model.evaluate(
@@ -197,7 +198,7 @@ print(f"MRR@20 {100 * found['mrr_at_20']:.2f} %")
 """
 ## Recommend
 
-The items for one session of the test, the best first.
+The model recommends items for one test session, the best item first.
 """
 
 session, clicked = test[0]

@@ -1,36 +1,36 @@
 """
-Title: What tuning a loss gains over not tuning it
+Title: How much tuning a loss gains
 Author: The keras-noisy authors
 Date created: 2026/11/21
 Last modified: 2026/11/21
-Description: A search over losses with KerasTuner, on noisy labels alone.
+Description: A search over losses with KerasTuner that only uses noisy labels.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-Losses for noisy labels have a hyperparameter that decides how much they
-resist: the logit bias of `MAEStar`, `q` of `GCE`, the weight of `NCE` in
-`NCE+RCE`. `keras-noisy` computes it from the number of classes. Does a search
-find a better one?
+Losses for noisy labels have a hyperparameter that decides how robust they are:
+the logit bias of `MAEStar`, `q` of `GCE`, or the weight of `NCE` in `NCE+RCE`.
+`keras-noisy` computes the first two from the number of classes. Does a search
+find better values?
 
-We try each loss with its computed (or published) value first, without any
-tuning. A random search over the losses and their hyperparameters follows.
-All that it sees is noisy: the validation labels are as wrong as those for
-training, since in practice nobody has clean ones. This is no obstacle where
-every wrong class is equally likely: a network that is right more often then
-also agrees with more of the noisy labels. The clean test labels are reported
-at the end, and choose nothing.
+We first try each loss with its computed (or published) value, without any
+tuning. A random search over the losses and their hyperparameters follows. The
+search only sees noisy labels: the validation labels are as noisy as the
+training labels, since clean ones are rarely available in practice. This works
+if all wrong classes are equally likely: a network that is right more often then
+also agrees with more of the noisy labels. The accuracy on the clean test labels
+is only reported at the end and never used to choose a loss.
 
-All of this takes a few minutes on two CPU cores, and needs no download.
+The example takes a few minutes on two CPU cores and needs no download.
 """
 
 """
 ## Setup
 
-`pip install ".[tuner,examples]"` installs what is needed, besides a
-backend. Choose it with the environment variable `KERAS_BACKEND`.
+`pip install ".[tuner,examples]"` installs everything except a backend. Choose
+the backend with the environment variable `KERAS_BACKEND`.
 """
 
 import argparse
@@ -55,10 +55,10 @@ print(
 ## Options
 
 `python tune_loss.py --help` lists the options of the script. In a notebook,
-write them into the empty list: `["--classes", "1000"]`.
+put them in the empty list: `["--classes", "1000"]`.
 
-A search that was stopped goes on where it was when the script is run again
-with the same options; `--trials` may be larger then.
+To resume a search that was stopped, run the script again with the same options;
+`--trials` may be larger.
 """
 
 parser = argparse.ArgumentParser(
@@ -113,8 +113,8 @@ for requirement, met in requirements.items():
 ## Images with wrong labels
 
 The images are numbers made of the handwritten digits of scikit-learn. A fifth
-of them is kept for validation, with wrong labels like the others. The test
-images are written by other strokes of the pen, and their labels are clean.
+of them is kept for validation and has wrong labels like the rest. The test
+images are made of other handwritten digits, and their labels are clean.
 """
 
 data = load(
@@ -132,10 +132,10 @@ x_test, y_test = data.x_test / np.float32(255), data.y_test
 print(f"{data.rate:.1%} of {options.samples} labels are wrong.")
 
 """
-## A model with a loss that is searched
+## A model with a tunable loss
 
-`tuning.search_loss` takes the place of the loss. Anything else may be searched
-too, such as `hp.Float("learning_rate", 0.01, 0.3, sampling="log")`. Every
+Pass `tuning.search_loss` as the loss of the model. You can also search other
+values, such as `hp.Float("learning_rate", 0.01, 0.3, sampling="log")`. Every
 trial starts from the same weights.
 """
 
@@ -163,8 +163,8 @@ def build_model(hp):
 ## The search
 
 The objective is the accuracy on the noisy validation labels. The validation
-loss would not do: its scale is another for every loss. KerasTuner keeps the
-trials in a folder, here one for each set of options.
+loss is not suitable, because its scale differs between losses. KerasTuner keeps
+the trials in a folder. Here each set of options has its own folder.
 """
 
 
@@ -187,7 +187,7 @@ tuner = Search(
     build_model,
     objective="val_accuracy",
     max_trials=options.trials,
-    # KerasTuner takes the seed 0 for none.
+    # KerasTuner treats the seed 0 as no seed.
     seed=options.seed + 1,
     directory=options.directory,
     project_name=f"{keras.backend.backend()}-{project}",
@@ -206,9 +206,10 @@ tuner.search(
 """
 ## Results
 
-The gain is that over the best loss without tuning. It was chosen from many on
-the validation labels and so is partly luck there; the clean test labels tell
-what is left of it. A trial that failed is shown as such.
+The gain is measured against the best loss without tuning. The best trial is
+chosen from many on the validation labels, so part of its gain there is luck.
+The clean test labels show how much of the gain remains. The table also lists
+failed trials.
 """
 
 
@@ -234,14 +235,14 @@ if gain is not None and 0 < gain < error:
 
 With the default options:
 
-- The two accuracies rank the trials almost alike, though 40 % of the
-  validation labels are wrong: they are enough to choose a loss.
-- `GCE` with the computed `q` is as good as the best that the search finds:
-  there is nothing to gain.
-- The published weight of `NCE+RCE` is that of another data set. Here seven
-  times as much is far better: this is what a search is for.
+- Validation and test accuracy rank the trials almost alike, although 40 % of
+  the validation labels are wrong. Noisy labels are enough to choose a loss.
+- `GCE` with the computed `q` is as good as the best loss that the search finds,
+  so the search gains nothing here.
+- The published weight of `NCE+RCE` was chosen for another data set. A weight
+  that is seven times as large is far better here, so a search helps this pair.
 
-In a program of your own:
+In your own program:
 
 ```python
 loss = tuning.search_loss(hp, num_classes)
