@@ -90,7 +90,7 @@ def squared_norm(logits: Tensor, unit: float | Tensor) -> Tensor:
 
     def forward(logits: Tensor) -> tuple:
         of = plain_ops()
-        return (of.sum(of.square(logits * unit), axis=-1),), ()
+        return (of.sum(in_place("square", logits * unit), axis=-1),), ()
 
     def backward(logits: Tensor, kept: Any, upstream: Any) -> Tensor:
         return logits * (2 * upstream[0] * unit * unit)[..., None]
