@@ -17,8 +17,8 @@ from keras_noisy.losses.base._labels import (
     SparseLabels,
 )
 from keras_noisy.losses.base._math import (
+    HIGHEST,
     LOWEST,
-    TINY,
     added,
     at_least,
     between,
@@ -218,7 +218,7 @@ def _sums_at_once() -> Callable[..., tuple[Tensor, ...]]:
 def _with_finite(terms: list, log_p: Tensor) -> list[tuple]:
     """The terms, each with its log-probabilities, none of which is 0."""
     floors = {term.floor for term, _ in terms}
-    finite = {floor: between(log_p, floor, -TINY) for floor in floors}
+    finite = {floor: between(log_p, floor, HIGHEST) for floor in floors}
     return [(term, extra, finite[term.floor]) for term, extra in terms]
 
 

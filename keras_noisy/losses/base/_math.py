@@ -14,6 +14,8 @@ TINY = float(np.finfo("float32").tiny)
 #: Replaces the log-probability -inf of a ruled-out class, which would make a
 #: sum or a product NaN. No network reaches a value this low.
 LOWEST = -1e6
+#: Stands for the log-probability 0 where slopes divide by it, also twice.
+HIGHEST = -(2.0**-60)
 #: How far the sum of probabilities may be from 1 after rounding to a few
 #: decimals or to half precision. No sum of such decimals equals this limit.
 SUM_TOLERANCE = 0.1005
