@@ -255,6 +255,21 @@ def test_a_stopped_search_goes_on_without_repeating(data, tmp_path):
         start(tmp_path, lambda hp: build_model(hp, ["GCE", "CrossEntropy"]))
 
 
+@pytest.mark.once
+def test_hyperparameters_found_later_leave_the_baselines_what_they_are(
+    data, tmp_path
+):
+    class Deeper(WithoutTraining):
+        def build(self, hp):
+            for layer in range(hp.Int("layers", 1, 9)):
+                hp.Choice(f"units{layer}", [4, 8])
+            return build_model(hp)
+
+    found = tuning.summary(search(start(tmp_path, Deeper(), 8), data))
+    assert any("units1" in trial.hyperparameters for trial in found)
+    assert [t.is_baseline for t in found] == [True] * 3 + [False] * 5
+
+
 @pytest.mark.filterwarnings("ignore:All-NaN axis encountered")
 def test_a_failed_trial_is_shown_as_failed_and_never_best(data, tmp_path):
     model = WithoutTraining(broken=["GCE"], nan=["MAEStar"])
