@@ -156,6 +156,26 @@ def test_a_loss_has_only_the_value_searched_for_it():
 
 
 @pytest.mark.once
+def test_a_hyperparameter_that_is_given_is_not_searched():
+    hp = keras_tuner.HyperParameters()
+    assert tuning.search_loss(hp, CLASSES, ["GCE"], q=0.2).q == 0.2
+    assert hp.values == {"loss": "GCE"}
+
+
+@pytest.mark.once
+def test_outputs_of_other_classes_are_searched_apart():
+    hp = keras_tuner.HyperParameters()
+    tuning.search_loss(hp, 100, ["GCE"])
+    with hp.name_scope("coarse"):
+        coarse = tuning.search_loss(hp, CLASSES, ["GCE"])
+    assert coarse.q == CALIBRATED[2]["GCE.q"] == hp.values["coarse/GCE.q"]
+    hp = keras_tuner.HyperParameters()
+    tuning.search_loss(hp, 100, ["GCE"])
+    with pytest.raises(ValueError, match="100 classes and one for 20"):
+        tuning.search_loss(hp, CLASSES, ["GCE"])
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(
     "arguments, message",
     [
