@@ -398,6 +398,21 @@ def test_calibrate_checks_the_model():
         logit_distribution(model, x)
 
 
+def test_a_single_output_without_its_axis_is_one():
+    inputs = keras.Input((32,))
+    single = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    flat = keras.Model(inputs, keras.ops.squeeze(single(inputs), -1))
+    x = np.ones((20, 32), "float32")
+    assert calibrate(MAEStar(from_logits=True), flat, x).num_classes == 2
+
+
+@pytest.mark.once
+def test_logits_that_no_fresh_network_has_are_named():
+    model, x = network(20, 99.0)
+    with pytest.raises(ValueError, match=r"at most 10\. .* Scale the inputs"):
+        calibrate(MAEStar(from_logits=True), model, x)
+
+
 @pytest.mark.once
 def test_picture(tmp_path):
     model, x = network(100, 1.0)
