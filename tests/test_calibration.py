@@ -414,6 +414,16 @@ def test_logits_that_no_fresh_network_has_are_named():
 
 
 @pytest.mark.once
+def test_mistakes_in_a_picture_are_named():
+    for losses in (MAE(), "MAE", [MAE], ["MAE"], {"MAE": "MAE"}):
+        with pytest.raises(ValueError, match="argument `loss"):
+            plot_average_error(losses)
+    with pytest.raises(ValueError, match="argument `num_classes`"):
+        plot_average_error([MAE()], 100)
+    assert plot_average_error([MAE()], logit_std=0.0).axes
+
+
+@pytest.mark.once
 def test_picture(tmp_path):
     model, x = network(100, 1.0)
     figure = plot_average_error(
