@@ -447,7 +447,7 @@ def test_picture(tmp_path):
         pytest.param(AUL(), marks=pytest.mark.once),
     ],
 )
-@pytest.mark.parametrize("logit_std", [0.0, 9.3, 9.9, 10.0])
+@pytest.mark.parametrize("logit_std", [0.0, 1e-20, 9.3, 9.9, 10.0])
 def test_a_bias_for_every_deviation_that_is_allowed(loss, logit_std):
     for num_classes in (11, 5000):
         bias = matched_logit_bias(loss, num_classes, logit_std=logit_std)

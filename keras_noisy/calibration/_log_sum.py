@@ -20,7 +20,7 @@ def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
     is laid on a uniform grid anew, each mass shared by its two neighbors
     and the grid scaled such that mean and variance stay.
     """
-    if logit_std == 0:
+    if logit_std < 1e-9:  # A grid of such values would be rounded to one.
         return np.array([np.log(count)]), np.ones(1)
     x = np.linspace(-7.0, 7.0, SIZE)
     weights = np.exp(-(x**2) / 2)
