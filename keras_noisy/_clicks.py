@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_noisy._label_tensors import widened
+
 Tensor = Any
 
 
@@ -37,7 +39,8 @@ def whole_numbers(numbers: Any) -> Tensor:
     numbers = ops.convert_to_tensor(numbers)
     dtype = keras.backend.standardize_dtype(numbers.dtype)
     if not keras.backend.is_float_dtype(dtype):
-        return numbers
+        # The number of items may not fit into what the clicks are in.
+        return widened(numbers)
     highest = {"float16": 2**11, "bfloat16": 2**8, "float32": 2**24}
     is_whole = ops.logical_and(
         ops.equal(numbers, ops.floor(numbers)),

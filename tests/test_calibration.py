@@ -398,6 +398,31 @@ def test_calibrate_checks_the_model():
         logit_distribution(model, x)
 
 
+def test_a_single_output_without_its_axis_is_one():
+    inputs = keras.Input((32,))
+    single = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    flat = keras.Model(inputs, keras.ops.squeeze(single(inputs), -1))
+    x = np.ones((20, 32), "float32")
+    assert calibrate(MAEStar(from_logits=True), flat, x).num_classes == 2
+
+
+@pytest.mark.once
+def test_logits_that_no_fresh_network_has_are_named():
+    model, x = network(20, 99.0)
+    with pytest.raises(ValueError, match=r"at most 10\. .* Scale the inputs"):
+        calibrate(MAEStar(from_logits=True), model, x)
+
+
+@pytest.mark.once
+def test_mistakes_in_a_picture_are_named():
+    for losses in (MAE(), "MAE", [MAE], ["MAE"], {"MAE": "MAE"}):
+        with pytest.raises(ValueError, match="argument `loss"):
+            plot_average_error(losses)
+    with pytest.raises(ValueError, match="argument `num_classes`"):
+        plot_average_error([MAE()], 100)
+    assert plot_average_error([MAE()], logit_std=0.0).axes
+
+
 @pytest.mark.once
 def test_picture(tmp_path):
     model, x = network(100, 1.0)
@@ -422,7 +447,7 @@ def test_picture(tmp_path):
         pytest.param(AUL(), marks=pytest.mark.once),
     ],
 )
-@pytest.mark.parametrize("logit_std", [0.0, 9.3, 9.9, 10.0])
+@pytest.mark.parametrize("logit_std", [0.0, 1e-20, 9.3, 9.9, 10.0])
 def test_a_bias_for_every_deviation_that_is_allowed(loss, logit_std):
     for num_classes in (11, 5000):
         bias = matched_logit_bias(loss, num_classes, logit_std=logit_std)

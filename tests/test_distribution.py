@@ -165,6 +165,15 @@ def test_leaving_restores_what_was_before():
     assert current() == before
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="others have no numbers")
+def test_a_second_training_has_operations_of_its_own():
+    # Each strategy would number its collective operations from the start.
+    with data_parallel(1):
+        first = current()
+    with data_parallel(1):
+        assert current() is first
+
+
 def current():
     """What variables are made for."""
     if BACKEND == "jax":

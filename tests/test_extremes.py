@@ -398,3 +398,17 @@ def test_a_log_probability_that_rounding_lifts_above_zero(name):
     formula = loss.fresh(3).formula
     assert np.all(np.isfinite(ops.convert_to_numpy(formula(log_p))))
     assert np.all(np.isfinite(gradient(formula, np.array(log_p))))
+
+
+@pytest.mark.parametrize("lambda_", [0.1, 0.005, 1e-4])
+def test_ldr_kl_of_a_sure_and_right_network_is_finite(lambda_):
+    logits = np.array([[1.0, -2.0, 30.0], [0.5, 0.2, -1.0]], "float32")
+    labels = np.array([2, 0])
+    s = np.logaddexp(0, logits.astype("float64"))
+    s /= s.mean(axis=1, keepdims=True)
+    powers = s - s[[0, 1], labels][:, None] + 0.1 * (np.eye(3)[labels] == 0)
+    total = np.logaddexp.reduce(powers / lambda_, axis=1) - np.log(3)
+    loss = losses.LDRKL(lambda_, from_logits=True, reduction=None)
+    found = ops.convert_to_numpy(loss(labels, logits))
+    np.testing.assert_allclose(found, lambda_ * total, atol=1e-6)
+    assert np.isfinite(gradient(lambda z: loss(labels, z), logits)).all()

@@ -15,7 +15,7 @@ from test_label_quality import (
 from keras_noisy.callbacks import LabelQuality
 from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.datasets import ImageDataset, ImageFiles
-from keras_noisy.losses import with_index
+from keras_noisy.losses import with_clean_labels, with_index
 
 pytestmark = pytest.mark.once
 
@@ -74,6 +74,14 @@ def test_an_index_says_which_samples_a_shuffled_data_set_gives(monkeypatch):
     with pytest.raises(ValueError, match="each sample once"):
         order[:4] = order[4:8]
         seen(Batches(p[order], y[order]), labels)
+
+
+def test_clean_labels_are_no_index_in_a_last_batch_of_one():
+    p, labels = probabilities(65)
+    clean = np.arange(65) % 3
+    labels[-1] = labels[clean[-1]]
+    quality = seen(Batches(p, with_clean_labels(labels, clean)), labels)
+    assert np.array_equal(quality.scores(), seen(p, labels).scores())
 
 
 def test_paths_need_a_size(files, monkeypatch):

@@ -156,6 +156,26 @@ def test_a_loss_has_only_the_value_searched_for_it():
 
 
 @pytest.mark.once
+def test_a_hyperparameter_that_is_given_is_not_searched():
+    hp = keras_tuner.HyperParameters()
+    assert tuning.search_loss(hp, CLASSES, ["GCE"], q=0.2).q == 0.2
+    assert hp.values == {"loss": "GCE"}
+
+
+@pytest.mark.once
+def test_outputs_of_other_classes_are_searched_apart():
+    hp = keras_tuner.HyperParameters()
+    tuning.search_loss(hp, 100, ["GCE"])
+    with hp.name_scope("coarse"):
+        coarse = tuning.search_loss(hp, CLASSES, ["GCE"])
+    assert coarse.q == CALIBRATED[2]["GCE.q"] == hp.values["coarse/GCE.q"]
+    hp = keras_tuner.HyperParameters()
+    tuning.search_loss(hp, 100, ["GCE"])
+    with pytest.raises(ValueError, match="100 classes and one for 20"):
+        tuning.search_loss(hp, CLASSES, ["GCE"])
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -253,6 +273,21 @@ def test_a_stopped_search_goes_on_without_repeating(data, tmp_path):
     assert tuning.summary(again) == tuning.summary(tuner)
     with pytest.raises(ValueError, match="started with other losses"):
         start(tmp_path, lambda hp: build_model(hp, ["GCE", "CrossEntropy"]))
+
+
+@pytest.mark.once
+def test_hyperparameters_found_later_leave_the_baselines_what_they_are(
+    data, tmp_path
+):
+    class Deeper(WithoutTraining):
+        def build(self, hp):
+            for layer in range(hp.Int("layers", 1, 9)):
+                hp.Choice(f"units{layer}", [4, 8])
+            return build_model(hp)
+
+    found = tuning.summary(search(start(tmp_path, Deeper(), 8), data))
+    assert any("units1" in trial.hyperparameters for trial in found)
+    assert [t.is_baseline for t in found] == [True] * 3 + [False] * 5
 
 
 @pytest.mark.filterwarnings("ignore:All-NaN axis encountered")

@@ -20,7 +20,7 @@ def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
     on a new uniform grid: each mass is split between its two neighbors, and
     the grid is scaled to keep the mean and the variance.
     """
-    if logit_std == 0:
+    if logit_std < 1e-9:  # A grid of such values would be rounded to one.
         return np.array([np.log(count)]), np.ones(1)
     x = np.linspace(-7.0, 7.0, SIZE)
     weights = np.exp(-(x**2) / 2)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_noisy.calibration.average_error import as_calibratable
+from keras_noisy.calibration.average_error import as_calibratable, checked_std
 from keras_noisy.calibration.fresh import Calibratable
 from keras_noisy.calibration.matching import automatic
 
@@ -74,6 +74,7 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
 
     Raises:
         ValueError: If the loss has another number of classes than the model,
+            if the logits have a standard deviation above 10,
             or if no value gives the required error.
 
     Example:
@@ -102,6 +103,14 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
             f"model has {num_classes} outputs. Build the loss with "
             f"num_classes={num_classes}"
         )
+    try:
+        checked_std(logit_std)
+    except ValueError as error:
+        raise ValueError(
+            "Expected a fresh network whose logits have a standard deviation "
+            f"of at most 10. Received: one of {logit_std:.4g}. Scale the "
+            "inputs as in training, and calibrate before training"
+        ) from error
     values = {
         name: automatic(loss, name, num_classes, logit_std)
         for name in loss.automatic_arguments() or [_calibration(loss)]
@@ -133,6 +142,8 @@ def model_logits(model: keras.Model, x: Any) -> np.ndarray:
             "Expected finite outputs of the model. Received: "
             f"{np.sum(~np.isfinite(outputs))} of {outputs.size} are not"
         )
+    if outputs.ndim == 1:  # A single output without its axis.
+        outputs = outputs[:, None]
     if outputs.shape[-1] == 1 and np.all((outputs >= 0) & (outputs <= 1)):
         outputs = np.clip(outputs, 1e-7, 1 - 1e-7)
         return np.log(outputs) - np.log1p(-outputs)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_noisy._arguments import invalid
 from keras_noisy._text import wrapped
-from keras_noisy.calibration.average_error import average_error
+from keras_noisy.calibration.average_error import (
+    as_calibratable,
+    average_error,
+    checked_std,
+)
 from keras_noisy.calibration.fresh import Calibratable
 
 #: Arguments of every loss that change the curve.
@@ -53,6 +58,7 @@ def plot_average_error(
 
     Raises:
         ImportError: If matplotlib is not installed.
+        ValueError: If an argument is outside its range.
 
     Example:
 
@@ -68,6 +74,9 @@ def plot_average_error(
     """
     figure_class = matplotlib_figure("plot_average_error")
     labeled = labels_of(losses)
+    if not isinstance(num_classes, Iterable):
+        raise invalid("num_classes", num_classes, "a list of numbers")
+    logit_std = checked_std(logit_std)
     z = np.linspace(-4.0, 12.0, 121) if z is None else np.asarray(z)
 
     figure = figure_class(figsize=(9, 5), layout="constrained")
@@ -92,12 +101,12 @@ def plot_average_error(
     # Next to the curves, so that it does not cover them.
     figure.legend(loc="outside right upper", fontsize="small")
 
-    if logits is None:
+    if logits is not None:
+        histogram.hist(np.ravel(logits), bins=80, density=True, color="0.7")
+    elif logit_std:
         density = np.exp(-((z / logit_std) ** 2) / 2)
         density /= logit_std * np.sqrt(2 * np.pi)
         histogram.fill_between(z, density, color="0.7")
-    else:
-        histogram.hist(np.ravel(logits), bins=80, density=True, color="0.7")
     histogram.set_ylabel("density of\nlogits")
     histogram.set_xlabel("logit of the true class")
     return figure
@@ -118,9 +127,11 @@ def labels_of(
     losses: Mapping[str, Calibratable] | Sequence[Calibratable],
 ) -> list[tuple[str, Calibratable]]:
     """Labels and losses, from a mapping or from losses alone."""
+    if not isinstance(losses, Iterable) or isinstance(losses, str):
+        raise invalid("losses", losses, "a list of losses, or a mapping")
     if isinstance(losses, Mapping):
-        return list(losses.items())
-    return [(_label(loss), loss) for loss in losses]
+        return [(label, as_calibratable(of)) for label, of in losses.items()]
+    return [(_label(as_calibratable(loss)), loss) for loss in losses]
 
 
 def _label(loss: Calibratable) -> str:

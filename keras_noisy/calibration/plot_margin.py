@@ -10,7 +10,6 @@ import numpy as np
 from keras_noisy._arguments import integer, invalid
 from keras_noisy.calibration._log_sum import log_sum
 from keras_noisy.calibration.average_error import (
-    as_calibratable,
     checked_std,
     error_at_margin,
 )
@@ -82,7 +81,7 @@ def plot_margin_error(
     figure = figure_class(figsize=(8, 4.5), layout="constrained")
     curves, histogram = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for label, loss in labels_of(losses):
-        found = as_calibratable(loss).fresh(num_classes)
+        found = loss.fresh(num_classes)
         if found.formula is None:
             expected = "losses of the true-class probability alone"
             raise invalid("losses", loss, expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -32,9 +33,19 @@ def connected(devices: Any, count: int) -> Iterator[int]:
         if devices is None and len(names) == 1:
             yield 1  # A strategy of one device is slower than none.
             return
-        strategy = distribute.MirroredStrategy(names)
+        strategy = _mirrored_strategy(tuple(names))
     with strategy.scope():
         yield strategy.num_replicas_in_sync
+
+
+@functools.cache
+def _mirrored_strategy(names: tuple[str, ...]) -> Any:
+    """One for the whole process.
+
+    Collective operations of a second one on these devices would have the
+    numbers of the first, and fail where shapes differ.
+    """
+    return sys.modules["tensorflow"].distribute.MirroredStrategy(names)
 
 
 def _multi_worker_strategy() -> Any:

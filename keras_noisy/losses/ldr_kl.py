@@ -125,8 +125,17 @@ def _value(
     log_p: Tensor, num_classes: Tensor, lambda_: float, margin: float
 ) -> Tensor:
     """The loss of the log-probability of the label, elementwise."""
-    factor = math.expm1(-margin / lambda_)
-    logarithm = ops.log1p(factor * ops.exp(log_p)) - log_p
+    ratio = margin / lambda_
+    if ratio < 1:
+        factor = math.expm1(-ratio)
+        logarithm = ops.log1p(factor * ops.exp(log_p)) - log_p
+    else:
+        # Near p = 1 the sum above would be rounded to 0.
+        rest = -ops.expm1(log_p)
+        is_sum = rest > 0
+        log_rest = ops.log(ops.where(is_sum, rest, 1.0))
+        total = ops.logaddexp(log_rest, log_p - ratio)
+        logarithm = ops.where(is_sum, total - log_p, -ratio)
     return margin + lambda_ * (logarithm - ops.log(num_classes))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Sequence
+import weakref
+from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_noisy._arguments import integer, invalid
@@ -21,6 +22,7 @@ CALIBRATION_ARGUMENTS = (
     "logit_normalization",
     "num_samples",
 )
+_num_classes: MutableMapping[Any, int] = weakref.WeakKeyDictionary()
 LOSSES = ("CrossEntropy", "MAEStar", "GCE", "NCE+RCE")
 
 
@@ -41,6 +43,10 @@ def search_loss(
     from a tenth of the published weight to ten times that. Losses without any
     of these, such as `CrossEntropy`, are taken as they are.
 
+    A model with outputs of different numbers of classes calls it for each, all
+    but one of them in a `hp.name_scope` of its own. The baselines are those of
+    that one.
+
     Args:
         hp: The `keras_tuner.HyperParameters` of the trial. It receives
             `"loss"` and names such as `"GCE.q"`.
@@ -48,7 +54,8 @@ def search_loss(
         losses: Names that `keras_noisy.losses.get` knows. Defaults to
             `("CrossEntropy", "MAEStar", "GCE", "NCE+RCE")`.
         **shared: `from_logits`, `logit_clip` and other arguments that all of
-            the losses have, see `keras_noisy.losses.RobustLoss`.
+            the losses have, see `keras_noisy.losses.RobustLoss`. A
+            hyperparameter that is given here is not searched.
 
     Returns:
         A `keras_noisy.losses.RobustLoss`.
@@ -83,7 +90,17 @@ def search_loss(
     names = [] if isinstance(losses, str) else list(losses)
     if not names or len(set(names)) < len(names):
         raise invalid("losses", losses, "a list of different names of losses")
+    size = len(hp.space)
     chosen = hp.Choice("loss", names)
+    if len(hp.space) > size:
+        _num_classes[hp] = num_classes
+    elif _num_classes.get(hp, num_classes) != num_classes:
+        # What is searched would be calibrated for the first number alone.
+        raise ValueError(
+            "This model searches a loss for "
+            f"{_num_classes[hp]} classes and one for {num_classes}. Call "
+            "`search_loss` for one of them in `with hp.name_scope(...)`"
+        )
     arguments = {}
     for name in names:
         found = _range(
@@ -92,7 +109,7 @@ def search_loss(
             # Pass on what the calibration depends on.
             **{k: v for k, v in shared.items() if k in CALIBRATION_ARGUMENTS},
         )
-        if found is None:
+        if found is None or shared.get(found.argument, "auto") != "auto":
             continue
         with hp.conditional_scope("loss", [name]):
             value = hp.Float(

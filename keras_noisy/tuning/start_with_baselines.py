@@ -98,7 +98,7 @@ def _beginning_with_baselines(oracle: Oracle) -> Oracle:
         def populate_space(self, trial_id: str) -> dict[str, Any]:
             tried = [t.hyperparameters.values for t in self.trials.values()]
             for values in baselines(self):
-                if values not in tried:
+                if not any(is_part(known, values) for known in tried):
                     return {"status": "RUNNING", "values": values}
             return super().populate_space(trial_id)
 
@@ -121,6 +121,15 @@ def baselines(oracle: Oracle) -> list[dict[str, Any]]:
     return found
 
 
+def is_part(values: dict[str, Any], baseline: dict[str, Any]) -> bool:
+    """Whether the values of a trial are a baseline, or were one in its time.
+
+    A trial that adds a layer adds a hyperparameter, which the baselines before
+    it do not have.
+    """
+    return values.items() <= baseline.items()
+
+
 def checked_oracle(tuner: Tuner) -> Oracle:
     """The oracle of a tuner that can compare losses."""
     kinds = imported("keras_tuner")
@@ -140,6 +149,7 @@ def checked_oracle(tuner: Tuner) -> Oracle:
     if "loss" not in [p.name for p in tuner.oracle.get_space().space]:
         raise ValueError(
             "The loss is not searched. Compile the model that the tuner builds "
-            "with `keras_noisy.tuning.search_loss(hp, num_classes)`"
+            "with `keras_noisy.tuning.search_loss(hp, num_classes)`, outside "
+            "of any `hp.name_scope`"
         )
     return tuner.oracle

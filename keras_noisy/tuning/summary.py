@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_noisy.tuning.start_with_baselines import baselines, checked_oracle
+from keras_noisy.tuning.start_with_baselines import (
+    baselines,
+    checked_oracle,
+    is_part,
+)
 
 if TYPE_CHECKING:
     from keras_tuner import Tuner
@@ -188,7 +192,7 @@ def summary(
             Trial(
                 trial_id,
                 status,
-                values in without_tuning,
+                any(is_part(values, known) for known in without_tuning),
                 values,
                 accuracy,
                 test_accuracy,

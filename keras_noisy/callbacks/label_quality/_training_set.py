@@ -148,6 +148,8 @@ class _Batches:
         self.ignore_class = elements.ignore_class
         self.count = 0
         self.in_order = True
+        # Clean labels pass for an index where a batch has few samples.
+        self._may_have_index = True
         self._samples: list[np.ndarray] = []
         self._yielded = 0
 
@@ -163,7 +165,8 @@ class _Batches:
             self.count += size
             if hasattr(y, "shape"):
                 y = np.asarray(ops.convert_to_numpy(y))[: len(labels)]
-                if _has_index(y, self.labels):
+                self._may_have_index &= _has_index(y, self.labels)
+                if self._may_have_index:
                     samples = y[:, 1].astype("int64")
                 else:
                     self.in_order &= _agrees(y, labels, self.ignore_class)
