@@ -245,7 +245,7 @@ def test_bad_bottlenecks():
         ({"blocks": [layer, layer]}, "all different"),
         ({"blocks": [layer, "relu"]}, r"`blocks\[1\]`"),
         ({"classifier": "softmax"}, "`classifier`"),
-        ({"classifier": layer}, "that is no block"),
+        ({"classifier": layer}, "that is not a block"),
         ({"sigma": 0}, "`sigma`"),
         ({"sigma": []}, "`sigma`. Expected at least one"),
         ({"sigma": [1.0, "5"]}, "`sigma`"),
@@ -279,7 +279,7 @@ def test_weights_of_one_path_are_refused():
     layers = [keras.layers.Dense(3, name="hidden") for _ in range(2)]
     for layer in layers:
         layer.build((None, 3))
-    with pytest.raises(ValueError, match="several that are 'hidden/bias'"):
+    with pytest.raises(ValueError, match="several with the path 'hidden/bias'"):
         HSICBottleneck(layers).build((None, 3))
 
 
