@@ -227,7 +227,9 @@ def test_losses_take_what_comes_out():
     assert np.isfinite(float(loss(soft, p, counted)))
     with pytest.raises(ValueError, match=r"`action`.*`ignore_class=-1`"):
         compared(clean, [p]).clean(x)
-    with pytest.raises(ValueError, match=r"`y`.*shape \(20, 5\).*, 1 others"):
+    with pytest.raises(
+        ValueError, match=r"`y`.*shape \(20, 5\).*, 1 different"
+    ):
         found.clean(x, np.where(np.arange(100).reshape(20, 5), labels, 5))
 
     labels, (p, _), _ = noisy((20, 5), 2)

@@ -85,7 +85,7 @@ def test_candidates_of_feature_quality():
         whole.estimate().rate, abs=0.03
     )
     near = nearest_neighbors(x, 10)
-    with pytest.raises(ValueError, match=r"`candidates`.*found already"):
+    with pytest.raises(ValueError, match=r"`candidates`.*are given"):
         FeatureQuality(None, y, neighbors=near, candidates=200)
     for bad in (10, 10.5):
         with pytest.raises(ValueError, match="`candidates`"):

@@ -153,7 +153,7 @@ def test_samples_of_every_form_are_cleaned_by_position():
     for wrong in (names[:-1], iter(names), {"a": names[1:]}):
         with pytest.raises(ValueError, match=r"`x`.*suspects\(\)"):
             found.clean(wrong)
-    with pytest.raises(ValueError, match=r"`y`.*labels, 1 others"):
+    with pytest.raises(ValueError, match=r"`y`.*labels, 1 different"):
         found.clean(names, np.where(np.arange(len(labels)), labels, 5 - labels))
     with pytest.raises(ValueError, match=r"`action`.*'relabel'"):
         found.clean(names, action="mend")

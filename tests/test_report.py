@@ -511,7 +511,7 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
         ("index,label\n1,2\n", "utf-8", "columns index, label"),
         ("index,label\n", "utf-8", "columns index, label"),
         ("", "utf-8", "columns none"),
-        (f"{head}\n{right}\n", "utf-16", "no text in UTF-8"),
+        (f"{head}\n{right}\n", "utf-16", "not UTF-8 text"),
     ):
         path.write_bytes(text.encode(encoding))
         with pytest.raises(ValueError, match=rf"decisions\.csv, .*{message}"):
