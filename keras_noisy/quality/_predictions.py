@@ -82,10 +82,10 @@ class Predictions:
         """What to do if the predictions say nothing about the labels."""
         finding = learned_nothing(self.labels, self.predicted, num_classes)
         return finding and (
-            "The model behind the predictions says nothing about these labels: "
-            f"{finding}. The order of the suspects is then no better than "
-            "chance. Check that rows of `probabilities` and labels are in the "
-            "same order, or train the models longer"
+            "The predictions say nothing about these labels, as if the model "
+            f"had learned nothing: {finding}. The order of the suspects is "
+            "then no better than chance. Check that rows of `probabilities` "
+            "and labels are in the same order, or train the models longer"
         )
 
     def choices(self, found: np.ndarray) -> None:

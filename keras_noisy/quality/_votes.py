@@ -114,10 +114,10 @@ class Votes:
         # knows that label. A vote with equal weights does not.
         finding = learned_nothing(self.labels, self._unaided, num_classes)
         return finding and (
-            "A vote of the neighbors says nothing about these labels: "
-            f"{finding}. The order of the suspects is then no better than "
-            "chance. Check that features and labels are in the same order, "
-            "standardize the features, or use another network"
+            "The features say nothing about these labels. A vote of the "
+            f"neighbors shows this: {finding}. The order of the suspects is "
+            "then no better than chance. Check that features and labels are in "
+            "the same order, standardize the features, or use another network"
         )
 
     def choices(self, found: np.ndarray) -> None:
