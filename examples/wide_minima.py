@@ -169,7 +169,7 @@ def train(method, x, y):
 """
 ## Results
 
-The error is measured on clean test labels. `fitted` is the share of all training
+The error is measured on clean test labels. `fitted` is the share of training
 labels, right or wrong, that the network predicts, and `memorized` is the share
 of the wrong ones. `rise` is the increase of the training error when each weight
 changes by a fifth of its size.

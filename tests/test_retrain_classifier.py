@@ -1,4 +1,4 @@
-"""The second stage: what is frozen, what goes on, and its learning rates."""
+"""The second stage: frozen and trained layers, and learning rates."""
 
 import json
 
