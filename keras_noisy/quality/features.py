@@ -131,7 +131,7 @@ def _network(model: keras.Model, layer: Any) -> keras.Model:
         output = keras.layers.GlobalAveragePooling1D(
             data_format="channels_last", dtype="float32"
         )(output)
-    # A functional model keeps the structure of its inputs, as a dictionary.
+    # A functional model keeps the structure of its inputs, as of a dictionary.
     is_list = isinstance(model, keras.Sequential)
     return keras.Model(model.inputs[0] if is_list else model.input, output)
 
