@@ -3,16 +3,16 @@
     python benchmarks/accuracy.py --data-dir FOLDER --limit-minutes 60
     python benchmarks/accuracy.py --table
 
-Appends a row for each training to `accuracy.csv`. A training that has a row is
-not run again, so that the benchmark goes on where it was stopped. All losses
-of a cell (task, noise and seed) have the same data, initial weights and
-batches, and `--together` of them train side by side. Nothing is tuned for
-a cell: SGD, momentum 0.9, rate 0.1 that falls along a cosine, and for clicks
-Adam with a rate of 0.01, the best of 0.001, 0.003 and 0.01 for CE. A tenth of
-the training samples is held out with the labels as they are: by these an epoch
-or a hyperparameter can be chosen as a user can choose it. `accuracy_losses.py`
-has the losses, `tasks.py` the tasks and what `FOLDER` holds,
-`accuracy_table.py` the tables; `--write` writes them into the pages.
+Each training appends a row to `accuracy.csv`. Trainings with a row are skipped,
+so a stopped benchmark continues where it was. All losses of a cell (task,
+noise and seed) use the same data, initial weights and batches, and `--together`
+many of them train side by side. Nothing is tuned for a cell: SGD with momentum
+0.9 and a learning rate of 0.1 that decays along a cosine, and for clicks Adam
+with rate 0.01, the best of 0.001, 0.003 and 0.01 for CE. A tenth of the samples
+for training is held out with its given labels: like a user, one can choose an
+epoch or a hyperparameter by these. `accuracy_losses.py` defines the losses,
+`tasks.py` the tasks and the contents of `FOLDER`, and `accuracy_table.py` the
+tables; `--write` writes them into the pages.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from tasks import read
 KEYS = ("task", "noise", "loss", "seed")
 SIX = ("symmetric .4", "asymmetric .4", "clean", "symmetric .2")
 SIX += ("symmetric .6", "symmetric .8")
-#: The noises of each task, the most telling ones first.
+#: The noises of each task, the most informative ones first.
 CELLS = {
     "features-100": ("symmetric .4", "human", *SIX[1:]),
     "digits-1000": SIX,
@@ -43,19 +43,19 @@ CELLS = {
 }
 HELD_OUT = 0.1
 FOLDER = Path(__file__).resolve().parent
-#: Where tables stand between marks.
+#: Pages with tables between marks.
 PAGES = (
     FOLDER / "accuracy.md",
     FOLDER.parent / "docs" / "accuracy.md",
     FOLDER.parent / "docs" / "tricks.md",
     FOLDER.parent / "README.md",
 )
-#: What would need an array of samples times classes.
+#: Losses that would need an array of samples times classes.
 TOO_LARGE = {"clicks": {"ELR", "SELC", "SOP"}}
 
 
 def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, int, list]]:
-    """Cells, and the names of the losses that they still lack."""
+    """Cells, and the names of their missing losses."""
     done = {tuple(r[k] for k in KEYS) for r in rows.read(options.csv)}
     names = options.losses
     if names is None:

@@ -1,4 +1,4 @@
-"""The losses of the benchmark of accuracy, by name, and the tuned grids."""
+"""The losses of the accuracy benchmark by name, and the tuned grids."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from keras_noisy.calibration import MarginFade
 
 
 def _ours(make: Callable[..., Any], *args: Any, **kwargs: Any) -> Branch:
-    """A loss of one number of classes, of logits."""
+    """A loss of logits for a number of classes."""
     return Branch(
         lambda classes, samples, steps: make(
             *args, num_classes=classes, from_logits=True, **kwargs
@@ -58,7 +58,7 @@ def _ogc(classes: int, samples: int, steps: int) -> Any:
 def _small(
     make: Callable[..., Any] = losses.CrossEntropy, **kwargs: Any
 ) -> Branch:
-    """The smallest losses of a batch alone."""
+    """Train only on the smallest losses of a batch."""
     return Branch(
         lambda classes, samples, steps: losses.SmallLoss(
             make(num_classes=classes, from_logits=True), **kwargs
@@ -67,7 +67,7 @@ def _small(
 
 
 def _low_start(classes: int, samples: int, steps: int) -> Any:
-    """Half of the matched scale, taken back by the margins."""
+    """Half of the matched scale, which fades with the margins."""
     matched = losses.ScaledMAE(classes).margin_scale
     return losses.ScaledMAE(
         margin_scale=0.5 * matched,
@@ -77,7 +77,7 @@ def _low_start(classes: int, samples: int, steps: int) -> Any:
     )
 
 
-#: What is trained as it comes, without knowledge of the noise.
+#: Losses without tuning and without knowledge of the noise.
 LOSSES = {
     "CE": _ours(losses.CrossEntropy),
     "ScaledMAE": _ours(losses.ScaledMAE),
@@ -111,7 +111,7 @@ LOSSES = {
     "ScaledMAE, low start, fade": Branch(_low_start),
 }
 
-#: What is put on top of a loss.
+#: Tricks on top of a loss.
 TRICKS = {
     "CE, smoothing .1": _ours(losses.CrossEntropy, label_smoothing=0.1),
     "GCE auto, smoothing .1": _ours(losses.GCE, "auto", label_smoothing=0.1),
@@ -125,7 +125,7 @@ TRICKS = {
     "Symmetrized CE": _ours(losses.Symmetrized, losses.CrossEntropy()),
 }
 
-#: Eight values of each: what tuning would find.
+#: Eight values per hyperparameter, to see what tuning would find.
 GRIDS = {
     "CE": {
         f"CE, rate x{weight}, decay {decay}": Branch(

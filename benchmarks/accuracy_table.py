@@ -1,4 +1,4 @@
-"""Tables of the benchmark of accuracy, as Markdown."""
+"""Tables of the accuracy benchmark, as Markdown."""
 
 import re
 from collections import defaultdict
@@ -11,7 +11,7 @@ from accuracy_losses import GRIDS, LOSSES, TRICKS
 
 Rows = Sequence[Mapping[str, str]]
 Cells = Mapping[str, Sequence[str]]
-#: Values of the grids that stand among the losses.
+#: Losses outside the grids that are also values of a grid.
 UNTUNED = {
     "CE": ("CE",),
     "GCE": ("GCE .7", "GCE auto"),
@@ -19,7 +19,7 @@ UNTUNED = {
     "NCE+AGCE": ("NCE+AGCE",),
     "BiTempered": ("BiTempered",),
 }
-#: What needs no knowledge of the noise and nothing tuned.
+#: Losses that need no tuning and no knowledge of the noise.
 OURS = (
     "ScaledMAE",
     "ScaledMAE, margin fade",
@@ -27,15 +27,15 @@ OURS = (
     "GCE auto",
     "MAE*",
 )
-#: What the documents show of each task.
+#: Losses that the documents show for each task.
 SHOWN = (
     *("CE", "CE, epoch by noisy validation", "ELR", "SOP", "OGC"),
     *("GCE .7", "NCE+RCE", "NCE+AGCE", "SCE", "CE, clip 3", *OURS),
 )
 STOPPED = "CE, epoch by noisy validation"
-#: Tasks of so few epochs that little is memorized.
+#: Tasks with so few epochs that networks memorize little.
 SHORT = ("cnn-8", "clicks")
-#: The lines of the README, as a user writes them.
+#: The rows of the README, as a user writes the losses.
 README = {
     "ScaledMAE, low start, fade": (
         "`ScaledMAE`, [from a low start with a fade]"
@@ -61,7 +61,7 @@ class Found:
             cell[row["loss"]][int(row["seed"])] = row
 
     def values(self, cell: Any, name: str) -> list[float]:
-        """Of a loss, or of cross-entropy that is stopped in time."""
+        """Accuracies of a loss, or of cross-entropy with early stopping."""
         loss, column = (name, "last")
         if name == STOPPED:
             loss, column = "CE", "stopped"
@@ -69,7 +69,7 @@ class Found:
         return [100 * float(of_loss[s][column]) for s in sorted(of_loss)]
 
     def tuned(self, cell: Any, grid: str, key: str) -> dict[int, float]:
-        """By seed, what the best member of a grid by a column reaches.
+        """The accuracy by seed of the grid member that is best in a column.
 
         Cross-entropy is also stopped at its best epoch by noisy validation.
         """
@@ -154,7 +154,7 @@ def behind(
 ) -> str:
     """How far each loss is behind the best one of each cell.
 
-    `shown` are those of them that get a line, with their texts.
+    `shown` maps the losses that get a row to their texts.
     """
     shown = shown or {name: _named(name) for name in names}
     points = defaultdict(list)
@@ -164,7 +164,7 @@ def behind(
             for name in names
             if (values := found.values((task, noise), name))
         }
-        # Cells that are not whole would favor what is there.
+        # Incomplete cells would favor the losses that have a row.
         if len(measured) < 0.9 * len(names):
             continue
         for name, mean in measured.items():
@@ -180,7 +180,7 @@ def behind(
 
 
 def cost(found: Found, cells: Cells) -> str:
-    """How far ours are behind the best that noisy validation tunes."""
+    """How far our losses are behind the best tuned by noisy validation."""
     lines = []
     for cell in ((t, n) for t, noises in cells.items() for n in noises):
         tuned = {grid: found.tuned(cell, grid, "held_out") for grid in GRIDS}
@@ -206,7 +206,7 @@ def cost(found: Found, cells: Cells) -> str:
 
 
 def tuned(found: Found, task: str, noises: Sequence[str]) -> str:
-    """What tuning finds, by noisy validation and by the test labels."""
+    """The result of tuning by noisy validation and by the test labels."""
     cells = [(task, n) for n in noises if (task, n) in found.rows]
     lines = []
     for grid in GRIDS:
@@ -219,7 +219,7 @@ def tuned(found: Found, task: str, noises: Sequence[str]) -> str:
 
 
 def tables(rows: Rows, cells: Cells) -> dict[str, str]:
-    """The tables by name: those of the documents, and all that there is."""
+    """All tables by name, those of the documents among them."""
     found = Found(rows)
     names = [*LOSSES, *TRICKS]
     whole = [

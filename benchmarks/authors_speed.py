@@ -1,10 +1,10 @@
-"""Losses against the way the authors' PyTorch programs compute them.
+"""Speed of the losses against the authors' PyTorch programs.
 
-Those take a softmax, clamp it and multiply with a one-hot matrix. They are
-written here from the formulas. One call gives the value and its gradient; the
-two take turns, on one thread, and the ratio is one of median processor times,
-which other programs disturb least. `compiled` is the loss of this package
-under `torch.compile`:
+These programs take a softmax, clamp it and multiply by a one-hot matrix; this
+file rewrites them from the formulas. One call computes the value and its
+gradient. Both versions take turns on one thread. The table has the ratio of
+median processor times, which other programs disturb least. `compiled` is the
+loss of this package under `torch.compile`:
 
     KERAS_BACKEND=torch python benchmarks/authors_speed.py --classes 100 21841
     KERAS_BACKEND=torch python benchmarks/authors_speed.py --compile
@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from keras_noisy import losses
 
 Tensor = torch.Tensor
-#: The bound of a loss that is turned upside down, log(1e-7).
+#: Bound of the losses that reverse label and prediction, log(1e-7).
 A = -math.log(1e-7)
 
 
@@ -121,7 +121,7 @@ def compare(
     z = torch.randn(batch, num_classes).requires_grad_()
     y = torch.randint(num_classes, (batch,))
     loss, theirs = ours(name), AUTHORS[name]
-    loss(y, z)  # The first batch is looked at.
+    loss(y, z)  # The loss checks its first batch.
     if compiled:
         loss = torch.compile(loss)
     steps = (lambda: loss(y, z), lambda: theirs(z, y).mean())

@@ -1,9 +1,9 @@
-"""What gradients in closed form gain over automatic differentiation.
+"""The gain of gradients in closed form over automatic differentiation.
 
-Both ways are in one process, interleaved, as a ratio to Keras' cross-entropy
-of the same process: batch 256, integer labels, logits, medians; on PyTorch by
-the time of one thread. A row per loss goes to `closed_form.csv`, and a run goes
-on where it stopped:
+Both ways take turns in one process and are compared with Keras' cross-entropy
+in the same process: batch 256, integer labels, logits, ratios of medians; on
+PyTorch the time of one thread. Each loss adds a row to `closed_form.csv`, and a
+stopped run continues where it was:
 
     python benchmarks/closed_form.py --backend jax
     python benchmarks/closed_form.py --table
@@ -64,7 +64,7 @@ def step_of(backend: str, loss: Any, z: Any, labels: Any) -> Step:
 
 
 def medians(steps: dict[str, Step], clock: Any, repeat: int) -> dict:
-    """Seconds of each step, which take turns."""
+    """Seconds of each step; the steps take turns."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
@@ -126,7 +126,7 @@ def never(*given: Any) -> bool:
 
 
 def rows() -> list[dict[str, str]]:
-    """What was measured before."""
+    """The rows that were measured before."""
     if not FILE.exists():
         return []
     with FILE.open(newline="") as file:
@@ -152,7 +152,7 @@ def table() -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure what is missing, or print the table."""
+    """Measure the missing rows, or print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--backend", choices=("jax", "tensorflow", "torch"), default="jax"

@@ -1,17 +1,17 @@
 """Measure images per second of the input pipelines.
 
-Each reader is compared to the bare decoding of the same images by `tf.data`,
-which reads and decodes them in parallel and does nothing else:
+The script compares each reader with a bare `tf.data` pipeline, which only reads
+and decodes the same images in parallel:
 
     python benchmarks/data_throughput.py --data-dir DIRECTORY
 
-The photographs are JPEGs of 256 x 320 pixels, 20 images of CIFAR-100 in each,
-that the script makes from the strips `train_*.webp` in the directory; without
-one they are noise that looks like clouds. The small images are the single
-ones of 32 x 32, which the readers take as an array and the bare decoding as
-PNGs in memory. The readers and the bare decoding take turns, an epoch each, in
-an order shuffled anew in each round; a ratio is one of medians. The first
-epoch, which compiles, does not count.
+The photographs are JPEGs of 256 x 320 pixels with 20 images of CIFAR-100 each,
+which the script makes from the strips `train_*.webp` in the directory; without
+a directory they are cloudy noise. The small images are single images of 32 x 32
+pixels: an array for the readers, and PNGs in memory for the bare pipeline. The
+readers and the bare pipeline take turns, one epoch each, in an order that is
+shuffled in each round. Ratios are ratios of medians. The first epoch, which
+compiles, does not count.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def small_images(folder: Path | None, count: int) -> np.ndarray:
 def write_photographs(
     images: np.ndarray, folder: Path, count: int
 ) -> list[str]:
-    """JPEGs of 4 x 5 small images each, doubled; their paths."""
+    """Paths of JPEGs with 4 x 5 small images each, at double size."""
     files = []
     generator = np.random.default_rng(0)
     for i in range(count):
@@ -82,7 +82,7 @@ def drain(batches: Iterable[Any]) -> None:
 def epochs(
     images: np.ndarray, files: list[str], batch: int, workers: int
 ) -> dict[tuple[str, str, str], Epoch]:
-    """A call for each reader that runs through an epoch."""
+    """A function per reader that runs one epoch."""
     sources = {
         "cifar": (images, np.arange(len(images))),
         "webvision": (files, np.arange(len(files))),
@@ -111,7 +111,7 @@ def epochs(
 
 
 def threaded(data: ImageDataset, workers: int) -> Epoch:
-    """As `fit` reads it with so many workers."""
+    """Read a data set as `fit` does with this many workers."""
 
     def epoch() -> None:
         with ThreadPoolExecutor(workers) as pool:
@@ -130,7 +130,7 @@ def encoded(image: np.ndarray) -> bytes:
 def measure(
     calls: dict[tuple[str, str, str], Epoch], rounds: int
 ) -> dict[tuple[str, str, str], float]:
-    """Median duration of an epoch of each reader, the readers taking turns."""
+    """Median duration of an epoch for each reader; readers take turns."""
     order, generator = list(calls), random.Random(0)
     durations = {name: [] for name in calls}
     for number in range(rounds + 1):

@@ -1,14 +1,13 @@
-"""Which way of fading a calibrated loss serves, by task and noise.
+"""Which fade of a calibrated loss works best, by task and noise.
 
     python benchmarks/fading.py --data-dir FOLDER
     python benchmarks/fading.py --report docs/fading.png
 
-Trains `MAEStar` and `GCE(q="auto")` with their calibration held and with
-fades of several forms, and writes a row for each run to a CSV file. A run
-that has a row is not run again, so that the study can be stopped at any
-moment; it takes hours on two cores. `--report` runs nothing: it draws the
-rows and prints their table. Without a `FOLDER` of the official files Keras
-downloads the images.
+The script trains `MAEStar` and `GCE(q="auto")` with constant calibration and
+with several fades, and writes a row for each run to a CSV file. Runs with a row
+are skipped, so you can stop the study at any time; it takes hours on two cores.
+`--report` trains nothing: it plots the rows and prints their table. Without a
+`FOLDER` of the official files Keras downloads the images.
 """
 
 import argparse
@@ -151,7 +150,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def report(rows: list[dict[str, str]], picture: Path) -> None:
-    """Print a table of the last accuracies, and draw them."""
+    """Print a table of the last accuracies, and plot them."""
     import matplotlib.pyplot as plt
 
     found = defaultdict(list)

@@ -1,12 +1,12 @@
-"""Which loss starts in a short training of few classes.
+"""Which losses start to learn in a short training with few classes.
 
-Up to ten classes `MAEStar` is `MAE`, which is slow to start. Handwritten
-digits of 10 classes, 10,000 samples with symmetric noise, a network of one
-hidden layer, three seeds:
+Up to ten classes `MAEStar` is `MAE`, which is slow to start. This benchmark
+uses handwritten digits of 10 classes, 10,000 samples with symmetric noise, a
+network with one hidden layer, and three seeds:
 
     KERAS_BACKEND=torch python benchmarks/few_classes.py
 
-writes `few_classes.csv` and prints the mean accuracy on clean test labels.
+It writes `few_classes.csv` and prints the mean accuracy on clean test labels.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Tasks with wrong labels, and what the methods that find these ask of them."""
+"""Tasks with wrong labels, with the data that methods to find them need."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ LOSSES = {
     "GCE auto": functools.partial(GCE, "auto"),
     "ScaledMAE": ScaledMAE,
 }
-#: Noises, epochs, and the loss of the networks that find wrong labels: a head
-#: on frozen features, or all of the network.
+#: Noises, epochs and loss of the networks that find wrong labels. The network
+#: is a head on frozen features, or trains as a whole.
 TASKS = {
     "features-100": (
         ("human", "symmetric .2", "symmetric .4", "symmetric .6",
@@ -36,7 +36,7 @@ TASKS = {
     "digits-1000": (("symmetric .4", "asymmetric .4"), 12, "GCE auto"),
     "fashion-mnist": (("symmetric .4", "asymmetric .4"), 6, "GCE auto"),
 }  # fmt: skip
-#: Cells of which networks are trained on what comes out.
+#: Cells whose cleaned data train a network.
 MENDED = {
     "features-100": ("human", "symmetric .4", "asymmetric .4"),
     "digits-1000": ("symmetric .4",),
@@ -47,13 +47,13 @@ NEIGHBORS, BATCH = 51, 256
 
 @functools.lru_cache(maxsize=1)
 def of_features(folder: Path, samples: int | None) -> Any:
-    """Neighbors among the frozen features, whatever the labels are."""
+    """Neighbors among the frozen features, for any labels."""
     data = read("features-100", "clean", 0, folder)
     return nearest_neighbors(data.x[:samples], NEIGHBORS)
 
 
 class Data:
-    """A task with labels of a kind; what takes long is made when it is used."""
+    """A task with one kind of noise; slow parts are computed on first use."""
 
     def __init__(self, task: str, kind: str, folder: Path, samples: int | None):
         self.task, self.folder, self.samples = task, folder, samples
@@ -71,7 +71,7 @@ class Data:
         self.wrong = self.labels != self.clean
 
     def network(self, count: int, loss: str | None = None) -> keras.Model:
-        """A new one, for `count` samples and the loss of the task."""
+        """A new network, for `count` samples and the loss of the task."""
         inputs = keras.Input(self.x.shape[1:])
         outputs = logits_of(self.task, inputs, self.num_classes, 0)
         steps = self.epochs * -(-count // BATCH)
@@ -87,7 +87,7 @@ class Data:
 
     @functools.cached_property
     def watched(self) -> tuple[keras.Model, LabelQuality]:
-        """A network, and what `LabelQuality` saw of its training."""
+        """A trained network, and the `LabelQuality` of its training."""
         keras.utils.set_random_seed(0)
         quality = LabelQuality(
             self.x, self.labels, from_logits=True, batch_size=2048
@@ -114,12 +114,12 @@ class Data:
 
     @functools.cached_property
     def issues(self) -> np.ndarray:
-        """What cleanlab suspects by the predictions out of fold."""
+        """The suspects of cleanlab, from out-of-fold predictions."""
         return find_label_issues(self.out_of_fold, self.labels, n_jobs=1)
 
     @functools.cached_property
     def neighbors(self) -> Any:
-        """Among frozen features, or in the last layer before the logits."""
+        """Neighbors of frozen features, or of the last hidden layer."""
         if self.task.startswith("features"):
             return of_features(self.folder, self.samples)
         model, _ = self.watched

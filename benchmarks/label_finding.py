@@ -1,13 +1,13 @@
-"""How well wrong labels are found and mended.
+"""How well the methods find and correct wrong labels.
 
     python benchmarks/label_finding.py --data-dir FOLDER
 
-`FOLDER` is that of `tasks.py`. For every task and kind of noise,
+`tasks.py` describes `FOLDER`. For every task and kind of noise,
 `label_finding.csv` gets the error of the estimated rate and how well each score
-finds the wrong labels, and `label_mending.csv` the accuracy of a network on
-what comes out. Rows that are there are not measured again, so that a run goes
-on where it stopped. `--table` prints both, and `--plot docs/label_finding.png`
-draws how precise the suspects are.
+finds the wrong labels, and `label_mending.csv` gets the accuracy of a network
+on the cleaned data. Existing rows are not measured again, so a stopped run
+continues where it was. `--table` prints both tables, and
+`--plot docs/label_finding.png` plots the precision of the suspects.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from label_data import BATCH, LOSSES, MENDED, TASKS, Data
 
 from keras_noisy.quality import PredictionQuality
 
-#: The method that is asked last.
+#: The method that runs last.
 LAST = "neighbors, posterior"
 WAYS = ("given", "drop", "relabel", "weight", "soft", "cleanlab", "true")
 FINDING, MENDING = (
@@ -64,8 +64,8 @@ def answers(
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray | None, float]]:
     """Name, suspects, score and seconds of each method.
 
-    The seconds of the predictions are those of cleanlab too, and neighbors are
-    found before the clock starts.
+    cleanlab has the same seconds as the predictions. Neighbors are found before
+    the clock starts.
     """
     start = time.perf_counter()
 
@@ -96,7 +96,7 @@ def answers(
 
 
 def find(data: Data, cell: dict[str, str], done: set[str]) -> None:
-    """Append a row for each method that is not done."""
+    """Append a row for each missing method."""
     for method, suspects, score, seconds in answers(data):
         if method in done:
             continue
@@ -169,7 +169,7 @@ def main() -> None:
 
 
 def run(task: str, kind: str, options: argparse.Namespace) -> None:
-    """Measure what is left of a task and a kind of noise."""
+    """Measure the missing rows of a task and a kind of noise."""
     cell = {"task": task, "noise": kind}
     found = {
         row["method"]

@@ -1,4 +1,4 @@
-"""Tables and the picture of how well wrong labels are found."""
+"""Tables and a plot of how well the methods find wrong labels."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,7 +60,7 @@ def show(finding: Rows, mending: Rows) -> None:
 
 
 def draw(finding: Rows, path: Path) -> None:
-    """Draw precision and recall of the suspects, ours beside cleanlab's."""
+    """Plot precision and recall of the suspects, ours and cleanlab's."""
     import matplotlib.pyplot as plt
 
     cells = cells_of(finding)

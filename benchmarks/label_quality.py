@@ -4,10 +4,10 @@
 
 A small convolutional network trains on CIFAR-100 with the human labels of
 CIFAR-100N and with 40 % symmetric noise, and each score ranks the training
-samples. The precision and recall of the worst n go to a CSV file, for n = 500,
-5000 and the true number of wrong labels, where both are the same. Without a
-`FOLDER` of the official files Keras downloads CIFAR-100; the human labels,
-which it does not have, are left out then.
+samples. The script writes the precision and recall of the worst n to a CSV
+file, for n = 500, 5000 and the true number of wrong labels, at which both are
+equal. Without a `FOLDER` of the official files Keras downloads CIFAR-100, but
+not the human labels, which are then left out.
 """
 
 import argparse

@@ -1,24 +1,24 @@
 """Speed and memory of the losses, as a ratio to the cross-entropy of Keras.
 
-One call gives the value and its gradient with respect to the logits. Every
-loss of `keras_noisy.losses` is compared with
+One call computes the value and its gradient with respect to the logits. The
+script compares every loss of `keras_noisy.losses` with
 `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`, with integer
-labels and on the CPU, in JAX (jit), TensorFlow (graph and XLA) and PyTorch
-(eager; eager with one thread, by processor time; and a few compiled):
+labels on the CPU, in JAX (jit), TensorFlow (graph and XLA) and PyTorch (eager;
+eager with one thread, by processor time; and a few losses compiled):
 
     python benchmarks/loss_speed.py
     python benchmarks/loss_speed.py --backends jax --classes 10 1000
     python benchmarks/loss_speed.py --table
 
 On a machine that runs other programs too, `--processor-time` counts the time
-of all threads in every mode, which those disturb least.
+of all threads in every mode, which other programs disturb least.
 
-Without `--backends` it is the backend in `KERAS_BACKEND`, or else all three,
-each in a process of its own. A loss and the baseline take turns there, in an
-order shuffled anew in each round, and a ratio is one of medians. The baseline
-takes part twice: the faster one counts, and the ratio "baseline again" shows
-the noise. Each row goes to a CSV file as soon as it is measured, and is not
-measured again without `--again`, so that a run goes on where it stopped.
+Without `--backends` the script measures the backend in `KERAS_BACKEND`, or else
+all three, each in its own process. A loss and the baseline take turns there, in
+an order that is shuffled in each round, and ratios are ratios of medians. The
+baseline takes part twice: the faster one counts, and the ratio "baseline again"
+shows the noise. Each row goes to a CSV file at once, and is not measured again
+without `--again`, so a stopped run continues where it was.
 """
 
 import argparse
@@ -46,8 +46,7 @@ MODES = {
     "jax": ("jit",),
     "torch": ("eager", "one thread", "compile"),
 }
-#: Compiling a loss takes PyTorch 5 to 20 seconds: one of each kind stands for
-#: the others.
+#: PyTorch compiles a loss in 5 to 20 seconds: one loss represents each kind.
 COMPILED = ("CrossEntropy", "GCE", "MAE", "NCE", "NCE+AGCE", "BiTempered")
 THREADS = os.cpu_count() or 1
 SHORTEST = 0.005  # seconds: a measurement repeats the call for that long
@@ -58,7 +57,7 @@ SETTINGS = {
     # count more than the loss; TensorFlow's allocator keeps it anyway.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
-    # It has statistics on every processor with this.
+    # This allocator has statistics on every processor.
     "TF_CPU_ALLOCATOR_USE_BFC": "true",
     # PyTorch's threads do not spin when other processes hold the cores.
     "OMP_WAIT_POLICY": "passive",
@@ -71,7 +70,7 @@ Clock = Callable[[], float]
 def build(
     loss: Any, mode: str, labels: Any, logits: Any
 ) -> tuple[Step, Callable[[], int]]:
-    """A call that ends with its results computed, and its peak in bytes."""
+    """A call that waits for its results, and its peak in bytes."""
     if mode == "jit":
         import jax
 
@@ -111,10 +110,10 @@ def build(
 
 
 def tensorflow_peak(step: Step) -> int:
-    """From the statistics of TensorFlow's allocator."""
+    """Peak memory from the statistics of TensorFlow's allocator."""
     import tensorflow as tf
 
-    # Only of a large free block does it hand out no more than was asked for.
+    # It gives exactly the requested size only from a large free block.
     tf.zeros((2**28,))
     memory = tf.config.experimental
     memory.reset_memory_stats("CPU:0")
@@ -124,7 +123,7 @@ def tensorflow_peak(step: Step) -> int:
 
 
 def torch_peak(step: Step) -> int:
-    """From the allocations and releases in PyTorch's profile."""
+    """Peak memory from the allocations and releases in PyTorch's profile."""
     import torch
 
     cpu = torch.profiler.ProfilerActivity.CPU
@@ -142,7 +141,7 @@ def torch_peak(step: Step) -> int:
 def median_seconds(
     steps: dict[str, Step], rounds: int, clock: Clock
 ) -> dict[str, float]:
-    """Median duration of a call of each step, the steps taking turns."""
+    """Median duration of a call of each step; the steps take turns."""
     calls = {}
     for name, step in steps.items():
         fastest = min(seconds(step, 1, clock) for _ in range(5))
@@ -201,7 +200,7 @@ def measure(
         each = {**baselines, name: baselines.get(name) or built(name)}
         steps = {key: step for key, (step, _) in each.items()}
         times = median_seconds(steps, rounds, clock)
-        # Take the one of the two that flatters the losses less.
+        # Use the faster baseline, which favors the losses less.
         times[BASELINE], times[AGAIN] = sorted((times[BASELINE], times[AGAIN]))
         ratio = round(times[name] / times[BASELINE], 2)
         kind = kind_of(name, loss)
@@ -223,13 +222,13 @@ def measure(
 
 
 def key_of(row: Row) -> tuple[str, ...]:
-    """What a row was measured for."""
+    """The setting of a row."""
     names = ("backend", "mode", "num_classes", "loss")
     return tuple(str(row[name]) for name in names)
 
 
 def read(path: Path) -> list[Row]:
-    """What was measured; rows of an older form do not count."""
+    """The measured rows; rows in an older format do not count."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -237,7 +236,7 @@ def read(path: Path) -> list[Row]:
 
 
 def save(row: Row, path: Path) -> None:
-    """Write a row in place of an older one."""
+    """Write a row and replace an older one."""
     kept = [old for old in read(path) if key_of(old) != key_of(row)]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, row, lineterminator="\n")
@@ -246,7 +245,7 @@ def save(row: Row, path: Path) -> None:
 
 
 def measure_here(backend: str, options: argparse.Namespace) -> None:
-    """All rows of the backend of this process that are not known."""
+    """All missing rows of the backend of this process."""
     known = {key_of(row) for row in read(options.csv)}
     for mode in MODES[backend]:
         for num_classes in options.classes:

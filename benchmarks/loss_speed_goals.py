@@ -1,10 +1,10 @@
-"""The losses of which `loss_speed.py` measures the speed, and their goals."""
+"""The losses that `loss_speed.py` measures, and their goals."""
 
 from typing import Any
 
 BASELINE, AGAIN = "SparseCategoricalCrossentropy", "baseline again"
-#: Largest ratio to the baseline that is wanted, with 10, 1000 and 21,841
-#: classes; other counts have the goal of the next smaller one.
+#: Largest acceptable ratio to the baseline with 10, 1000 and 21,841 classes;
+#: other counts have the goal of the next smaller one.
 SIZES = (10, 1000, 21_841)
 GOALS = {
     ("true class", None): (1.2, 1.0, 1.0),
@@ -15,15 +15,15 @@ GOALS = {
     ("BiTempered", None): (2.0, 2.5, 3.0),
     ("clip, normalization", None): (1.2, 1.3, 1.3),
 }
-#: A transition matrix of more classes takes gigabytes.
+#: A transition matrix for more classes takes gigabytes.
 LARGEST_MATRIX = 2000
 
 
 def losses(num_classes: int) -> dict[str, Any]:
     """The baseline twice, every loss, the published pairs and variants.
 
-    Left out are losses with memory, which need a model, and several views,
-    which need other predictions.
+    Losses with memory, which need a model, and several views, which need other
+    predictions, are left out.
     """
     import keras
 
@@ -67,7 +67,7 @@ def losses(num_classes: int) -> dict[str, Any]:
 
 
 def kind_of(name: str, loss: Any) -> str:
-    """The group of losses that a goal is for, "" for the baseline."""
+    """The group of losses that share a goal, "" for the baseline."""
     if name in (BASELINE, AGAIN):
         return ""
     if "logit_clip" in name or "logit_normalization" in name:
@@ -79,7 +79,7 @@ def kind_of(name: str, loss: Any) -> str:
 
 
 def goal_of(kind: str, backend: str, num_classes: int) -> float | None:
-    """Largest ratio to the baseline that is wanted."""
+    """Largest acceptable ratio to the baseline."""
     goals = GOALS.get((kind, backend)) or GOALS.get((kind, None))
     if goals is None:
         return None

@@ -1,4 +1,4 @@
-"""Prints what `loss_speed.py` measured, as Markdown."""
+"""Prints the results of `loss_speed.py` as Markdown."""
 
 from typing import Any
 

@@ -1,14 +1,14 @@
-"""What a scale of the margin gains, from which start and with which fade.
+"""The gain of a margin scale, by its start and its fade.
 
     python benchmarks/margin_scale.py --data-dir FOLDER --limit-minutes 60
     python benchmarks/margin_scale.py --table
 
-Trains `ScaledMAE` from several starts, constant and faded, beside other
-losses, and appends a row for each run to `margin_scale.csv`. A run that has a
-row is not run again, so that the study goes on where it was stopped. The runs
-that tell most come first, and all of one seed before the next; `--together` of
-the same data train side by side. `--table` runs nothing and prints the rows as
-Markdown. `tasks.py` has the tasks, and what `FOLDER` holds.
+The script trains `ScaledMAE` from several starts, constant and faded, and other
+losses, and appends a row for each run to `margin_scale.csv`. Runs with a row
+are skipped, so a stopped study continues where it was. The most informative
+runs come first, and all runs of a seed before the next seed; `--together` many
+runs on the same data train side by side. `--table` trains nothing and prints
+the rows as Markdown. `tasks.py` defines the tasks and the contents of `FOLDER`.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from tasks import TASKS, noises, read
 from keras_noisy import losses
 from keras_noisy.calibration import MarginFade, matched_margin_scale
 
-#: Starts: parts of the matched scale, or the number of reference classes.
+#: Starts: fractions of the matched scale, or the number of reference classes.
 STARTS = ("1", ".67", ".5", ".3", "of 5", "of 3")
 FADES = {
     "none": lambda steps: None,
@@ -45,7 +45,7 @@ FADES = {
     "all classes": lambda steps: MarginFade(rate=0.1, per_class=False),
     "cosine": lambda steps: keras.optimizers.schedules.CosineDecay(1.0, steps),
 }
-#: What every cell has.
+#: Runs that every cell has.
 STARTED = (
     *(("1", "none"), ("1", "margin")),
     *((".5", "quantile .9"), ("1", "quantile .9"), (".5", "quantile .95")),
@@ -59,7 +59,7 @@ OTHERS = {
 }
 SCALED = "ScaledMAE"
 RATES = ("0.03", "0.1", "0.3")
-#: The learning rate of Adam is this part of the one that is named.
+#: Adam uses the named learning rate times this factor.
 OF_ADAM = 0.01
 MAIN = ("features-100", "digits-1000", "digits-100", "cnn-8")
 FEW = ("features-10", "features-5", "digits-10", "fashion-mnist")
@@ -67,7 +67,7 @@ LONG = ("cnn-30", "clicks")
 
 
 class Run(NamedTuple):
-    """What is trained; the key of a row."""
+    """The setting of a training; the key of a row."""
 
     task: str
     noise: str
@@ -83,11 +83,11 @@ RESULTS = ("last", "best", "memorized", "share_left")
 
 
 def plan(seeds: list[int], tasks: list[str]) -> Iterator[Run]:
-    """All runs once, the most telling ones first."""
+    """All runs once, the most informative ones first."""
     seen = set()
     for seed in seeds:
         for run in _of_a_seed():
-            # Up to ten classes a scale of 1 has nothing to take back.
+            # Up to ten classes the scale is 1, which cannot fade.
             same = TASKS[run.task][2] <= 10 and run.start == "1"
             if same and run.fade != "none":
                 continue
@@ -99,7 +99,7 @@ def plan(seeds: list[int], tasks: list[str]) -> Iterator[Run]:
 
 def _of_a_seed() -> Iterator[Run]:
     def cells(names: tuple[str, ...]) -> list[tuple[str, str]]:
-        # A noise of all tasks before the next noise.
+        # One noise for all tasks before the next noise.
         every = dict.fromkeys(noises(max(names, key=lambda n: len(noises(n)))))
         pairs = itertools.product(every, names)
         return [(name, n) for n, name in pairs if n in noises(name)]
@@ -157,7 +157,7 @@ def loss_of(
         scale = float(run.start) * matched
     fade = FADES[run.fade](steps)
     if scale == 1:
-        fade = None  # There is nothing to take back.
+        fade = None  # There is nothing to fade.
     return losses.ScaledMAE(margin_scale=scale, fade=fade, **shared)
 
 
@@ -271,7 +271,7 @@ def main() -> None:
 
 
 def cell_of(run: Run) -> tuple[str, ...]:
-    """What runs that train side by side have in common."""
+    """The settings that runs trained side by side share."""
     return (run.task, run.noise, run.optimizer, run.rate, run.seed)
 
 

@@ -3,12 +3,13 @@
     python benchmarks/neighbor_speed.py --data-dir FOLDER
     python benchmarks/neighbor_speed.py --synthetic 1000000 --candidates 2048
 
-The first searches the 50,000 features of CIFAR-100 (the folder is that of
-`tasks.py`) exactly and with candidates; the second a memory map of half
-precision with 384 features around 1,000 centers. Each search is a process of
-its own, whose peak of memory is taken. Every row goes to a CSV file, with the
-share of neighbors that are of the class of the sample and, of CIFAR-100, what
-`FeatureQuality` makes of them and the human labels.
+The first command searches the features of 50,000 CIFAR-100 images (`tasks.py`
+describes the folder), exactly and with candidates. The second one searches a
+memory map in half precision, with 384 features around 1,000 centers. Each
+search runs in its own process, whose peak memory is measured. Every row goes to
+a CSV file, with the share of neighbors that have the class of the sample and,
+for CIFAR-100, the results of `FeatureQuality` with these neighbors and the
+human labels.
 """
 
 import argparse
@@ -27,7 +28,7 @@ K, WIDTH, CENTERS = 51, 384, 1000
 
 
 def synthetic(count: int, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Features in a file, and labels, as many as centers."""
+    """Features in a file, and labels, one class per center."""
     generator = np.random.default_rng(0)
     centers = generator.normal(size=(CENTERS, WIDTH)).astype("float32")
     labels = generator.integers(CENTERS, size=count)
@@ -92,7 +93,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def agreement(found: np.ndarray, exact: Path) -> float:
-    """Share of the exact neighbors that are found, of each 20th sample."""
+    """Share of the exact neighbors that are found, for every 20th sample."""
     pairs = zip(found[::20], np.load(exact)[::20], strict=True)
     return float(np.mean([len(np.intersect1d(*pair)) / K for pair in pairs]))
 

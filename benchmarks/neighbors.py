@@ -3,9 +3,9 @@
     KERAS_BACKEND=jax python benchmarks/neighbors.py
     python benchmarks/neighbors.py --table
 
-Gives `keras.losses.CategoricalGeneralizedCrossEntropy` and `GCE` the same
-labels and networks, and writes what happens to `neighbors.csv`, a row for each
-question and backend, in place of the older ones of this backend. `--table`
+The script gives `keras.losses.CategoricalGeneralizedCrossEntropy` and `GCE` the
+same labels and networks and writes the results to `neighbors.csv`, one row for
+each question and backend, which replaces older rows of the backend. `--table`
 runs nothing and prints the table of the page.
 """
 
@@ -30,10 +30,10 @@ CLASSES = np.array([0, 2, 2])
 
 
 def told(action: Callable[[], str]) -> str:
-    """What an action finds, or the kind of error that it ends with."""
+    """The result of an action, or the type of the error that it raises."""
     try:
         return action()
-    except Exception as error:  # of any kind, which is what is asked
+    except Exception as error:  # The type of the error is the answer.
         return type(error).__name__
 
 
@@ -70,7 +70,7 @@ def values(make: Loss) -> dict[str, str]:
 
 
 def steps(make: Loss, policy: str) -> dict[str, str]:
-    """What one step does to two samples, of which the second is ordinary."""
+    """The effect of one step on two samples, the second one ordinary."""
     gaps = (17.0, 100.0, 1000.0)
     logits = np.zeros((5, 3), "float32")
     logits[:3, 1] = gaps  # the label is class 0
@@ -111,14 +111,14 @@ def accepts_one(make: Loss) -> str:
 
 
 def saves_dtype(make: Loss) -> str:
-    """Whether a loss that was saved and loaded has the dtype it had."""
+    """Whether a saved and loaded loss keeps its dtype."""
     loss = make(q=Q, dtype="float64")
     again = type(loss).from_config(loss.get_config())
     return "kept" if again.dtype == "float64" else f"lost: {again.dtype}"
 
 
 def answers(make: Loss) -> dict[str, str]:
-    """What happens to each question but that of speed."""
+    """The answer to each question except the one on speed."""
     return {
         **values(make),
         **steps(make, "float32"),
@@ -129,7 +129,7 @@ def answers(make: Loss) -> dict[str, str]:
 
 
 def speed(from_logits: bool, rounds: int = 15) -> float:
-    """Processor time of a step over that by Keras' loss, of medians."""
+    """Ratio of the median processor times of a step to Keras' loss."""
     ours = GCE(q=Q, from_logits=from_logits)
     kinds = (
         (KERAS(q=Q), "softmax"),
@@ -164,7 +164,7 @@ def recorded() -> list[dict[str, str]]:
 
 
 def table() -> str:
-    """The page's: a cell for all backends where they agree."""
+    """The table of the page, with one cell if all backends agree."""
     names = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
     rows = recorded()
     (version,) = {row["keras_version"] for row in rows}

@@ -2,10 +2,10 @@
 
     python benchmarks/noise_speed.py
 
-2.4 million labels of 1000 classes, as WebVision has, through
-`keras_noisy.noise.corrupt`, and 50,000 images as CIFAR-100 has through
-`instance_dependent`. The time is the median of the rounds, the memory the
-peak of what is allocated in a call, results included. Every number goes to a
+The script passes 2.4 million labels of 1000 classes, as in WebVision, to
+`keras_noisy.noise.corrupt`, and 50,000 images, as in CIFAR-100, to
+`instance_dependent`. The time is the median over the rounds; the memory is the
+peak of the allocations in a call, including the results. Every number goes to a
 CSV file.
 """
 

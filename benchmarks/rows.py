@@ -1,4 +1,4 @@
-"""Rows of a table in a file, which a study appends to and goes on from."""
+"""Rows of a CSV file that a study appends to and resumes from."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a file, none if there is no file."""
+    """The rows of a file, or none if the file does not exist."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -25,7 +25,7 @@ def append(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def collect(path: Path, keys: tuple[str, ...], sources: list[Path]) -> int:
-    """Append the rows of other files that are not there yet; how many."""
+    """Append the missing rows of other files; returns their number."""
     done = {tuple(row[k] for k in keys) for row in read(path)}
     new = []
     for row in (row for source in sources for row in read(source)):

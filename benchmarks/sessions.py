@@ -1,4 +1,4 @@
-"""Session recommendation on Diginetica, towards the published numbers.
+"""Session recommendation on Diginetica, compared with published results.
 
     python benchmarks/sessions.py --data-dir FOLDER --runs FOLDER
     python benchmarks/sessions.py --data-dir FOLDER --runs FOLDER --study noise
@@ -14,14 +14,14 @@ epoch, with P@20 and MRR@20 on the 60,858 test samples:
 - `noise`: SR-GNN on all samples with four losses, and with 0, 20 and 40 % of
   the clicks replaced at random.
 - `noise-small`: the same on the last sixteenth.
-- `speed`: nothing is learned. Steps per second and memory of each model, each
-  in a process of its own, beside a GRU4Rec of plain Keras; a row for each in
+- `speed`: no training, but steps per second and memory of each model and of a
+  GRU4Rec in plain Keras, each in its own process; one row each in
   `sessions_speed.csv`.
 
-A run that is stopped, also by `--limit-minutes`, goes on where it was when the
-same command comes again: checkpoints are in the folder `--runs`, outside of
-the repository, every `--save-freq` steps. Set `KERAS_BACKEND`; see
-docs/sessions.md for which one is fastest.
+To continue a stopped run, also one stopped by `--limit-minutes`, repeat the
+command: checkpoints go to the folder `--runs`, outside the repository, every
+`--save-freq` steps. Set `KERAS_BACKEND`; docs/sessions.md says which one is
+fastest.
 """
 
 import argparse
@@ -54,7 +54,7 @@ LOSSES = {
 
 
 class Run(NamedTuple):
-    """What a training is made with; one row of the table for each epoch."""
+    """The setting of a training, which has one table row per epoch."""
 
     model: str
     loss: str
@@ -86,7 +86,7 @@ STUDIES = {
 
 
 def gru4rec(num_items):
-    """The network of plain Keras that the others are compared with."""
+    """The network in plain Keras that serves as the baseline."""
     return keras.Sequential(
         [
             keras.Input((None,), dtype="int32"),
@@ -106,12 +106,12 @@ MODELS = {
 
 
 class Report(keras.callbacks.Callback):
-    """Tests after each epoch, writes its row, and keeps to the time limit."""
+    """Evaluates after each epoch, writes a row, and stops at the time limit."""
 
     def __init__(self, path, run, tested, test, deadline):
         super().__init__()
         self.path, self.run, self.deadline = path, run, deadline
-        # Ranks are not computed in training steps.
+        # Training steps do not compute ranks.
         inputs = keras.Input((None,), dtype="int32")
         self.tester = keras.Model(inputs, tested(inputs))
         self.tester.compile(metrics=[RecallAt(20), MRRAt(20)])
@@ -153,7 +153,7 @@ def rows_of(path):
 
 
 def write(path, row, num_keys):
-    """Append a row, in place of one with the same first columns."""
+    """Append a row, and replace one with the same first columns."""
     row = {key: str(value) for key, value in row.items()}
     keys = list(row)[:num_keys]
     rows = [
@@ -161,7 +161,7 @@ def write(path, row, num_keys):
         for other in rows_of(path)
         if any(other[key] != row[key] for key in keys)
     ]
-    # The table is there as a whole or not at all.
+    # Readers see either the old table or the whole new one.
     part = path.with_suffix(".part")
     with part.open("w", newline="") as file:
         writer = csv.DictWriter(file, row, lineterminator="\n")
@@ -178,7 +178,7 @@ def rate(epochs, steps):
 
 
 def train(run, data, options, deadline):
-    """Train to the end of the run or of the time; whether time is left."""
+    """Train to the end of the run or of the time; True if time is left."""
     keras.utils.set_random_seed(run.seed)
     sessions = data.train.replaced(run.replaced, run.seed)
     sessions = sessions.last(run.share)
@@ -221,7 +221,7 @@ def measure(name, data, options):
     model = MODELS[name](data.num_items)
     model.compile(keras.optimizers.Adam(), LOSSES["CE"](data.num_items))
     batches = SessionDataset(data.train.last(SMALL), 100, training=True)
-    # Every program is compiled before the clock runs.
+    # Compile every program before the clock starts.
     by_columns = {}
     for i in range(len(batches)):
         clicks, labels = batches[i]
@@ -241,7 +241,7 @@ def measure(name, data, options):
         "batch_size": 100,
         "steps": count,
         "steps_per_second": f"{count / seconds:.2f}",
-        # Other programs on the machine hardly change this.
+        # Other programs on the machine hardly affect processor time.
         "processor_seconds_per_step": f"{processor / count:.3f}",
         "mib": f"{memory() - before:.0f}",
         "load": f"{os.getloadavg()[0]:.1f}",

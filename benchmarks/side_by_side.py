@@ -1,11 +1,11 @@
 """Networks that train side by side, as branches of one model.
 
-A small network leaves a processor idle, and a GPU most of all. Here one
-program trains a network for each of many losses on the same batches, from the
-same initial weights (and on JAX and TensorFlow with the same dropout). No
-branch touches another: the gradient of the sum of the losses is the gradient of
-each, and SGD and Adam treat each weight by itself. What a branch learns is what
-it learns alone.
+A small network cannot keep a processor busy, let alone a GPU. Here one program
+trains one network for each of many losses on the same batches, from the same
+initial weights (and on JAX and TensorFlow with the same dropout). The branches
+are independent: the gradient of the sum of the losses gives each branch the
+gradient of its own loss, and SGD and Adam update each weight on its own. So a
+branch learns the same as in a separate training.
 """
 
 import time
@@ -21,7 +21,7 @@ from keras_noisy import losses
 
 
 class Branch(NamedTuple):
-    """A loss, and what is special about its network."""
+    """A loss, and the special settings of its network."""
 
     loss: Callable[..., keras.losses.Loss]
     #: Multiplies the loss: for SGD, the learning rate.
@@ -63,7 +63,7 @@ class Mixup(keras.utils.PyDataset):
 
 
 class SideBySide(keras.Model):
-    """Each output has a loss of its own; all read the same labels."""
+    """Each output has its own loss; all use the same labels."""
 
     def __init__(
         self, inputs: Any, outputs: Any, branches: Any, mixed: bool
@@ -83,16 +83,16 @@ class SideBySide(keras.Model):
 
 
 class Result(NamedTuple):
-    """Shares of samples: of clean test data, of labels that were held out."""
+    """Accuracies on clean test labels and on the held-out given labels."""
 
     last: float
     best: float
-    #: At the epoch that predicts the labels held out best.
+    #: At the epoch that predicts the held-out labels best.
     stopped: float
     held_out: float
     held_best: float
     memorized: float
-    #: What is left of a calibration that fades.
+    #: The remaining share of a calibration that fades.
     share_left: float
 
 
@@ -105,11 +105,10 @@ def train(
     rate: float = 0.1,
     held_out: float = 0.0,
 ) -> tuple[list[Result], float]:
-    """Train all branches; the results of each, and the seconds of all.
+    """Train all branches; returns the results of each, and the total seconds.
 
-    `held_out` is the share of the training samples that are kept from training,
-    with their labels as they are, for the choice of the epoch and of what is
-    tuned.
+    `held_out` is the share of the training samples that are kept, with their
+    given labels, to choose the epoch and the hyperparameters.
     """
     started = time.perf_counter()
     epochs, batch_size, num_classes = TASKS[task]
@@ -148,7 +147,7 @@ def train(
 
     test, held = [], []
     for epoch in range(epochs):
-        # The order of the samples is that of every other training.
+        # The order of the samples is the same in every training.
         keras.utils.set_random_seed(1000 * seed + epoch)
         given = {"x": x, "y": labels, "batch_size": batch_size}
         if mixed:

@@ -1,15 +1,15 @@
-"""Speed of losses of single outputs and of several labels.
+"""Speed of losses for single outputs and for several labels.
 
-One call gives the value and its gradient with respect to the logits, as in
-`loss_speed.py`, whose way to measure it shares. The baseline is
-`keras.losses.BinaryCrossentropy(from_logits=True)`, on the same labels:
+One call computes the value and its gradient with respect to the logits,
+measured as in `loss_speed.py`. The baseline is
+`keras.losses.BinaryCrossentropy(from_logits=True)` on the same labels:
 
     python benchmarks/sigmoid_speed.py
     python benchmarks/sigmoid_speed.py --backends jax --outputs 1 80
     python benchmarks/sigmoid_speed.py --table
 
-With one output a loss is taken as it is, with more it is a `Binary` loss of
-each label. "memory" is the peak of a call as a ratio to that of the baseline.
+With one output the loss is used as it is; with more it is wrapped in `Binary`.
+"memory" is the peak memory of a call as a ratio to the baseline.
 """
 
 import argparse
@@ -24,16 +24,16 @@ from typing import Any
 from loss_speed import MODES, SETTINGS, THREADS, build, median_seconds
 
 BASELINE, AGAIN = "BinaryCrossentropy", "baseline again"
-#: PyTorch compiles for minutes, and "one thread" differs at large sizes alone.
+#: PyTorch compiles for minutes; "one thread" differs only at large sizes.
 LEFT_OUT = ("compile", "one thread")
 NAMES = ("CrossEntropy", "MAE", "GCE", "SCE", "Focal", "JensenShannon")
 FOR_SEVERAL = ("AsymmetricLoss", "Hill", "SPLC")
-#: Of these also with labels that are floats.
+#: Losses that are also measured with float labels.
 OF_FLOATS = ("CrossEntropy", "GCE")
 
 
 def losses(outputs: int) -> dict[str, Any]:
-    """The baseline twice, and losses of that many outputs."""
+    """The baseline twice, and the losses for this number of outputs."""
     import keras
 
     from keras_noisy import losses as ours
@@ -85,7 +85,7 @@ def measure(
                 each[name] = build(loss, mode, y, logits)
             steps = {key: step for key, (step, _) in each.items()}
             times = median_seconds(steps, rounds, time.perf_counter)
-            # Take the one of the two that flatters the losses less.
+            # Use the faster baseline, which favors the losses less.
             fastest = min(times[BASELINE], times[AGAIN])
             memory = each[name][1]() / peak
             rows.append(
@@ -104,7 +104,7 @@ def measure(
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """What was measured."""
+    """The measured rows."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -112,7 +112,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def save(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write rows in place of older ones of their setting."""
+    """Write rows and replace older ones of the same setting."""
     settings = ("backend", "mode", "outputs")
 
     def setting(row: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Data, noise and networks of the studies of accuracy.
+"""Data, noise and networks of the accuracy studies.
 
 The folder of the data holds `features/cifar100_efficientnet_lite0.npz`
 (`train` and `test`, int8, and `scale`), `cifar100/` with `labels.npz` and
@@ -34,12 +34,12 @@ TASKS = {
     "clicks": (3, 256, 43_097),
 }
 HUMAN = ("features-100", "cnn-8", "cnn-30")
-#: Clicks of a session that the network looks at.
+#: Number of clicks of a session that the network sees.
 LAST_CLICKS = 10
 
 
 class Task(NamedTuple):
-    """Arrays of a task; `clean` is None where nobody knows it."""
+    """Arrays of a task; `clean` is None if the true labels are unknown."""
 
     x: np.ndarray
     y: np.ndarray
@@ -50,7 +50,7 @@ class Task(NamedTuple):
 
 
 def noises(task: str) -> tuple[str, ...]:
-    """The noises that a task has, the most telling ones first."""
+    """The noises of a task, the most informative ones first."""
     if task == "clicks":
         return ("clean",)
     human = ("human",) if task in HUMAN else ()
@@ -58,7 +58,7 @@ def noises(task: str) -> tuple[str, ...]:
 
 
 def read(task: str, noise: str, seed: int, folder: Path) -> Task:
-    """A task with its labels made wrong."""
+    """A task with noisy labels."""
     if task == "clicks":
         return _clicks(folder)
     x, clean, x_test, y_test = _clean(task, folder)

@@ -4,23 +4,23 @@
 
 measures on this machine
 
-- reading: the training pipeline of `"webvision"` at 224 pixels, from JPEGs of
-  256 x 320 pixels and 17 kB that the script makes, per second and per second
-  of processor time, which other programs disturb less;
-- training: `fit` of ResNet-50 on one batch in memory, again and again, per
-  second, and per second of processor time or, on a GPU, its peak memory;
-- kept: the memory that the backend keeps for the way back through the network,
-  for an image: on PyTorch by its hooks for saved tensors, on JAX by XLA's
-  analysis of the compiled gradient. TensorFlow tells neither;
+- reading: images from the training pipeline of `"webvision"` at 224 pixels,
+  from JPEGs of 256 x 320 pixels and 17 kB that the script makes, per second and
+  per second of processor time, which other programs disturb less;
+- training: images in `fit` of ResNet-50 on one repeated batch in memory, per
+  second, and per second of processor time or, on a GPU, the peak memory;
+- kept: the memory per image that the backend keeps for the backward pass, on
+  PyTorch from its hooks for saved tensors, on JAX from XLA's analysis of the
+  compiled gradient. TensorFlow offers neither;
 
-and puts them into the CSV, in place of the rows of the same backend, precision
-and device.
+and writes them to the CSV, where they replace the rows of the same backend,
+precision and device.
 
     python benchmarks/webvision_throughput.py --plan --images-per-second 1000
 
-computes memory, time and processor cores for 1, 8 and 64 GPUs that train
-so many images per second each. Nothing in that table is measured but what the
-CSV says of reading and of what is kept.
+computes memory, time and processor cores for 1, 8 and 64 GPUs that each train
+this number of images per second. Only the values for reading and kept memory,
+from the CSV, are measured.
 """
 
 import argparse
@@ -49,7 +49,7 @@ SUBSETS = {
     "flickr": (1_460_000, 1000),
     "all": (2_440_000, 1000),
 }
-#: GPUs, images of a step on all of them, parts in which they are computed.
+#: GPUs, images per step on all of them, and parts to compute a step in.
 PLANS = [(1, 512, 1), (1, 512, 4), (8, 512, 1), (64, 512, 1), (64, 4096, 1)]
 FIELDS = ["backend", "precision", "device", "quantity", "value", "unit"]
 
@@ -64,7 +64,7 @@ def network(num_classes: int = 1000, size: int = SIZE) -> keras.Model:
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Those of convolutions and dense layers, an image once forward."""
+    """Multiply-adds of convolutions and dense layers for one forward image."""
     return sum(
         int(np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1]))
         for layer in model.layers
@@ -73,7 +73,7 @@ def multiply_adds(model: keras.Model) -> int:
 
 
 def kept_bytes(model: keras.Model, mixed: bool) -> int:
-    """What the way back needs of an image, each tensor counted once.
+    """Bytes per image that the backward pass needs, each tensor once.
 
     These are the inputs of the layers with weights and of the pooling, and the
     outputs of the activations. Keras normalizes batches in float32.
@@ -94,7 +94,7 @@ def kept_bytes(model: keras.Model, mixed: bool) -> int:
 
 
 def measured_kept_bytes(model: keras.Model, batch: int) -> float | None:
-    """What the backend really keeps of an image, if it tells."""
+    """The memory per image that the backend keeps, if it reports it."""
     images = np.zeros((batch, *model.input_shape[1:]), "float32")
     if keras.backend.backend() == "torch":
         import torch
@@ -104,7 +104,7 @@ def measured_kept_bytes(model: keras.Model, batch: int) -> float | None:
 
             def pack(tensor: Any) -> Any:
                 storage = tensor.untyped_storage()
-                # With the tensor, or its address could be given out again.
+                # Keep the tensor, or its address could be reused.
                 storages[storage.data_ptr()] = storage.nbytes(), tensor
                 return tensor
 
@@ -139,7 +139,7 @@ def measured_kept_bytes(model: keras.Model, batch: int) -> float | None:
 
 
 class Repeated(keras.utils.PyDataset):
-    """The same batch again and again."""
+    """One batch, repeated."""
 
     def __init__(self, batch: int, steps: int):
         super().__init__()
@@ -211,7 +211,7 @@ def reading_rates(count: int) -> tuple[float, float]:
 
 
 def accelerator() -> tuple[str, Any]:
-    """Name of the device, and a function that tells its peak memory."""
+    """Name of the device, and a function that returns its peak memory."""
     backend = keras.backend.backend()
     if backend == "torch":
         import torch
@@ -302,7 +302,7 @@ def plan(
     rate: float,
     bandwidths: dict[int, float],
 ) -> list[dict]:
-    """What training takes, for each of `PLANS`: computed, not measured."""
+    """The needs of training for each of `PLANS`: computed, not measured."""
     images, num_classes = SUBSETS[subset]
     model = network(num_classes)
     weights = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
@@ -323,7 +323,7 @@ def plan(
             # Weights, gradients and momentum, and the sum over the parts.
             fixed = 4 * weights * (3 + (parts > 1))
             row[f"GB, {title}"] = f"{(fixed + part * kept) / 1e9:.1f}"
-        # Each GPU sends all gradients once to add and once to share them.
+        # Each GPU sends all gradients twice: to sum them and to share the sum.
         sending = 0.0
         if gpus > 1:
             sending = 2 * 4 * weights * (gpus - 1) / gpus / bandwidths[gpus]
@@ -383,7 +383,7 @@ def main() -> None:
             writer.writeheader()
             writer.writerows(table)
     else:
-        # Forward, back to the inputs and back to the weights.
+        # Forward, backward to the inputs and backward to the weights.
         operations = 3 * 2 * multiply_adds(network())
         rate = options.images_per_second
         if rate is None:

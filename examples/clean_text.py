@@ -10,15 +10,15 @@ Accelerator: None
 """
 ## Introduction
 
-Texts are labeled by rules, by crowds, and by hand in a hurry. Wrong labels of
-them are found as those of images are: every text becomes a row of features, and
-its neighbors tell whether its label fits.
+Texts are labeled by rules, by crowds, and by hand in a hurry. You can find
+wrong labels of texts in the same way as those of images: turn every text into a
+row of features, and check whether its label fits its neighbors.
 
-Real texts are at hand wherever Keras is: the paragraphs of the documentation of
-Keras and NumPy. What they are about is the part of the library that they come
-from. Some of these labels are then made wrong.
+Real texts come with every installation of Keras: the paragraphs of the
+documentation of Keras and NumPy. The label of a paragraph is the part of the
+library that it documents. We then make some of these labels wrong.
 
-All of this takes a minute, and needs no download.
+The script takes a minute, and needs no download.
 """
 
 """
@@ -65,8 +65,8 @@ options = parser.parse_args([] if "ipykernel" in sys.modules else None)
 """
 ## Texts
 
-A paragraph of five words or more, without code. One that stands in several
-parts says nothing about either, and is left out.
+We use paragraphs of five words or more, without code. Paragraphs that occur in
+several parts have no clear label and are left out.
 """
 
 PARTS = {
@@ -84,7 +84,7 @@ PARTS = {
 
 
 def paragraphs(part):
-    """Those of every public name of a module, each once."""
+    """The docstrings of all public names of a module, each once."""
     found = {}
     for name in dir(part):
         if name.startswith("_") or inspect.ismodule(getattr(part, name)):
@@ -113,10 +113,10 @@ print(f"  {list(PARTS)[y[0]]}: {texts[0][:60]}")
 """
 ## Features
 
-How often each word stands in a text, weighted by how rare it is in others,
-along the directions in which the texts differ most. That is NumPy alone, and
-runs on every backend. A network that knows the language does better; one of
-KerasHub gives the same kind of rows (its weights are downloaded):
+The features count the words of a text, weighted by how rare they are in other
+texts, and keep the directions in which the texts differ most. This needs only
+NumPy and runs on every backend. A language model does better; one from KerasHub
+gives the same kind of rows (and downloads its weights):
 
 ```
 bert = keras_hub.models.BertBackbone.from_preset("bert_base_en_uncased")
@@ -134,7 +134,7 @@ train, test = order[len(order) // 5 :], order[: len(order) // 5]
 
 
 def weighted_counts(known):
-    """Counts of words, rare ones weigh more; rows of length 1."""
+    """Word counts, with higher weights for rare words; rows of length 1."""
     seen = Counter(word for i in known for word in set(words[i]))
     kept = sorted(word for word, times in seen.items() if times > 2)
     column = {word: at for at, word in enumerate(kept)}
@@ -150,7 +150,7 @@ def weighted_counts(known):
 
 
 def directions(table, number, steps=4):
-    """The leading right singular vectors, by the method of powers."""
+    """The leading right singular vectors, by power iteration."""
     start = generator.normal(size=(table.shape[1], number + 10))
     basis = np.linalg.qr(table @ start)[0]
     for _ in range(steps):
@@ -160,7 +160,7 @@ def directions(table, number, steps=4):
 
 table = weighted_counts(train)
 x = table @ directions(table[train], options.features)
-# A text of unknown words only has no direction, and all others have this one.
+# A text with only unknown words has zero features: add a shared direction.
 x = np.column_stack([x, np.full(len(x), 1e-3)]).astype("float32")
 x, x_test, y_test = x[train], x[test], y[test]
 true, texts = y[train], [texts[i] for i in train]

@@ -3,16 +3,16 @@ Title: Heads on frozen features, and the labels that are wrong
 Author: The keras-noisy authors
 Date created: 2026/11/27
 Last modified: 2026/11/27
-Description: Features once, wrong labels by their neighbors, heads in seconds.
+Description: Compute features once, find wrong labels, train heads in seconds.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-Few people train a network from nothing today. They take the features of a
-pretrained one, which cost one pass over the images, and train a head on them,
-which takes seconds. Wrong labels stay, and the same features tell which ones:
+Few people train a network from scratch today. They compute the features of a
+pretrained one in a single pass over the images, and train a head on them in
+seconds. The labels may still be wrong, and the same features show which ones:
 
 ```
 x = quality.features(backbone, images)       # once
@@ -22,9 +22,9 @@ x, y = found.clean(x, labels)                # without the suspects
 head.fit(x, y)                               # seconds, with any loss
 ```
 
-This script prints what that brings: the accuracy of a head with several losses
-on the labels as they are, on those that `clean` makes, once and twice, and on
-the true ones.
+This script prints the gain: the accuracy of a head, with several losses, on the
+given labels, on labels after `clean` is applied once and twice, and on the true
+labels.
 """
 
 """
@@ -96,9 +96,9 @@ for requirement, met in requirements.items():
 """
 ## Features
 
-Those of CIFAR-100 come from a file, by an EfficientNet that was trained on
-ImageNet. Any model of `keras.applications` or keras-hub does that for images
-of your own:
+The features of CIFAR-100 come from a file; an EfficientNet trained on ImageNet
+computed them. Any model of `keras.applications` or keras-hub does this for your
+own images:
 
 ```
 backbone = keras.applications.EfficientNetV2B0(include_top=False)
@@ -111,7 +111,7 @@ the digits 5 to 9.
 
 
 def read_features():
-    """Features, clean labels, and those of the test set."""
+    """Features and clean labels of the training and the test set."""
     folder = options.data_dir
     with np.load(folder / "features/cifar100_efficientnet_lite0.npz") as file:
         x, x_test = file["train"].astype("float32"), file["test"]
@@ -121,7 +121,7 @@ def read_features():
 
 
 def learn_features():
-    """The same for digits that the network has not learned."""
+    """The same, for digits that the network has not learned."""
     data = load(
         "digits", num_classes=10, num_samples=2_000 if options.smoke else 10_000
     )
@@ -215,8 +215,8 @@ def accuracy(loss, inputs, labels, sample_weight=None):
 """
 ## Find, clean, and again
 
-The second time the neighbors are those among the kept samples, whose labels
-are right more often.
+The second round searches for neighbors only among the kept samples, whose
+labels are right more often.
 """
 
 for kind in options.noise:

@@ -3,7 +3,7 @@ Title: Training without back-propagation, and wrong labels
 Author: The keras-noisy authors
 Date created: 2026/11/26
 Last modified: 2026/11/26
-Description: The HSIC bottleneck beside back-propagation, clean and noisy.
+Description: The HSIC bottleneck and back-propagation on clean and noisy labels.
 Accelerator: None
 """
 
@@ -11,20 +11,20 @@ Accelerator: None
 ## Introduction
 
 Back-propagation sends one error through all layers of a network. The HSIC
-bottleneck has none of that: each block learns by itself, to depend on the
-labels as much and on the inputs as little as it can. We compare, on the same
-network and data:
+bottleneck does not: each block learns on its own to depend on the labels as
+much as possible and on the inputs as little as possible. We compare, on the
+same network and data:
 
 - `BP, CE` and `BP, GCE auto`: back-propagation with cross-entropy, and with a
   loss made for wrong labels.
-- `HSIC, CE` and `HSIC, GCE auto`: the blocks learn by themselves, and a
-  classifier on the last one by the loss.
-- `HSIC, units`: blocks alone, the last of which has a unit for each class. The
-  class of each unit is found out afterwards, on the training set.
+- `HSIC, CE` and `HSIC, GCE auto`: the blocks learn on their own, and a
+  classifier on the last block learns with the loss.
+- `HSIC, units`: blocks alone, the last one with a unit for each class. The
+  class of each unit is determined afterwards, on the training set.
 
-The accuracy is that on clean test labels. It needs no download: the digits come
-from scikit-learn. `--dataset fashion_mnist` reads the official files from
-`--data-dir`, or downloads them.
+The accuracy is measured on clean test labels. The script needs no download: the
+digits come from scikit-learn. `--dataset fashion_mnist` reads the official
+files from `--data-dir`, or downloads them.
 """
 
 """
@@ -100,16 +100,16 @@ for requirement, met in requirements.items():
 """
 ## Blocks
 
-A block of the paper: a dense layer, batch normalization without scale and
-shift, ReLU. The kernel compares the samples of a batch, so that outputs have to
-be of one size.
+As in the paper, a block is a dense layer, batch normalization without scale and
+shift, and ReLU. The kernel compares the samples of a batch, so the size of the
+outputs must be normalized.
 """
 
 classes = 10
 
 
 def block(units):
-    """A part of the network, with new weights."""
+    """A block of the network, with new weights."""
     return keras.Sequential(
         [
             layers.Dense(units),
@@ -131,9 +131,9 @@ def stack(last):
 """
 ## One network, trained in two ways
 
-The compiled loss trains the classifier. Its gradient is small beside those of
-the blocks: a weight of 50 gives it 50 times their learning rate, as in the
-paper. Without a classifier the model is compiled without a loss.
+The compiled loss trains the classifier. Its gradient is small compared with the
+gradients of the blocks: a weight of 50 gives it 50 times their learning rate,
+as in the paper. Without a classifier the model is compiled without a loss.
 """
 
 
@@ -171,7 +171,7 @@ def build(method):
 
 
 def accuracy(model, method, data, x, x_test):
-    """Share of clean test labels that are predicted."""
+    """Accuracy on clean test labels."""
     outputs = model.predict(x_test, batch_size=1_000, verbose=0)
     if method != "HSIC, units":
         return np.mean(outputs.argmax(1) == data.y_test)

@@ -3,33 +3,33 @@ Title: Rare classes and wrong labels at once
 Author: The keras-noisy authors
 Date created: 2026/11/26
 Last modified: 2026/11/26
-Description: Prior, Gaussian cloud and a second stage on noisy long tails.
+Description: Class prior, Gaussian cloud and a second stage on noisy long tails.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-In most data collected in the wild a few classes have most of the samples. A
-network that learns from it favors them: it is right about frequent classes and
-hardly ever predicts a rare one. Wrong labels make it worse, as there are soon
-as many of them in a rare class as right ones.
+In most data from the wild a few classes have most of the samples. A network
+trained on such data favors these classes: it predicts frequent classes well and
+rare classes hardly ever. Wrong labels make this worse, since a rare class soon
+has as many wrong labels as right ones.
 
-We compare what `keras-noisy` has for this, on the same data, from the same
-initial weights:
+We compare the methods of `keras-noisy` for such data, on the same samples and
+from the same initial weights:
 
 - `CE`: cross-entropy.
 - `CE, adjusted`: with `logit_adjustment`, the number of samples of each class.
 - `GCL 1`: Gaussian clouded logits, a `CosineDense` classifier with a
   `GaussianCloud`.
 - `GCL 2`: the same network after `retrain_classifier`, on samples drawn such
-  that all classes are as frequent.
+  that all classes are equally frequent.
 - `GCE` with `q="auto"` and `ScaledMAE`, which are made for wrong labels: alone,
   with adjustment, with cloud, and with both.
 
-It needs no download: `--dataset digits` has a hundred classes of handwritten
-numbers. `--dataset cifar100` takes features of CIFAR-100 from files that you
-have, see below.
+The script needs no download: `--dataset digits` has a hundred classes of
+handwritten numbers. `--dataset cifar100` reads features of CIFAR-100 from your
+own files, see below.
 """
 
 """
@@ -115,8 +115,8 @@ if not 0 <= options.rate < 1:
 """
 ## Data with a long tail, and then wrong labels
 
-Images and features are bytes, so that one reader feeds both; features are
-images of one row.
+Images and features are bytes, so one reader handles both; features are images
+with one row.
 """
 
 num_samples = 6_000 if options.smoke else 30_000
@@ -147,8 +147,8 @@ x_train, clean = x_train[kept][..., None], clean[kept]
 x_test = x_test[..., None]
 
 """
-A wrong label is another class in proportion to how frequent that is, as in
-Wei et al., Robust long-tailed learning under label noise, 2021 (arXiv
+Wrong labels are drawn from the other classes in proportion to their frequency,
+as in Wei et al., Robust long-tailed learning under label noise, 2021 (arXiv
 2108.11569). With symmetric noise nearly all labels of a rare class would be
 wrong.
 """
@@ -167,8 +167,8 @@ print(
 """
 ## The network
 
-Two hidden layers, and a classifier: `Dense`, or `CosineDense` with a cloud.
-What comes out are logits.
+The network has two hidden layers and a classifier: `Dense`, or `CosineDense`
+with a cloud. The outputs are logits.
 """
 
 
@@ -217,9 +217,8 @@ if options.methods:
 """
 ## Training, and what is measured
 
-Balanced accuracy is the mean over classes of the share that is predicted
-right. Head, middle and tail are a third of the classes each, from the most
-frequent ones to the rarest.
+Balanced accuracy is the mean of the accuracies of all classes. Head, middle and
+tail are a third of the classes each, from the most frequent to the rarest.
 """
 
 
@@ -279,10 +278,10 @@ for name, row in results.items():
 """
 ## What it shows
 
-Adjustment and cloud each raise the accuracy of the tail. With the digits, where
-wrong labels are learned by heart, a robust loss adds to it. One is an argument
-of every loss, the other a layer, and both combine; together they can be too
-much:
+Adjustment and cloud each raise the accuracy of the tail. On the digits, where
+networks memorize wrong labels, a robust loss helps further. Adjustment is an
+argument of every loss and the cloud is a layer, so you can combine both, though
+together they can be too strong:
 
 ```python
 head = CosineDense(100, cloud=GaussianCloud(counts))

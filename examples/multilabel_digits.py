@@ -3,29 +3,29 @@ Title: Several labels per image, some missing and some wrong
 Author: The keras-noisy authors
 Date created: 2026/11/27
 Last modified: 2026/11/27
-Description: Which digits are in a number, learned from labels that are wrong.
+Description: Learn from wrong labels which digits are in a number.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-An image has several labels: what is in it, each a yes or no. Nobody looks for
-everything, so that many labels that should be there are missing, and stand in
-the data as a no. Others are plainly wrong. A network that is trained by binary
-cross-entropy learns them by heart.
+An image has several labels, one for each thing that can be in it, yes or no.
+Annotators do not look for everything, so many labels are missing and count as
+"no" in the data. Others are simply wrong. A network trained with binary
+cross-entropy memorizes them.
 
 We compare, on the same images and from the same initial weights:
 
 - `BCE`: binary cross-entropy of Keras.
 - `Binary(GCE)`, `Binary(MAE)` and `Binary(SCE)`: robust losses for one label
-  per sample, on each of the labels.
-- `Binary(CE, noise_rates)`: cross-entropy that is corrected forward, as it is
-  told how often a label flips.
-- `ASL`, `Hill` and `SPLC`, which are made for labels that are missing.
+  per sample, applied to each label.
+- `Binary(CE, noise_rates)`: cross-entropy with a forward correction, which
+  knows how often a label flips.
+- `ASL`, `Hill` and `SPLC`, which are made for missing labels.
 
-It needs no download: each image is a number of three handwritten digits, and
-its ten labels say which digits are in it.
+The script needs no download: each image is a number of three handwritten
+digits, and its ten labels say which digits are in it.
 """
 
 """
@@ -115,7 +115,8 @@ print(
 """
 ## The network
 
-Two hidden layers, and an output for each label. The outputs are logits.
+The network has two hidden layers and an output for each label. The outputs are
+logits.
 """
 
 
@@ -164,14 +165,14 @@ if options.losses:
 """
 ## Training, and what is measured
 
-The mean average precision on the test images: how well the outputs of a label
-sort the images, on average over the labels. It asks for no threshold, which is
-fair to losses whose probabilities are too low where labels are missing.
+We measure the mean average precision on the test images: how well the outputs
+of a label rank the images, averaged over the labels. It needs no threshold, so
+it is fair to losses that predict low probabilities when labels are missing.
 """
 
 
 def mean_average_precision(model):
-    """On clean labels, in percent."""
+    """Mean average precision on clean labels, in percent."""
     scores = model.predict(x_test, batch_size=1_000, verbose=0)
     return 100 * average_precision_score(data.y_test, scores, average="macro")
 

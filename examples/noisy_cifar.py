@@ -1,40 +1,42 @@
 """
-Title: The field's comparison on CIFAR with wrong labels
+Title: The standard comparison on CIFAR with wrong labels
 Author: The keras-noisy authors
 Date created: 2026/11/21
 Last modified: 2026/11/21
-Description: Any loss, any noise, the networks and the recipe of the papers.
+Description: Any loss, any noise, with the networks and recipe of the papers.
 Accelerator: GPU
 """
 
 """
 ## Introduction
 
-Papers on learning with noisy labels compare their losses in one setting: they
-replace part of the training labels of CIFAR-10 or CIFAR-100 by wrong ones,
-train the same network with each loss by the same recipe, and report the
-accuracy on the clean test labels after the last epoch.
+Papers on learning with noisy labels compare losses in one setting: they replace
+part of the training labels of CIFAR-10 or CIFAR-100 with wrong ones, train the
+same network with each loss and the same recipe, and report the accuracy on the
+clean test labels after the last epoch.
 
-This is that setting, with every loss and every noise of `keras-noisy`, for
-CIFAR-10, CIFAR-100, Fashion-MNIST and the human labels of CIFAR-N:
+This script reproduces the setting with every loss and every noise of
+`keras-noisy`, on CIFAR-10, CIFAR-100, Fashion-MNIST and the human labels of
+CIFAR-N:
 
 ```shell
 python noisy_cifar.py --dataset cifar100 --rate 0.4 --losses CE MAEStar GCE
 python noisy_cifar.py --dataset cifar10n --noise worse --losses CE ELR
 ```
 
-A run of 120 epochs of CIFAR-10 is for a GPU. `--smoke` shows all of it in a
-minute on two CPU cores, with handwritten digits and without a download. It
-runs on TensorFlow, JAX and PyTorch, on one device or, with `--distribute`, on
-all. With `--resume runs` a run that was stopped goes on by the same command.
+A run of 120 epochs on CIFAR-10 needs a GPU. `--smoke` runs everything in a
+minute on two CPU cores, with handwritten digits and without a download. The
+script runs on TensorFlow, JAX and PyTorch, on one device or, with
+`--distribute`, on all. With `--resume runs` the same command continues a
+stopped run.
 """
 
 """
 ## Setup
 
 Choose the backend with the environment variable `KERAS_BACKEND`. TensorFlow
-reads the images for every backend; for the others we hide the GPUs from it,
-as it would take their memory.
+reads the images for every backend; on the other backends we hide the GPUs from
+TensorFlow, as it would take their memory.
 """
 
 import argparse
@@ -73,11 +75,11 @@ print(
 """
 ## The recipes
 
-SGD with momentum 0.9, a cosine from the learning rate to 0, gradients clipped
-at norm 5, batches of 128. CIFAR-10 has a network of eight layers, CIFAR-100 a
-ResNet-34. Images of CIFAR are padded, cropped at random and flipped; those of
-Fashion-MNIST and the digits stay as they are. (Some papers also rotate the
-images of CIFAR-100.) Every number can be changed by its option.
+We use SGD with momentum 0.9, a cosine decay of the learning rate to 0, clipping
+of gradients at norm 5, and batches of 128. The network for CIFAR-10 has eight
+layers; CIFAR-100 uses a ResNet-34. CIFAR images are padded, cropped at random
+and flipped; Fashion-MNIST and the digits are not augmented. (Some papers also
+rotate the images of CIFAR-100.) Every number has an option.
 """
 
 recipes = {
@@ -224,8 +226,8 @@ settings = {k: v for k, v in vars(options).items() if k not in free}
 """
 ## Images, and wrong labels
 
-The network learns from `y_train`. The clean labels beside them are for
-measuring, and the test labels are all clean.
+The network learns from `y_train`. The clean training labels serve only to
+measure, and all test labels are clean.
 """
 
 is_human = dataset.endswith("n")
@@ -259,14 +261,14 @@ print(f"{wrong:.1%} of {len(x_train)} training labels are wrong.")
 """
 ## The networks
 
-Eight layers, or a ResNet-34 whose first layer is made for small images: 3 x 3
-pixels, without a stride and without pooling. The last layer gives logits in
-float32, whatever the precision of the others.
+The network has eight layers, or is a ResNet-34 whose first layer suits small
+images: 3 x 3 pixels, without stride and pooling. The last layer outputs logits
+in float32, whatever the precision of the others.
 """
 
 
 def normalization():
-    """With the numbers of PyTorch, by which the papers' networks are made."""
+    """Batch normalization with the defaults of PyTorch, as in the papers."""
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
 
 
@@ -277,7 +279,7 @@ def convolution(x, filters, size=3, strides=1):
 
 
 def cnn8(x):
-    """Six convolutions, a dense layer, and the one that is to follow."""
+    """Six convolutions and a dense layer; the classifier follows."""
     for filters in (64, 128, 196):
         for _ in range(2):
             x = layers.ReLU()(convolution(x, filters))
@@ -287,7 +289,7 @@ def cnn8(x):
 
 
 def resnet34(x):
-    """Sixteen blocks of two convolutions, with a way around each of them."""
+    """Sixteen blocks of two convolutions, each with a skip connection."""
     x = layers.ReLU()(convolution(x, 64))
     for filters, blocks in zip((64, 128, 256, 512), (3, 4, 6, 3), strict=True):
         for block in range(blocks):
@@ -315,10 +317,10 @@ if options.mixed_precision:
 """
 ## The losses
 
-The number of classes is all that most of them need. `ELR` and `SOP` remember
-each training sample, so that its index stands beside its label; their memory
-is a layer of the model, through which `loss.connect` hands the logits.
-`GivenLabelLoss` keeps the clean labels from the loss.
+Most losses need only the number of classes. `ELR` and `SOP` remember each
+training sample, so its index stands next to its label. Their memory is a layer
+of the model, and `loss.connect` passes the logits through it. `GivenLabelLoss`
+hides the clean labels from the loss.
 """
 
 
@@ -329,7 +331,7 @@ if fade == "cosine":
 
 
 def build_loss(name):
-    """The loss of a name, and the labels that it learns from."""
+    """The loss with a name, and the labels that it learns from."""
     of_loss = {"num_classes": num_classes, "from_logits": True}
     labels = y_train
     if name.upper() in ("ELR", "SOP"):
@@ -345,24 +347,24 @@ def build_loss(name):
 
 
 for name in options.losses:
-    build_loss(name)  # An error now, and not after hours.
+    build_loss(name)  # Raise an error now rather than after hours.
 
 """
 ## Training
 
 After each epoch `val_accuracy` is the accuracy on the clean test labels, and
-`memorization_rate` the share of the wrong labels that the network predicted
-in training. They stand in a CSV file for each loss.
+`memorization_rate` is the share of wrong labels that the network predicted in
+training. Both go to a CSV file for each loss.
 
-`Resume` saves the weights, the optimizer, the place in the data and the
-history, and goes on from there.
+`Resume` saves the weights, the optimizer, the position in the data and the
+history, and continues from there.
 """
 
 momentum = 0.9
 
 
 def train_with(name, parallel):
-    """Train a network; what was measured in each epoch."""
+    """Train a network; returns the metrics of each epoch."""
     keras.utils.set_random_seed(options.seed)
     loss, labels = build_loss(name)
     file_name = name.replace("*", "Star")
@@ -403,7 +405,7 @@ def train_with(name, parallel):
     history = resume.history if resume else {}
 
     def write(epoch=None, logs=None):
-        """Write the whole table, so that no row can be there twice."""
+        """Write the whole table, so that no row occurs twice."""
         for key, value in (logs or {}).items():
             if not resume:
                 history.setdefault(key, []).append(value)
@@ -451,10 +453,10 @@ with contextlib.ExitStack() as stack:
 """
 ## Results
 
-`last` is the accuracy on the clean test labels after the last epoch, which is
-what the papers report. `best` is that of the best epoch, which only clean
-labels can tell. `memorized` is the share of wrong labels that the network
-predicted in the last epoch.
+`last` is the accuracy on the clean test labels after the last epoch, as papers
+report it. `best` is the accuracy of the best epoch, which only clean labels can
+show. `memorized` is the share of wrong labels that the network predicted in the
+last epoch.
 """
 
 lines = [
@@ -497,8 +499,8 @@ if parallel.is_chief:
 """
 ## What to expect
 
-In the published comparisons (eps-softmax, Wang et al., NeurIPS 2024) of
-CIFAR-10 with 40 % symmetric noise, cross-entropy ends at 58.5 %, `GCE` at
-82.2 % and `NCE+RCE` at 85.1 %; of CIFAR-100 at 39.3 %, 56.6 % and 58.6 %.
-Compare the means of several `--seed`, and the last epoch, not the best.
+In a published comparison (eps-softmax, Wang et al., NeurIPS 2024) on CIFAR-10
+with 40 % symmetric noise, cross-entropy ends at 58.5 %, `GCE` at 82.2 % and
+`NCE+RCE` at 85.1 %; on CIFAR-100 at 39.3 %, 56.6 % and 58.6 %. Compare means
+over several values of `--seed`, and the last epoch, not the best.
 """

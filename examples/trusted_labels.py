@@ -3,28 +3,29 @@ Title: A few trusted labels among many wrong ones
 Author: The keras-noisy authors
 Date created: 2026/11/26
 Last modified: 2026/11/26
-Description: LDCE finds out which labels are right, and a classifier uses it.
+Description: LDCE estimates which labels are right, and a classifier uses this.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-Somebody has checked one label in twenty; the others are wrong as often as
-labels from the web are. What are the checked ones good for? We compare
+Suppose that one label in twenty has been checked, and that the others are wrong
+as often as labels from the web. How much do the checked labels help? We compare
 
 - `CE, trusted`: cross-entropy on the trusted samples alone.
-- `GCE auto`: a robust loss on all of them, which does not know which labels
+- `GCE auto`: a robust loss on all samples, which does not know which labels
   are trusted.
-- `Forward, true T`: forward correction on all of them with the matrix of the
-  noise, which is never known in practice.
-- `LDCE`: the classifier that learns beside the confidences.
+- `Forward, true T`: forward correction on all samples with the true noise
+  matrix, which is never known in practice.
+- `LDCE`: the classifier that learns together with the confidences.
 - `LDCE, hard` and `LDCE, soft`: the second stage of LDCE, a new classifier on
-  everything. `ConfidenceCorrection` treats labels by their confidence, with a
+  all samples. `ConfidenceCorrection` treats labels by their confidence, with a
   transition matrix estimated from the trusted samples.
 
-The last column is how well confidence separates right labels from wrong ones:
-the probability that a right label has the higher one of the two (AUC).
+The last column says how well confidence separates right labels from wrong ones:
+the probability that a right label has a higher confidence than a wrong one
+(AUC).
 """
 
 """
@@ -114,7 +115,7 @@ for requirement, met in requirements.items():
 """
 ## Data
 
-Standardized features of CIFAR-100, or pixels.
+The inputs are standardized features of CIFAR-100, or pixels.
 """
 
 
@@ -151,8 +152,8 @@ if "human" in options.noise:
 """
 ## Wrong labels
 
-The trusted samples are the first ones of a shuffled part of the data, one of
-every class and then any. Their labels are right; the others get noise.
+The trusted samples come first in the shuffled data: one of every class, then
+any others. Their labels are right; the other labels get noise.
 """
 
 
@@ -180,7 +181,8 @@ def draw(noise, share, seed):
 """
 ## The network
 
-One hidden layer, and 64 features that a linear layer classifies.
+The network has one hidden layer and 64 features, which a linear layer
+classifies.
 """
 
 
@@ -199,20 +201,20 @@ def build_encoder():
 
 
 def optimizer(count):
-    """SGD whose learning rate falls to 0 as a cosine."""
+    """SGD whose learning rate decays to 0 along a cosine."""
     steps = options.epochs * max(count // 128, 1)
     rate = keras.optimizers.schedules.CosineDecay(0.1, steps)
     return keras.optimizers.SGD(rate, 0.9, weight_decay=1e-4)
 
 
 def accuracy(model):
-    """Share of the test samples that are predicted right."""
+    """Accuracy on the test samples."""
     logits = model.predict(x_test, batch_size=1_000, verbose=0)
     return np.mean(logits.argmax(axis=-1) == y_test)
 
 
 def train(loss, x, y):
-    """A classifier after training with a loss."""
+    """A classifier trained with a loss."""
     encoder = build_encoder()
     model = keras.Sequential([encoder, layers.Dense(num_classes)])
     model.compile(optimizer(len(x)), loss)
@@ -223,9 +225,9 @@ def train(loss, x, y):
 """
 ## The two stages of LDCE
 
-`LDCE` needs the trusted and noisy batches, and gives a confidence for every
-label. A network that is trained on the noisy samples alone predicts the labels
-that trusted samples would have had, which makes the transition matrix.
+`LDCE` trains on trusted and noisy batches, and gives a confidence for every
+label. A network trained on the noisy samples alone predicts the noisy labels
+that trusted samples would have, which gives the transition matrix.
 """
 
 
@@ -245,7 +247,7 @@ def run(noise, share, seed):
     x, labels, clean, count = draw(noise, share, seed)
     plain = {"from_logits": True, "num_classes": num_classes}
     found = {}
-    # Each of them so often that there are as many steps as with all.
+    # Repeat them, so that there are as many steps as with all samples.
     often = np.resize(np.arange(count), len(x))
     model = train(CrossEntropy(**plain), x[often], labels[often])
     found["CE, trusted"] = accuracy(model)

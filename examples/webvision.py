@@ -3,7 +3,7 @@ Title: ResNet-50 learns from WebVision's images and wrong labels
 Author: The keras-noisy authors
 Date created: 2026/11/21
 Last modified: 2026/11/21
-Description: Train on web images a fifth of which is mislabeled, on any GPUs.
+Description: Train on web images, a fifth of them mislabeled, on any GPUs.
 Accelerator: GPU
 """
 
@@ -11,20 +11,19 @@ Accelerator: GPU
 ## Introduction
 
 WebVision 1.0 has 2.4 million images that Google and Flickr found for the names
-of ImageNet's 1000 classes. Nobody looked at them: about a fifth of the labels
-is wrong. The labels of its validation images, and of those of ImageNet
-(ILSVRC12), were given by people.
+of ImageNet's 1000 classes. Nobody checked them: about a fifth of the labels are
+wrong. People labeled its validation images and those of ImageNet (ILSVRC12).
 
 We train a ResNet-50 on the web images with `MAEStar()`, the mean absolute
 error matched to the number of classes, or with any other loss of
-`keras-noisy`, and measure the accuracy on both validation sets. The recipe is
-that of the papers about mini-WebVision, the first 50 classes of Google's
+`keras-noisy`, and measure the accuracy on both validation sets. The recipe
+comes from the papers about mini-WebVision, the first 50 classes of Google's
 images.
 
-The same script runs on a CPU, on a GPU and on several hosts with many, with
-TensorFlow, JAX or PyTorch. A run that was stopped goes on where it stood.
-`docs/webvision.md` tells how to get the data, and what memory and time it
-takes.
+The same script runs on a CPU, a GPU, or several hosts with many GPUs, with
+TensorFlow, JAX or PyTorch. A stopped run continues where it was.
+`docs/webvision.md` explains how to get the data, and how much memory and time
+the training takes.
 """
 
 """
@@ -153,7 +152,7 @@ if options.smoke:
 
 @contextlib.contextmanager
 def reported(what):
-    """An error in what was given ends the script with its message."""
+    """End the script with the message of an error in its arguments."""
     try:
         yield
     except ImportError as error:
@@ -168,15 +167,15 @@ def reported(what):
 """
 ## A sample
 
-WebVision has to be downloaded first. To try the script before,
-`--make-sample` draws a small one in the official layout: the 50 classes of
-`mini`, each a color and a shape, where a fifth of the training images show
-another class than their label says.
+WebVision must be downloaded first. To try the script before that,
+`--make-sample` draws a small data set in the official layout. It has the 50
+classes of `mini`, each a color and a shape, and a fifth of the training images
+have a wrong label.
 """
 
 
 def drawing(draw, label):
-    """A picture of a class, at another place and size each time."""
+    """A picture of a class, with a random place and size."""
     from PIL import Image, ImageDraw
 
     color = colorsys.hsv_to_rgb(label // 5 / 10, 0.9, 0.9)
@@ -193,7 +192,7 @@ def drawing(draw, label):
 
 
 def make_sample(folder):
-    """Write lists and images as the official archives unpack to."""
+    """Write lists and images in the layout of the official archives."""
     folder = folder.resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileExistsError(
@@ -241,8 +240,8 @@ if options.make_sample:
 ## Setup
 
 Choose the backend with the environment variable `KERAS_BACKEND`. TensorFlow
-reads the images for every backend; for the others we hide the GPUs from it,
-as it would take their memory.
+reads the images for every backend; on the other backends we hide the GPUs from
+TensorFlow, as it would take their memory.
 """
 
 with reported("KERAS_BACKEND and packages"):
@@ -334,15 +333,15 @@ settings = {k: v for k, v in vars(options).items() if k not in free}
 """
 ## The images
 
-`WebVisionFolder` reads the folder as it was unpacked, and `check` leaves out
-the images that are broken. `tfds` takes them from TensorFlow Datasets, which
-converts the archives at the first time. What is left out is listed: a few are
-in every download, many or a whole class of them mean that it is incomplete.
+`WebVisionFolder` reads the unpacked folder, and `check` leaves out broken
+images. `tfds` reads from TensorFlow Datasets, which converts the archives the
+first time. The script lists the images left out: every download has a few, but
+many, or a whole class, mean that the download is incomplete.
 """
 
 
 def tell_left_out(split, skipped, count, empty=()):
-    """List what is left out of `count` images; `empty` are class names."""
+    """List the images left out of `count`; `empty` are class names."""
     if process_index() > 0:
         return
     if skipped:
@@ -414,7 +413,7 @@ def webvision(split):
     images = builder.as_dataset(
         split=f"{split}[:{min(count, options.limit or count)}]",
         decoders={"image": tfds.decode.SkipDecoding()},
-        # Every process reads the files in the same order, another each epoch.
+        # All processes read the files in one order, which changes each epoch.
         shuffle_files=split == "train",
         read_config=tfds.ReadConfig(shuffle_seed=options.seed),
     )
@@ -429,13 +428,13 @@ num_classes = len(class_names)
 """
 The validation images of ILSVRC12 come in one folder, with the true classes in
 the development kit, or sorted into a folder for each class. The kit numbers
-the classes in an order of its own: what WebVision has in common with it is
-the WordNet id, such as `n01440764`, with which the names of the classes begin.
+the classes in its own order. It shares only the WordNet ids with WebVision,
+such as `n01440764`, with which the class names begin.
 """
 
 
 def imagenet(folder, devkit):
-    """Images and labels of ILSVRC12's validation set, of our classes."""
+    """Images and labels of ILSVRC12's validation set for our classes."""
     files = folder.rglob("ILSVRC2012_val_*.JPEG")
     files = sorted(files, key=lambda file: file.name)  # as the kit counts
     classes = [file.parent.name for file in files]
@@ -481,8 +480,8 @@ if options.imagenet_dir is not None:
 """
 ## The loss
 
-The number of classes is all that most losses need. `ELR` and `SOP` remember
-each training sample, so that its index stands beside its label.
+Most losses need only the number of classes. `ELR` and `SOP` remember each
+training sample, so its index stands next to its label.
 """
 
 of_loss = {"num_classes": num_classes, "from_logits": True}
@@ -503,10 +502,10 @@ if options.fade and not loss.automatic_arguments():
 """
 ## The network
 
-ResNet-50 with fresh weights, as in the papers: those learned from ImageNet
-would have seen clean labels. `small` is for trials. The last layer gives
-logits in float32, whatever the precision of the others. `loss.connect` hands
-them through the layer in which the loss keeps its state, if it has one.
+We use ResNet-50 with random weights, as in the papers: weights from ImageNet
+would have seen clean labels. `small` is for trials. The last layer outputs
+logits in float32, whatever the precision of the others. `loss.connect` passes
+them through the layer that holds the state of the loss, if there is one.
 """
 
 if options.mixed_precision:
@@ -561,23 +560,23 @@ def build_optimizer():
 """
 ## Training
 
-The batch is that of one step on all GPUs together. Where it does not fit into
-their memory, `--accumulate 4` computes it in four parts and makes one step of
-their mean, clipped as a whole. It is the same step, but that batch
-normalization sees the parts, and updates its averages with each of them.
+The batch size counts all GPUs together. If a batch does not fit into memory,
+`--accumulate 4` computes it in four parts and takes one step with their mean
+gradient, clipped as a whole. It is the same step, except that batch
+normalization sees the parts, and updates its averages with each part.
 
-A run that was stopped goes on with the batch after the last that was saved.
-TensorFlow Datasets cannot begin within an epoch, nor repeat its order: there
-it goes on with the next epoch, in another order and with other crops.
+A stopped run continues with the batch after the last saved one. TensorFlow
+Datasets cannot begin within an epoch or repeat its order: there the run
+continues with the next epoch, in another order and with other crops.
 
-After every tenth epoch, and after the last, we measure on both validation
-sets. `log.csv` has a line for each epoch. All devices take part, so that their
-number must divide the images: some are measured twice, with the weight 0.
+After every tenth epoch and after the last one we measure on both validation
+sets. `log.csv` has a line for each epoch. All devices take part, so their
+number must divide the images: some images are measured twice, with weight 0.
 """
 
 
 def evaluation_batches(images, reading):
-    """Batches of all images, and of others of weight 0 that fill the last."""
+    """Batches of all images; images of weight 0 fill the last one."""
     if isinstance(images, tf.data.Dataset):
         missing = -int(images.cardinality()) % parallel.num_devices
         filling = (
@@ -611,7 +610,7 @@ class Validation(keras.callbacks.Callback):
         return self.accuracies
 
     def on_epoch_end(self, epoch, logs=None):
-        """Measure, if it is time; the log has NaN for the other epochs."""
+        """Measure if it is time; other epochs have NaN in the log."""
         last = epoch + 1 == options.epochs
         if last or (epoch + 1) % options.evaluate_every == 0:
             logs.update(self.measure())
@@ -642,7 +641,7 @@ with devices as parallel:
     if resume and options.source == "folder":
         start = resume.start
     elif resume:
-        seed += first_epoch  # or the crops of the first epochs came again
+        seed += first_epoch  # or the crops of the first epochs would repeat
     with reported("--batch-size"):
         reading = {
             "batch_size": parallel.batch_size(
@@ -670,7 +669,7 @@ with devices as parallel:
     if parallel.is_chief:
         log = options.output / "log.csv"
         if first_epoch and log.exists():
-            # An epoch that was stopped before it was saved is done again.
+            # An epoch that stopped before it was saved is repeated.
             lines = log.read_text().splitlines(keepends=True)
             log.write_text("".join(lines[: 1 + first_epoch]))
         callbacks.append(keras.callbacks.CSVLogger(log, append=first_epoch > 0))
@@ -691,12 +690,12 @@ with devices as parallel:
 """
 ## Results
 
-Top-1 is the share of images of which the label is the most probable class,
-top-5 of which it is among the five most probable.
+Top-1 is the share of images whose label is the most probable class; top-5 is
+the share whose label is among the five most probable classes.
 """
 
 if parallel.is_chief:
-    # Without the loss and its state, so that it loads with Keras alone.
+    # Save without the loss and its state, so that Keras alone can load it.
     trained = keras.Model(model.inputs, model.get_layer("logits").output)
     trained.save(options.output / "model.keras")
     print("validation set |  top-1 |  top-5")

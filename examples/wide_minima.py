@@ -3,30 +3,30 @@ Title: Wide flat minima and wrong labels
 Author: The keras-noisy authors
 Date created: 2026/11/26
 Last modified: 2026/11/26
-Description: Four optimizers, the flatness of what they find, and wrong labels.
+Description: Four optimizers, the flatness of their minima, and wrong labels.
 Accelerator: None
 """
 
 """
 ## Introduction
 
-Where the loss stays low around the weights, small changes of the weights or of
-the data change little: wide, flat minima are said to generalize better. Four
-ways to train the same network:
+If the loss stays low around the weights, small changes of the weights or the
+data matter little: wide, flat minima are said to generalize better. We compare
+four ways to train the same network:
 
 - `SGD`, the baseline.
 - `Entropy-SGD`: short noisy walks, whose averages the weights follow.
-- `Replicated SGD`: three networks that slowly come together. The network in
-  their middle is measured.
-- `SAM`: steps along the gradient at the worst weights nearby.
+- `Replicated SGD`: three networks that slowly come together. We measure the
+  network at their center.
+- `SAM`: steps along the gradient at the worst nearby weights.
 
 Each network sees every image equally often. Replicated SGD has three networks,
-and SAM takes two gradients a step, so that they cost three and two times as
+and SAM computes two gradients per step, so they cost three times and twice as
 much as the other two.
 
-We measure the error on clean test images, the rise of the training error under
-noise on the weights (the flatness), and the share of wrong labels that the
-network has memorized.
+We measure the error on clean test images, the rise of the training error when
+noise is added to the weights (the flatness), and the share of wrong labels that
+the network has memorized.
 """
 
 """
@@ -98,8 +98,8 @@ for requirement, met in requirements.items():
 """
 ## The network
 
-Two hidden layers with batch normalization, for the hundred classes of two
-handwritten digits side by side.
+The network has two hidden layers with batch normalization. The hundred classes
+are pairs of handwritten digits.
 """
 
 classes, batch_size, rate = 100, 128, 0.1
@@ -119,13 +119,13 @@ def build_model():
 """
 ## Four ways to train it
 
-The learning rate falls to 0 as a cosine. A batch of the replicas has a part
-for each of them, and one step for three batches: so the batch, the learning
-rate and the number of epochs are three times as large.
+The learning rate decays to 0 along a cosine. The replicas divide each batch, so
+the batch size, the learning rate and the number of epochs are three times as
+large.
 
-Entropy-SGD walks for twenty batches at a time, which an epoch is no multiple
-of: `EvaluateCenter` shows the center of a walk, and `RefreshBatchNorm` measures
-the statistics of the weights that are evaluated.
+Entropy-SGD walks for twenty batches at a time, which does not divide an epoch:
+`EvaluateCenter` evaluates the center of a walk, and `RefreshBatchNorm`
+recomputes the batch statistics for the evaluated weights.
 """
 
 
@@ -169,10 +169,10 @@ def train(method, x, y):
 """
 ## Results
 
-The error is that on clean test labels, `fitted` the share of training labels
-that the network predicts, wrong ones included, `memorized` the share of the
-wrong ones, and `rise` how much the training error rises when each weight is
-changed by a fifth of its size.
+The error is measured on clean test labels. `fitted` is the share of training
+labels, right or wrong, that the network predicts, and `memorized` is the share
+of the wrong ones. `rise` is the increase of the training error when each weight
+changes by a fifth of its size.
 """
 
 sigmas = [0.05, 0.1, 0.2, 0.3, 0.4]

@@ -9,13 +9,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-# Each process has one of the cores, and keeps to it: threads of small tensors
+# Each process has one core, and keeps to it: threads for small tensors
 # only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-# Tests, the processes that they start and the next run share the programs of
-# JAX that take long to compile. To write the others takes longer.
+# Tests, the processes that they start and the next run share the JAX programs
+# that take long to compile. Saving the others takes longer than compiling.
 CACHE = Path(__file__).parent.parent / ".pytest_cache" / "jax"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
@@ -32,7 +32,7 @@ if "--run-slow" not in sys.argv:
             flag = "--xla_cpu_use_fusion_emitters=false"
             os.environ.setdefault("XLA_FLAGS", flag)
 
-#: The files that take longest begin, so that no core has nothing to do while
+#: The slowest files run first, so that no core idles while
 #: another ends with one of them.
 LONGEST_FIRST = (
     "test_distribution.py",
@@ -71,7 +71,7 @@ LEFT_OUT = pytest.StashKey[int]()
 
 
 def backend():
-    """That of the tests; Keras is only imported where it alone knows.
+    """The backend of the tests; Keras is imported only if needed to know it.
 
     The process that hands tests out to others needs no Keras.
     """
@@ -122,7 +122,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_sessionfinish(session):
-    """Tell the process that reports what this one left out."""
+    """Tell the reporting process which tests this one left out."""
     if hasattr(session.config, "workeroutput"):
         left_out = session.config.stash.get(LEFT_OUT, 0)
         session.config.workeroutput["left out"] = left_out
@@ -153,7 +153,7 @@ def fresh_state():
 
 @pytest.fixture
 def optimized():
-    """Programs are optimized, as they are for users."""
+    """Compile with optimizations, as users do."""
     if backend() != "jax":
         yield
         return
@@ -167,6 +167,6 @@ def optimized():
 
 @pytest.fixture(autouse=True, scope="module")
 def few_objects():
-    """What earlier files left is not looked at again by the collector."""
+    """The collector skips the objects that earlier files left."""
     gc.collect()
     gc.freeze()

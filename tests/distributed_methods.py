@@ -1,4 +1,4 @@
-"""Train by the methods beyond losses on one device or several; print JSON."""
+"""Train with the methods beyond losses on one or more devices; print JSON."""
 
 import json
 import os
@@ -54,12 +54,12 @@ METHODS = {
     "SRGNN": (lambda: SRGNN(3, 4), lambda: SGD(0.1)),
     "PIAGNN": (lambda: PIAGNN(3, 4, slice_size=2), lambda: SGD(0.1)),
 }
-#: Their outputs are logits, and their inputs clicks.
+#: Models whose outputs are logits and whose inputs are clicks.
 OF_SESSIONS = ("SRGNN", "PIAGNN")
 
 
 def trained_ldce(parallel, x, y):
-    """It has the shots of a whole step on every device of JAX alone."""
+    """Only on JAX every device has the shots of a whole step."""
     keras.utils.set_random_seed(1)
     model = LDCE(network(), 3, 48, shots=4, n_way=2)
     model.compile(SGD(0.1), GCE(from_logits=True))

@@ -39,7 +39,7 @@ FADES = {
 
 
 def heads(names):
-    """Of each head its name, loss and labels."""
+    """The name, loss and labels of each head."""
     labels = np.random.default_rng(0).integers(12, size=64)
     ignored = labels.copy()
     # Each shard has as many, and its mean is over its own samples.
@@ -58,7 +58,7 @@ def heads(names):
         if are_all:
             loss = losses.GCE("auto", fade=fade, **SHARED)
             yield f"GCE fades by {name}", loss, labels
-    if process_count() == 1:  # Memories are for one process.
+    if process_count() == 1:  # Memories work in one process only.
         kinds = (losses.ELR, {}), (losses.SOP, {}), (losses.SELC, {"start": 1})
         for kind, own in kinds if are_all else kinds[:2]:
             loss = kind(num_samples=64, from_logits=True, **own)
@@ -87,7 +87,7 @@ def train(parallel, names):
 
 
 def fit(parallel, model, x, y):
-    """Train on the part of this process; the history."""
+    """Train on the data of this process; returns the history."""
     index, count = parallel.shard or (0, 1)
     x, *y = (array[index::count] for array in (x, *y))
     batch_size = parallel.batch_size(16)
@@ -103,7 +103,7 @@ def fit(parallel, model, x, y):
 
 
 def refused():
-    """What is said of batches that the devices do not divide."""
+    """The message for batches that the devices do not divide."""
     errors = []
     for batch_size in (17, 16):
         try:

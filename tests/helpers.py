@@ -1,4 +1,4 @@
-"""What several tests need: catalogue, tensors to NumPy, other processes."""
+"""Shared helpers: catalogue, tensors to NumPy, other processes."""
 
 import contextlib
 import importlib.util
@@ -31,9 +31,9 @@ class Entry:
     loss_class: type
     formula: Callable[..., np.ndarray]
     hyperparameters: dict[str, Any] = field(default_factory=dict)
-    #: Those that depend on the number of classes.
+    #: Hyperparameters that depend on the number of classes.
     of_class_count: Callable[[int], dict[str, Any]] = lambda num_classes: {}
-    #: Those that the formula takes in another form.
+    #: Hyperparameters that the formula takes in another form.
     of_formula: dict[str, Any] | None = None
 
     def arguments(self, num_classes):
@@ -175,7 +175,7 @@ for _name in losses.names():
         if _formula := getattr(reference, _file, None):
             CATALOGUE[_name] = Entry(_kind, _formula)
 
-#: Needs the logits themselves, so is no loss of probabilities.
+#: Needs the logits themselves, so it cannot take probabilities.
 OF_LOGITS = [k for k, v in CATALOGUE.items() if v.loss_class.needs_logits]
 OF_PROBABILITIES = [name for name in CATALOGUE if name not in OF_LOGITS]
 
@@ -188,7 +188,7 @@ KINDS = ("GCE", "NCE", "ForwardCorrection")
 
 
 def shared_part(names):
-    """A case for each name, on one backend where others stand for it."""
+    """A case for each name, on one backend if other cases represent it."""
     return pytest.mark.parametrize(
         "name",
         [
@@ -237,14 +237,14 @@ def values(loss, y_true, y_pred):
 
 
 def compiled(function):
-    """One program in place of one for each operation, where JAX compiles."""
+    """One program instead of one for each operation, if JAX compiles."""
     if keras.backend.backend() == "jax":
         return sys.modules["jax"].jit(function)
     return function
 
 
 def gradient(function, x):
-    """Of the sum of the values, by one program on JAX.
+    """The gradient of the sum of the values, by one program on JAX.
 
     It is in this thread, where JAX may have 64 bits.
     """
@@ -270,7 +270,7 @@ def values_and_slopes(function, x):
 
 
 def masked(y_pred, mask):
-    """Predictions that carry a mask, as those behind an Embedding do."""
+    """Predictions with a mask, as after an Embedding."""
 
     class Mask(keras.layers.Layer):
         def __init__(self):
@@ -307,7 +307,7 @@ def run_here(file, *arguments, until="\0"):
 
 
 def run_python(*arguments, backend, timeout=300, fails=False, **environment):
-    """Run Python in a process of its own; its output, or a failed test."""
+    """Run Python in its own process; returns its output or fails the test."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     done = subprocess.run(

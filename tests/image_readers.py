@@ -1,4 +1,4 @@
-"""Images for the readers of images, and what comes out of them."""
+"""Images for the image readers, and helpers to read them."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ class Folder:
 
 
 def epoch(data):
-    """Images and labels of an epoch, whole; the next one is another."""
+    """All images and labels of an epoch; the next epoch differs."""
     batches = [tuple(map(np.asarray, batch)) for batch in data]
     if isinstance(data, keras.utils.PyDataset):
         data.on_epoch_end()
@@ -50,7 +50,7 @@ def look(images, augment):
 
 
 def photographs(count=12, height=200, width=300):
-    """Real pictures, larger and of other shapes."""
+    """Real pictures, larger and in other shapes."""
     small = real_data.cifar100_images("train", count)
     sizes = [(width, height), (height, width), (width, width)]
     return [

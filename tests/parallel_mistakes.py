@@ -1,4 +1,4 @@
-"""Mistakes that processes of PyTorch make, and their errors."""
+"""Mistakes of PyTorch processes, and their errors."""
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ def mistakes(parallel):
 
 
 def errors(parallel):
-    """What each mistake is told in this process."""
+    """The error of each mistake in this process."""
     found = {}
     for name, mistake in mistakes(parallel):
         try:

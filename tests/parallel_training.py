@@ -1,6 +1,6 @@
-"""Train in several processes, of which one may die; print what came out.
+"""Train in several processes, one of which may die; print the results.
 
-Each folder that is given is a run of its own.
+Each given folder is a separate run.
 """
 
 import json
@@ -123,7 +123,7 @@ def main(*directories, who_dies):
     with data_parallel() as parallel:
         runs = [run(parallel, each, who_dies) for each in directories]
     for directory, (model, result) in zip(directories, runs, strict=True):
-        if parallel.is_chief:  # In the context others would take part.
+        if parallel.is_chief:  # Otherwise others would join.
             model.save(f"{directory}.keras")
         if is_torch:  # The others compute together.
             x, y = images()

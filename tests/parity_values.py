@@ -37,7 +37,7 @@ def computed(whole=False):
             if name in OF_LOGITS and "from_logits" not in arguments:
                 continue
             inputs = logits if "from_logits" in arguments else p
-            # The transforms are the same code for losses of a kind, so that
+            # Losses of a kind share the code of the transforms, so that
             # every loss with each of them is for the slow tests.
             untransformed = transform in ("plain", "probabilities")
             if not (whole or untransformed or name in KINDS):

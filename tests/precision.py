@@ -1,4 +1,4 @@
-"""Values and gradients of 64 bits where a backend has them, and of 32."""
+"""Values and gradients in 64 bits if a backend has them, and in 32."""
 
 import contextlib
 import sys

@@ -13,7 +13,7 @@ from helpers import TESTS
 
 
 def environments(backend, count):
-    """What a launcher would set, for each process."""
+    """The variables that a launcher would set for each process."""
     with contextlib.ExitStack() as stack:
         found = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in found:
@@ -44,7 +44,7 @@ def environments(backend, count):
 
 
 class Processes:
-    """Processes of one script, which end with the `with` block at last."""
+    """Processes of one script, which end with the `with` block or before."""
 
     def __init__(self, *arguments, backend, count=2, **environment):
         self.folder = tempfile.TemporaryDirectory()
@@ -84,7 +84,7 @@ class Processes:
             time.sleep(0.1)
 
     def end(self, index, timeout):
-        """Exit status of a process; an error if it goes on for too long."""
+        """Exit status of a process; raises if it runs too long."""
         return self.running[index].wait(timeout)
 
     def results(self, timeout=240):

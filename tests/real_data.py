@@ -1,4 +1,4 @@
-"""Real images and human labels for the tests, read from beside the project."""
+"""Real images and human labels for the tests, from next to the project."""
 
 import functools
 import gzip

@@ -1,4 +1,4 @@
-"""The losses once more, in float64 NumPy, as their papers write them.
+"""The losses again, in float64 NumPy, as their papers write them.
 
 Each takes targets (..., K), one-hot or soft, and logits (..., K), and returns
 values (...). Everything begins from log-probabilities, which stay finite where
@@ -178,7 +178,7 @@ def jensen_shannon(targets, z, /, pi=0.5):
 
 
 def generalized_jensen_shannon(targets, z, /, pi=0.5, views=1):
-    """Of targets (..., K) and z (..., K), or (..., views, K)."""
+    """The loss of targets (..., K) and z (..., K), or (..., views, K)."""
     lp = log_softmax(z if views > 1 else z[..., None, :])
     log_t = log_or_minus_infinity(targets)
     mean_lp = np.logaddexp.reduce(lp - math.log(views), axis=-2)
@@ -300,7 +300,7 @@ def peer_loss(targets, z, /, prior, alpha=1.0):
 
 
 def active_passive(targets, z, /, active, passive, alpha=1.0, beta=1.0):
-    """Of two tuples (function, hyperparameters)."""
+    """The sum of two losses, each a tuple (function, hyperparameters)."""
     (active, of_active), (passive, of_passive) = active, passive
     return alpha * active(targets, z, **of_active) + beta * passive(
         targets, z, **of_passive

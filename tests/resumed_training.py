@@ -37,7 +37,7 @@ def network(loss, **compile_arguments):
 
 
 def train(directory, reader="pipeline", save_freq=2, callbacks=(), **arguments):
-    """All that was learned, remembered and measured."""
+    """All weights, states and metrics."""
     keras.utils.set_random_seed(1)
     samples = BATCHES * BATCH_SIZE + 5
     data = load(
@@ -93,7 +93,7 @@ def main():
     if moment == "after some batches":
         callbacks.append(KillAfter(draw.randint(1, BATCHES)))
     elif moment == "any time":
-        # In the first steps, or later, whatever the machine does then.
+        # In the first steps, or later at any point.
         wait = threading.Timer(draw.uniform(0.0, 0.3), kill)
         callbacks.append(
             keras.callbacks.LambdaCallback(

@@ -1,4 +1,4 @@
-"""The benchmark of accuracy: side by side is alone, and its tables add up."""
+"""The accuracy benchmark: side by side equals alone, and tables add up."""
 
 import re
 import sys
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.once
 
 @pytest.fixture(scope="module")
 def bench():
-    """Modules of the benchmark, which import each other by name."""
+    """The modules of the benchmark, which import each other by name."""
     names = ("tasks", "side_by_side", "rows", "accuracy_losses")
     names += ("accuracy_table", "accuracy")
     with pytest.MonkeyPatch.context() as patch:
@@ -37,7 +37,7 @@ def tiny(bench, monkeypatch):
     x[np.arange(512), 1, clean // 8] += 3
     y = np.where(rng.random(512) < 0.3, (clean + 1) % 10, clean).astype("int32")
     task = bench["tasks"].Task(x, y, clean, x[:100], clean[:100], 10)
-    # Without dropout, whose masks PyTorch draws one after the other.
+    # Without dropout, as PyTorch draws its masks one after the other.
     monkeypatch.setitem(bench["tasks"].TASKS, "digits-10", (2, 64, 10))
     return task
 

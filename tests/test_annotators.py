@@ -19,7 +19,7 @@ pytestmark = pytest.mark.once
 
 
 def by_loops(votes, num_classes, steps=60):
-    """Dawid and Skene as they write it."""
+    """The method as Dawid and Skene write it."""
     count, annotators = votes.shape
     soft = np.zeros((count, num_classes))
     for i, row in enumerate(votes):
@@ -43,7 +43,7 @@ def by_loops(votes, num_classes, steps=60):
 
 
 def crowd(count=400):
-    """One good, two bad annotators who err alike, and one who says little."""
+    """A good annotator, two bad ones who err alike, and one with few labels."""
     rng = np.random.default_rng(0)
     clean = rng.integers(3, size=count)
     good = np.where(

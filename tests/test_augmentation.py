@@ -1,4 +1,4 @@
-"""The images that come out are those of the papers, from both readers."""
+"""Both readers augment images as the papers do."""
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ def test_cifar_crops_are_uniform_over_81_places_and_two_directions(reader):
 
 
 def paper_box(height, width, generator):
-    """Random resized crop as it is told, one draw after the other."""
+    """Random resized crop as published, one draw after the other."""
     while True:
         area = height * width * generator.uniform(0.08, 1)
         ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3)))
@@ -95,7 +95,7 @@ def test_boxes_lie_inside_of_any_image(shape):
     assert min(height.min(), width.min()) >= 1
     assert np.all(top + height <= shape[0])
     assert np.all(left + width <= shape[1])
-    # But for the rounding to whole pixels.
+    # Except for rounding to whole pixels.
     assert np.all(width <= 4 / 3 * height + 1.2)
     assert np.all(height <= 4 / 3 * width + 1.2)
 

@@ -75,14 +75,14 @@ class Focal(RobustLoss):
 
 
 class Truncated(RobustLoss):
-    """Flat, so with a jump in its error, below p = 0.05."""
+    """Flat below p = 0.05, so its error has a jump."""
 
     def formula(self, log_p):
         return -ops.maximum(log_p, math.log(0.05))
 
 
 class Pairwise(RobustLoss):
-    """A loss of all logits, with `call` of its own and no formula."""
+    """A loss of all logits, with its own `call` and no formula."""
 
     def call(self, y_true, y_pred):
         index = ops.expand_dims(ops.convert_to_tensor(y_true), -1)
@@ -352,7 +352,7 @@ def test_a_call_takes_less_than_50_ms(loss, num_classes):
 
 
 def network(num_classes, kernel_std, softmax=False):
-    # Unit inputs make the logits normal of this deviation.
+    # Unit inputs give normal logits with this deviation.
     x = np.random.default_rng(0).normal(size=(512, 32)).astype("float32")
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     inputs = keras.Input((32,))

@@ -28,7 +28,7 @@ from keras_noisy.losses import (
     SmallLoss,
 )
 
-#: Losses that are the smaller the more classes there are whatever the bias,
+#: Losses that get smaller with more classes for any bias,
 #: or that send no error to a fresh network.
 NO_BIAS = {
     "NCE",
@@ -53,7 +53,7 @@ NO_BIAS = {
     ],
 )
 def test_sampling_of_the_whole_distribution_is_within_a_hundredth(num_classes):
-    """For losses of which another form has an exact error."""
+    """For losses with another form that has an exact error."""
     for sampled, exact in (
         (ActivePassive(NGCE(q=1.0), MAE(), 0.0, 0.5), GCE(q=1.0)),
         (BiTempered(1.0, 1.0), CrossEntropy()),
@@ -158,7 +158,7 @@ def test_automatic_hyperparameters(loss_class, name, arguments):
 
 @pytest.mark.once
 def test_a_peer_loss_is_calibrated_with_even_shares():
-    """Of a sample whose labels are all the same, half of it would cancel."""
+    """Half of it would cancel for a sample whose labels are all the same."""
     even = PeerLoss(0.5, prior=[0.1] * 10)
     assert average_error(PeerLoss(0.5), 10) == average_error(even, 10)
     assert PeerLoss(0.5, num_classes=60, logit_bias="auto").logit_bias > 1
@@ -176,7 +176,7 @@ def test_views_are_calibrated_too():
     keras.backend.backend() != "tensorflow", reason="has no AutoGraph"
 )
 def test_autograph_has_nothing_to_warn_of(caplog):
-    """A step of one's own is traced with all that an `"auto"` value takes."""
+    """A custom step is traced with everything an `"auto"` value needs."""
     import tensorflow as tf
 
     logits, labels = tf.zeros((2, 100)), tf.constant([1, 2])

@@ -1,4 +1,4 @@
-"""What arguments contain, told apart and found again in another process."""
+"""Canonical forms tell arguments apart and are equal in all processes."""
 
 import enum
 import functools
@@ -98,7 +98,7 @@ def cyclic(value):
     return found
 
 
-#: Functions that return the same, and one that returns something else.
+#: Functions that return the same value, and one that does not.
 KINDS = {
     "number": (lambda: 0.25, lambda: 0.5),
     "NaN": (lambda: {"a": float("nan")}, lambda: {"a": float("inf")}),

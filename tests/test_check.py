@@ -1,4 +1,4 @@
-"""`keras_noisy.check`: the same mistake, the same sentence everywhere."""
+"""`keras_noisy.check`: a mistake gives the same message everywhere."""
 
 import keras
 import numpy as np
@@ -120,7 +120,7 @@ def test_several_outputs():
         keras_noisy.check(network, of, (X, y))
         with pytest.raises(ValueError, match=r"in \[0, 2\).*y_true=2"):
             keras_noisy.check(network, of, (X, bad))
-    # Losses of Keras, and outputs without one, are not looked at.
+    # Keras losses, and outputs without a loss, are not checked.
     keras_noisy.check(as_list, {"many": "mse"}, (X, wrong))
 
 
@@ -142,7 +142,7 @@ def test_a_loss_with_memory():
 
 @pytest.mark.parametrize("mistake", ["sigmoid", "relu", "logits", "from 1"])
 def test_fit_does_not_train_on_it_in_silence(mistake):
-    """Where steps are compiled the loss is NaN, and elsewhere an error."""
+    """In compiled steps the loss is NaN, elsewhere there is an error."""
     network, loss, y, message = MISTAKES[mistake]
     network.compile("sgd", type(loss)())
     if keras.backend.backend() == "torch":
@@ -156,7 +156,7 @@ def test_fit_does_not_train_on_it_in_silence(mistake):
 class ReadsItsLoss(keras.Sequential):
     def compute_loss(self, *args, **kwargs):
         loss = super().compute_loss(*args, **kwargs)
-        float(loss.detach())  # An error while there are no values.
+        float(loss.detach())  # Raises while there are no values.
         return loss
 
 
@@ -181,7 +181,7 @@ def test_a_loss_that_is_not_connected():
     ],
 )
 def test_ones_of_keras_are_no_first_batch(activation, loss, y):
-    """Keras takes a step that fails without values again, with ones."""
+    """Keras repeats a step that fails without values, with values."""
     layer = keras.layers.Dense(CLASSES, activation=activation)
     for labels in (y, y + CLASSES):
         network = ReadsItsLoss([keras.Input((5,)), layer])

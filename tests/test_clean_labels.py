@@ -185,7 +185,7 @@ def test_training_shows_both_metrics_and_validates(tmp_path):
     assert history["val_clean_accuracy"][-1] > 0.9
     assert history["clean_accuracy"][-1] > 0.9
     assert history["memorization_rate"][-1] < 0.1
-    # Right of the given labels are about six of ten.
+    # About six of ten given labels are right.
     assert 0.5 < history["accuracy"][-1] < 0.7
     evaluated = model.evaluate(
         x, with_clean_labels(given, clean), return_dict=True, verbose=0

@@ -1,4 +1,4 @@
-"""The example of texts, up to one of its trainings."""
+"""The text example, including one of its trainings."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Gradients in closed form are those of automatic differentiation."""
+"""Gradients in closed form equal those of automatic differentiation."""
 
 import keras
 import numpy as np
@@ -43,7 +43,7 @@ def batch(num_classes):
 
 
 def variants(name):
-    """The loss with what acts on its logits, and what changes its slope."""
+    """The loss with transforms of its logits and changes of its slope."""
     is_corrected = name.endswith("Correction")
     if name == "ScaledMAE":
         yield {"margin_scale": 0.3}, {}
@@ -56,7 +56,7 @@ def variants(name):
 
 
 def above(index, logits, others):
-    """Logits of labels over the sum of all, or of all others."""
+    """Logits of labels relative to the sum of all, or of all others."""
     if others:
         return _of_label._masked(index, logits)
     at_label = ops.take_along_axis(logits, index[:, None], axis=-1)[:, 0]
@@ -76,7 +76,7 @@ def both(monkeypatch, function):
 
 @pytest.fixture(autouse=True)
 def everywhere(monkeypatch):
-    """Where automatic differentiation is quicker, too."""
+    """Also where automatic differentiation is faster."""
     monkeypatch.setattr(_closed_form, "SHORT", 0)
     monkeypatch.setattr(_math, "FEW", 0)
     monkeypatch.setattr(_of_label, "FUSED", {"tensorflow": 0, "torch": 0})
@@ -263,7 +263,7 @@ def test_function_transforms(monkeypatch):
 def test_a_formula_without_its_slope_is_differentiated():
     """A subclass that changes what is summed does not inherit the slope.
 
-    One of its own may make use of what was summed.
+    Its own slope may use the sums.
     """
 
     class Squares(losses.NCE):

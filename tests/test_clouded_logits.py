@@ -1,4 +1,4 @@
-"""Gaussian clouded logits against what their authors' programs compute."""
+"""Gaussian clouded logits against the authors' programs."""
 
 import json
 

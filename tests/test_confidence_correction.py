@@ -46,7 +46,7 @@ def rows(loss, y, p):
 
 
 def test_labels_of_every_form():
-    """Plain and soft labels are trusted, of two classes too."""
+    """Plain and soft labels are trusted, also for two classes."""
     T, p = [[0.75, 0.25], [0.125, 0.875]], np.array(4 * [[0.25, 0.75]])
     loss = ConfidenceCorrection(T, soft=True)
     ce, forward = -np.log([0.25, 0.75]), -np.log(p[0] @ T)
@@ -128,7 +128,7 @@ def test_bad_confidence():
             with_confidence(
                 **{"labels": [0, 1], "confidence": [0, 1], **arguments}
             )
-    # What has no effect may be anything.
+    # Arguments without effect may have any value.
     assert with_confidence([0], [np.nan], [True]).tolist() == [[0.0, 4.0]]
 
 

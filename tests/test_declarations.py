@@ -1,4 +1,4 @@
-"""What a class of losses declares, and a loss of one's own."""
+"""Declarations of a loss class, and custom losses."""
 
 import inspect
 import re
@@ -74,7 +74,7 @@ def test_values_that_are_left_out_are_zero_even_where_labels_are_bad():
 
 
 def test_a_class_without_docstrings_is_left_as_it_is():
-    """As all are under `python -OO`."""
+    """As all losses are under `python -OO`."""
     bare = documented(type("Bare", (), {}))
     assert bare.__name__ == "Bare" and bare.__doc__ is None
 
@@ -88,7 +88,7 @@ class Declared(losses.TrueClassLoss):
 
 
 class Older(losses.RobustLoss):
-    """As losses of one's own were written in version 0.1.0."""
+    """A custom loss as written in version 0.1.0."""
 
     references = {"n": 2.0}  # noqa: RUF012
 
@@ -131,7 +131,7 @@ def test_losses_written_for_an_earlier_version_still_work():
 
 
 class Scaled(losses.GCE):
-    """Calls the formula of a loss of this package, as one could."""
+    """Calls the formula of a loss of this package, as users may."""
 
     def __init__(self, q=0.7, scale=2.0, **kwargs):
         super().__init__(q, **kwargs)
@@ -246,7 +246,7 @@ def test_logits_of_probabilities_are_not_read_twice(monkeypatch):
 
 @pytest.mark.slow
 def test_a_loss_is_added_in_three_files(tmp_path):
-    """By the steps of CONTRIBUTING.md, in a copy of the project."""
+    """Follow the steps of CONTRIBUTING.md, in a copy of the project."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     blocks = re.findall(
         r"^`([\w/.]+)`[^`\n]*(?:`__all__`)?:\n\n````\w+\n(.*?)````",

@@ -22,7 +22,7 @@ SCRIPT = TESTS / "distributed_training.py"
 METHODS = TESTS / "distributed_methods.py"
 
 
-#: What differs between topologies: means over a batch, choices in a row.
+#: Results that differ between topologies: batch means, choices in a row.
 FEW = ("PeerLoss", "HardBootstrapping")
 few_and_all = pytest.mark.parametrize(
     "names",
@@ -33,7 +33,7 @@ few_and_all = pytest.mark.parametrize(
 
 @functools.cache
 def on_devices(names):
-    """On one device, and on several where the backend has them."""
+    """On one device, and on several if the backend has them."""
     if DEVICES == 1:
         with data_parallel() as parallel:
             found = distributed_training.train(parallel, names or CATALOGUE)
@@ -77,7 +77,7 @@ def test_several_devices_train_like_one(names):
 @pytest.mark.parametrize(
     "names",
     [
-        # Keras does it on the others, and this package on PyTorch.
+        # Keras does this on the other backends, and this package on PyTorch.
         pytest.param(FEW, marks=() if BACKEND == "torch" else pytest.mark.slow),
         pytest.param((), marks=pytest.mark.slow),
     ],
@@ -175,7 +175,7 @@ def test_a_second_training_has_operations_of_its_own():
 
 
 def current():
-    """What variables are made for."""
+    """The topology that variables are made for."""
     if BACKEND == "jax":
         found = keras.distribution.distribution()
         return found and str(found.device_mesh)
@@ -211,7 +211,7 @@ def test_processes_that_differ_are_refused_in_all_of_them():
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow alone")
 def test_a_process_of_several_on_tensorflow_has_one_device(monkeypatch):
-    # On a CPU it never has more: so as if there were no process at all.
+    # A CPU never has more, so act as if there were no process.
     from keras_noisy.distribution import _tensorflow
 
     monkeypatch.setattr(_tensorflow, "process_count", lambda: 0)

@@ -39,7 +39,7 @@ def rows():
 
 
 def anchors():
-    """Those that GitHub makes from the headings."""
+    """The anchors that GitHub makes from the headings."""
     headings = re.findall(r"^#+ (.*)$", PAGE, re.M)
     return [
         re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings

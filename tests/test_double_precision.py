@@ -1,4 +1,4 @@
-"""`dtype="float64"` is computed in 64 bits where the backend has them."""
+"""`dtype="float64"` computes in 64 bits if the backend has them."""
 
 import numpy as np
 from helpers import OF_LOGITS, build, catalogue_shared, compiled, expected

@@ -99,12 +99,12 @@ def test_values_of_the_programs(name):
             np.testing.assert_allclose(array(one), other, TOLERANCE, TOLERANCE)
 
 
-#: XLA takes long to compile steps that run a few times.
+#: XLA needs long to compile steps that run only a few times.
 FAST = {"jit_compile": IS_JAX}
 
 
 def dense(steps=5, compiled=FAST, **arguments):
-    """The softmax problem as a model, and its batch again and again."""
+    """The softmax problem as a model, with one repeated batch."""
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -137,7 +137,7 @@ class Record(keras.callbacks.Callback):
 
 
 def test_epochs_of_any_length_show_the_center():
-    """`fit` compiles, and gives the values of the program."""
+    """`fit` compiles and reproduces the values of the program."""
     steps = GOLDEN["entropy_sgd_chaudhari"]["softmax momentum .9 nesterov"]
     model, data = dense(
         *(3, {}), form="2017-python", gamma=0.03, gamma_growth=0.0, noise=0.0
@@ -159,7 +159,7 @@ def test_epochs_of_any_length_show_the_center():
     for done, found in zip(walks_done, record.weights, strict=True):
         for one, other in zip(found, [start, *centers][done], strict=True):
             np.testing.assert_allclose(one, other, 1e-4, 1e-4)
-    # The first validation is that of the initial weights.
+    # The first validation uses the initial weights.
     logits = data["x"] @ start[0] + start[1]
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     wanted = -np.log(p[np.arange(18), data["y"]]).mean()

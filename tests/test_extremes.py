@@ -19,7 +19,7 @@ from keras import ops
 
 from keras_noisy import CrossEntropy, losses
 
-# Hundreds of small cases share their operations, but no program.
+# Hundreds of small cases share operations, but not programs.
 from keras_noisy.calibration._gradient import gradient
 
 EPSILON = {"float32": 2e-4, "bfloat16": 2e-2, "float16": 4e-3}
@@ -79,7 +79,7 @@ def test_gradients_are_finite_and_right(name, dtype, bias):
                 for part in np.split(z.astype("float64"), 3)
             ]
         )
-    # Where float64 overflows too, the loss is flat or a straight line.
+    # If float64 overflows too, the loss is flat or linear.
     truth = np.nan_to_num(truth, nan=0.0)
     comparable = np.isfinite(expected_values(name, targets, z, bias))
     loss = build(name, 4, from_logits=True, logit_bias=bias)
@@ -285,7 +285,7 @@ def test_logits_that_are_all_far_below_zero(name):
         np.testing.assert_allclose(slopes, truth, rtol=2e-3, atol=1e-4)
 
 
-#: Rows without their own label, and labels that few classes have.
+#: Rows without their own label, and labels of few classes.
 SPARSE = {
     "stays or goes on": [[0.6, 0.4, 0], [0, 0.7, 0.3], [0.2, 0, 0.8]],
     "never stays": [[0, 1, 0], [0, 0, 1], [1, 0, 0]],
@@ -392,7 +392,7 @@ def test_half_precision_losses_are_summed_in_float32(name):
 
 @pytest.mark.parametrize("name", OF_TRUE_CLASS)
 def test_a_log_probability_that_rounding_lifts_above_zero(name):
-    """As a log-softmax that XLA has fused may return."""
+    """Values that a log-softmax fused by XLA may return."""
     loss = build(name, 3, num_classes=3, logit_bias=None)
     log_p = ops.convert_to_tensor(np.array([1e-7, 0.0, -1e-7], "float32"))
     formula = loss.fresh(3).formula

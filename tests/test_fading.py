@@ -183,7 +183,7 @@ def test_margins_move_the_levels_by_the_formula(per_class, rows):
         loss(labels, loss.fading(y_pred, training=True))
         kept = slice(0, -1)
         step = simulated(margins[kept], labels[kept], levels, fade, CLASSES)
-        # A batch counts as it comes, with those that are left out.
+        # A batch counts as a whole, including samples that are left out.
         count = max(rows / CLASSES, 1) / max((rows - 1) / CLASSES, 1)
         scale = 1 / count if per_class else (rows - 1) / rows
         levels = levels + scale * (step - levels)
@@ -202,7 +202,7 @@ def test_a_class_that_is_known_loses_its_bias_and_others_keep_it():
     outputs = keras.layers.Dense(100, activation="softmax")(inputs)
     model = keras.Model(inputs, loss.connect(outputs))
     model.compile(keras.optimizers.SGD(10.0), loss)
-    labels = np.arange(640) % 10  # Of the other 90 there is no sample.
+    labels = np.arange(640) % 10  # The other 90 classes have no sample.
     x = np.eye(100, dtype="float32")[labels]
     assert np.all(ops.convert_to_numpy(loss.fading.share()) == 1.0)
     model.fit(x, labels, batch_size=32, epochs=5, verbose=0)

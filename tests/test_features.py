@@ -92,7 +92,7 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
             features(model, given, directory=folder, verbose=0)
     arrays, folder = x.copy(), tmp_path / "arrays"
     features(network, arrays, directory=folder, verbose=0)
-    arrays[-1] += 1  # Other than in the first batch.
+    arrays[-1] += 1  # Different, but not in the first batch.
     for given in (arrays, x[:-1]):
         with pytest.raises(ValueError, match=r"`directory`.*data"):
             features(network, given, directory=folder, verbose=0)
@@ -141,7 +141,7 @@ def test_mistakes_are_errors(network):
 
 @pytest.mark.once
 def test_a_backbone_with_random_weights_tells_shapes_apart():
-    """Bars lie or stand: random features are enough."""
+    """Horizontal and vertical bars: random features are enough."""
     rng = np.random.default_rng(0)
     images = rng.normal(size=(240, 32, 32, 3)).astype("float32") / 8
     clean = np.arange(240) % 2

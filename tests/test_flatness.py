@@ -1,4 +1,4 @@
-"""How flat a minimum is, and weights that get smaller."""
+"""The flatness of a minimum, and weights that get smaller."""
 
 import keras
 import numpy as np

@@ -41,7 +41,7 @@ def network(loss, learning_rate=0.0):
 
 
 def two_gaussians(x, steps=20):
-    """Mean, variance and share of each, that of the small losses first."""
+    """Mean, variance and share of each Gaussian, the small losses first."""
     high = (x > x.mean()).astype("float64")
     for step in range(steps + 1):
         weight = np.stack([1 - high, high])
@@ -73,7 +73,7 @@ VALUES = {
 
 
 def exact_level(x, target, slope):
-    """By sums over many points of the two Gaussians, cut off at the ends."""
+    """By sums over many points of the two truncated Gaussians."""
     mean, variance, _ = two_gaussians(x)
     points = np.linspace(LEAST, MOST, 20_001)
     density = np.exp(-((points - mean[:, None]) ** 2) / 2 / variance[:, None])
@@ -257,7 +257,7 @@ def test_the_smallest_losses_of_a_batch_are_kept():
         ops.convert_to_numpy(loss(labels, z)), np.where(kept, each, 0.0), 1e-5
     )
     broken = z.copy()
-    broken[0] = np.nan  # It is seen, and not taken for a large loss.
+    broken[0] = np.nan  # NaN is noticed, and does not count as a large loss.
     assert np.isnan(number(SmallLoss(ce, 0.5)(labels, broken)))
 
 

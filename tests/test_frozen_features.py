@@ -1,4 +1,4 @@
-"""The example of frozen features in its short form, and its options."""
+"""The short form of the frozen-features example, and its options."""
 
 import re
 import sys

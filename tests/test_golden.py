@@ -1,4 +1,4 @@
-"""The losses against what their authors' programs compute: golden.json.
+"""The losses against the results of their authors' programs: golden.json.
 
 `LOSSES` are configurations that are a loss of this package, `COMPOSED` those
 that are made of such losses, each with the reason. `DIFFERENCES` are rows that
@@ -163,7 +163,7 @@ STEEP = {
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows in which the authors compute `theirs`, and not `ours`."""
+    """Rows in which the authors compute `theirs` instead of `ours`."""
 
     reason: str
     rows: str
@@ -301,7 +301,7 @@ def numbers(names):
 
 
 def same_rows(name):
-    """Numbers of the rows of which no difference is known."""
+    """Numbers of the rows without a known difference."""
     if name not in DIFFERENCES:
         return numbers(ROWS)
     return numbers(set(ROWS) - set(DIFFERENCES[name].rows))

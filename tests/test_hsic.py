@@ -18,7 +18,7 @@ from keras_noisy.hsic import (
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_hsic.json").read_text())
 BACKEND = keras.backend.backend()
-#: JAX has float64 in another mode alone.
+#: JAX has float64 only in another mode.
 DTYPES = ["float32"] if BACKEND == "jax" else ["float32", "float64"]
 
 
@@ -31,7 +31,7 @@ def batch(dtype):
 
 
 def compiled(function):
-    """One program on JAX, where each operation alone is compiled too."""
+    """One program on JAX, which would compile each operation otherwise."""
     if BACKEND != "jax":
         return function
     import jax
@@ -147,7 +147,7 @@ def test_batches_of_other_sizes_and_shapes():
 
 
 class Independent(keras.layers.Layer):
-    """Penalizes what its outputs tell of the first input."""
+    """Penalizes dependence of its outputs on the first input."""
 
     def __init__(self):
         super().__init__()

@@ -17,7 +17,7 @@ from keras_noisy.training import HSICBottleneck
 GOLDEN = json.loads((Path(__file__).parent / "golden_hsic.json").read_text())
 LOOP = GOLDEN["layerwise_loop"]
 SGD = keras.optimizers.SGD
-#: Compiling takes longer than a few steps.
+#: Compiling takes longer than running a few steps.
 FAST = {"run_eagerly": keras.backend.backend() != "jax"}
 
 
@@ -58,7 +58,7 @@ def golden_model(classifier=None):
 
 
 def step(model, batch, trained, **arguments):
-    """A step of the named blocks, by the optimizer of the program."""
+    """A step of the named blocks, with the optimizer of the program."""
     for index, layer in enumerate(dense_of(model)):
         layer.trainable = index in trained
     model.compile(SGD(0.01, weight_decay=1e-3), **arguments, **FAST)
@@ -118,7 +118,7 @@ def test_blocks_learn_together_without_a_gradient_between_them():
 
 @pytest.mark.once
 def test_labels_in_every_format():
-    """A label that is no class teaches nothing, and says so."""
+    """A label outside the classes teaches nothing, and the loss is NaN."""
     model = golden_model()
     model.compile(SGD(0.01), **FAST)
     x, labels = np.array(LOOP["x"][0], "float32"), np.array(LOOP["labels"][0])
@@ -136,7 +136,7 @@ def test_labels_in_every_format():
 
 @pytest.mark.once
 def test_a_classifier_with_a_single_output():
-    """Its blocks learn from the labels of two classes."""
+    """The blocks of a single output learn from labels of two classes."""
     x, y = np.random.default_rng(0).normal(size=(12, 4)), np.arange(12) % 2
     soft = np.where(y, 0.9, 0.1)
     found = []
@@ -245,7 +245,7 @@ def test_bad_bottlenecks():
         ({"blocks": [layer, layer]}, "all different"),
         ({"blocks": [layer, "relu"]}, r"`blocks\[1\]`"),
         ({"classifier": "softmax"}, "`classifier`"),
-        ({"classifier": layer}, "that is no block"),
+        ({"classifier": layer}, "that is not a block"),
         ({"sigma": 0}, "`sigma`"),
         ({"sigma": []}, "`sigma`. Expected at least one"),
         ({"sigma": [1.0, "5"]}, "`sigma`"),
@@ -279,7 +279,7 @@ def test_weights_of_one_path_are_refused():
     layers = [keras.layers.Dense(3, name="hidden") for _ in range(2)]
     for layer in layers:
         layer.build((None, 3))
-    with pytest.raises(ValueError, match="several that are 'hidden/bias'"):
+    with pytest.raises(ValueError, match="several with the path 'hidden/bias'"):
         HSICBottleneck(layers).build((None, 3))
 
 
@@ -296,7 +296,7 @@ def test_the_example_prints_its_tables():
 
 
 def test_blocks_leave_out_what_is_padded():
-    """Two networks, whose padding would be averaged like words otherwise."""
+    """Two networks, whose padding would otherwise be averaged like words."""
     words = keras.layers.Embedding(4, 3, mask_zero=True)
     mean = keras.layers.GlobalAveragePooling1D()
     model = HSICBottleneck([words, mean], sigma=[1.0, 5.0])

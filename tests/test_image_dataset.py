@@ -53,7 +53,7 @@ try:
 except ImportError as error:
     print(error)
 """
-    # It is imported in half the time of PyTorch.
+    # Its import takes half the time of PyTorch.
     output = run_python("-c", code, backend="jax")
     assert "2 epochs" in output
     assert "(24, 2)" in output
@@ -62,7 +62,7 @@ except ImportError as error:
 
 
 class Recorded(ImageDataset):
-    """Remembers what `fit` asked for, and what it got."""
+    """Records the requests of `fit` and the answers."""
 
     def __getitem__(self, index):
         batch = super().__getitem__(index)

@@ -1,4 +1,4 @@
-"""Own folders and tables of images, and what the readers say to others."""
+"""Folders and tables of images, and the errors of the readers."""
 
 import pathlib
 import re
@@ -103,7 +103,7 @@ def tables():
     frame = pandas.DataFrame(FRAME)
     yield "dictionary", FRAME
     yield "frame", frame
-    # Its index is another order, which is not that of the rows.
+    # Its index has another order than the rows.
     yield "shuffled index", frame.set_index(pandas.Index([2, 0, 1]))
     yield "repeated index", frame.set_index(pandas.Index([7, 7, 7]))
     yield "categories", frame.astype({"label": "category"})
@@ -365,7 +365,7 @@ def test_check_leaves_out_what_cannot_be_read(tmp_path, capsys):
         ImageFiles(["a.png", "b.png"], [0, 1]).check()
 
 
-# What the readers say
+# Errors of the readers
 
 
 IMAGES = np.arange(4 * 6 * 8 * 3, dtype="uint8").reshape(4, 6, 8, 3)

@@ -1,4 +1,4 @@
-"""Both readers see the same picture in every form of file."""
+"""Both readers see the same picture in every file format."""
 
 import os
 import struct
@@ -96,7 +96,7 @@ def both(files, **arguments):
 def test_both_readers_see_the_picture_itself(tmp_path):
     files = []
     for name, (image, form, arguments) in FORMS.items():
-        # Endings say nothing.
+        # File extensions do not matter.
         files.append(str(tmp_path / f"{name}.jpg"))
         image.save(files[-1], form, **arguments)
     ours, theirs = both(files)
@@ -136,7 +136,7 @@ def orientation(number):
 
 
 def large_png(side):
-    """A few bytes that claim to be a picture of that side."""
+    """A few bytes that claim to be a picture of this size."""
 
     def chunk(kind, data):
         body = kind + data

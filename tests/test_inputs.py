@@ -121,7 +121,7 @@ def test_label_outside_the_range(bad, dtype):
         MAE()(labels, UNIFORM)
 
     loss = MAE(reduction=None)
-    loss([0, 1, 2, 1], UNIFORM)  # Only the first batch is worth a look.
+    loss([0, 1, 2, 1], UNIFORM)  # Only the first batch is checked.
     result = ops.convert_to_numpy(loss(labels, UNIFORM))
     np.testing.assert_allclose(
         result,
@@ -148,7 +148,7 @@ def test_labels_too_large_for_32_bits_are_not_wrapped_into_the_range(bad):
     labels = np.array([0, bad, 1, 2])
     with pytest.raises(ValueError, match=f"cast to an integer.*y_true={bad}"):
         MAE()(labels, UNIFORM)
-    # Nor where the batch is not the first one.
+    # Nor if it is not the first batch.
     loss = MAE(reduction=None)
     loss([0, 1, 2, 1], UNIFORM)
     result = ops.convert_to_numpy(loss(labels, UNIFORM))

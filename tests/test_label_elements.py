@@ -21,7 +21,7 @@ def sigmoid(z):
 
 
 def compared(labels, epochs, from_logits=False, **arguments):
-    """What these predictions say, epoch by epoch."""
+    """The scores after these predictions, epoch by epoch."""
     found = Findings(labels, **arguments)
     for p in epochs:
         found.update(found.compare(p, from_logits))
@@ -93,7 +93,7 @@ def test_scores_are_those_of_the_flat_labels(shape, columns):
 
 @pytest.mark.once
 def test_predictions_have_the_same_elements():
-    """Of shape, not flattened, for every kind of label."""
+    """Results keep the shape of every kind of label."""
     for shape in ((60,), (20, 5), (12, 3, 4)):
         labels, (p, _), _ = noisy(shape, 3)
         scored = labels != -1
@@ -227,7 +227,9 @@ def test_losses_take_what_comes_out():
     assert np.isfinite(float(loss(soft, p, counted)))
     with pytest.raises(ValueError, match=r"`action`.*`ignore_class=-1`"):
         compared(clean, [p]).clean(x)
-    with pytest.raises(ValueError, match=r"`y`.*shape \(20, 5\).*, 1 others"):
+    with pytest.raises(
+        ValueError, match=r"`y`.*shape \(20, 5\).*, 1 different"
+    ):
         found.clean(x, np.where(np.arange(100).reshape(20, 5), labels, 5))
 
     labels, (p, _), _ = noisy((20, 5), 2)
@@ -256,7 +258,7 @@ def test_the_likeliest_classes_are_kept_and_mend():
     state = found.evidence.state()
     each = sum(value.nbytes / 50 for value in state.values() if value.ndim)
     assert sizes == [10, 10] and each + 8 < 100
-    # Where the given label is the likeliest the next one takes its place.
+    # If the given label is the likeliest, the next one replaces it.
     _, mended = found.clean(np.arange(50), action="relabel", n=50)
     expected = np.argsort(-p, axis=1)
     expected = np.where(np.arange(50) < 7, expected[:, 1], expected[:, 0])

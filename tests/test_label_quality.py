@@ -1,4 +1,4 @@
-"""LabelQuality: its scores, what it takes, and whether it finds the noise."""
+"""LabelQuality: its scores, its inputs, and whether it finds the noise."""
 
 import csv
 import functools
@@ -50,7 +50,7 @@ def identity(shape, dtype="float32"):
 
 
 def blobs(count=300, wrong=0.2, seed=0):
-    """Three classes far apart, of which some labels are wrong."""
+    """Three well-separated classes with some wrong labels."""
     rng = np.random.default_rng(seed)
     clean = rng.integers(3, size=count)
     x = rng.normal(size=(count, 4)) / 6 + np.eye(3, 4)[clean]
@@ -345,7 +345,7 @@ def seen(x, labels, epochs=1, dtype="float32"):
     [
         Batches,
         tensorflow_batches,
-        # On the others `test_features.py` reads a loader of PyTorch.
+        # On other backends `test_features.py` reads a PyTorch loader.
         pytest.param(torch_batches, marks=pytest.mark.once),
     ],
 )
@@ -538,7 +538,7 @@ def test_a_data_set_of_files_brings_labels_names_and_pictures(tmp_path):
     (axes,) = quality.plot(1).axes
     shade = 60 * (quality.suspects(1)[0] % 4)
     assert np.all(axes.images[0].get_array() == shade)
-    # What is given beside it counts.
+    # The separate argument counts.
     quality = LabelQuality(x, data, class_names=[*"efgh"], images=files[::-1])
     assert quality.class_names == [*"efgh"] and quality.images[0] == files[-1]
 

@@ -43,10 +43,10 @@ def test_estimates_how_many_labels_are_wrong(trained):
     for label in range(3):
         share = wrong[labels == label].mean()
         assert estimate.per_class[label] == pytest.approx(share, abs=0.08)
-    # A wrong label is that of the next class.
+    # A wrong label is the next class.
     expected = 0.75 * np.eye(3) + 0.25 * np.roll(np.eye(3), 1, axis=1)
     np.testing.assert_allclose(estimate.transition, expected, atol=0.07)
-    # A further epoch is a new estimate.
+    # Another epoch gives a new estimate.
     quality.findings.update(quality.findings.evidence.last)
     assert quality.estimate() is not estimate
 
@@ -91,7 +91,7 @@ def test_scores_are_few_bytes_and_go_on_after_a_load(tmp_path):
 
 
 def test_predictions_of_few_samples_are_in_memory(monkeypatch):
-    """Those of arrays and of data sets, in several parts, are the same."""
+    """Arrays and data sets in several parts give the same answers."""
     p, labels = probabilities()
     expected = seen(p, labels).scores()
     monkeypatch.setattr(_training_set, "SAMPLES", 40)

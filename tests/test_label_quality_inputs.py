@@ -56,7 +56,7 @@ def test_lists_of_paths_are_read_by_position(files):
         assert np.array_equal(asked(quality).scores(), expected)
         assert [str(path) for path in quality.images] == paths
         assert sorted(quality.suspects(3).tolist()) == [5, 17, 30]
-    # What came out of an array of paths are plain texts again.
+    # Paths from an array become plain strings again.
     for listed in (paths, list(np.array(paths))):
         kept, _ = quality.clean(listed, n=3)
         assert {type(path) for path in kept} == {str}
@@ -90,7 +90,7 @@ def test_paths_need_a_size(files, monkeypatch):
         LabelQuality(paths, labels)
     with pytest.raises(ValueError, match=r"`x`.*len\(x\)=39"):
         LabelQuality(paths[1:], labels, image_size=8)
-    # Text is an input of TensorFlow alone.
+    # Only TensorFlow takes text inputs.
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="`image_size`"):
         LabelQuality(np.array(paths), labels)

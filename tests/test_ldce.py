@@ -1,4 +1,4 @@
-"""LDCE: a step of its program, saving, going on, many classes, mistakes."""
+"""LDCE: a step of its program, saving, resuming, many classes, mistakes."""
 
 import json
 
@@ -16,7 +16,7 @@ from keras_noisy.training import LDCE
 
 GOLDEN = json.loads((TESTS / "golden_ldce.json").read_text())["detect"]
 CE = CrossEntropy(from_logits=True)
-#: XLA takes long to compile steps that run a few times.
+#: XLA needs long to compile steps that run only a few times.
 FAST = {"jit_compile": keras.backend.backend() == "jax"}
 PARTS = ("support", "query", "noisy")
 
@@ -27,7 +27,7 @@ def encoder(size, units=3):
 
 
 def golden_step(dtype):
-    """The model, inputs and what is known of them."""
+    """The model, the inputs and their labels."""
     model = LDCE(encoder(4), 3, 6, n_way=3)
     W, H, b = (
         np.array(GOLDEN[name]) for name in ("encoder_W", "head_W", "head_b")
@@ -55,7 +55,7 @@ def floatx():
 
 @both_dtypes
 def test_a_step_is_that_of_the_program(dtype, floatx):
-    floatx(dtype)  # The losses of `compile` go by it.
+    floatx(dtype)  # The compiled losses depend on it.
     keras.config.set_dtype_policy(dtype)
     with precision(dtype):
         model, x, y = golden_step(dtype)
@@ -101,7 +101,7 @@ def test_confidence_of_any_sample_and_what_is_not_meant():
 
 
 def blobs(count=96, num_classes=3, seed=0):
-    """Samples of which the first third is trusted; some others are wrong."""
+    """Samples, the first third trusted, with some wrong labels in the rest."""
     rng = np.random.default_rng(seed)
     clean = np.arange(count) % num_classes
     x = np.eye(num_classes)[clean] + 0.2 * rng.normal(size=(count, num_classes))

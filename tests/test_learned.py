@@ -17,7 +17,7 @@ EARLY = {2: 0.7, 3: 0.55, 10: 0.3, 100: 0.1, 1000: 0.03}
 
 
 def noisy(num_classes, rate=0.6, count=6000, seed=0):
-    """Clean labels, and given ones of which a share is wrong."""
+    """Clean labels, and given labels with a share of wrong ones."""
     clean = np.random.default_rng(seed).integers(num_classes, size=count)
     # More wrong labels than right ones of two classes are other labels.
     rate = min(rate, 0.5 * (1 - 1 / num_classes))
@@ -26,7 +26,7 @@ def noisy(num_classes, rate=0.6, count=6000, seed=0):
 
 
 def guesses(clean, num_classes, right, seed=1):
-    """Predictions of which a share is right and the others are random."""
+    """Predictions with a share of right ones; the others are random."""
     rng = np.random.default_rng([seed, 9])
     other = rng.integers(num_classes, size=len(clean))
     return np.where(rng.random(len(clean)) < right, clean, other)

@@ -35,7 +35,7 @@ def cifar100(tmp_path_factory):
 
 
 def write_human_labels(root, kind, **replaced):
-    """As the authors publish them, except the protocol of the pickle."""
+    """As the authors publish them, except for the pickle protocol."""
     columns = {
         name.removeprefix(f"c{kind}_"): array
         for name, array in real_data.cifar_n_labels().items()
@@ -578,7 +578,7 @@ PLACES = {
 def test_cifar_is_found_where_people_have_it(tmp_path, kind, place, by_file):
     folder, data_dir = (tmp_path / p.format(kind) for p in PLACES[place])
     tiny_cifar(folder, kind, by_file)
-    # A folder of images, which is no file of CIFAR-100.
+    # A folder of images, not the file of CIFAR-100.
     (tmp_path / data_dir / "images" / "train").mkdir(parents=True)
     data = load(f"cifar{kind}", data_dir=data_dir)
     assert data.x_test[:, 0, 0, 0].tolist() == [len(data.x_train) // 5] * 5

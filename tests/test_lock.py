@@ -16,7 +16,7 @@ from keras_noisy.callbacks._lock import NAME, Lock
 
 pytestmark = pytest.mark.once
 
-#: Loads the module alone, which takes no time.
+#: Loads only this module, which is fast.
 HOLD = """
 import importlib.util, pathlib, sys, time
 spec = importlib.util.spec_from_file_location("lock", sys.argv[1])

@@ -19,7 +19,7 @@ LONG_TAIL = np.geomspace(500, 5, 60)
 
 
 def test_an_adjusted_network_predicts_as_if_classes_were_even():
-    """Where the outputs are the even posterior, the gradient is 0 on average.
+    """The gradient is 0 on average if the outputs are the even posterior.
 
     Half of the samples see each input, whose labels follow Bayes' rule.
     """
@@ -119,7 +119,7 @@ def test_counts_of_a_table_are_in_the_order_of_the_classes():
         take(counts.to_numpy())
         with pytest.raises(ValueError, match=r"\[1, 0, 2\].*np.bincount"):
             take(counts)
-        # Class 1 does not occur.
+        # Class 1 never occurs.
         with pytest.raises(ValueError, match=r"\[0, 2, 3\].*np.bincount"):
             take(counts.sort_index().set_axis([0, 2, 3]))
 

@@ -97,7 +97,7 @@ def test_weights_of_classes_that_are_missing_or_equal():
 
 
 def test_dense_labels_are_weighed_by_class():
-    """What Keras' own `class_weight` does where it can."""
+    """The result of Keras' own `class_weight`, where it works."""
     labels = np.array([[[0, 1], [2, 9]]] * 2)
     weights = sample_weights(labels, [1.0, 2.0, 3.0], ignore_class=9)
     assert weights.tolist() == [[[1, 2], [3, 0]]] * 2
@@ -149,7 +149,7 @@ def test_mistakes_are_named():
 
 
 def pictures(count):
-    """Each image tells its number."""
+    """Each image encodes its number."""
     images = np.zeros((count, 1, 1, 3), "uint8")
     images[:, 0, 0, 0] = np.arange(count)
     return images
@@ -181,7 +181,7 @@ def test_both_readers_draw_by_weight_alike_again_and_from_a_start():
     shares = np.bincount(np.ravel(found)) / np.size(found)
     np.testing.assert_allclose(shares, 0.25, atol=0.02)
     assert found[0] != found[1]
-    # A sample of weight 0 never comes, the only one always.
+    # A sample of weight 0 is never drawn, a single other one always.
     only = epochs(ImageDataset, data, 1, sample_weight=np.arange(143) == 142)
     assert set(np.ravel(only)) == {3}
     same = epochs(pipeline, data, 3, sample_weight=weights)
@@ -219,7 +219,7 @@ def test_a_tf_data_set_is_not_drawn_by_weight():
 
 
 def test_a_run_that_draws_by_weight_is_resumed(tmp_path):
-    """Two epochs and two more end as four at once, the cloud's draws too."""
+    """Two epochs and two more equal four at once, also in the cloud's draws."""
 
     def run(folder, epochs):
         keras.utils.set_random_seed(0)

@@ -1,4 +1,4 @@
-"""The example of long tails in its short form, and its options."""
+"""The short form of the long-tail example, and its options."""
 
 import re
 from pathlib import Path

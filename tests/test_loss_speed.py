@@ -1,4 +1,4 @@
-"""The benchmark of speed runs and writes what it measured."""
+"""The speed benchmark runs and writes its results."""
 
 import argparse
 import csv

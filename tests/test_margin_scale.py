@@ -30,7 +30,7 @@ SCALES = {
     43_097: 0.22942,
     1_000_000: 0.17903,
 }
-#: Of all batches, so that little is compiled.
+#: The same for all batches, so that little is compiled.
 SHAPE = (12, 4)
 #: Losses of the true class of several kinds, and their float64 formulas.
 KINDS = {
@@ -47,7 +47,7 @@ TRANSFORMS = (
 
 
 def expected(name, targets, z, scale, **transforms):
-    """By the loss of two classes that have the scaled margin."""
+    """By the loss of two classes with the scaled margin."""
     _, arguments, formula = KINDS[name]
     of_two = formula or reference.mae
 
@@ -153,7 +153,7 @@ def test_classes_that_are_ruled_out():
 
 
 def test_the_factor_keeps_the_error_of_the_scaled_margin():
-    """A step is not the smaller the smaller the scale."""
+    """Steps do not shrink with the scale."""
     loss = CrossEntropy(from_logits=True, margin_scale=0.25)
     slopes = gradient(
         lambda x: loss.call([0] * 12, x),

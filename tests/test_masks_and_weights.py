@@ -1,4 +1,4 @@
-"""What is masked, weighted or missing is counted nowhere, or named."""
+"""Masked and missing samples never count, weights do, or an error says so."""
 
 import keras
 import numpy as np

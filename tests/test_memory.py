@@ -292,14 +292,14 @@ def test_a_batch_that_is_not_finite_is_not_remembered(loss_class):
         assert np.all(np.isfinite(new))
         np.testing.assert_array_equal(new[:3], old[:3])
     assert all(np.all(np.isfinite(w)) for w in model.get_weights()[2:])
-    head.set_weights(weights)  # An optimizer with loss scaling keeps them.
+    head.set_weights(weights)  # Loss scaling keeps the old weights.
     history = model.fit(x, y, verbose=0)
     assert np.isfinite(history.history["loss"][0])
 
 
 @both
 def test_a_second_loss_of_one_forward_pass_is_the_same_loss(loss_class):
-    """Mixup adds the losses of two labels of one prediction."""
+    """Mixup adds the losses of two labels for one prediction."""
     x, labels = data()
     loss = loss_class(SAMPLES, from_logits=True, reduction=None)
     model = network(loss)
@@ -474,7 +474,7 @@ def test_fit_does_not_read_one_hot_labels_as_label_and_index(loss_class, dtype):
         history = model.fit(x, one_hot, verbose=0)
     except ValueError as error:
         assert "takes no one-hot labels" in str(error)
-    else:  # A compiled step sees no integers.
+    else:  # A compiled step has no integer values.
         assert dtype == "int64"
         assert np.isnan(history.history["loss"][0])
     for old, new in zip(before, model.get_weights(), strict=True):

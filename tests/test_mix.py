@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once
 
 
 def colored(count=48, size=8):
-    """Images of one gray each, which tells the sample and so its label."""
+    """Images of a single gray, which encodes the sample and its label."""
     labels = np.random.default_rng(0).integers(4, size=count)
     grays = (5 * np.arange(count)).astype("uint8")
     images = np.broadcast_to(grays[:, None, None, None], (count, size, size, 3))

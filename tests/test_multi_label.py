@@ -202,7 +202,7 @@ def test_unknown_labels_leave_the_mean():
         )
         np.testing.assert_allclose(found, wanted, rtol=1e-5)
         assert np.array_equal(slopes != 0, known)
-    # A sample of which nothing is known is no sample.
+    # A sample without any known label does not count.
     assert number(loss(nan, Z)) == pytest.approx(wanted[[0, 2, 3]].mean())
 
 

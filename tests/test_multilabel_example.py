@@ -1,4 +1,4 @@
-"""The example of several labels in its short form, and its options."""
+"""The short form of the multi-label example, and its options."""
 
 import re
 from pathlib import Path

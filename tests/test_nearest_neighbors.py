@@ -18,7 +18,7 @@ def by_sorting(x, k):
 
 @pytest.mark.parametrize(("count", "tile"), [(7, 3), (300, 41)])
 def test_they_are_those_of_a_sort(count, tile, monkeypatch):
-    """In one tile and in several, of which the last is not whole."""
+    """In one tile, and in several with a partial last one."""
     x = np.random.default_rng(0).normal(size=(count, 5))
     x *= np.linspace(1e-3, 1e3, count)[:, None]
     expected, cosines = by_sorting(x, 4)
@@ -66,7 +66,7 @@ def test_the_nearest_lists_hold_most_of_them(tmp_path):
     # With few candidates some samples are compared with all others.
     few, _ = nearest_neighbors(file, 20, candidates=21)
     assert all(len({i, *row}) == 21 for i, row in enumerate(few.tolist()))
-    # As many candidates as there are samples are an exact search.
+    # With as many candidates as samples the search is exact.
     same, _ = nearest_neighbors(file, 9, candidates=len(x))
     assert np.mean(same == expected) > 0.999  # rounding
 
@@ -85,7 +85,7 @@ def test_candidates_of_feature_quality():
         whole.estimate().rate, abs=0.03
     )
     near = nearest_neighbors(x, 10)
-    with pytest.raises(ValueError, match=r"`candidates`.*found already"):
+    with pytest.raises(ValueError, match=r"`candidates`.*are given"):
         FeatureQuality(None, y, neighbors=near, candidates=200)
     for bad in (10, 10.5):
         with pytest.raises(ValueError, match="`candidates`"):

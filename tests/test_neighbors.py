@@ -1,4 +1,4 @@
-"""The page about Keras' own robust loss says what both losses do."""
+"""The page about Keras' own robust loss is true of both losses."""
 
 import importlib.util
 from pathlib import Path
@@ -19,7 +19,7 @@ def program():
 
 
 def test_every_row_is_found_again():
-    """Keras' column is that of the version it was measured with."""
+    """The column of Keras is for the version that was measured."""
     neighbors = program()
     rows = [
         row

@@ -256,7 +256,7 @@ def test_millions_of_labels_in_bounded_memory():
         assert peak < 200e6
 
 
-@pytest.mark.slow  # Beside other tests it would measure them too.
+@pytest.mark.slow  # Next to other tests it would measure them too.
 @pytest.mark.parametrize("mode", ["bernoulli", "exact"])
 def test_millions_of_labels_take_half_a_second(mode):
     clean = np.random.default_rng(0).integers(1000, size=2_400_000)
@@ -306,7 +306,7 @@ def test_similar_images_get_the_same_wrong_label(instance_noise):
     both = changed[:500] & changed[500:]
     same = noisy[:500][both] == noisy[500:][both]
     assert np.count_nonzero(both) > 300
-    # By chance it would be far fewer: many labels occur.
+    # By chance far fewer would agree: many labels occur.
     assert np.mean(same) > 0.7
     assert len(np.unique(noisy)) > 5
 

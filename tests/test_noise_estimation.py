@@ -1,4 +1,4 @@
-"""The transition matrix is found again from predictions."""
+"""Predictions recover the transition matrix."""
 
 import sys
 
@@ -127,7 +127,7 @@ def test_out_of_fold_predictions_estimate_the_noise_of_real_images(fashion):
         small_model, x, given, 3, epochs=4, batch_size=128, verbose=0
     )
     assert predicted.shape == (4_000, 10) and predicted.dtype == "float32"
-    # Nobody has seen the label that is predicted: no better than the noise.
+    # No network has seen its labels: no better than the noise allows.
     assert 0.55 < np.mean(predicted.argmax(axis=1) == given) < 0.85
     pytest.importorskip("cleanlab", reason="cleanlab is not installed")
     found = noise.estimate_transition(predicted, given, "cleanlab")
@@ -225,7 +225,7 @@ class Frame(keras.callbacks.Callback):
 
 
 class Trained(Frequencies):
-    """A model that calls its callbacks, and has a number of its own."""
+    """A model that calls its callbacks and has its own number."""
 
     def __init__(self, units=3):
         self.units = units
@@ -358,7 +358,7 @@ def test_what_cannot_be_compared_needs_no_folder(tmp_path):
 
 
 class Untrained(keras.Sequential):
-    """A network whose training takes no time."""
+    """A network that trains instantly."""
 
     def fit(self, *arguments, **more):
         pass
@@ -399,7 +399,7 @@ def test_folds_of_another_network_are_never_returned(tmp_path):
 
 def test_samples_and_labels_are_read_by_position():
     class Table:
-        """Rows whose index is not their order."""
+        """Rows whose index differs from their order."""
 
         def __init__(self, rows):
             self.rows, self.shape = rows, rows.shape
@@ -414,7 +414,7 @@ def test_samples_and_labels_are_read_by_position():
             return np.array(self.rows, dtype)
 
     class Sums(Frequencies):
-        """A model that tells what it was given."""
+        """A model that records its arguments."""
 
         def fit(self, x, y, **arguments):
             super().fit(x, y)

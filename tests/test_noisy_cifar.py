@@ -30,7 +30,7 @@ def run(folder, *arguments):
         EXAMPLE,
         *("--output", folder, *arguments),
         backend=keras.backend.backend(),
-        # Otherwise PyTorch crawls where other programs share the processor.
+        # Otherwise PyTorch crawls if other programs share the processor.
         OMP_NUM_THREADS="1",
     )
 
@@ -102,7 +102,7 @@ def test_real_images_train(tmp_path):
 
 @pytest.fixture
 def prepare(monkeypatch, tmp_path):
-    """Run the example up to its losses; what it has then defined."""
+    """Run the example up to its losses; returns its definitions."""
 
     def start(*arguments):
         arguments = ["--output", tmp_path, "--smoke", *arguments]
@@ -129,7 +129,7 @@ def test_the_networks_are_those_of_the_papers(prepare):
         kinds = [type(layer).__name__ for layer in model.layers]
         layers_of = {"cnn8": (6, 2), "resnet34": (33 + 3, 1)}[network]
         assert (kinds.count("Conv2D"), kinds.count("Dense")) == layers_of
-    # The ResNet-34 for 32 x 32 pixels and 100 classes, as it is known.
+    # The known size of a ResNet-34 for 32 x 32 pixels and 100 classes.
     assert counts["resnet34"] == 21_328_292
 
 

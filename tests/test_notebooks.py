@@ -1,6 +1,6 @@
 """The notebooks: in step with their examples, executed, small; and short runs.
 
-The examples that have tests of their own are run there.
+Examples with their own tests run there.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""Names that have moved work for one more version, with one warning."""
+"""Moved names still work for one version, with one warning."""
 
 import importlib
 
@@ -39,7 +39,7 @@ def look_up(path):
 
 @pytest.fixture(params=MOVED)
 def old(request):
-    """The old path of a name that nobody has asked for yet."""
+    """The old path of a name that has not been used yet."""
     module, _, name = request.param.rpartition(".")
     names = vars(importlib.import_module(module))
     names.pop(name, None)

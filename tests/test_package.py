@@ -35,7 +35,7 @@ print(share, *sorted(set(sys.modules) - before))
 @pytest.mark.once
 def test_import_loads_no_other_backend_and_is_quick():
     """The package adds less than a tenth to the import of Keras."""
-    # With JAX, as Keras itself loads it beside the others.
+    # With JAX, as Keras itself loads it with other backends.
     printed = run_python("-c", IMPORT, backend="jax")
     share, *loaded = printed.split()
     assert float(share) < 0.1
@@ -68,7 +68,7 @@ def test_only_public_keras_is_used():
 
 @pytest.mark.once
 def test_private_modules_are_used_by_their_own_package_alone():
-    """Those at the top are for all packages."""
+    """Top-level private modules are for all packages."""
     found = set()
     for file in PACKAGE.rglob("*.py"):
         package = file.parent.relative_to(PACKAGE).parts

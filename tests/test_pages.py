@@ -1,4 +1,4 @@
-"""The pages: their code runs, their links, commands and pictures are there."""
+"""The pages: code runs; links, commands and pictures exist."""
 
 import ast
 import importlib
@@ -18,9 +18,9 @@ PAGES = sorted(
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
 #: One page on GitHub, and a page for each loss on the site.
 CATALOGUE = "docs/losses.md"
-#: The examples of the catalogue are run where the docstrings are.
+#: The examples of the catalogue run with the docstrings.
 TO_RUN = [p for p in PAGES if p not in (CATALOGUE, "CONTRIBUTING.md")]
-#: Less work than a reader has, by what takes its place.
+#: Shorter replacements for slow code in the pages.
 SMALLER = {
     "num_classes=100)\n": "num_classes=100, num_samples=4_000)\n",
     "num_samples=10_000": "num_samples=4_000",
@@ -45,7 +45,7 @@ def prose(page):
 
 
 def anchors(text):
-    """Those that GitHub makes from the headings."""
+    """The anchors that GitHub makes from the headings."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     words = [re.sub(r"[^\w -]", "", heading).lower() for heading in headings]
     return {word.replace(" ", "-") for word in words}
@@ -57,7 +57,7 @@ def anchors(text):
 )
 @pytest.mark.parametrize("page", of_language("python"))
 def test_python_blocks_of_the_pages_run(page, tmp_path, monkeypatch):
-    """Later blocks go on from earlier ones, as a reader does."""
+    """Later blocks continue earlier ones, as for a reader."""
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(page, "python"))
     for here, there in SMALLER.items():
@@ -102,7 +102,7 @@ def test_commands_name_programs_and_their_options():
 
 
 def test_every_picture_names_its_command():
-    """A program of which the page has the command writes the picture."""
+    """The page has the command of the program that writes the picture."""
     found = 0
     for page in PAGES:
         for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", prose(page)):

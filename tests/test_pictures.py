@@ -1,4 +1,4 @@
-"""Pictures of samples, of which some cannot be shown, and of losses."""
+"""Pictures of samples, some of which cannot be shown, and of losses."""
 
 import io
 import itertools
@@ -18,7 +18,7 @@ Image = pytest.importorskip("PIL.Image", reason="files need Pillow")
 
 
 def png_that_claims(width, height):
-    """A few bytes that would be decoded to as many pixels."""
+    """A few bytes that would decode to this many pixels."""
 
     def chunk(kind, data):
         code = struct.pack(">I", zlib.crc32(kind + data))
@@ -71,7 +71,7 @@ def good():
 
 
 def assert_gap(images, reason, good):
-    """The bad image, at 2, is a gray area; the others are as they were."""
+    """The bad image, at 2, is a gray area; the others do not change."""
     expected = list(pictures(good, range(40)))
     found = list(with_notes(images, range(40)))
     for i, (picture, pixels) in enumerate(zip(found, expected, strict=True)):

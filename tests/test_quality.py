@@ -14,7 +14,7 @@ from keras_noisy.quality._consensus import consensus
 
 
 def clusters(count=1200, num_classes=6, spread=0.12, seed=0):
-    """Classes in directions of their own, and which class each sample is."""
+    """Classes in separate directions, and the class of each sample."""
     rng = np.random.default_rng(seed)
     clean = np.arange(count) % num_classes
     x = np.eye(num_classes, 12)[clean] + spread * rng.normal(size=(count, 12))
@@ -56,7 +56,7 @@ def test_scores_are_their_formulas():
     # The neighbors of sample 0 are labeled 0, 0 and 1.
     assert found.scores("votes")[0] == pytest.approx(1 / 3 - 2 / 3)
     assert found.scores("ranks")[0] == pytest.approx(1 - 2 / np.sqrt(5))
-    # Those of sample 3: 1, 2 and 0; of sample 5: 0, 0, 0.
+    # The neighbors of sample 3: 1, 2 and 0; of sample 5: 0, 0, 0.
     assert found.scores("votes")[3] == pytest.approx(0)
     assert found.scores("ranks")[5] == 1
     reliability = found.evidence.reliability
@@ -130,7 +130,7 @@ def test_cleans_in_every_way():
     np.testing.assert_allclose(soft[row, labels], weight, atol=1e-6)
     few, _ = found.clean(x, n=5)
     assert len(few) == len(x) - 5
-    # The labels that came in are as they were.
+    # The given labels do not change.
     assert np.array_equal(labels, noisy()[1])
 
 
@@ -153,7 +153,7 @@ def test_samples_of_every_form_are_cleaned_by_position():
     for wrong in (names[:-1], iter(names), {"a": names[1:]}):
         with pytest.raises(ValueError, match=r"`x`.*suspects\(\)"):
             found.clean(wrong)
-    with pytest.raises(ValueError, match=r"`y`.*labels, 1 others"):
+    with pytest.raises(ValueError, match=r"`y`.*labels, 1 different"):
         found.clean(names, np.where(np.arange(len(labels)), labels, 5 - labels))
     with pytest.raises(ValueError, match=r"`action`.*'relabel'"):
         found.clean(names, action="mend")

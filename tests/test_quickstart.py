@@ -20,7 +20,7 @@ PARTS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## The network')
 
 @pytest.fixture
 def prepare(monkeypatch):
-    """Run the example up to its data; what it has then defined."""
+    """Run the example up to its data; returns its definitions."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", [EXAMPLE.name, *map(str, arguments)])

@@ -45,7 +45,7 @@ def test_ties_weights_and_what_is_no_number():
     with_index = np.stack([labels, labels + 7], axis=1)
     assert measured(RecallAt(2), with_index, equal) == 0.5
     assert measured(RecallAt(2), labels[:, None], equal) == 0.5
-    # NaN never passes for a score that is high enough.
+    # NaN never counts as a high score.
     for row, k in (([np.nan, 1, 2], 1), ([np.nan] * 3, 2), ([1, np.nan, 0], 9)):
         label = 1 if k == 9 else 2
         found = measured(RecallAt(k), [label], np.array([row], "float32"))

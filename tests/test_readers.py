@@ -1,4 +1,4 @@
-"""What both readers of images have in common."""
+"""The common behavior of both image readers."""
 
 import functools
 
@@ -25,7 +25,7 @@ tf = pytest.importorskip("tensorflow")
 
 
 def gray_epochs(reader, augment, seed=3):
-    """Two epochs of a reader that is made anew."""
+    """Two epochs of a new reader."""
     arguments = {"image_size": 32, "augment": augment, "training": True}
     data = reader(gray(), 32, seed=seed, **arguments)
     return epoch(data), epoch(data)
@@ -56,7 +56,7 @@ def test_labels_stay_with_their_images(reader, augment):
 @pytest.mark.once
 @readers
 def test_each_image_of_a_batch_is_changed_on_its_own(reader):
-    # There are two kinds of images only.
+    # There are only two kinds of images.
     assert len(np.unique(gray()[0], axis=0)) == 2
     for images, _ in first_epochs(reader, "webvision"):
         assert len(np.unique(images, axis=0)) > 50

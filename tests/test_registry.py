@@ -11,7 +11,7 @@ from keras_noisy.losses.presets import DATA_SETS, PRESETS
 
 pytestmark = pytest.mark.once
 
-#: The table of the papers, once more: (alpha, beta, hyperparameters).
+#: The table of the papers again: (alpha, beta, hyperparameters).
 PUBLISHED = {
     "NCE+RCE": {
         "mnist": (1, 10),

@@ -1,4 +1,4 @@
-"""What is released: the wheel in an environment of its own, and its papers."""
+"""The release: the wheel in its own environment, and its documents."""
 
 import importlib.metadata
 import os
@@ -87,7 +87,7 @@ def run(*command, cwd, **environment):
 
 @pytest.mark.slow
 def test_the_wheel_works_with_one_backend_alone(tmp_path):
-    """With the lowest Keras that it declares, and with the newest."""
+    """With the lowest declared Keras, and with the newest."""
     pip = ("-m", "pip", "--disable-pip-version-check")
     run(sys.executable, *pip, "wheel", "--no-deps", ROOT, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
@@ -132,7 +132,7 @@ def test_version_and_names_agree():
 
 @pytest.mark.once
 def test_loading_needs_no_unsafe_mode(tmp_path):
-    """What SECURITY.md says: no pickle in a file, and no code from one."""
+    """As SECURITY.md says: files contain no pickle and run no code."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     model.compile("sgd", keras_noisy.GCE(from_logits=True))
     model.save(tmp_path / "model.keras")

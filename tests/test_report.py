@@ -1,4 +1,4 @@
-"""The report of LabelQuality, clicked through in a browser."""
+"""The report of LabelQuality, operated in a browser."""
 
 import base64
 import csv
@@ -70,7 +70,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """Opens a report; whatever goes wrong in it fails the test."""
+    """Opens a report; any error in it fails the test."""
     contexts, problems = [], []
 
     def open_it(path, script=None, **settings):
@@ -111,7 +111,7 @@ def card(page, index):
 
 
 def rows(page, button, tmp_path):
-    """The rows of a list that is downloaded."""
+    """The rows of a downloaded list."""
     with page.expect_download() as download:
         page.get_by_role("button", name=f"Download {button}").click()
     assert download.value.suggested_filename == button
@@ -148,7 +148,7 @@ def test_page_shows_the_suspects_with_their_labels(open_page, quality, report):
         assert f"given {NAMES[GIVEN[i]]}\n" in text
         assert f"predicted {NAMES[predicted[i]]} " in text
         assert f"#{i}, score {quality.scores()[i]:.3f}" in text
-    # Every picture is there, and is that of its sample.
+    # Every picture exists and belongs to its sample.
     sizes = "images => images.map(i => [i.naturalWidth, i.naturalHeight])"
     for image in page.get_by_role("img").all():
         image.scroll_into_view_if_needed()
@@ -397,7 +397,7 @@ def test_keys_move_and_decide(open_page, quality, report, tmp_path):
 
 
 def reload(page, decided):
-    """The page anew, once the browser has written the last decision.
+    """Reload the page, once the browser has written the last decision.
 
     It does so behind the page's back, later where other tests run beside it.
     """
@@ -409,7 +409,7 @@ def reload(page, decided):
 
 
 def read_back(page, quality, tmp_path):
-    """What Python reads from the list of decisions."""
+    """The decisions as Python reads them."""
     rows(page, "decisions.csv", tmp_path)
     return quality.decisions(tmp_path / "decisions.csv")
 
@@ -440,7 +440,7 @@ def test_decisions_come_back_and_are_applied(
     card(page, suspects[4]).get_by_role("button", name="Class").click()
     field.fill(NAMES[GIVEN[suspects[4]]])
     page.get_by_role("button", name="Relabel").click()
-    # A sixth decision is taken back.
+    # A sixth decision is undone.
     page.keyboard.press("d")
     page.keyboard.press("u")
     status = page.get_by_role("status").inner_text()
@@ -511,7 +511,7 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
         ("index,label\n1,2\n", "utf-8", "columns index, label"),
         ("index,label\n", "utf-8", "columns index, label"),
         ("", "utf-8", "columns none"),
-        (f"{head}\n{right}\n", "utf-16", "no text in UTF-8"),
+        (f"{head}\n{right}\n", "utf-16", "not UTF-8 text"),
     ):
         path.write_bytes(text.encode(encoding))
         with pytest.raises(ValueError, match=rf"decisions\.csv, .*{message}"):

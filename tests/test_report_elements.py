@@ -1,4 +1,4 @@
-"""The report of labels of elements: what is seen, decided and comes back."""
+"""The report for several labels per sample: cards, decisions, results."""
 
 import base64
 import io
@@ -49,7 +49,7 @@ def test_tokens_are_read_and_decided_about(open_page, tmp_path):
         assert f"Sample {i}, position {j}, score" in text
         assert card(page, place).locator("mark").inner_text() == words[i, j]
     assert not page.get_by_role("button", name="Download kept").is_visible()
-    # The classes that are likely are there to choose from.
+    # The page offers the likely classes.
     page.keyboard.press("ArrowRight")
     page.keyboard.press("c")
     classes, shares = found.evidence.choices(found.found(1))

@@ -1,4 +1,4 @@
-"""A run that is stopped and started again ends as one that was not."""
+"""A stopped and resumed run ends like an uninterrupted one."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class Stopped(Exception):
 
 
 def stop_after(batches):
-    """A callback that ends `fit` by an error after so many batches."""
+    """A callback that ends `fit` with an error after some batches."""
     left = iter(range(batches - 1, -1, -1))
 
     def count(batch, logs):
@@ -73,7 +73,7 @@ def test_a_killed_run_ends_with_the_same_weights(moments, tmp_path):
             ],
             capture_output=True,
             text=True,
-            # Otherwise PyTorch crawls where other programs share the processor.
+            # Otherwise PyTorch crawls if other programs share the processor.
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
@@ -99,7 +99,7 @@ def test_an_interrupted_fit_goes_on_in_the_same_process(tmp_path):
     assert (resume.initial_epoch, resume.start) == (1, (1, 2))
     assert len(resume.history["loss"]) == 1
     assert_same(train(tmp_path / "stopped"), wanted)
-    # All is done: nothing more is trained, deleted or written.
+    # The run is finished: nothing is trained, deleted or written.
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "stopped").iterdir()}
     again = train(tmp_path / "stopped", callbacks=[stop_after(1)])
     assert_same(again, wanted)
@@ -215,7 +215,7 @@ def test_a_run_does_not_go_on_with_other_settings(tmp_path):
 
 
 def objects(q=0.7, rate=0.1):
-    """Settings whose text is another one each time."""
+    """Settings whose text differs each time."""
     return {
         "loss": GCE(q=q),
         "classes": set("abcdefgh"),
@@ -380,7 +380,7 @@ def test_other_warnings_are_shown_while_an_epoch_is_resumed(tmp_path):
             validation_data=(IMAGES / 255, LABELS),
         )
     ours = [one for one in seen if "I say" in str(one.message)]
-    # Two batches that are left, and those of the validation.
+    # The two remaining batches, and those of the validation.
     assert len(ours) == 2 + 2
     assert not [one for one in seen if "interrupting" in str(one.message)]
     assert list(warnings.filters) == before

@@ -1,4 +1,4 @@
-"""The second stage: what is frozen, what goes on, and its learning rates."""
+"""The second stage: frozen and trained layers, and learning rates."""
 
 import json
 
@@ -135,7 +135,7 @@ def test_mistakes_are_named():
     inputs = keras.Input((3,))
     x = layers.Dense(3)(layers.ReLU()(inputs))
     around = keras.Model(inputs, layers.Add()([inputs, x]))
-    with pytest.raises(ValueError, match="goes around it"):
+    with pytest.raises(ValueError, match="one bypasses it"):
         retrain_classifier(around, X, Y, losses.MAE())
     two = keras.Model(inputs, [x, layers.Dense(3)(x)])
     with pytest.raises(ValueError, match="2 outputs"):

@@ -1,4 +1,4 @@
-"""Models that earlier versions saved are loaded as they were."""
+"""Models saved by earlier versions load unchanged."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def test_a_saved_model_has_the_same_loss_and_config(file):
 
 
 def assert_covers(config, expected, name="config"):
-    """Arguments that are new since then, of the parts too, may join them."""
+    """The config may gain new arguments, also in its parts."""
     if not isinstance(expected, dict):
         assert config == expected, name
         return

@@ -1,4 +1,4 @@
-"""What is saved comes back the same."""
+"""Saved models load unchanged."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ ARGUMENTS = {
     "dtype": "bfloat16",
 }
 
-#: Losses with arguments that those of the catalogue do not have.
+#: Losses with arguments that the catalogue does not use.
 OTHERS = [
     MAEStar(from_logits=True),
     GCE(
@@ -122,7 +122,7 @@ def test_model_round_trip(names, tmp_path):
 
 
 def test_a_trained_model_comes_back_with_its_optimizer(tmp_path):
-    """Training, which is compiled, goes on from where it was."""
+    """Compiled training continues where it was."""
     model, losses = heads(
         ["MAEStar", "PeerLoss", "ActivePassive"],
         20,

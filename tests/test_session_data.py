@@ -104,7 +104,7 @@ def test_official_table(names, tmp_path):
     lines += [f"{s};NA;{i};{t};{d}" for s, i, t, d in rows]
     folder = tmp_path / "dataset-train-diginetica"
     folder.mkdir()
-    text = "\n".join(lines) + "\n"  # as editors save it, with a mark
+    text = "\n".join(lines) + "\n"  # as editors save it, with a byte order mark
     (folder / "train-item-views.csv").write_text(text, "utf-8-sig")
     data = load_sessions("diginetica", tmp_path)
     train, test = by_the_rules(rows)

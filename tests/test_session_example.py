@@ -1,4 +1,4 @@
-"""The example of session recommendation in its short form, and its options."""
+"""The short form of the session example, and its options."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Layers for sessions against what their authors' programs compute."""
+"""Layers for sessions against their authors' programs."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ def precision(dtype):
 
 
 def gradients(value, variables, dtype="float32"):
-    """Those with respect to several variables, by one program."""
+    """Gradients with respect to several variables, by one program."""
     arrays = [np.array(numpy(variable), dtype) for variable in variables]
     ends = np.cumsum([array.size for array in arrays])
 
@@ -104,7 +104,7 @@ def published(dtype, **arguments):
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_graph_of_every_session(transposed):
-    """The matrices of the nodes stand at the first clicks of the items."""
+    """The matrices of the nodes are at the first clicks of the items."""
     found = layers.SessionGraph(transposed=transposed)(CLICKS)
     nodes = np.array(SESSION["graph"]["A"])
     size = nodes.shape[1]

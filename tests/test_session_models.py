@@ -1,4 +1,4 @@
-"""Models of sessions: padding, users, training, saving, going on."""
+"""Models of sessions: padding, users, training, saving, resuming."""
 
 import sys
 
@@ -48,7 +48,7 @@ BUILDS = {
 
 @pytest.mark.parametrize("name", BUILDS)
 def test_padding_changes_no_score_and_bad_input_is_not_a_number(name):
-    """Zeros at either end; what is no item, or no user."""
+    """Zeros at either end; invalid items and users."""
     model = BUILDS[name]()
     session = [3, 5, 3, 7]
     clicks = np.zeros((6, 9), "int32")
@@ -108,7 +108,7 @@ def test_recommends_and_is_saved(name, tmp_path):
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends `fit` by an error in its second epoch."""
+    """Ends `fit` with an error in its second epoch."""
 
     seen = 0
 
@@ -121,7 +121,7 @@ class Stop(keras.callbacks.Callback):
 @pytest.mark.parametrize(
     "save_freq",
     [
-        # Three models are traced there.
+        # TensorFlow traces three models.
         pytest.param(
             4, marks=pytest.mark.slow if BACKEND == "tensorflow" else ()
         )

@@ -1,4 +1,4 @@
-"""A single output tells two classes: the same as the outputs (0, z)."""
+"""A single output z for two classes equals the outputs (0, z)."""
 
 import keras
 import numpy as np

@@ -73,7 +73,7 @@ def test_fit_evaluate_predict(names, formats):
         assert value == pytest.approx(
             number(loss(y_of_head, logits)), rel=1e-5, abs=1e-6
         ), name
-        # Truncated GCE gives up what starts below p = 0.5.
+        # Truncated GCE ignores samples that start below p = 0.5.
         least = 0.3 if name == "TruncatedGCE" else 0.95
         assert np.mean(np.argmax(logits, axis=-1) == labels) > least, name
 
@@ -128,7 +128,7 @@ def test_a_number_of_classes_that_the_graph_does_not_know(names):
 
 @pytest.mark.once
 def test_one_argument_learns_a_hundred_classes_where_mae_does_not():
-    """A convolutional model that ends in softmax, as it stands."""
+    """An unchanged convolutional model that ends in softmax."""
     rng = np.random.default_rng(0)
     patterns = rng.normal(size=(100, 8, 8, 1))
     labels = rng.integers(100, size=3008)
@@ -265,7 +265,7 @@ def test_a_wrong_label_leaves_the_weights_finite_and_shows_in_the_loss():
 
 
 def test_fit_tells_that_logits_need_from_logits():
-    """At once where a step is not compiled, by a NaN loss elsewhere."""
+    """At once if the step is not compiled, else by a NaN loss."""
     x, labels = clusters(5)
     model = classifier(5, activation=None)
     model.compile("sgd", MAE())
@@ -282,7 +282,7 @@ def test_fit_tells_that_logits_need_from_logits():
 
 
 def test_softmax_outputs_taken_for_logits_mean_the_same_everywhere():
-    """TensorFlow would silently put the inputs of the softmax in place."""
+    """TensorFlow would silently use the inputs of the softmax instead."""
     x, labels = clusters(5)
     model = classifier(5)
     loss = CrossEntropy(from_logits=True)

@@ -1,4 +1,4 @@
-"""Batches of trusted and noisy samples: what is drawn, and mistakes."""
+"""Batches of trusted and noisy samples: draws and mistakes."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.once
 
 LABELS = np.arange(60) % 3
 X = np.arange(60.0)[:, None] * np.ones(2)
-#: Of class 2 there are two trusted samples.
+#: Class 2 has two trusted samples.
 TRUSTED = np.array([0, 3, 6, 9, 12, 15, 1, 4, 7, 10, 13, 16, 2, 5])
 
 

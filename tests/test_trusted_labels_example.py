@@ -1,4 +1,4 @@
-"""The example of a few trusted labels in its short form, and its options."""
+"""The short form of the trusted-labels example, and its options."""
 
 import re
 import sys

@@ -35,7 +35,7 @@ CALIBRATED = [
 
 @pytest.fixture(scope="module")
 def data():
-    """Rows that tell their class, of which a third has another label."""
+    """Rows that show their class, a third of them with a wrong label."""
     random = np.random.default_rng(0)
     labels = random.integers(CLASSES, size=256)
     x = np.eye(CLASSES)[labels] + random.normal(size=(256, CLASSES)) / 4
@@ -227,7 +227,7 @@ def test_the_table_shows_every_trial_and_the_gain(searched, data):
     assert found.best.accuracy == max(trial.accuracy for trial in found)
     rows = str(found).splitlines()
     for row, trial in zip(rows[1:-1], found, strict=True):
-        # The weights are those of the trial.
+        # The model has the weights of the trial.
         assert trial.test_accuracy == pytest.approx(trial.accuracy)
         assert trial.hyperparameters["loss"] in row
         for share in (trial.accuracy, trial.accuracy - base):

@@ -338,7 +338,7 @@ def test_forward_correction_without_noise_at_any_gap():
 
 
 def test_importance_reweighting_by_a_matrix():
-    """The weight has no gradient: that of cross-entropy times the weight."""
+    """The weight has no gradient: cross-entropy's gradient times the weight."""
     labels, logits = random_batch()
     T, z = np.array(helpers.transition(7)["T"]), logits.astype("float64")
     loss = ForwardCorrection(T, mode="reweight", from_logits=True)
@@ -381,7 +381,7 @@ def test_the_gradient_at_a_tie_is_that_of_the_first_class(name):
 
 
 def test_cut_gradients_of_focal_weights():
-    """The value is the same, the gradient is that of fixed weights."""
+    """The value is the same; the gradient treats the weights as fixed."""
     labels, logits = random_batch()
     for name in ("Focal", "NFL", "NNFL"):
         true = build(name, 7, from_logits=True, gamma=2.0)

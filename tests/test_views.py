@@ -65,7 +65,7 @@ def test_equal_views_are_one_view():
 
 @pytest.mark.once
 def test_views_that_disagree_cost():
-    """As little as the label says, agreement is what is left."""
+    """With little weight on the label, only the agreement remains."""
     agree = np.array([[[0.7, 0.3], [0.7, 0.3]]], "float32")
     disagree = np.array([[[1.0, 0.0], [0.4, 0.6]]], "float32")
     loss = GeneralizedJensenShannon(0.1)
@@ -121,7 +121,7 @@ def test_a_model_of_views_is_trained_saved_and_loaded(tmp_path):
 
 @pytest.mark.once
 def test_average_error_of_one_and_more_views():
-    """The error of one view is had exactly, that of two by sampling."""
+    """The error of one view is exact, the error of two is sampled."""
     one = average_error(build("JensenShannon", 10), 10)
     sampled = average_error(GeneralizedJensenShannon(0.5, views=1), 10)
     assert sampled == pytest.approx(one, rel=1e-2)

@@ -19,7 +19,7 @@ GOOD = {
 
 
 def binary(number, length):
-    """As GNU tar writes what has too many digits."""
+    """A number with too many digits, as GNU tar writes it."""
     return b"\x80" + number.to_bytes(length - 1, "big")
 
 
@@ -132,7 +132,7 @@ def test_a_member_that_lies_is_skipped_and_the_others_are_read(tmp_path, lie):
         assert tracemalloc.get_traced_memory()[1] < 4e6
     finally:
         tracemalloc.stop()
-    # What can be read as it is stored is no fault.
+    # Archives that can be read as stored are fine.
     assert content.pop(BAD, b"0\n") == b"0\n"
     assert content == GOOD
     if reason is None:

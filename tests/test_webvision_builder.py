@@ -96,7 +96,7 @@ def expected_labels(tree, config, split):
 
 
 def official_test_case(config, form):
-    """The test case that TensorFlow Datasets has for its builders."""
+    """The test case of TensorFlow Datasets for builders."""
 
     class WebvisionTest(tfds.testing.DatasetBuilderTestCase):
         DATASET_CLASS = Webvision

@@ -48,14 +48,14 @@ def root(tmp_path_factory):
 
 
 def run(root, output, *arguments, until="\0"):
-    """Run the example up to a text in it; what it defines and prints."""
+    """Run the example up to a text in it; returns definitions and output."""
     arguments = ["--data-dir", root, "--output", output, *arguments]
     return run_here(EXAMPLE, *arguments, until=until)
 
 
 @pytest.fixture(autouse=True)
 def tfds_folder(tmp_path, monkeypatch):
-    """Not the home of whoever runs the tests."""
+    """Use a temporary home instead of the real one."""
     constants = pytest.importorskip("tensorflow_datasets.core.constants")
     monkeypatch.setattr(constants, "DATA_DIR", str(tmp_path / "tfds"))
 
@@ -127,7 +127,7 @@ def test_a_finished_run_is_measured_alike_from_tfds_and_not_trained(
         found = model.predict(images, verbose=0)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
         assert np.all(weights == 1) and set(labels.numpy()) <= {0, 7, 23, 49}
-    # What was converted is not taken for another WebVision.
+    # A converted data set is not reused for another WebVision.
     shutil.copytree(root / "info", tmp_path / "other" / "info")
     with open(tmp_path / "other/info/train_filelist_google.txt", "a") as file:
         file.write("google/q0001/more.jpg 0\n")
@@ -144,7 +144,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_numbers(
 ):
     folder, table = finished
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    # All is as before the last batch, except the log, which is cut.
+    # Everything is as before the last batch, except for the truncated log.
     *_, last = sorted((tmp_path / "saves").glob("*.npz"))
     last.unlink()
     (tmp_path / "output" / "model.keras").unlink()
@@ -395,7 +395,7 @@ def test_what_tensorflow_cannot_do_and_lone_processes_are_refused(
 
 
 def failed(capsys, *arguments, **environment):
-    """The message with which the script ends, which is an argparse error."""
+    """The argparse error with which the script ends."""
     with pytest.raises(SystemExit) as raised:
         run(*arguments, **environment)
     assert raised.value.code == 2
@@ -464,7 +464,7 @@ def test_what_check_leaves_out_is_told(root, tmp_path, capsys):
     assert "validation: 1 of 24 images are left out:" in printed
     assert "Warning: classes without any train image: 46" in printed
     assert "'n01440765 class 1'" in printed
-    # Only what was drawn is expected to be there.
+    # The test expects only the drawn images.
     printed = run(root, tmp_path, "--limit", 56, until=until)["printed"]
     assert "4 of 56" in printed and "without any" not in printed
     copy = tmp_path / "copy"
@@ -508,7 +508,7 @@ def test_a_sample_is_a_tree_in_the_official_layout(tmp_path, capsys):
         assert np.bincount(found.labels).tolist() == [count // 50] * 50
         pixels = [np.asarray(Image.open(file)) for file in found.files]
         means[split] = found.labels, np.max(pixels, (1, 2))
-    # The colors alone tell more than chance, 2 %, and not all is told.
+    # The colors alone beat chance, 2 %, but do not determine the class.
     labels, colors = means["train"]
     centers = np.stack([np.median(colors[labels == k], 0) for k in range(50)])
     labels, colors = means["validation"]

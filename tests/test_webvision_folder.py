@@ -107,7 +107,7 @@ def test_check_leaves_out_what_is_broken_or_missing(unpacked, capsys):
     for name in ("files", "sources", "queries"):
         assert len(getattr(checked, name)) == len(checked)
     assert f"{len(folder)}/{len(folder)}" in capsys.readouterr().out
-    # What was checked stays as it was, and what was left out is remembered.
+    # `check` leaves the folder as it is, and remembers skipped images.
     assert len(folder) == len(checked) + len(checked.skipped)
     assert folder.skipped == {}
     assert checked.check().skipped == checked.skipped
@@ -323,7 +323,7 @@ def test_synsets_of_another_data_set_are_an_error(broken):
 
 @pytest.fixture(scope="module")
 def bare(unpacked):
-    """What a process without the extra packages does."""
+    """The behavior of a process without the extra packages."""
     code = f"""
 import json, sys
 sys.modules.update(dict.fromkeys(["tensorflow_datasets", "tensorflow"]))

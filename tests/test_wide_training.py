@@ -14,7 +14,7 @@ from keras_noisy.training import SAM, ReplicatedSGD
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_wfm.json").read_text())
 CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-#: XLA takes long to compile steps that run a few times.
+#: XLA needs long to compile steps that run only a few times.
 FAST = {"jit_compile": keras.backend.backend() == "jax"}
 
 
@@ -131,7 +131,7 @@ def assert_same(one, other):
 
 
 def whole_and_resumed(folder, build, data):
-    """A run, and one that is stopped and goes on; the history of the first."""
+    """A run, and a stopped and resumed one; the history of the first."""
 
     def run(folder, *callbacks, seed=0):
         keras.utils.set_random_seed(seed)
@@ -208,7 +208,7 @@ def test_the_first_batch_chooses_the_coupling():
 
 
 def test_networks_of_the_same_names_learn_apart():
-    """PyTorch, in Keras, knows weights by paths, which names are part of."""
+    """On PyTorch, Keras finds weights by path, and names are part of it."""
     found = []
     for names in ((None, None), ("network", "layer")):
         keras.utils.set_random_seed(0)
@@ -318,7 +318,7 @@ def normalized_with_memory(wrap, rate=0.0):
 
 
 def test_sam_moves_states_once():
-    """Averages of normalization and a loss's memory move as without SAM."""
+    """Normalization averages and a loss's memory change as without SAM."""
     plain, loss = normalized_with_memory(lambda model: model)
     sharp, same = normalized_with_memory(SAM)
     for one, other in zip(plain, sharp, strict=True):

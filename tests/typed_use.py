@@ -1,4 +1,4 @@
-"""What mypy has to understand of losses; pytest does not run this file."""
+"""Uses of losses that mypy must accept; pytest does not run this file."""
 
 from typing import Any, assert_type
 

@@ -25,7 +25,7 @@ ARCHIVES = {
 
 @dataclass
 class Tree:
-    """What is in the tree, by the path in the file lists."""
+    """The contents of the tree, by the path in the file lists."""
 
     labels: dict = field(default_factory=dict)  # by source, then by path
     files: dict = field(default_factory=dict)  # content by path
@@ -71,7 +71,7 @@ def photographs():
 
 
 def write(root):
-    """Write the tree, with images broken in all the ways that occur."""
+    """Write the tree, with images broken in every common way."""
     tree = Tree()
     images = iter(photographs())
     for source, count in IMAGES_PER_CLASS.items():

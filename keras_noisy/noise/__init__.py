@@ -1,4 +1,4 @@
-"""Wrong labels: made on purpose, or estimated from predictions."""
+"""Label noise: make it on purpose, or estimate it from predictions."""
 
 from keras_noisy._old_names import old_names
 from keras_noisy.noise.corrupt import Corruption, corrupt

@@ -1,4 +1,4 @@
-"""A folder of predictions, one file for each fold, and what they are of."""
+"""A folder of predictions, one file per fold, and a note of their arguments."""
 
 import json
 import weakref
@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_noisy._canonical import Opaque, canonical, described, differences
 
-ADVICE = "Pass arrays in its place, or leave `directory` out"
+ADVICE = "Pass arrays instead, or leave `directory` out"
 
 
 class SavedFolds:
@@ -21,7 +21,7 @@ class SavedFolds:
         self.directory = directory
 
     def claim(self, model: Any, **arguments: Any) -> None:
-        """Note what the folder is for; refuse that of something else."""
+        """Note the arguments of the call; reject a folder of another call."""
         callbacks = keras.tree.flatten(arguments.pop("callbacks", None))
         self._callbacks = [(of, _before(of)) for of in callbacks if of]
         now = {
@@ -47,7 +47,7 @@ class SavedFolds:
         _write(note, lambda path: path.write_text(json.dumps(now), "utf-8"))
 
     def load(self, fold: int) -> np.ndarray | None:
-        """The predictions of a fold that is done."""
+        """The predictions of a finished fold, or `None`."""
         file = self._file(fold)
         return np.load(file) if file.exists() else None
 
@@ -56,7 +56,7 @@ class SavedFolds:
         _write(self._file(fold), lambda path: np.save(path, predicted))
 
     def close(self) -> None:
-        """Note what training has made of the callbacks."""
+        """Note the state of the callbacks after training."""
         for callback, before in self._callbacks:
             _trained[callback] = before, _state(callback)
 
@@ -72,8 +72,8 @@ class SavedFolds:
         )
 
 
-#: The forms of a callback before and after its last training here: it may
-#: learn, and is the same one for another call.
+#: The forms of a callback before and after its last training here. Training
+#: may change its state; for the next call it still counts as the same one.
 _trained: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
@@ -85,7 +85,7 @@ def _state(callback: Any) -> Any:
 
 
 def _before(callback: Any) -> Any:
-    """The form that a callback has, or had before it was trained with."""
+    """The form of a callback, without the changes that training here made."""
     state = _state(callback)
     before, after = _trained.get(callback, (None, None))
     if before is not None and _text(state) == _text(after):
@@ -100,7 +100,7 @@ def _text(state: Any) -> str:
 
 
 def _write(file: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file that is whole whenever it is there."""
+    """Write a file so that it is complete whenever it exists."""
     unfinished = file.with_name(f"unfinished_{file.name}")
     write(unfinished)
     unfinished.replace(file)

@@ -12,7 +12,7 @@ from keras_noisy._stochastic import transition_matrix
 
 
 class Corruption(NamedTuple):
-    """Noisy labels, which of them were changed, and their share."""
+    """Noisy labels, a mask of the changed ones, and the share of these."""
 
     labels: np.ndarray
     changed: np.ndarray
@@ -24,8 +24,8 @@ def corrupt(
 ) -> Corruption:
     """Draw noisy labels from clean ones by a transition matrix.
 
-    Use it in experiments whose noise must be known. Always give the clean
-    labels: noise on top of noise is another noise. The same seed gives the
+    Use it in experiments with known noise. Always pass the clean labels:
+    noise on top of noise follows another matrix. The same seed gives the
     same labels on every machine and with every version of NumPy.
 
     Formula:
@@ -38,23 +38,23 @@ def corrupt(
         labels: Clean labels, integers in `[0, num_classes)` of shape `(N,)` or
             `(N, 1)`. They are not changed.
         transition: Row-stochastic matrix of shape
-            `(num_classes, num_classes)`, such as that of `symmetric`,
+            `(num_classes, num_classes)`: the result of `symmetric`,
             `pair_flip` or `asymmetric`, or your own.
-        mode: How many labels change. `"bernoulli"`: each label is drawn on
-            its own, so that the number varies; `"exact"`: of the `n_i`
-            samples of class i exactly `round((1 - T_ii) * n_i)`, which ones
-            and to which other classes is drawn. Defaults to `"bernoulli"`.
+        mode: How many labels change. `"bernoulli"` draws each label
+            independently, so the number varies. `"exact"` changes exactly
+            `round((1 - T_ii) * n_i)` of the `n_i` samples of class i, and
+            draws which ones and their new classes. Defaults to
+            `"bernoulli"`.
         seed: Seed of the draw, an integer of at least 0. Defaults to `0`.
 
     Returns:
-        `Corruption(labels, changed, rate)`: the noisy labels in the shape and,
-        where it can hold every class, in the integer type of `labels`; a
+        `Corruption(labels, changed, rate)`: the noisy labels, in the shape of
+        `labels` and in its integer type if that can hold every class; a
         boolean array of shape `(N,)`; the share of changed labels, a float.
 
     Raises:
         ValueError: If labels are not whole numbers in `[0, num_classes)`, the
-            matrix is not row-stochastic, or another argument is not one of
-            the above.
+            matrix is not row-stochastic, or another argument is invalid.
 
     Example:
 
@@ -80,7 +80,8 @@ def corrupt(
     clean = clean.astype(np.min_scalar_type(num_classes - 1))
     random = Random(random_seed(seed), 1)
 
-    # Sums in fixed order, as the last bit of others depends on the machine.
+    # `cumsum` adds in a fixed order: the last bit of `sum` depends on the
+    # machine.
     rows = np.cumsum(transition, axis=1)
     change = 1 - np.diag(transition) / rows[:, -1]
     if mode == "bernoulli":
@@ -113,7 +114,7 @@ def draw(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 
 def finish(labels: Any, noisy: np.ndarray, changed: np.ndarray) -> Corruption:
-    """The result in the shape of the labels that were given."""
+    """The result, in the shape of the given labels."""
     rate = float(changed.mean()) if len(changed) else 0.0
     return Corruption(noisy.reshape(np.shape(labels)), changed, rate)
 

@@ -23,10 +23,10 @@ def estimate_transition(
 ) -> np.ndarray:
     """Estimate the transition matrix from predicted probabilities.
 
-    For `ForwardCorrection` and `BackwardCorrection` where the noise is not
-    known. The probabilities must come from a network that has not seen the
-    label it predicts, see `out_of_fold_probabilities`, or has not begun to
-    memorize.
+    Use it for `ForwardCorrection` and `BackwardCorrection` if the noise is
+    unknown. The probabilities must come from a network that has not seen the
+    labels of these samples (see `out_of_fold_probabilities`), or that has not
+    begun to memorize.
 
     Formula:
 
@@ -38,17 +38,16 @@ def estimate_transition(
     Args:
         probabilities: Predictions for the training samples, of shape
             `(N, num_classes)`.
-        labels: Given labels, integers of shape `(N,)` or `(N, 1)`. Defaults to
-            `None`, which `"anchor"` permits.
-        method: `"anchor"`, where a sample that is certainly of class i shows
-            which labels class i gets, or `"cleanlab"`, which counts confident
-            disagreements and needs `pip install "cleanlab>=2.8"`.
-            Defaults to `"anchor"`.
+        labels: Given labels, integers of shape `(N,)` or `(N, 1)`. `"anchor"`
+            does not need them. Defaults to `None`.
+        method: `"anchor"` takes row i from a sample that almost certainly
+            belongs to class i. `"cleanlab"` counts confident disagreements
+            and needs `pip install "cleanlab>=2.8"`. Defaults to `"anchor"`.
         percentile: For `"anchor"`: the sample of class i is the one at this
             percentile of `p_i`, by nearest rank, in (0, 100]. It must be high
             enough for every class to have samples above it. Defaults to
-            `None`: 97, as the very largest are often outliers, and with more
-            than 16 classes 100, the largest.
+            `None`: 97 for up to 16 classes, since the largest values are
+            often outliers, and 100, the largest, for more.
 
     Returns:
         Row-stochastic array of shape `(num_classes, num_classes)`, float64.
@@ -97,9 +96,9 @@ def estimate_transition(
         if len(strange):
             warnings.warn(
                 f"The anchors of {len(strange)} of {num_classes} classes, "
-                f"{strange[0]} the first, are more probably of another class: "
+                f"{strange[0]} the first, more likely belong to another class: "
                 "their rows of the transition matrix are likely wrong. Train "
-                "the network for longer, raise `percentile` or use "
+                "the network longer, raise `percentile` or use "
                 'method="cleanlab"',
                 stacklevel=2,
             )

@@ -24,9 +24,9 @@ def instance_dependent(
 ) -> Corruption:
     """Draw noisy labels that depend on the class and on the image.
 
-    Closer to what people get wrong than noise of the class alone: every sample
-    has a noise rate of its own, and similar images of a class get the same
-    wrong label. A random projection of each class stands for the annotator.
+    This noise is closer to human errors than class-dependent noise: every
+    sample has its own noise rate, and similar images of a class get the same
+    wrong label. A random projection for each class stands for the annotator.
     The same seed gives the same labels on every machine.
 
     Formula:
@@ -37,29 +37,29 @@ def instance_dependent(
     P_i = q_i * softmax(x_i W_k without class k); P_i[k] = 1 - q_i
     ```
 
-    The mean of the truncated normal is a little above a small rate (.0798 for
-    one of 0) and below a large one. The projections are made class by class:
-    the memory is that of one of them, `d * num_classes` numbers, and of a
+    The mean of the truncated normal is slightly above small rates (.0798 for
+    rate 0) and slightly below large ones. The projections are drawn class by
+    class: the memory holds one of them, `d * num_classes` numbers, and a
     thousand images.
 
     Args:
-        images: Array of shape `(N, ...)`, `d` numbers each. Integers are
-            divided by 255; floats are taken as they are.
+        images: Array of shape `(N, ...)`, with `d` numbers per image. Integers
+            are divided by 255; floats are used as they are.
         labels: Clean labels, integers in `[0, num_classes)` of shape `(N,)` or
             `(N, 1)`. They are not changed.
-        rate: Mean of the noise rates before they are truncated, in [0, 1];
-            0 changes no label.
+        rate: Mean of the noise rates before truncation, in [0, 1]; 0 changes
+            no label.
         seed: Seed of the draw, an integer of at least 0. Defaults to `0`.
         num_classes: Number of classes. Defaults to `None`, one more than the
             largest label.
 
     Returns:
         `Corruption(labels, changed, rate)`, see `corrupt`. The rate is the
-        share of labels that were changed.
+        share of changed labels.
 
     Raises:
-        ValueError: If an argument is outside its range, images and labels are
-            not of the same number, or pixels are not finite.
+        ValueError: If an argument is outside its range, images and labels
+            differ in number, or pixels are not finite.
 
     Example:
 
@@ -97,7 +97,7 @@ def instance_dependent(
     if num_classes is None:
         num_classes = max(2, int(clean.max(initial=0)) + 1)
 
-    # Streams of their own, so that the draws do not depend on the chunks.
+    # Separate streams, so that the draws do not depend on the chunks.
     noise_rates = _truncated_normal(rate, len(clean), Random(seed, 2, 0))
     draws = Random(seed, 2, 1).uniform(len(clean))
     changed = Random(seed, 2, 2).uniform(len(clean)) < noise_rates

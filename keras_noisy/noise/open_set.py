@@ -1,4 +1,4 @@
-"""Images that belong to none of the classes."""
+"""Open-set noise: images that belong to none of the classes."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from keras_noisy._random import Random
 
 
 class OpenSet(NamedTuple):
-    """Images with foreign ones among them, which they are, their share."""
+    """Images, a mask of the replaced ones, and the share of these."""
 
     images: np.ndarray
     changed: np.ndarray
@@ -24,10 +24,10 @@ class OpenSet(NamedTuple):
 def open_set(
     images: Any, other_images: Any, rate: float, seed: int = 0
 ) -> OpenSet:
-    """Replace images by those of another data set, and keep the labels.
+    """Replace images by images of another data set, and keep the labels.
 
-    Web searches return images that are of no class at all. Their label is
-    wrong whatever it is; here such samples are made on purpose.
+    Web searches also return images that belong to none of the classes, so any
+    label is wrong. This function makes such samples on purpose.
 
     Formula:
 
@@ -71,12 +71,12 @@ def open_set(
         raise ValueError(
             "Invalid value for argument `images`. Expected an array of shape "
             f"(N, ...). Received: images.shape={images.shape}, images.dtype="
-            f"{images.dtype}. Read the files of paths first"
+            f"{images.dtype}. If these are paths, read the files first"
         )
     if ours != theirs:
         raise ValueError(
             "Invalid value for argument `other_images`. Expected images of "
-            f"shape {ours[0]} and type {ours[1]} as the others are. Received: "
+            f"shape {ours[0]} and type {ours[1]}, like `images`. Received: "
             f"shape {theirs[0]} and type {theirs[1]}"
         )
     count = int(rounded(noise_rate(rate) * len(images)))

@@ -29,25 +29,25 @@ def out_of_fold_probabilities(
     verbose: int = 1,
     **fit_arguments: Any,
 ) -> np.ndarray:
-    """Predict every sample with a network that was trained on the others.
+    """Predict every sample with a network that was not trained on it.
 
-    Such predictions tell wrong labels from right ones, since no network can
-    have memorized what it predicts: give them to `estimate_transition`. Every
-    class is spread evenly over the folds.
+    No network can have memorized the labels of the samples that it predicts,
+    so the predictions tell wrong labels from right ones. Pass them to
+    `estimate_transition`. Every class is spread evenly over the folds.
 
     Args:
         build_model: Function of no arguments that returns a new compiled
             model with `num_classes` outputs.
-        x: Training inputs, an array of numbers of shape `(N, ...)`. Let a
-            model of several inputs take them from one array.
+        x: Training inputs, an array of numbers of shape `(N, ...)`. If the
+            model has several inputs, let it split them from one array.
         y: Given labels, integers of shape `(N,)` or `(N, 1)`.
-        folds: Number of networks, each trained on all folds but one; from 2
-            to `N`. Defaults to `5`.
-        directory: Folder in which each fold is saved as it is done. Called
-            again with the same data, model and arguments, the function goes on
-            after the last of them. Their contents are compared, but not the
-            weights that the model begins with: take a new folder for others.
-            Defaults to `None`, nothing is saved.
+        folds: Number of networks, each trained on all folds except one; from
+            2 to `N`. Defaults to `5`.
+        directory: Folder for the predictions of finished folds. A second call
+            with the same data, model and arguments continues after the last
+            saved fold. It compares their contents, but not the initial weights
+            of the model: use a new folder if these change. Defaults to `None`,
+            which saves nothing.
         seed: Seed of the split, an integer of at least 0. Weights follow
             `keras.utils.set_random_seed`. Defaults to `0`.
         from_logits: Whether the model returns logits. Defaults to `False`.
@@ -60,10 +60,10 @@ def out_of_fold_probabilities(
         Array of shape `(N, num_classes)`, float32, in the order of `x`.
 
     Raises:
-        ValueError: If arguments do not fit, a model comes with what another
-            fold has taught its weights, predictions are not probabilities,
+        ValueError: If arguments do not fit, a new model already has weights
+            that another fold has trained, predictions are not probabilities,
             the folder belongs to other data, another model or other arguments,
-            or one of them, such as a generator or a `tf.data.Dataset`, cannot
+            or an argument, such as a generator or a `tf.data.Dataset`, cannot
             be compared.
 
     Example:
@@ -89,10 +89,11 @@ def out_of_fold_probabilities(
     x, labels = as_array("x", x), class_labels("y", y)
     if x.shape[:1] != labels.shape or x.dtype.kind in "OSUT":
         raise ValueError(
-            "Invalid value for argument `x`. Expected one array of numbers, of "
-            f"as many samples as `y` has labels, {len(labels)}. Received: "
+            "Invalid value for argument `x`. Expected one array of numbers, "
+            f"with one sample for each of the {len(labels)} labels. Received: "
             f"x.shape={x.shape}, x.dtype={x.dtype}. Number texts and classes "
-            "first, and join several inputs, which the model takes apart"
+            "first, and join several inputs into one array that the model "
+            "splits"
         )
     if "sample_weight" in fit_arguments:
         raise ValueError(

@@ -7,9 +7,9 @@ from keras_noisy._names import names_by_label
 from keras_noisy._stochastic import transition_matrix
 from keras_noisy._text import wrapped
 
-# Numbers and names do not fit for more classes.
+# With more classes numbers and names do not fit into the plot.
 MOST_NAMES = 20
-#: Characters in a line of a name.
+#: Characters per line of a class name.
 WIDTH = 24
 
 
@@ -17,23 +17,24 @@ def plot_transition(
     transition: Any,
     class_names: Sequence[str] | Mapping[int, str] | None = None,
 ) -> Any:
-    """Plot a transition matrix, true classes down and labels across.
+    """Plot a transition matrix, true classes as rows and labels as columns.
 
-    Look at it before you train on the noise, or after an estimate. Needs
-    matplotlib: `pip install matplotlib`.
+    Look at the plot before you train on the noise, or after an estimate. This
+    needs matplotlib: `pip install matplotlib`.
 
     Args:
         transition: Row-stochastic matrix of shape
             `(num_classes, num_classes)`.
-        class_names: Names of the classes, in their order or by label, shown
-            for up to 20 of them. Defaults to `None`, their numbers.
+        class_names: Names of the classes, as a list in class order or a
+            mapping from label to name. The plot shows them for up to 20
+            classes. Defaults to `None`, the class numbers.
 
     Returns:
         A `matplotlib.figure.Figure`; call its `savefig`.
 
     Raises:
-        ValueError: If the matrix is not row-stochastic or the names are not
-            one for each class.
+        ValueError: If the matrix is not row-stochastic or there is not one
+            name for each class.
         ImportError: If matplotlib is not installed.
 
     Example:

@@ -1,4 +1,4 @@
-"""Transition matrices: which label a sample of a class gets, how often."""
+"""Transition matrices: how often a sample of a class gets each label."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._noise_checks import noise_rate
 
-#: `{true class: wrong label}` of the class-dependent noise of the papers.
+#: `{true class: wrong label}` for the class-dependent noise of the papers.
 FLIPS = {
     "mnist": {7: 1, 2: 7, 5: 6, 6: 5, 3: 8},
     "fashion_mnist": {9: 7, 7: 5, 2: 6, 4: 3, 3: 4},
@@ -44,9 +44,9 @@ def symmetric(
 ) -> np.ndarray:
     """Transition matrix of symmetric noise: any other label, equally often.
 
-    The standard noise of the papers, in two kinds: without the true class the
-    share of wrong labels is `rate`; with it, it is a little smaller. Say with
-    a result which of them it is.
+    The standard noise of the papers has two variants. Without the true class
+    the share of wrong labels is `rate`; with `include_true=True` it is
+    slightly smaller. State the variant when you report a result.
 
     Formula:
 
@@ -57,14 +57,14 @@ def symmetric(
 
     Args:
         num_classes: Number of classes, an integer of at least 2.
-        rate: Probability that a label is drawn anew, in [0, 1].
+        rate: Probability that a label is redrawn, in [0, 1].
         include_true: Whether the draw may return the true class, so that
             the share of wrong labels is
             `rate * (num_classes - 1) / num_classes`. Defaults to `False`.
 
     Returns:
-        Array of shape `(num_classes, num_classes)`, float64. Row i has the
-        probabilities of the labels of samples of class i.
+        Array of shape `(num_classes, num_classes)`, float64. Row i holds the
+        probabilities of the labels for samples of class i.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -97,10 +97,11 @@ def symmetric(
 
 
 def pair_flip(num_classes: int, rate: float) -> np.ndarray:
-    """Transition matrix of pair noise: the next class, circular.
+    """Transition matrix of pair noise: wrong labels are the next class.
 
-    Harder than symmetric noise of the same rate, since the wrong labels of a
-    class agree. The usual rate is 0.45.
+    The class after the last one is the first. Pair noise is harder than
+    symmetric noise of the same rate, since all wrong labels of a class agree.
+    The usual rate is 0.45.
 
     Formula:
 
@@ -113,8 +114,8 @@ def pair_flip(num_classes: int, rate: float) -> np.ndarray:
         rate: Share of wrong labels, in [0, 1].
 
     Returns:
-        Array of shape `(num_classes, num_classes)`, float64. Row i has the
-        probabilities of the labels of samples of class i.
+        Array of shape `(num_classes, num_classes)`, float64. Row i holds the
+        probabilities of the labels for samples of class i.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -140,9 +141,9 @@ def asymmetric(
 ) -> np.ndarray:
     """Transition matrix of class-dependent noise: similar classes confused.
 
-    The noise of the papers for a data set by its name, or a mapping of your
-    own. Classes without a flip keep their labels, so that on CIFAR-10, where
-    five of ten flip, the share of wrong labels is `rate / 2`.
+    Pass the name of a data set for the noise of the papers, or your own
+    mapping. Classes without a flip keep their labels: on CIFAR-10, where five
+    of ten classes flip, the share of wrong labels is `rate / 2`.
 
     Formula:
 
@@ -159,20 +160,21 @@ def asymmetric(
             - `"cifar10"`: truck to automobile, bird to airplane, deer to
               horse, cat and dog exchanged.
             - `"cifar100_blocks"`: the next class in its block of five labels,
-              circular. Labels are alphabetic: classes are not similar.
+              circular. Blocks follow the alphabet, so their classes are not
+              similar.
             - `"cifar100_superclass"`: the next class in its superclass,
               circular.
         rate: Probability that a label of a class with a flip is wrong, in
             [0, 1].
-        num_classes: Number of classes for a mapping. Defaults to `None`, that
-            of the data set.
+        num_classes: Number of classes; required for a mapping. Defaults to
+            `None`, the number of classes of the data set.
 
     Returns:
-        Array of shape `(num_classes, num_classes)`, float64. Row i has the
-        probabilities of the labels of samples of class i.
+        Array of shape `(num_classes, num_classes)`, float64. Row i holds the
+        probabilities of the labels for samples of class i.
 
     Raises:
-        ValueError: If the name is not known, the rate is outside [0, 1] or a
+        ValueError: If the name is unknown, the rate is outside [0, 1] or a
             mapping does not fit the number of classes.
 
     Example:
@@ -220,7 +222,7 @@ def asymmetric(
     return _flip(mapping, rate, found)
 
 
-# The names that say what is returned; the short ones are those of the papers.
+# Names that say what is returned; the papers use the short names.
 symmetric_transition = symmetric
 pair_flip_transition = pair_flip
 asymmetric_transition = asymmetric

@@ -1,4 +1,4 @@
-"""The transition matrix, from predictions for samples of known label."""
+"""The transition matrix from predictions for samples with known labels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from keras_noisy._stochastic import distributions
 def transition_from_trusted(probabilities: Any, labels: Any) -> np.ndarray:
     """Estimate the transition matrix from predictions for trusted samples.
 
-    For `ForwardCorrection` and `ConfidenceCorrection` where the true labels of
-    some samples of every class are known. The probabilities must come from a
-    network that was trained on noisy labels, by cross-entropy, and has not
-    seen the trusted samples: what it predicts is the label that is to be
-    expected. With no trusted samples see `estimate_transition`.
+    Use it for `ForwardCorrection` and `ConfidenceCorrection` if you know the
+    true labels of some samples of every class. The probabilities must come
+    from a network that was trained on noisy labels with cross-entropy and has
+    not seen the trusted samples: it predicts the noisy label they would get.
+    Without trusted samples see `estimate_transition`.
 
     Formula:
 
@@ -29,15 +29,15 @@ def transition_from_trusted(probabilities: Any, labels: Any) -> np.ndarray:
     Args:
         probabilities: Predictions for the trusted samples, of shape
             `(N, num_classes)`.
-        labels: Their true labels, integers of shape `(N,)` or `(N, 1)`, at
-            least one of each class.
+        labels: Their true labels, integers of shape `(N,)` or `(N, 1)`, with
+            every class at least once.
 
     Returns:
         Row-stochastic array of shape `(num_classes, num_classes)`, float64.
 
     Raises:
-        ValueError: If rows are no probabilities, if there are not as many
-            labels, or if a class has none.
+        ValueError: If rows are not probabilities, if the number of labels
+            differs, or if a class has no label.
 
     Example:
 

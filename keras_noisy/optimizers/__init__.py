@@ -1,4 +1,4 @@
-"""Optimizers that look for wide flat minima."""
+"""Optimizers that search for wide flat minima."""
 
 from keras_noisy.optimizers.entropy_sgd import EntropySGD
 

@@ -1,4 +1,4 @@
-"""An optimizer whose weights walk around a center."""
+"""Base of an optimizer whose weights walk around a center."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ Tensor = Any
 
 
 class Centered(keras.optimizers.Optimizer):
-    """Counts the steps of walks, and exchanges weights and centers.
+    """Counts the steps of walks, and swaps weights and centers.
 
-    A subclass sets `inner_steps` and has a slot `centers`.
+    A subclass sets `inner_steps` and keeps a list `centers`.
     """
 
     inner_steps: int
     centers: Sequence[keras.Variable | None] = ()
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Make the counters."""
+        """Create the counters."""
         super().build(variables)
-        # A list of its own would be taken for variables of the optimizer.
+        # Keras would track a list attribute as variables of the optimizer.
         self._weights = lambda: variables
-        #: Steps of the walk that are done.
+        #: Finished steps of the current walk.
         self.position = self._number("position")
-        #: Walks that are done.
+        #: Finished walks.
         self.outer_iterations = self._number("outer_iterations")
-        #: Whether weights and centers have changed places.
+        #: Whether weights and centers are swapped.
         self.is_center_shown = self._number("is_center_shown")
 
     def _number(self, name: str, dtype: str = "int32") -> keras.Variable:
@@ -40,16 +40,16 @@ class Centered(keras.optimizers.Optimizer):
     def apply(
         self, grads: Sequence[Tensor], trainable_variables: Any = None
     ) -> None:
-        """Take a step of the walk, or with the last one of the weights too."""
+        """Take a step of the walk; the last one also moves the weights."""
         if any(gradient is None for gradient in grads):
             raise ValueError(
                 "Expected a gradient for every trainable weight. Set "
-                "`trainable = False` of the layers that the loss does not "
+                "`trainable = False` for layers that the loss does not "
                 "depend on"
             )
         before = ops.cast(ops.copy(self.iterations), "int32")
         super().apply(grads, trainable_variables)
-        # Nothing moves between two steps if gradients are accumulated.
+        # With gradient accumulation most calls only collect gradients.
         moved = ops.cast(self.iterations, "int32") - before
         position = self._current_position() + moved
         done = ops.cast(position >= max(self.inner_steps, 1), "int32")
@@ -59,15 +59,15 @@ class Centered(keras.optimizers.Optimizer):
         self.is_center_shown.assign(shown)
 
     def _current_position(self) -> Tensor:
-        """Steps of the walk that are done; a shown center begins a new one."""
+        """Finished steps of the walk; 0 if the center is shown."""
         shown = ops.convert_to_tensor(self.is_center_shown)
         return ops.convert_to_tensor(self.position) * (1 - shown)
 
     def show_center(self) -> None:
-        """Put the center of the walk into the weights, to evaluate them.
+        """Put the center of the walk into the weights, to evaluate it.
 
-        Does nothing between two walks, where the weights are the center. The
-        next training step begins a new walk, unless `show_walk` is called.
+        Between two walks this does nothing, since the weights are the center.
+        The next training step begins a new walk, unless `show_walk` is called.
         """
         if not self.built or not self.inner_steps or self._is_shown():
             return
@@ -76,7 +76,7 @@ class Centered(keras.optimizers.Optimizer):
             self.is_center_shown.assign(1)
 
     def show_walk(self) -> None:
-        """Put the weights back that `show_center` has replaced."""
+        """Restore the weights that `show_center` replaced."""
         if self.built and self._is_shown():
             self._exchange()
             self.is_center_shown.assign(0)
@@ -93,6 +93,6 @@ class Centered(keras.optimizers.Optimizer):
             center.assign(value)
 
     def finalize_variable_values(self, var_list: Any) -> None:
-        """Leave the center in the weights, at the end of `fit`."""
+        """Leave the center in the weights at the end of `fit`."""
         super().finalize_variable_values(var_list)
         self.show_center()

@@ -1,4 +1,4 @@
-"""The orders in which the programs of Entropy-SGD do their sums."""
+"""The order of operations in the three programs of Entropy-SGD."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from keras import ops
 
 Tensor = Any
 FORMS = ("2017", "2017-python", "2021")
-#: `exp` of more is beyond any cap on the strength of the spring.
+#: `exp` of a larger number exceeds any cap on the strength of the spring.
 LARGEST_EXPONENT = 80.0
 
 
 class Momentum(NamedTuple):
-    """Momentum, and how it moves the weights."""
+    """Momentum, plain or Nesterov's."""
 
     factor: float
     nesterov: bool
 
     def step(self, d: Tensor, buffer: Tensor) -> tuple[Tensor, Tensor]:
-        """The direction to go, and the next buffer."""
+        """The direction of the step, and the next buffer."""
         buffer = self.factor * buffer + d
         return (d + self.factor * buffer if self.nesterov else buffer), buffer
 
@@ -32,7 +32,7 @@ def walk_direction(
     momentum: Momentum,
     buffer: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Direction of a step of the walk without the noise, and next buffer."""
+    """Direction of a walk step before the noise, and the next buffer."""
     before, after = {
         "2017": (0.0, decay + pull),
         "2017-python": (decay, pull),
@@ -45,7 +45,7 @@ def walk_direction(
 def spring(
     start: float | Tensor, growth: Tensor, t: Tensor, highest: float, dtype: str
 ) -> Tensor:
-    """Strength of the spring in outer step `t`; `growth` is its logarithm."""
+    """Strength of the spring in outer step `t`; `growth` is a logarithm."""
     precise = "float64" if dtype == "float64" else "float32"
     exponent = ops.minimum(ops.cast(t, precise) * growth, LARGEST_EXPONENT)
     strength = ops.cast(start, precise) * ops.exp(exponent)

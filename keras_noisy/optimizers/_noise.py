@@ -1,4 +1,4 @@
-"""Gaussian noise that depends on nothing but a seed and a number."""
+"""Gaussian noise that depends only on a seed and a number."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Tensor = Any
 
 
 class StepSeed(keras.random.SeedGenerator):
-    """Seeds that are told rather than counted.
+    """Seeds that the caller numbers, instead of a counter.
 
-    They need no state of their own, so that devices and processes draw the
-    same noise, and a run that goes on draws that of one that never stopped.
+    They need no state: devices and processes draw the same noise, and so does
+    a resumed run.
     """
 
     def __init__(self, seed: int):
@@ -23,7 +23,7 @@ class StepSeed(keras.random.SeedGenerator):
         self.number: Tensor = 0
 
     def next(self, ordered: bool = True) -> Tensor:
-        """The seed of the number that was told last."""
+        """The seed of the last given number."""
         dtype = self.state.dtype
         number = ops.cast(self.number, dtype)
         return ops.stack([ops.cast(self.seed, dtype), number])

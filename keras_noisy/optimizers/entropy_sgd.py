@@ -28,13 +28,13 @@ class EntropySGD(Centered):
     """SGD on the local entropy, which prefers wide minima to narrow ones.
 
     Between two steps of the weights an inner loop of Langevin dynamics walks
-    around them, held by a spring, and the weights then move to the average of
-    the walk. A batch is one inner step, so that an epoch has `inner_steps`
-    times fewer outer steps than one of SGD: compare at equal epochs.
+    around them, held by a spring. The weights then move to the average of the
+    walk. Each batch is one inner step, so an epoch has `inner_steps` times
+    fewer outer steps than with SGD: compare at equal epochs.
 
-    What to evaluate is the center of the walk. The weights are the center
-    whenever the number of steps is a multiple of `inner_steps`, and after
-    `fit`. If the steps of an epoch are not, add
+    Evaluate the center of the walk. The weights are the center whenever the
+    number of steps is a multiple of `inner_steps`, and after `fit`. If the
+    number of batches per epoch is not such a multiple, add
     `keras_noisy.callbacks.EvaluateCenter`. Training from a center begins a
     new walk and drops an unfinished one.
 
@@ -46,21 +46,21 @@ class EntropySGD(Centered):
     d = gradient(w) + momentum * v + weight_decay * w
     d = d + gamma_t * (w - c) + noise * e / sqrt(inner_learning_rate / 2)
     w = w - inner_learning_rate * d,  mu = averaging * mu + (1 - averaging) * w
-    w = c - learning_rate * (c - mu)       # after inner_steps of these
+    w = c - learning_rate * (c - mu)       # after inner_steps inner steps
     gamma_t = gamma * (1 + gamma_growth)**t
     ```
 
-    with standard normal `e` and `t` of 1 in the first outer step. This is the
-    order of the program behind the paper, `form="2017"`. In
-    `form="2017-python"`, the program that was published after it, weight decay
-    comes before the momentum, `t` begins with 0, and the outer step has weight
-    decay and momentum too, whose buffer begins as the first gradient. That
-    program never advances `t`: this is `gamma_growth=0.0`. In `form="2021"`
-    spring and weight decay go through the inner momentum, `t` begins with 0,
+    where `e` is standard normal and `t` is 1 in the first outer step. This
+    order of operations, `form="2017"`, is that of the program behind the
+    paper. In `form="2017-python"`, a program published later, weight decay
+    comes before the momentum, `t` begins at 0, and the outer step also has
+    weight decay and momentum, whose buffer begins as the first gradient. That
+    program never advances `t`, which is `gamma_growth=0.0`. In `form="2021"`
+    spring and weight decay go through the inner momentum, `t` begins at 0,
     and the outer step has weight decay and momentum that begins at 0.
 
-    That `gamma_t` stays at most `1 / inner_learning_rate` is our reading: there
-    one step leads back to the center, and a stronger spring diverges.
+    We cap `gamma_t` at `1 / inner_learning_rate`: at the cap one step leads
+    back to the center, and a stronger spring diverges.
 
     Args:
         learning_rate: Step of the weights to the average of the walk, a float
@@ -69,17 +69,17 @@ class EntropySGD(Centered):
             momentum. Defaults to `20`.
         inner_learning_rate: Step of the walk, above 0. Defaults to `0.1`.
         momentum: Momentum in `[0, 1)`. Defaults to `0.9`.
-        nesterov: Whether it is Nesterov's. Defaults to `True`.
-        gamma: Strength of the spring, at least 0, or with `form="2021"` also
-            `None`: 0 until `match_gamma` is called. Defaults to `1e-4`.
-        gamma_growth: Growth of the spring in an outer step, at least 0; for a
-            factor `f` over `n` outer steps give `f ** (1 / n) - 1`. Defaults to
-            `1e-3`.
+        nesterov: Whether to use Nesterov momentum. Defaults to `True`.
+        gamma: Strength of the spring, at least 0. With `form="2021"` it may
+            be `None`: 0 until `match_gamma` is called. Defaults to `1e-4`.
+        gamma_growth: Growth of the spring per outer step, at least 0; for a
+            factor `f` over `n` outer steps pass `f ** (1 / n) - 1`. Defaults
+            to `1e-3`.
         noise: Strength of the noise, at least 0. Defaults to `1e-4`.
-        averaging: Share in `[0, 1)` of the average that stays in an inner step.
-            Defaults to `0.75`.
-        weight_decay: Factor of the weights that is added to their gradient,
-            unlike in other optimizers of Keras. Defaults to `None`, which is
+        averaging: Share of the old average that an inner step keeps, in
+            `[0, 1)`. Defaults to `0.75`.
+        weight_decay: Multiple of the weights that is added to the gradient,
+            unlike in other Keras optimizers. Defaults to `None`, which means
             0.
         form: `"2017"`, `"2017-python"` or `"2021"`. Defaults to `"2017"`.
         scale_by_gamma: Whether `form="2021"` multiplies the outer step by
@@ -88,15 +88,16 @@ class EntropySGD(Centered):
         name: Name of the optimizer. Defaults to `"entropy_sgd"`.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`,
             `loss_scale_factor` and `gradient_accumulation_steps` of
-            `keras.optimizers.Optimizer`. Gradients of the batches are clipped.
+            `keras.optimizers.Optimizer`. Clipping applies to the gradient of
+            each batch.
 
     Returns:
-        A `keras.optimizers.Optimizer`. `centers` and `averages` are the `c` and
-        `mu` of each weight.
+        A `keras.optimizers.Optimizer`. `centers` and `averages` hold the `c`
+        and `mu` of each weight.
 
     Raises:
-        ValueError: If an argument is outside its range; for `use_ema`, as the
-            method has an average of its own; in training, for a trainable
+        ValueError: If an argument is outside its range; for `use_ema`, since
+            the method does its own averaging; in training, for a trainable
             weight without a gradient.
 
     Example:
@@ -158,7 +159,7 @@ class EntropySGD(Centered):
         self.gamma_growth = real("gamma_growth", gamma_growth, 0, closed="low")
         self.noise = real("noise", noise, 0, closed="low")
         self.averaging = real("averaging", averaging, 0, 1, "low")
-        # That of the base class shrinks weights beside the step.
+        # `weight_decay` of the base class is decoupled from the gradient.
         self.coupled_weight_decay = real(
             "weight_decay", weight_decay or 0.0, 0, closed="low"
         )
@@ -174,11 +175,11 @@ class EntropySGD(Centered):
         var_list: Sequence[Any] | None = None,
         var_names: Sequence[str] | None = None,
     ) -> None:
-        """Leave weights out of the weight decay; call it before `build`."""
+        """Exclude weights from weight decay; call this before `build`."""
         if self.built:
             raise ValueError(
                 "Expected `exclude_from_weight_decay` before the optimizer is "
-                "built. Call it right after the optimizer is made"
+                "built. Call it right after you create the optimizer"
             )
         known, names = {id(v) for v in var_list or ()}, list(var_names or ())
 
@@ -189,7 +190,7 @@ class EntropySGD(Centered):
         self._excluded = excluded
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Make the state of the walk."""
+        """Create the state of the walk."""
         if self.built:
             return
         super().build(variables)
@@ -219,7 +220,7 @@ class EntropySGD(Centered):
     def update_step(
         self, gradient: Tensor, variable: Any, learning_rate: Tensor
     ) -> None:
-        """Take a step of one weight."""
+        """Update one weight."""
         index = self._get_variable_index(variable)
         w = _value(variable)
         gradient = ops.cast(ops.convert_to_tensor(gradient), w.dtype)
@@ -281,7 +282,7 @@ class EntropySGD(Centered):
         gradient: Tensor,
         is_last: Tensor,
     ) -> Tensor:
-        """Direction in which the weight moves after a walk."""
+        """Direction in which a weight moves after a walk."""
         if self.form == "2017" and self.inner_steps:
             return d
         buffer = _value(self._outer_momentums[index])
@@ -313,20 +314,20 @@ class EntropySGD(Centered):
     def match_gamma(self, loss: float) -> float:
         """Choose `gamma` so that spring and loss weigh the same.
 
-        For `gamma=None`, at the end of a walk. Which walk and loss is up to
-        you; the program took those of an early one.
+        For `gamma=None`: call it at the end of a walk. You choose the walk and
+        the loss; the program used an early walk.
 
         Args:
             loss: Value of the loss at the end of the walk, above 0.
 
         Returns:
-            `loss / (0.5 * |w - c|**2)` of the end of the last walk.
+            `loss / (0.5 * |w - c|**2)` at the end of the last walk.
 
         Raises:
-            ValueError: If `gamma` is a number, or no walk has been done.
+            ValueError: If `gamma` is a number, or no walk is finished.
         """
         if self.gamma is not None:
-            raise invalid("gamma", self.gamma, "None, to be matched")
+            raise invalid("gamma", self.gamma, "None, for `match_gamma`")
         loss = real("loss", float(loss), 0)
         squares = [float(ops.convert_to_numpy(v)) for v in self._squares]
         if not sum(squares):

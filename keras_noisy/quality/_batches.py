@@ -17,7 +17,7 @@ ORDERED = "samples in their order, those of"
 
 
 class Batches:
-    """Batches in order, from any of them on, without their labels."""
+    """Batches in order, starting at any batch, without their labels."""
 
     def __init__(self, data: Any, batch_size: int):
         leaves = keras.tree.flatten(data)
@@ -52,7 +52,7 @@ class Batches:
             self.total = _length(data)
 
     def from_number(self, first: int) -> Iterator[Any]:
-        """The inputs of each batch, from one of them on."""
+        """The inputs of each batch, starting at batch `first`."""
         if self.is_arrays:
             for number in range(first, self.total or 0):
                 start = number * self.batch_size
@@ -68,7 +68,7 @@ class Batches:
             yield keras.utils.unpack_x_y_sample_weight(batch)[0]
 
     def to_compare(self) -> Any:
-        """What tells these data from others: all arrays, or the first batch."""
+        """Data that identify the data set: all arrays, or the first batch."""
         return self.data if self.is_arrays and self.total else self.first()
 
     def first(self) -> Any:
@@ -79,7 +79,7 @@ class Batches:
 
 
 def _length(data: Any) -> int | None:
-    """The number of batches, where a data set knows it."""
+    """The number of batches, if the data set knows it."""
     if hasattr(data, "cardinality") and int(data.cardinality()) == -1:
         raise invalid("data", type(data), ENDLESS)
     try:

@@ -1,4 +1,4 @@
-"""Training data after a decision about every label."""
+"""Training data after the suspects are removed, relabeled or weighted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cleaned(
     n: int | None,
     score: str | None,
 ) -> tuple[Any, ...]:
-    """What `Findings.clean` returns."""
+    """The result of `Findings.clean`."""
     if action not in ACTIONS:
         raise invalid(
             "action", action, f"one of {', '.join(map(repr, ACTIONS))}"
@@ -52,7 +52,7 @@ def cleaned(
 def without(
     x: Any, labels: np.ndarray, samples: np.ndarray, name: str, value: Any
 ) -> tuple[Any, np.ndarray]:
-    """The data without some samples; an error if none is left."""
+    """The data without some samples; raises if none is left."""
     kept = np.ones(len(labels), bool)
     kept[samples] = False
     if not kept.any():
@@ -63,14 +63,14 @@ def without(
 def check_can_be_left_out(
     ignore_class: int | None, name: str, value: Any
 ) -> None:
-    """An error unless a label of several can be marked as ignored."""
+    """Raise unless one of several labels can be marked as ignored."""
     if ignore_class is None:
         raise invalid(
             name,
             value,
-            "no label to be dropped, as a sample cannot do without one of its "
+            "no label to be dropped, as a sample cannot lose only one of its "
             "labels. Pass `ignore_class=-1` at the beginning, as to the loss, "
-            "and it becomes that; or take 'weight' or 'relabel'",
+            "and dropped labels become -1; or use 'weight' or 'relabel'",
         )
 
 
@@ -94,7 +94,7 @@ def _soft(findings: Any) -> tuple[np.ndarray, ...]:
         soft[rows] = shares[:, 1] if findings.is_single else shares
     if findings.is_single:
         return (elements.put(soft, elements.ignore_class),)
-    # Losses refuse a row that is no distribution, whatever its weight.
+    # Losses reject rows that are not distributions, even with weight 0.
     labels = elements.put(soft, 1 / num_classes)
     if count == elements.given.size:
         return (labels,)
@@ -102,7 +102,7 @@ def _soft(findings: Any) -> tuple[np.ndarray, ...]:
 
 
 def own_labels(y: Any, elements: Elements) -> np.ndarray:
-    """A copy of the labels; an error if `y` is not these."""
+    """A copy of the labels; raises if `y` differs from them."""
     labels = elements.given
     if y is not None:
         given = labels_of_elements("y", y, elements.multi_label, True)
@@ -110,10 +110,10 @@ def own_labels(y: Any, elements: Elements) -> np.ndarray:
         differ = np.count_nonzero(given != labels) if is_like else 0
         if differ or not is_like:
             raise ValueError(
-                "Invalid value for argument `y`. Expected the labels that the "
-                f"scores are of, {_count(labels)} in the same order. "
+                "Invalid value for argument `y`. Expected the labels that were "
+                f"scored, {_count(labels)} in the same order. "
                 f"Received: {_count(given)}"
-                + (f", {differ} others" if is_like else "")
+                + (f", {differ} different" if is_like else "")
             )
     return labels.copy()
 
@@ -125,7 +125,7 @@ def _count(labels: np.ndarray) -> str:
 
 
 def check_samples(x: Any, count: int) -> None:
-    """An error unless samples can be taken out of `x` by position."""
+    """Raise unless samples of `x` can be selected by position."""
     for part in _parts(x, count):
         size = len(part) if hasattr(part, "__len__") else None
         if size != count or isinstance(part, keras.utils.PyDataset):
@@ -134,21 +134,21 @@ def check_samples(x: Any, count: int) -> None:
                 "an array, a table or a list, such as the paths of the files. "
                 f"Received: {type(part).__name__}"
                 + (f" of length {size}" if size is not None else "")
-                + ". For a data set of batches take `suspects()`, the indices"
+                + ". For a data set of batches use `suspects()`, the indices"
             )
 
 
 def taken(x: Any, indices: np.ndarray, count: int) -> Any:
-    """The samples of these indices of `count`, in the form that `x` has."""
+    """The samples at these indices, in the form of `x`."""
     if isinstance(x, dict):
         return {name: taken(of, indices, count) for name, of in x.items()}
-    if hasattr(x, "iloc"):  # a table, whose index is no position
+    if hasattr(x, "iloc"):  # a table, whose index is not a position
         return x.iloc[indices]
     if isinstance(x, list | tuple):
         if _holds_inputs(x, count):
             return type(x)([taken(part, indices, count) for part in x])
         chosen = [x[i] for i in indices.tolist()]
-        # A list of an array of paths holds texts of NumPy.
+        # A list made from an array of paths holds NumPy strings.
         return type(x)(
             [str(of) if isinstance(of, np.str_) else of for of in chosen]
         )
@@ -156,7 +156,7 @@ def taken(x: Any, indices: np.ndarray, count: int) -> Any:
 
 
 def _holds_inputs(x: list | tuple, count: int) -> bool:
-    """Whether a list is of several inputs, rather than of samples.
+    """Whether a list holds several inputs, rather than samples.
 
     Images in a list are samples, though each is an array.
     """

@@ -1,25 +1,26 @@
-"""The transition matrix, from how far neighbors agree about the label."""
+"""The transition matrix from the agreement of the labels of neighbors."""
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Responsibilities that are in memory at once.
+#: Number of responsibilities in memory at once.
 CELLS = 2**23
 STEPS, TOLERANCE = 100, 1e-4
-#: Labels of all classes together that the rate of each class also counts.
+#: Labels, with the rate of all classes, that the rate of each class includes.
 LABELS = 150
 
 
 def consensus(labels: np.ndarray, num_classes: int) -> tuple[np.ndarray, float]:
-    """The matrix under which the labels of neighbors are likeliest.
+    """The matrix that makes the labels of neighbors most likely.
 
-    `labels` of shape (M, 3) are those of a sample and of its two nearest
-    neighbors, which are taken to be of one true class, each with its label
-    drawn from the row of that class. The counts of triples hold those of pairs
-    and of single labels too: the consensus of order 1 to 3. The expectation
-    maximization finds the same matrix as their equations do, without an array
-    of `num_classes` cubed, and each step is a closed form.
+    `labels` of shape (M, 3) holds the labels of a sample and of its two
+    nearest neighbors. The model is that all three share one true class, and
+    that each label is drawn from the matrix row of that class. The counts of
+    triples include the counts of pairs and single labels: the consensus of
+    order 1 to 3. Expectation maximization finds the same matrix as the
+    equations of the paper, without an array of `num_classes` cubed, and each
+    step has a closed form.
 
     Returns the matrix and the standard error of the rate of wrong labels.
     """
@@ -44,14 +45,14 @@ def _expected(
     prior: np.ndarray,
     matrix: np.ndarray,
 ) -> tuple[np.ndarray, float]:
-    """Labels that each true class is expected to have, and the spread.
+    """Expected counts of labels for each true class, and the spread.
 
     The spread is the standard deviation, over the triples, of the share of
-    their labels that are wrong.
+    wrong labels in a triple.
     """
     num_classes = len(prior)
     joint = np.zeros((num_classes, num_classes))
-    # Rows are read quickest, and these are the columns of the matrix.
+    # The loop reads columns of the matrix; rows of the transpose are faster.
     likelihood = np.ascontiguousarray(matrix.T, "float32")
     first = likelihood * prior.astype("float32")
     sums = np.zeros(2)
@@ -81,18 +82,18 @@ def _add_rows(target: np.ndarray, at: np.ndarray, rows: np.ndarray) -> None:
 
 
 def class_rows(joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of the true classes, and what each of them is labeled.
+    """Shares of the true classes, and the label distribution of each.
 
-    `joint` counts labels, in rows, of each true class, in columns. The
-    share of right labels is drawn to that of all classes together, as few
-    triples of a class say little, and are often not of one class at all.
+    `joint` counts labels in rows and true classes in columns. The share of
+    right labels of a class is shrunk toward the share over all classes, as a
+    few triples say little and often do not share one class.
     """
     num_classes = len(joint)
     of_class = joint.sum(axis=0)
     common = np.trace(joint) / of_class.sum()
     right = np.diag(joint) + LABELS * common
     right /= of_class + LABELS
-    # What a class is taken for; no class is out of the question.
+    # Distribution of the wrong labels; no class gets probability 0.
     matrix = joint.T + 1 / num_classes
     np.fill_diagonal(matrix, 0)
     matrix *= ((1 - right) / matrix.sum(axis=1))[:, None]

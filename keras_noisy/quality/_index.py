@@ -1,4 +1,4 @@
-"""The nearest neighbors of millions of samples, by an index of faiss."""
+"""The nearest neighbors of millions of samples, with a faiss index."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from keras_noisy.quality._unit_rows import unit_blocks
 
-#: Samples that the center of a list is found by; faiss wants that many.
+#: Training samples per list; faiss asks for at least this many.
 SAMPLES = 40
 
 
 def among_lists(
     features: np.ndarray, k: int, candidates: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each sample is compared with about `candidates` others.
+    """Compare each sample with about `candidates` others.
 
-    An inverted file puts the samples into lists, of which the nearest ones are
-    looked at.
+    An inverted file sorts the samples into lists and searches only the
+    nearest lists.
     """
     faiss = _faiss()
     count, width = features.shape
@@ -55,12 +55,12 @@ def among_lists(
 def _faiss() -> Any:
     try:
         with warnings.catch_warnings():
-            # Its generated types have no name of a module.
+            # The generated types of faiss have no module name.
             warnings.filterwarnings("ignore", "builtin type")
             import faiss
     except ImportError as error:
         raise ImportError(
-            "`candidates` needs faiss: pip install faiss-cpu. Without "
-            "`candidates` all samples are compared"
+            "`candidates` needs faiss: pip install faiss-cpu. Leave "
+            "`candidates` out to compare all samples"
         ) from error
     return faiss

@@ -1,4 +1,4 @@
-"""Images of any common form as pictures to look at."""
+"""Images of any common form as viewable pictures."""
 
 import base64
 import io
@@ -14,16 +14,16 @@ from keras import ops
 from keras_noisy._pillow import pillow, rgb
 from keras_noisy._text import wrapped
 
-#: Longest side of a thumbnail, and of what is kept of a file, in pixels.
+#: Longest side of a thumbnail, and of an image read from a file, in pixels.
 SIDE, LARGEST = 96, 512
-#: Characters in a line of text above or in a picture.
+#: Characters per line of text above or in a picture.
 WIDTH = 24
-#: Images that tell which range all of them have.
+#: Number of images that determine the value range of all.
 FIRST = 32
 
 
 class Picture(NamedTuple):
-    """uint8 of shape (H, W), (H, W, 3) or (H, W, 4), and what is amiss."""
+    """uint8 of shape (H, W), (H, W, 3) or (H, W, 4), and a note on problems."""
 
     pixels: np.ndarray
     note: str = ""
@@ -36,17 +36,17 @@ def pictures(images: Any, indices: Iterable[int]) -> Iterator[np.ndarray]:
 
 
 def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
-    """These images as pictures, one at a time.
+    """The images at these indices as pictures, one at a time.
 
-    One that cannot be read is a gray area, with the reason.
+    An image that cannot be read becomes a gray area with the reason.
     """
     if images is None:
         raise ValueError(
-            "Pictures of the samples are needed, and there are none: pass "
+            "Pictures of the samples are needed, but there are none: pass "
             "`images` at the beginning, or `texts` to `report`"
         )
     if len(getattr(images, "shape", ())) > 1:
-        _has_channels_first(images.shape[1:])  # an error for all at once
+        _has_channels_first(images.shape[1:])  # raises once for all images
     read = (_read(images, i) for i in indices)
     first: list[np.ndarray | str] = []
     while sum(isinstance(of, np.ndarray) for of in first) < FIRST:
@@ -64,16 +64,16 @@ def with_notes(images: Any, indices: Iterable[int]) -> Iterator[Picture]:
         peak = np.abs(image[is_finite]).max()
         note = f"{bad} of {image.size} values are not finite" if bad else ""
         if peak > 10 * max(abs(low), abs(high)):
-            note = f"values up to {peak:g}, far above those of the others"
+            note = f"values up to {peak:g}, far above the other images"
         image = np.nan_to_num(image, nan=low, posinf=high, neginf=low)
-        # The difference of two large numbers may overflow.
+        # In float32 the difference of two large numbers may overflow.
         image = np.clip(image, low, high).astype("float64")
         image = (image - low) / max(high - low, 1e-12)
         yield Picture(np.rint(255 * image).astype("uint8"), note)
 
 
 def painted(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A picture with what is in the mask in red, however small it is."""
+    """A picture with the mask in red; even a tiny area stays visible."""
     height, width = pixels.shape[:2]
     scale = max(1.0, max(height, width) / SIDE)
     small = (max(1, int(height / scale)), max(1, int(width / scale)))
@@ -125,7 +125,7 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.axis("off")
         axes.imshow(image.pixels, cmap="gray", vmin=0, vmax=255)
-        # A dollar in the name of a class starts no formula.
+        # A dollar sign in a class name must not start a formula.
         axes.set_title(title, fontsize="small", parse_math=False)
         if image.is_gap:
             axes.text(
@@ -141,21 +141,21 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
 
 
 def refuse_only_gaps(found: Sequence[Picture]) -> None:
-    """Raise an error if not one of several images can be read."""
+    """Raise an error if none of several images can be read."""
     if len(found) > 1 and all(picture.is_gap for picture in found):
         raise ValueError(
             f"Invalid value for argument `images`. None of {len(found)} can be "
-            f"shown. The first: {found[0].note}"
+            f"shown. The first problem: {found[0].note}"
         )
 
 
 def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Black and white; images far outside of what the others have are none."""
+    """The values of black and white; outlying images do not count."""
     finite = [image[np.isfinite(image)] for image in images]
     ends = np.array([(of.min(), of.max()) for of in finite]).reshape(-1, 2)
     usual = (ends[:, 0] >= 0) & (ends[:, 1] <= 255)
     if 2 * usual.sum() >= len(ends):
-        # Rounding and interpolation lead a little above 1.
+        # Rounding and interpolation can exceed 1 a little.
         return 0.0, 1.0 if ends[usual, 1].max(initial=0) <= 2 else 255.0
     size = np.abs(ends).max(axis=1)
     ends = ends[size <= 10 * np.median(size)]
@@ -163,7 +163,7 @@ def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
 
 
 def _read(images: Any, index: int) -> np.ndarray | str:
-    """An image as float32, or why there is none."""
+    """An image as float32, or the reason why it cannot be read."""
     path = None
     try:
         image = images[index]
@@ -175,13 +175,13 @@ def _read(images: Any, index: int) -> np.ndarray | str:
             array = np.moveaxis(array, 0, -1)
         if array.shape[2:] == (1,):
             array = array[..., 0]
-        with np.errstate(over="ignore"):  # too large is as good as infinite
+        with np.errstate(over="ignore"):  # overflow counts as infinite
             array = array.astype("float32")
         if not np.any(np.isfinite(array)):
             raise ValueError("no value is finite")
     except ImportError:
         raise
-    except Exception as error:  # Files are damaged in many ways.
+    except Exception as error:  # Damaged files raise many errors.
         note = f"{type(error).__name__}: {error}"
         if path and path not in note:
             note = f"{path}: {note}"
@@ -192,7 +192,7 @@ def _read(images: Any, index: int) -> np.ndarray | str:
 def _file(path: str) -> np.ndarray:
     image = pillow()
     with warnings.catch_warnings():
-        # A few bytes may claim more pixels than there is memory.
+        # A small file may declare more pixels than fit into memory.
         warnings.simplefilter("error", image.DecompressionBombWarning)
         with image.open(path) as file:
             file.draft(None, (LARGEST, LARGEST))
@@ -202,7 +202,7 @@ def _file(path: str) -> np.ndarray:
 
 
 def _has_channels_first(shape: tuple[int, ...]) -> bool:
-    """Whether the channels come first; an error unless it is an image."""
+    """Whether the channels come first; raises if it is not an image."""
     first = len(shape) == 3 and shape[-1] not in (1, 3, 4)
     channels = shape[:1] if first else shape[2:] or (1,)
     is_image = len(shape) in (2, 3) and channels[0] in (1, 3, 4)
@@ -210,7 +210,7 @@ def _has_channels_first(shape: tuple[int, ...]) -> bool:
         raise ValueError(
             "Expected each image as an array of shape (height, width) or "
             "(height, width, channels) with 1, 3 or 4 channels, or as the path "
-            f"of a file. Received: shape {tuple(shape)}. Pass arrays of "
-            "another shape to the model and pictures of them to `images`"
+            f"of a file. Received: shape {tuple(shape)}. Pass other arrays "
+            "only to the model, and pictures of them to `images`"
         )
     return first

@@ -1,4 +1,4 @@
-"""What predictions say about the label of each sample."""
+"""Evidence about the label of each sample from predictions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from keras_noisy.quality._consensus import class_rows
 from keras_noisy.quality.estimate import Estimate, estimate_of
 from keras_noisy.quality.learned import learned_nothing
 
-#: Predictions that are worked on at once.
+#: Number of predictions to process at once.
 ROWS = 4096
-#: Share of the samples, and samples of each class, that are the surest.
+#: Share of the samples, and samples per class, that count as the surest.
 SUREST, PER_CLASS = 0.05, 25
 
 
@@ -44,21 +44,21 @@ class Predictions:
         return self._scores[name].copy()
 
     def order(self, name: str) -> np.ndarray:
-        """All samples, those whose labels are most likely wrong first."""
+        """All samples, the most likely wrong labels first."""
         return np.lexsort([-self.of("margin"), -self.of(name)])
 
     def estimate(self, num_classes: int) -> Estimate:
-        """From the samples whose class is surest.
+        """Estimate from the samples with the surest predictions.
 
-        How sure a prediction is does not depend on the label of the sample,
-        which the model has not seen.
+        The confidence of a prediction does not depend on the label of the
+        sample, which the model has not seen.
         """
         count = len(self.labels)
         most = min(count, max(int(SUREST * count), PER_CLASS * num_classes))
         chosen = np.argsort(-self.probability, kind="stable")[:most]
         joint = np.zeros((num_classes, num_classes))
         np.add.at(joint, (self.labels[chosen], self.predicted[chosen]), 1)
-        # Two more of each, so that certainty has an interval too.
+        # Add two of each, so that a share of 0 or 1 also has an interval.
         right = (np.trace(joint) + 2) / (most + 4)
         _, matrix = class_rows(joint)
         error = np.sqrt(right * (1 - right) / most)
@@ -75,21 +75,21 @@ class Predictions:
             yield rows, shares / shares.sum(axis=1, keepdims=True)
 
     def source(self) -> str:
-        """What the page says about where the scores come from."""
+        """The origin of the scores, as text for the report page."""
         return "predictions of models that have not seen the samples"
 
     def warning(self, num_classes: int) -> str | None:
         """What to do if the predictions say nothing about the labels."""
         finding = learned_nothing(self.labels, self.predicted, num_classes)
         return finding and (
-            f"The predictions say nothing about these labels: {finding}. The "
-            "order of the suspects is then no better than chance. Check that "
-            "rows of `probabilities` and labels are in the same order, or "
-            "train the models for longer"
+            "The predictions say nothing about these labels, as if the model "
+            f"had learned nothing: {finding}. The order of the suspects is "
+            "then no better than chance. Check that rows of `probabilities` "
+            "and labels are in the same order, or train the models longer"
         )
 
     def choices(self, found: np.ndarray) -> None:
-        """Nothing: the mended label is the predicted one."""
+        """None: the corrected label is the predicted one."""
 
     def _parts(self) -> Iterator[slice]:
         for start in range(0, len(self.labels), ROWS):

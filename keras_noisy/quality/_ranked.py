@@ -1,4 +1,4 @@
-"""Which labels are likely wrong, and how many."""
+"""The ranking of labels by how likely they are wrong."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from keras_noisy.quality.evidence import Evidence
 
 
 class Ranked:
-    """Scores, suspects and the estimate of how many there are.
+    """Scores, suspects and the estimated number of wrong labels.
 
-    Inside, labels and scores are flat arrays of the elements that have one;
-    what is returned has the shape of the labels that were given.
+    Internally labels and scores are flat arrays of the elements that are not
+    ignored; public methods return the shape of the given labels.
     """
 
     def __init__(
@@ -36,21 +36,21 @@ class Ranked:
         self.clean_labels = clean_labels
         self.class_names = class_names
         self.images = images
-        #: Whether a model tells two classes by one output.
+        #: Whether a model predicts two classes with one output.
         self.is_single = self.elements.multi_label
         self._estimate: Estimate | None = None
         self._has_warned = False
 
     @property
     def labels(self) -> np.ndarray:
-        """The given labels, in the shape in which they came."""
+        """The given labels, in their original shape."""
         return self.elements.given
 
     @property
     def predicted(self) -> np.ndarray:
-        """The class that each label is taken for, in the shape of the labels.
+        """The predicted class for each label, in the shape of the labels.
 
-        Those that have no score are `ignore_class`.
+        Labels without a score get `ignore_class`.
         """
         elements = self.elements
         return elements.put(self.evidence.predicted, elements.ignore_class)
@@ -62,15 +62,15 @@ class Ranked:
             score: The name of the score. Defaults to `None`, the first.
 
         Returns:
-            A float64 array in the shape of the labels: `(N,)`, or that of
-            the elements, NaN where a label is `ignore_class`.
+            A float64 array in the shape of the labels, such as `(N,)`, with
+            NaN where a label is `ignore_class`.
         """
         return self.elements.put(self.evidence.of(self._named(score)), np.nan)
 
     def sample_scores(self, score: str | None = None) -> np.ndarray:
-        """The score of each sample, which is that of its worst label.
+        """The score of each sample: the score of its worst label.
 
-        `np.argsort(-scores)` has the worst samples first.
+        `np.argsort(-scores)` puts the worst samples first.
 
         Args:
             score: The name of the score. Defaults to `None`, the first.
@@ -82,11 +82,11 @@ class Ranked:
         return self.elements.worst(self.evidence.of(self._named(score)))
 
     def estimate(self) -> Estimate:
-        """How many labels are wrong, of each class, and the matrix.
+        """Estimate how many labels are wrong, and the transition matrix.
 
-        Those of elements are counted one by one, and the interval takes them
-        for independent; several labels per sample are together of the classes
-        0 and 1.
+        If samples have several labels, each label counts, and the interval
+        treats them as independent. With `multi_label` all outputs are pooled
+        into the classes 0 and 1.
 
         Returns:
             An `Estimate`.
@@ -97,9 +97,9 @@ class Ranked:
 
     @property
     def threshold(self) -> float:
-        """The default score from which on as many are suspects as estimated.
+        """The default score at which the estimated number are suspects.
 
-        Infinite if no label is estimated to be wrong.
+        It is infinite if no label is estimated to be wrong.
         """
         count = self.estimate().count
         if count == 0:
@@ -114,18 +114,18 @@ class Ranked:
     ) -> np.ndarray:
         """The labels that are most likely wrong, the worst first.
 
-        Ties are in the order of the default score.
+        The default score breaks ties.
 
         Args:
-            n: How many, at most. Defaults to `None`, the estimated number
-                of wrong labels.
+            n: Maximum number of suspects. Defaults to `None`, the estimated
+                number of wrong labels.
             score: See `scores`. Defaults to `None`, the first.
-            label: Only samples that were given this label. Defaults to
-                `None`, all.
+            label: Only samples with this given label. Defaults to `None`, all
+                labels.
 
         Returns:
-            Indices of the samples, an int64 array of shape `(n,)`. Where
-            samples have several labels, a row of indices for each of these:
+            Indices of the samples, an int64 array of shape `(n,)`. If samples
+            have several labels, one row of indices per label:
             `y[tuple(suspects.T)]` are the labels.
         """
         return self.elements.indices(self.found(n, score, label))
@@ -133,11 +133,11 @@ class Ranked:
     def precision_recall(
         self, n: int | None = None, score: str | None = None
     ) -> tuple[float, float]:
-        """How well the suspects meet the wrong labels, against the clean ones.
+        """Precision and recall of the suspects, given the clean labels.
 
         Args:
-            n: Number of suspects. Defaults to `None`, the number of labels
-                that are wrong, where precision and recall are the same.
+            n: Number of suspects. Defaults to `None`, the number of wrong
+                labels, at which precision and recall are equal.
             score: See `scores`. Defaults to `None`, the first.
 
         Returns:
@@ -152,17 +152,17 @@ class Ranked:
         wrong = self.wrong()
         if not wrong.any():
             raise ValueError(
-                "Precision and recall need a wrong label, but `y` is equal to "
+                "Precision and recall need a wrong label, but `y` equals "
                 "`clean_labels`"
             )
         hits = wrong[self.found(wrong.sum() if n is None else n, score)]
         return float(hits.mean()), float(hits.sum() / wrong.sum())
 
     def warning(self) -> str | None:
-        """What speaks against the order of the suspects, `None` if nothing.
+        """A warning if the order of the suspects is not reliable, or `None`.
 
         Returns:
-            A text that says what to do.
+            A text that says what to do, or `None`.
         """
         return self.evidence.warning(len(self._names()))
 
@@ -187,18 +187,18 @@ class Ranked:
         return order[:n]
 
     def fit_to(self, columns: int) -> None:
-        """Name the classes that outputs with so many numbers a label tell.
+        """Set the class names for outputs with `columns` numbers per label.
 
-        An error if names or clean labels do not fit.
+        Raises an error if names or clean labels do not fit.
         """
         num_classes, names = max(columns, 2), self.class_names
         self.is_single = columns == 1
         if self.elements.multi_label:
-            pass  # Names are those of the outputs.
+            pass  # Names belong to the outputs.
         elif names is None:
             self.class_names = [str(label) for label in range(num_classes)]
         elif len(names) != num_classes:
-            expected = f"{num_classes} names, as outputs tell that many classes"
+            expected = f"{num_classes} names, as outputs have that many classes"
             raise invalid("class_names", names, expected)
         clean = self.clean_labels
         if clean is not None and self.elements.take(clean).max() >= num_classes:
@@ -206,10 +206,10 @@ class Ranked:
             raise invalid("clean_labels", clean, expected)
 
     def mended(self, found: np.ndarray) -> np.ndarray:
-        """New labels of suspects.
+        """New labels for suspects.
 
-        Where the likeliest classes are kept it is the first that is not the
-        given one, and else the predicted one.
+        If the likeliest classes are stored, the new label is the likeliest one
+        that differs from the given label, else the predicted class.
         """
         choices = self.evidence.choices(found)
         if choices is None or choices[0].shape[1] < 2:
@@ -226,7 +226,7 @@ class Ranked:
         warning = None if self._has_warned else self.warning()
         if warning:
             self._has_warned = True
-            # Name the line that asked.
+            # Point the warning at the caller's line.
             warnings.warn(warning, stacklevel=5)
 
     def _named(self, score: str | None) -> str:
@@ -236,5 +236,5 @@ class Ranked:
         """The name of each class."""
         if self.elements.multi_label:
             return ("no", "yes")
-        # Known before anything is asked.
+        # Set before any method is called.
         return cast(Sequence[str], self.class_names)

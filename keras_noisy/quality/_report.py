@@ -1,4 +1,4 @@
-"""The page on which a person goes through the suspects."""
+"""The page for a person who reviews the suspects."""
 
 import hashlib
 import importlib.resources
@@ -18,7 +18,7 @@ from keras_noisy.quality._pictures import (
 from keras_noisy.quality._ranked import Ranked
 from keras_noisy.quality._shown import Shown
 
-#: Keeps spreadsheets from taking a fingerprint for a number.
+#: Keeps spreadsheets from reading a fingerprint as a number.
 _PREFIX = "data-"
 _NO_PIXELS = np.empty((0, 0), "uint8")
 _NO_CLASS = "none of the classes"
@@ -32,7 +32,7 @@ def report_page(
     class_names: Sequence[str],
     warning: str | None,
 ) -> str:
-    """The HTML of the suspects, which `score` has ranked."""
+    """The HTML page of the suspects, ranked by `score`."""
     findings = shown.findings
     elements, evidence = findings.elements, findings.evidence
     cards, crisp = _cards(shown, class_names)
@@ -65,7 +65,7 @@ def report_page(
 def _cards(
     shown: Shown, class_names: Sequence[str]
 ) -> tuple[list[dict[str, Any]], bool]:
-    """What the page says of each, and whether the pictures are small."""
+    """The content of each card, and whether the pictures are small."""
     findings, found = shown.findings, shown.found
     elements, evidence = findings.elements, findings.evidence
     values = {name: evidence.of(name) for name in evidence.names}
@@ -110,7 +110,7 @@ def _cards(
 
 
 def _columns(shown: Shown, values: np.ndarray) -> dict[str, Any]:
-    """Labels and scores: of all samples, or else of those on the page."""
+    """Labels and scores of all samples, or only of those on the page."""
     elements = shown.findings.elements
     of_all = {
         "given": elements.labels,
@@ -132,7 +132,7 @@ def _columns(shown: Shown, values: np.ndarray) -> dict[str, Any]:
 
 
 def _samples(elements: Elements) -> str:
-    """How many labels there are."""
+    """The number of labels and samples, as text."""
     count, labels = f"{len(elements.given):,} samples", len(elements.labels)
     if elements.is_plain and labels == len(elements.given):
         return count
@@ -145,7 +145,7 @@ def _file(name: str, package: str = "keras_noisy.quality") -> str:
 
 
 def _finding(findings: Ranked, shown: int) -> dict[str, Any] | None:
-    """How well each score finds the wrong labels, where they are known."""
+    """How well each score finds the wrong labels, if they are known."""
     if findings.clean_labels is None or findings.elements.are_areas:
         return None
     evidence, wrong = findings.evidence, findings.wrong()
@@ -170,7 +170,7 @@ def _finding(findings: Ranked, shown: int) -> dict[str, Any] | None:
 
 
 def fingerprint(labels: np.ndarray, images: Any) -> str:
-    """The same for the same labels and images: their decisions are too."""
+    """A hash of labels and images, to match a decisions file with its data."""
     count = len(labels)
     key = hashlib.sha256(labels.astype("<i8").tobytes())
     if images is None:

@@ -1,4 +1,4 @@
-"""The suspects that a person sees, and what is seen of each."""
+"""The suspects that a person reviews, with their pictures and texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_noisy._given import by_position
 from keras_noisy.quality._pictures import Picture, painted, with_notes
 from keras_noisy.quality._ranked import Ranked
 
-#: Words that are shown on each side of one, and characters of a text.
+#: Words shown on each side of a word, and the longest text in characters.
 AROUND, LONGEST = 8, 400
 
 
@@ -25,12 +25,12 @@ class Shown:
     findings: Ranked
     #: The labels, by their positions among those that have a score.
     found: np.ndarray
-    #: All suspects, which are red where samples are areas.
+    #: All suspects, which are red in pictures of areas.
     suspects: np.ndarray
     texts: Any
 
     def places(self) -> list[str]:
-        """Which labels these are, "" where it is the one of the sample."""
+        """The place of each label, "" if a sample has only one label."""
         elements, names = self.findings.elements, self.findings.class_names
         if elements.is_plain:
             return [""] * len(self.found)
@@ -43,7 +43,7 @@ class Shown:
         return places
 
     def keys(self) -> np.ndarray:
-        """What decisions call these: a sample, or a place among all labels."""
+        """The index in a decisions file: a sample, or a place in all labels."""
         elements = self.findings.elements
         if elements.are_areas:
             return elements.samples(self.found)
@@ -70,7 +70,7 @@ class Shown:
             yield picture._replace(pixels=painted(picture.pixels, mask))
 
     def words(self) -> Iterator[list[str]]:
-        """The text of each: what comes before, the word itself, the rest."""
+        """The text of each label: text before, the word, text after."""
         elements = self.findings.elements
         texts = by_position("texts", self.texts, len(elements.given))
         are_words = elements.given.ndim == 2 and not elements.multi_label
@@ -96,7 +96,7 @@ def shown_on(
     label: int | None = None,
     texts: Any = None,
 ) -> Shown:
-    """The worst `n` labels, or the worst one of each of `n` samples."""
+    """The worst `n` labels, or for areas the worst label of `n` samples."""
     elements = findings.elements
     if not elements.are_areas:
         found = findings.found(n, score, label)

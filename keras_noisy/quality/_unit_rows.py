@@ -1,4 +1,4 @@
-"""Features as rows of length 1, a part of them at a time."""
+"""Features as rows of length 1, processed in parts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from keras_noisy._containers import as_array
 
-#: Numbers that are worked on at once.
+#: Number of values to process at once.
 CELLS = 2**22
 
 
 def usable(features: Any) -> np.ndarray:
-    """`features` as an array of two axes whose rows have a direction."""
+    """`features` as an array of two axes; raises if a row has no direction."""
     array = as_array("features", features)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
         raise ValueError(
@@ -28,8 +28,8 @@ def usable(features: Any) -> np.ndarray:
         raise ValueError(
             "Invalid value for argument `features`. Expected finite rows that "
             f"are not zero. Received: {len(bad)} other rows, the first is "
-            f"number {bad[0]}. A column that never changes is NaN once it is "
-            "divided by its standard deviation: add a small number to that"
+            f"number {bad[0]}. A constant column becomes NaN when divided by "
+            "its standard deviation: add a small number to the divisor"
         )
     return array
 
@@ -39,7 +39,7 @@ def unit_blocks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Parts of usable features, or of `features[order]`, in float32."""
     for part, rows in _blocks(features, order):
-        # Entries of any size, without a square that overflows.
+        # Divide by the peak first, so that no square overflows.
         rows /= _peaks(rows)[:, None]
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         yield part, rows
@@ -57,5 +57,5 @@ def _blocks(
 
 
 def _peaks(rows: np.ndarray) -> np.ndarray:
-    """The largest size of an entry in each row, NaN where there is one."""
+    """The largest absolute value in each row, NaN if the row has a NaN."""
     return np.maximum(rows.max(axis=1), -rows.min(axis=1))

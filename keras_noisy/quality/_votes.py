@@ -1,4 +1,4 @@
-"""What the labels of the neighbors say about the label of each sample."""
+"""Evidence about the label of each sample from its neighbors' labels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from keras_noisy.quality._consensus import consensus
 from keras_noisy.quality.estimate import Estimate, estimate_of
 from keras_noisy.quality.learned import learned_nothing
 
-#: Votes that are in memory at once.
+#: Number of votes in memory at once.
 CELLS = 2**22
-#: Neighborhoods that adapt, as those of WANN do: the odd sizes from the first.
+#: Odd sizes of the adaptive neighborhoods, as in WANN.
 SMALLEST, LARGEST = 11, 51
-#: Share of the samples, and samples of each class, whose neighborhoods count
-#: in the estimate.
+#: Share of the samples, and samples per class, whose neighborhoods the
+#: estimate uses.
 DENSEST, PER_CLASS = 0.1, 50
 
 
@@ -71,15 +71,14 @@ class Votes:
         return self._scores[name].copy()
 
     def order(self, name: str) -> np.ndarray:
-        """All samples, those whose labels are most likely wrong first."""
+        """All samples, the most likely wrong labels first."""
         return np.lexsort([-self.of("weights"), -self.of(name)])
 
     def estimate(self, num_classes: int) -> Estimate:
-        """From the samples whose two nearest neighbors stand out most.
+        """Estimate from samples whose two nearest neighbors stand out most.
 
-        Which ones these are is told by the features alone, so that wrong
-        labels are as frequent among them as elsewhere, unless they depend on
-        the sample.
+        Only the features select these samples, so wrong labels are as frequent
+        among them as elsewhere, unless the noise depends on the sample.
         """
         if self._estimate is not None:
             return self._estimate
@@ -100,29 +99,29 @@ class Votes:
         """Probability of each true class, given label and neighbors."""
         columns = np.ascontiguousarray(estimate.transition.T)
         for rows, _, shares in self._votes():
-            # What neighbors do not say is said by the classes.
+            # Mix in the class prior, so that no share is 0.
             shares = 0.98 * shares + 0.02 * estimate.prior
             shares *= columns[self.labels[rows]]
             yield rows, shares / shares.sum(axis=1, keepdims=True)
 
     def source(self) -> str:
-        """What the page says about where the scores come from."""
+        """The origin of the scores, as text for the report page."""
         return f"{self.indices.shape[1]} neighbors of each"
 
     def warning(self, num_classes: int) -> str | None:
         """What to do if the features say nothing about the labels."""
-        # Neighbors are reliable if they agree with the sample: a weighted
-        # vote knows its label, and one of equals does not.
+        # Reliability depends on the sample's own label, so a weighted vote
+        # knows that label. A vote with equal weights does not.
         finding = learned_nothing(self.labels, self._unaided, num_classes)
         return finding and (
-            f"The features say nothing about these labels: {finding}, taken "
-            "from its neighbors. The order of the suspects is then no better "
-            "than chance. Check that features and labels are in the same "
-            "order, standardize the features, or take those of another network"
+            "The features say nothing about these labels. A vote of the "
+            f"neighbors shows this: {finding}. The order of the suspects is "
+            "then no better than chance. Check that features and labels are in "
+            "the same order, standardize the features, or use another network"
         )
 
     def choices(self, found: np.ndarray) -> None:
-        """Nothing: shares of votes are not kept."""
+        """None: the shares of the votes are not stored."""
 
     def _parts(self) -> Iterator[slice]:
         size = max(1, CELLS // self.num_classes)
@@ -130,9 +129,9 @@ class Votes:
             yield slice(start, start + size)
 
     def _reliability(self) -> np.ndarray:
-        """One over the size of the smallest neighborhood with a majority.
+        """One over the size of the smallest neighborhood that agrees.
 
-        The majority of the neighborhood has the label of the sample.
+        A neighborhood agrees if its majority has the label of the sample.
         """
         most = min(LARGEST, self.indices.shape[1])
         smallest = SMALLEST if most >= SMALLEST else 1
@@ -156,8 +155,8 @@ class Votes:
     def _votes(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Shares of the classes among `k` and among all neighbors.
 
-        All neighbors are weighted by their reliability, and by how near they
-        are, from 1 for the nearest to almost 0 for the farthest.
+        The shares among all are weighted by reliability and by nearness, which
+        falls from 1 for the nearest neighbor to almost 0 for the farthest.
         """
         for rows in self._parts():
             near = self.indices[rows]

@@ -1,4 +1,4 @@
-"""One label for each sample, from several people."""
+"""One label per sample from the labels of several people."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ STEPS, TOLERANCE = 200, 1e-7
 
 @dataclass(frozen=True)
 class Annotated:
-    """Labels that several annotators agree on.
-
-    What `from_annotators` returns.
+    """Labels merged from several annotators: the result of `from_annotators`.
 
     Args:
         labels: The likeliest label of each sample, int64 of shape `(N,)`.
         soft: Probabilities of the classes, float64 of shape `(N,
-            num_classes)`, to train on or to weight by.
+            num_classes)`, as training targets or to compute weights.
         confusion: `P(annotator says j | true = i)` for each annotator, float64
             of shape `(A, num_classes, num_classes)`.
         prior: Shares of the true classes, float64 of shape `(num_classes,)`.
@@ -33,7 +31,7 @@ class Annotated:
         An object with these attributes.
 
     Raises:
-        ValueError: Never; `from_annotators` checks what it is given.
+        ValueError: Never; `from_annotators` checks its arguments.
 
     Example:
 
@@ -59,10 +57,10 @@ def from_annotators(
 ) -> Annotated:
     """Merge the labels of several annotators into one for each sample.
 
-    Use it where each sample has labels by several people, such as the three of
-    CIFAR-10N. The majority takes all for equally able; Dawid and Skene
-    estimate how often each of them takes each class for each other one, and
-    weight them accordingly.
+    Use it if several people labeled each sample, such as the three annotators
+    of CIFAR-10N. A majority vote treats all annotators as equally able. The
+    method of Dawid and Skene estimates how often each annotator confuses each
+    pair of classes, and weights the annotators accordingly.
 
     Formula:
 
@@ -70,17 +68,17 @@ def from_annotators(
     P(true = i | labels) ~ prior_i * prod_a confusion_a[i, label_a]
     ```
 
-    where `prior` and `confusion` are estimated from these probabilities in
-    turn, until they stay.
+    where `prior` and `confusion` are in turn estimated from these
+    probabilities, until both converge.
 
     Args:
-        annotations: Labels of shape `(N, A)`, a column for each annotator;
-            -1 where somebody has given none.
+        annotations: Labels of shape `(N, A)`, one column per annotator, with
+            -1 for a missing label.
         num_classes: Number of classes. Defaults to `None`, one more than the
             largest label.
-        method: `"dawid_skene"` or `"majority"`, for which the probabilities
-            are the shares of the votes, and ties go to the smallest class.
-            Defaults to `"dawid_skene"`.
+        method: `"dawid_skene"` or `"majority"`. A majority vote uses the
+            shares of the votes as probabilities, and ties go to the smallest
+            class. Defaults to `"dawid_skene"`.
 
     Returns:
         An `Annotated`: `labels`, `soft`, `confusion` and `prior`.
@@ -140,9 +138,9 @@ def from_annotators(
 def _rates(
     soft: np.ndarray, votes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of the classes, and what each annotator says of them.
+    """Shares of the classes, and the confusion matrix of each annotator.
 
-    An annotator who has seen nothing of a class is right about it.
+    An annotator who has labeled no sample of a class gets the identity row.
     """
     num_classes = soft.shape[1]
     confusion = np.empty((votes.shape[1], num_classes, num_classes))

@@ -1,4 +1,4 @@
-"""To and from cleanlab, which is installed by the extra of its name."""
+"""Conversion to and from cleanlab, which the extra `cleanlab` installs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from keras_noisy._stochastic import distributions, transition_matrix
 def find_label_issues(
     probabilities: Any, y: Any, **arguments: Any
 ) -> np.ndarray:
-    """Find wrong labels by cleanlab's confident learning.
+    """Find wrong labels with cleanlab's confident learning.
 
-    To compare with `PredictionQuality`, or where cleanlab is what you know.
-    Needs `pip install "cleanlab>=2.8"`.
+    Use it to compare with `PredictionQuality`, or if you already know
+    cleanlab. It needs `pip install "cleanlab>=2.8"`.
 
     Args:
         probabilities: Predictions of models that have not seen the samples,
@@ -31,10 +31,10 @@ def find_label_issues(
         **arguments: Passed to `cleanlab.filter.find_label_issues`.
 
     Returns:
-        Indices, those whose labels are most likely wrong first.
+        Indices of the samples, the most likely wrong labels first.
 
     Raises:
-        ValueError: If rows are no probabilities, or lengths differ.
+        ValueError: If rows are not probabilities, or lengths differ.
         ImportError: If cleanlab is not installed.
 
     Example:
@@ -71,20 +71,21 @@ def find_label_issues(
 
 
 def to_noise_matrix(transition: Any) -> np.ndarray:
-    """A transition matrix as cleanlab's `noise_matrix`.
+    """Convert a transition matrix to cleanlab's `noise_matrix`.
 
-    `CleanLearning.fit` takes it; `to_noise_matrix(m).T` is `m` again, as its
-    columns are the true classes.
+    `CleanLearning.fit` takes the result. Its columns are the true classes, so
+    it is the transpose of the transition matrix.
 
     Args:
         transition: `P(given = j | true = i)`, row-stochastic, of shape
-            `(num_classes, num_classes)`, such as that of an `Estimate`.
+            `(num_classes, num_classes)`, such as `transition` of an
+            `Estimate`.
 
     Returns:
         A float64 array whose columns sum to 1.
 
     Raises:
-        ValueError: If it is not a row-stochastic square matrix.
+        ValueError: If `transition` is not a row-stochastic square matrix.
 
     Example:
 
@@ -97,9 +98,9 @@ def to_noise_matrix(transition: Any) -> np.ndarray:
 
 
 def from_noise_matrix(noise_matrix: Any) -> np.ndarray:
-    """The transition matrix of cleanlab's `noise_matrix`.
+    """Convert cleanlab's `noise_matrix` to a transition matrix.
 
-    For losses such as `ForwardCorrection`.
+    Use the result for losses such as `ForwardCorrection`.
 
     Args:
         noise_matrix: `P(given = i | true = j)`, whose columns sum to 1.
@@ -108,7 +109,7 @@ def from_noise_matrix(noise_matrix: Any) -> np.ndarray:
         A float64 array whose rows sum to 1.
 
     Raises:
-        ValueError: If its columns do not sum to 1.
+        ValueError: If the columns do not sum to 1.
 
     Example:
 
@@ -124,22 +125,22 @@ def from_noise_matrix(noise_matrix: Any) -> np.ndarray:
 class KerasClassifier:
     """A Keras model as a classifier that scikit-learn and cleanlab train.
 
-    For `cleanlab.classification.CleanLearning`, Datalab and
-    `sklearn.model_selection.cross_val_predict`: `fit`, `predict` and
-    `predict_proba`, with a new model for each `fit`.
+    Use it for `cleanlab.classification.CleanLearning`, Datalab and
+    `sklearn.model_selection.cross_val_predict`. It has `fit`, `predict` and
+    `predict_proba`, and each `fit` builds a new model.
 
     Args:
         build_model: Function of no arguments that returns a new compiled
             model with an output for each class.
         from_logits: Whether the model returns logits. Defaults to `False`.
         **fit_arguments: Passed to `fit` of the model, such as `epochs`;
-            `verbose` is 0 unless given.
+            `verbose` defaults to 0.
 
     Returns:
         A classifier.
 
     Raises:
-        ValueError: If labels are no classes of the model, or predictions are
+        ValueError: If labels are not classes of the model, or predictions are
             not probabilities.
 
     Example:
@@ -238,7 +239,7 @@ class KerasClassifier:
         return self.predict_proba(X).argmax(axis=1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of right predictions.
+        """The share of correct predictions.
 
         Args:
             X: Inputs, an array of shape `(N, ...)`.
@@ -252,10 +253,10 @@ class KerasClassifier:
         return float(np.average(right, weights=sample_weight))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments, as scikit-learn copies a classifier.
+        """The arguments, which scikit-learn needs to copy a classifier.
 
         Args:
-            deep: For scikit-learn; nothing is in it.
+            deep: Unused; scikit-learn passes it.
 
         Returns:
             The arguments by name.

@@ -1,4 +1,4 @@
-"""What a person decided on the page of a report."""
+"""The decisions that a person made on a report page."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ COLUMNS = ("index", "decision", "given", "new", "data")
 
 @dataclass(frozen=True)
 class Decisions:
-    """What a person decided about some labels.
+    """The decisions of a person about some labels.
 
     `decisions` of `FeatureQuality`, `PredictionQuality` and `LabelQuality`
-    reads it from the file that the page of `report` downloads.
+    reads them from the file that the page of `report` downloads.
 
     Args:
-        labels: The given labels, integers of shape `(N,)`, or of elements.
-        kept: Indices of samples whose labels are right, int64. Where a person
-            saw each of several labels of a sample, rows of indices in
-            `labels`, as `suspects` has them; so in the next two.
+        labels: The given labels, integers of shape `(N,)`, or with more axes
+            if samples have several labels.
+        kept: Indices of samples whose labels are right, int64. If the page
+            showed each label of a sample, these are rows of indices into
+            `labels`, as from `suspects`; likewise `dropped` and `relabeled`.
         dropped: Indices of samples to leave out, int64.
         relabeled: Indices of samples with a new label, int64.
-        new_labels: Their new labels, int64, as many.
-        ignore_class: What a dropped label becomes if it is one of several.
-            Defaults to `None`, which refuses to drop such a label.
+        new_labels: The new labels of `relabeled`, int64.
+        ignore_class: Value for a dropped label that is one of several.
+            Defaults to `None`, which rejects dropping such a label.
         multi_label: Whether labels are 0 and 1 of several outputs. Defaults to
             `False`.
 
@@ -45,7 +46,7 @@ class Decisions:
         An object with these attributes and `apply`.
 
     Raises:
-        ValueError: If data do not fit.
+        ValueError: If the data passed to `apply` do not fit.
 
     Example:
 
@@ -71,16 +72,16 @@ class Decisions:
     multi_label: bool = field(default=False, repr=False)
 
     def apply(self, x: Any, y: Any = None) -> tuple[Any, np.ndarray]:
-        """The data without what was dropped and with new labels.
+        """The data without dropped samples and with the new labels.
 
-        A sample is left out; of several labels of a sample one becomes the
-        `ignore_class`.
+        If samples have several labels, a dropped label becomes
+        `ignore_class` and the sample stays.
 
         Args:
             x: The samples, in the order of the labels: arrays, a table, a
-                list such as one of paths, or a nest of these.
-            y: Their labels, which are compared with those known here.
-                Defaults to `None`, these.
+                list such as a list of paths, or a nest of these.
+            y: Their labels, which must equal the given labels. Defaults to
+                `None`, the given labels.
 
         Returns:
             `(x, y)`.
@@ -89,7 +90,7 @@ class Decisions:
         labels = own_labels(y, elements)
         check_samples(x, len(labels))
         if self.dropped.ndim == 1:
-            if len(self.relabeled):  # never where a sample has many labels
+            if len(self.relabeled):  # never if a sample has many labels
                 labels[self.relabeled] = self.new_labels
             return without(x, labels, self.dropped, "dropped", self.dropped)
         labels[tuple(self.relabeled.T)] = self.new_labels
@@ -102,19 +103,19 @@ class Decisions:
 def read_decisions(
     path: str | os.PathLike, elements: Elements, num_classes: int, key: str
 ) -> Decisions:
-    """The decisions of a file that belongs to these labels."""
+    """Read decisions from a file, which must belong to these labels."""
     path, labels = Path(path), elements.given.reshape(-1)
     count = len(elements.given) if elements.are_areas else len(labels)
     with path.open(newline="", encoding="utf-8-sig") as file:
         try:
-            # Spreadsheets of many countries separate by semicolons.
+            # In many countries spreadsheets separate columns by semicolons.
             header = file.readline()
             file.seek(0)
             delimiter = max(",;\t", key=header.count)
             reader = csv.DictReader(file, delimiter=delimiter)
             rows, columns = list(reader), reader.fieldnames or ()
         except (UnicodeDecodeError, csv.Error) as error:
-            what = "which is no text in UTF-8: save it as CSV (UTF-8)"
+            what = "which is not UTF-8 text: save it as CSV (UTF-8)"
             raise _error(path, what) from error
         if set(COLUMNS) - set(columns):
             raise _error(path, f"columns {', '.join(columns) or 'none'}")
@@ -137,7 +138,7 @@ def read_decisions(
             if row["decision"] not in found:
                 raise _error(path, f"line {line}: {row['decision']!r}")
             given = _number(path, line, row["given"], num_classes)
-            # A sample of many labels is there with its worst one.
+            # The line of an area shows only the worst of its many labels.
             if not elements.are_areas and given != labels[index]:
                 raise _error(path, f"line {line}, another given label")
             found[row["decision"]].append(index)
@@ -159,12 +160,12 @@ def read_decisions(
 
 
 def _indices(places: np.ndarray, elements: Elements) -> np.ndarray:
-    """Samples, or rows of indices where a page shows each of their labels."""
+    """Samples, or rows of indices if the page shows each label."""
     return places if elements.are_areas else elements.unraveled(places)
 
 
 def _number(path: Path, line: int, text: str | None, end: int) -> int:
-    """A whole number from 0 to below `end`, as a spreadsheet saves it too."""
+    """A whole number in [0, end), also as a spreadsheet saves it."""
     try:
         value = float(text or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""How many labels are wrong, as an estimate says."""
+"""The estimated number of wrong labels."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Estimate:
-    """How many labels are wrong, and how they came about.
+    """How many labels are wrong, and the noise behind them.
 
-    What `estimate` of `FeatureQuality`, `PredictionQuality` and `LabelQuality`
-    returns.
+    `estimate` of `FeatureQuality`, `PredictionQuality` and `LabelQuality`
+    returns it.
 
     Args:
         rate: Share of wrong labels, in [0, 1].
-        interval: Its lower and upper end at 95 %, of the chance that is in
-            the sample alone. That a method is biased for some kind of noise
-            is not in it.
-        per_class: Share of wrong labels among those of each class, float64 of
-            shape `(num_classes,)`; NaN where no sample has the label.
+        interval: Lower and upper end of the 95 % interval of `rate`. It covers
+            sampling error only, not the bias of a method for some kinds of
+            noise.
+        per_class: Share of wrong labels among the samples with each label,
+            float64 of shape `(num_classes,)`; NaN if no sample has the label.
         transition: `P(given = j | true = i)`, float64 of shape `(num_classes,
             num_classes)`, for losses such as `ForwardCorrection`.
-        prior: Share of the samples that truly are of each class, float64 of
+        prior: Share of samples that truly belong to each class, float64 of
             shape `(num_classes,)`.
         count: Number of wrong labels, `rate` times the number of samples.
 
@@ -31,7 +31,7 @@ class Estimate:
         An object with these attributes.
 
     Raises:
-        ValueError: Never; `estimate` checks what it is given.
+        ValueError: Never; `estimate` checks its arguments.
 
     Example:
 
@@ -68,7 +68,7 @@ def estimate_of(
         np.diag(joint), total, out=np.ones(len(total)), where=total > 0
     )
     per_class = np.where(given > 0, 1 - right, np.nan)
-    rate = min(float(given @ (1 - right)), 1.0)  # shares sum to 1 roughly
+    rate = min(float(given @ (1 - right)), 1.0)  # shares may sum above 1
     low, high = np.clip([rate - 1.96 * error, rate + 1.96 * error], 0, 1)
     return Estimate(
         rate,
@@ -81,7 +81,7 @@ def estimate_of(
 
 
 def true_shares(transition: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Shares of the true classes for which the given labels are likeliest."""
+    """Shares of the true classes that make the given labels most likely."""
     prior = np.full(len(given), 1 / len(given))
     for _ in range(200):
         total = prior @ transition

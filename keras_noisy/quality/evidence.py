@@ -1,4 +1,4 @@
-"""What speaks for and against labels."""
+"""Evidence for and against labels."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from keras_noisy.quality.estimate import Estimate
 
 
 class Evidence(Protocol):
-    """What speaks for and against the labels, and where it comes from.
+    """Evidence for and against the labels, and its origin.
 
-    Scores are flat arrays, of the labels that have one.
+    Scores are flat arrays over the labels that have a score.
     """
 
     @property
@@ -22,17 +22,17 @@ class Evidence(Protocol):
 
     @property
     def predicted(self) -> np.ndarray:
-        """The class that each is taken for."""
+        """The predicted class of each label."""
 
     @property
     def probability(self) -> np.ndarray:
-        """How surely, in [0, 1]."""
+        """Confidence of the predicted class, in [0, 1]."""
 
     def of(self, name: str) -> np.ndarray:
-        """A score of each, higher where its label is likelier wrong."""
+        """A score of each label, higher where it is likelier wrong."""
 
     def order(self, name: str) -> np.ndarray:
-        """All of them, those that are most likely wrong first."""
+        """All labels, the most likely wrong ones first."""
 
     def estimate(self, num_classes: int) -> Estimate:
         """How many labels are wrong."""
@@ -43,12 +43,12 @@ class Evidence(Protocol):
         """Probabilities of the true class, for some rows at a time."""
 
     def source(self) -> str:
-        """What the page says about where the scores come from."""
+        """The origin of the scores, as text for the report page."""
 
     def warning(self, num_classes: int) -> str | None:
-        """What to do if the evidence has nothing to say, else `None`."""
+        """What to do if the evidence is no better than chance, else `None`."""
 
     def choices(
         self, found: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """The likeliest classes of these and how likely, if they are kept."""
+        """The likeliest classes of labels and their shares, if stored."""

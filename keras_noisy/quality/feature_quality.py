@@ -1,4 +1,4 @@
-"""Wrong labels, found by the neighbors in a space of features."""
+"""Wrong labels, found by neighbors in a feature space."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from keras_noisy.quality.neighbors import nearest_neighbors
 class FeatureQuality(Findings):
     """Finds wrong labels by their neighbors, without any training.
 
-    For data of which a pretrained network has good features, such as those of
-    `keras_noisy.quality.features`. Ask for `suspects` and for an `estimate` of
-    how many labels are wrong, let `clean` leave them out or mend them, or
-    write a `report` that a person goes through in a browser.
+    Use it for data with good features from a pretrained network, such as from
+    `keras_noisy.quality.features`. `suspects` lists labels that are likely
+    wrong, `estimate` says how many there are, `clean` drops or corrects them,
+    and `report` writes a page on which a person reviews them in a browser.
 
-    Four scores are all higher where a label is more likely wrong, `v` being
-    the shares of the classes among the neighbors:
+    There are four scores. All are higher where a label is more likely wrong;
+    `v` are the shares of the classes among the neighbors:
 
     - `"weights"`: `1 - v_y / ||v||`. 51 neighbors vote, weighted by how
       near they are and by their reliability, which is one over the size of
       the smallest neighborhood of 11 to 51 with the label as its majority.
-    - `"ranks"`: the same of `k` neighbors with equal votes.
+    - `"ranks"`: the same for `k` neighbors with equal votes.
     - `"votes"`: the largest share of another class among `k` neighbors minus
-      that of the given one.
-    - `"posterior"`: 1 minus the probability that the label is right, which
-      follows from the votes of all neighbors and the estimated transition
-      matrix; best where a class is mostly mistaken for one other.
+      the share of the given class.
+    - `"posterior"`: 1 minus the probability that the label is right, given
+      the votes of all neighbors and the estimated transition matrix. It is
+      best if each class is mostly confused with one other.
 
-    Features that differ in scale should be standardized before.
+    Standardize features that differ in scale.
 
     Formula:
 
@@ -45,38 +45,37 @@ class FeatureQuality(Findings):
     ```
 
     where y, y' and y'' are the labels of a sample and of its two nearest
-    neighbors, taken to be of one true class i. `estimate` is the transition
-    matrix `T` that is likeliest to give these triples, over the tenth of the
-    samples whose neighbors stand out most, 50 for each class at least. It needs
-    no anchor points. The rate is too low where labels are wrong more often
-    among samples that do not stand out, as those of people are.
+    neighbors, which are assumed to share one true class i. `estimate` finds
+    the matrix `T` that makes these triples most likely, over the tenth of the
+    samples whose neighbors stand out most, and at least 50 per class. It needs
+    no anchor points. The rate is too low if labels are wrong more often among
+    the other samples, which is typical of human labels.
 
     Args:
-        features: One row for each sample, of shape `(N, D)`. `None` if there
-            are `neighbors`.
-        y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
-            `keras_noisy.losses.with_index`. Or, if the samples are files, an
-            object with `files`, `labels` and `class_names`, such as a
-            `keras_noisy.datasets.ImageFiles`, or what `ImageDataset` reads,
-            a folder of class folders, a CSV file or a table of paths and
-            labels; they give the pictures, the labels and the names.
+        features: One row for each sample, of shape `(N, D)`. `None` if you
+            pass `neighbors`.
+        y: The given labels, integers of shape `(N,)` or `(N, 1)`, or the
+            result of `keras_noisy.losses.with_index`. If the samples are
+            files, also an object with `files`, `labels` and `class_names`,
+            such as a `keras_noisy.datasets.ImageFiles`, or anything that
+            `ImageDataset` reads: a folder of class folders, a CSV file or a
+            table of paths and labels. These also give pictures and names.
         k: Number of neighbors for `"ranks"` and `"votes"`. Defaults to `10`.
-        clean_labels: The true labels if they are known, -1 for a sample of
-            none of the classes; for `precision_recall` and the report.
-            Defaults to `None`.
+        clean_labels: The true labels if known, with -1 for a sample outside
+            the classes; for `precision_recall` and the report. Defaults to
+            `None`.
         class_names: The name of each class, in the order of the labels, or
-            a mapping from label to name. Defaults to `None`, those of `y` or
-            else the numbers.
-        images: A picture of each sample, for the picture and the report:
-            arrays of shape (height, width) or (height, width, channels), or
-            paths of files. Defaults to `None`, the files of `y`.
+            a mapping from label to name. Defaults to `None`, the names from
+            `y` or else the numbers.
+        images: A picture of each sample, for `plot` and `report`: arrays of
+            shape (height, width) or (height, width, channels), or paths of
+            files. Defaults to `None`, the files of `y`.
         neighbors: Indices and cosines of the nearest other samples, both of
-            shape `(N, m)`, the nearest first, as `nearest_neighbors` returns
-            or as any index finds them. Defaults to `None`: they are searched
-            for.
-        candidates: Number of samples that each sample is compared with in
-            this search, such as `4096` for a million of samples, as
-            `nearest_neighbors` takes it. Defaults to `None`, all of them.
+            shape `(N, m)`, the nearest first, as from `nearest_neighbors` or
+            any other index. Defaults to `None`, which searches for them.
+        candidates: Number of samples to compare each sample with in this
+            search, such as `4096` for a million samples, see
+            `nearest_neighbors`. Defaults to `None`, all of them.
 
     Returns:
         A `Findings`.
@@ -133,7 +132,7 @@ class FeatureQuality(Findings):
             most = min(max(k, LARGEST), count - 1)
             neighbors = nearest_neighbors(rows, most, candidates)
         elif candidates is not None:
-            expected = "None, as `neighbors` are found already"
+            expected = "None, as `neighbors` are given"
             raise invalid("candidates", candidates, expected)
         else:
             neighbors = _checked(neighbors, count, k)
@@ -152,7 +151,7 @@ class FeatureQuality(Findings):
 def _checked(
     neighbors: tuple[Any, Any], count: int, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices and cosines that somebody else has found."""
+    """Check indices and cosines that the caller passed."""
     expected = (
         f"indices in [0, {count}) and cosines, both of shape ({count}, m) with "
         f"m >= {max(k, 2)}, the nearest first, of other samples"

@@ -16,7 +16,7 @@ from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical, described, differences
 from keras_noisy.quality._batches import Batches
 
-#: Batches in a file of a folder.
+#: Batches per file in a folder.
 EACH = 32
 ADVICE = "Leave `directory` out"
 
@@ -30,42 +30,41 @@ def features(
     dtype: str = "float16",
     verbose: int = 1,
 ) -> np.ndarray:
-    """Compute the pooled outputs of a model for all samples, once.
+    """Compute the pooled outputs of a model once, for all samples.
 
-    For `FeatureQuality`, and to train heads in seconds. The model is a
-    pretrained one without its classifier, such as
-    `keras.applications.EfficientNetB0(include_top=False)` or a backbone of
-    keras-hub; or any other, of which `layer` names the last one to use. It
-    runs in inference mode.
+    Use the result for `FeatureQuality`, or to train heads in seconds. Pass a
+    pretrained model without its classifier, such as
+    `keras.applications.EfficientNetB0(include_top=False)` or a keras-hub
+    backbone; or any other model, and name the layer to use as `layer`. The
+    model runs in inference mode.
 
     Args:
-        model: A Keras model. With `layer` it is a functional or sequential
-            one.
-        data: The samples: arrays of shape `(N, ...)` or a nest of these, a
-            `keras.utils.PyDataset` such as `ImageDataset`, a
-            `tf.data.Dataset`, a `DataLoader` of PyTorch; in order, and with
-            or without labels, which are left out.
+        model: A Keras model. For `layer` it must be functional or sequential.
+        data: The samples, in order: arrays of shape `(N, ...)` or a nest of
+            these, a `keras.utils.PyDataset` such as `ImageDataset`, a
+            `tf.data.Dataset`, or a PyTorch `DataLoader`. Labels in it are
+            ignored.
         layer: The layer whose outputs are the features, or its name. Defaults
-            to `None`, those of the model.
-        batch_size: Samples that are computed at once, if `data` are arrays.
-            Defaults to `64`.
-        directory: A folder in which features are saved as they come. Called
-            again with the same model and data, the function goes on behind
-            the last of them; of a data set it compares the first batch and
-            the number of batches. Defaults to `None`, nothing is saved.
-        dtype: The type of the features. Defaults to `"float16"`, two bytes a
-            number.
+            to `None`, the outputs of the model.
+        batch_size: Number of samples per step, if `data` are arrays. Defaults
+            to `64`.
+        directory: A folder to save features during the computation. A second
+            call with the same model and data continues after the saved
+            batches. Of a data set it compares only the first batch and the
+            number of batches. Defaults to `None`, which saves nothing.
+        dtype: The dtype of the features. Defaults to `"float16"`, which takes
+            two bytes per number.
         verbose: `0` for no progress bar. Defaults to `1`.
 
     Returns:
-        An array of shape `(N, D)`. Maps are averaged over height and width,
-        sequences over time, without what is masked.
+        An array of shape `(N, D)`. Feature maps are averaged over height and
+        width, sequences over the time steps that are not masked.
 
     Raises:
         ValueError: If the model has no such layer or several outputs, if an
-            `ImageDataset` is that of training or a `DataLoader` shuffles, if
-            features are not finite in `dtype`, or if the folder is of another
-            model or other data.
+            `ImageDataset` is for training or a `DataLoader` shuffles, if
+            features are not finite in `dtype`, or if the folder belongs to
+            another model or other data.
 
     Example:
 
@@ -93,7 +92,7 @@ def features(
     pending: list[np.ndarray] = []
     count = done
     for inputs in batches.from_number(done):
-        # Whatever library the data set is of.
+        # The data set may belong to another library.
         inputs = keras.tree.map_structure(_as_numpy, inputs)
         outputs = network.predict_on_batch(inputs)
         pending.append(_pooled(outputs, dtype))
@@ -111,13 +110,13 @@ def features(
 
 
 def _network(model: keras.Model, layer: Any) -> keras.Model:
-    """The model that ends with a layer; steps of a sequence are averaged.
+    """The model up to a layer; the steps of a sequence are averaged.
 
-    They are by a layer, which knows what is masked.
+    A layer computes the average, since layers know the mask.
     """
     if layer is None:
         outputs = getattr(model, "outputs", None) or []
-        if len(outputs) != 1:  # unknown, or too many, which is an error later
+        if len(outputs) != 1:  # unknown, or too many, which raises later
             return model
         output = outputs[0]
     else:
@@ -132,7 +131,7 @@ def _network(model: keras.Model, layer: Any) -> keras.Model:
         output = keras.layers.GlobalAveragePooling1D(
             data_format="channels_last", dtype="float32"
         )(output)
-    # Of a functional model in their structure, such as a dictionary.
+    # A functional model keeps the structure of its inputs, as of a dictionary.
     is_list = isinstance(model, keras.Sequential)
     return keras.Model(model.inputs[0] if is_list else model.input, output)
 
@@ -165,12 +164,12 @@ def _pooled(outputs: Any, dtype: str) -> np.ndarray:
             raise ValueError(
                 f"Expected finite outputs of the model. Received: {len(bad)} "
                 f"of {len(array)} rows of a batch are not, the first is number "
-                f"{bad[0]}. Look for NaN in the inputs"
+                f"{bad[0]}. Check the inputs for NaN"
             )
         size = np.abs(array).max()
         raise ValueError(
             f"Features are up to {size:g}, which is not finite in {dtype}. "
-            'Pass dtype="float32", or end the model in a normalization'
+            'Pass dtype="float32", or end the model with a normalization'
         )
     return rows
 
@@ -189,7 +188,7 @@ class _Parts:
     def claim(
         self, model: Any, layer: Any, batch_size: int, dtype: str, data: Batches
     ) -> None:
-        """Note what the folder is for; refuse that of something else."""
+        """Note the arguments of the call; reject a folder of another call."""
         if self.directory is None:
             return
         now = {
@@ -218,7 +217,7 @@ class _Parts:
         note.write_text(json.dumps(now), "utf-8")
 
     def load(self) -> list[np.ndarray]:
-        """The features that are there, and how many batches they are of."""
+        """Load the saved features, and count their batches."""
         if self.directory is None:
             return []
         found = []
@@ -229,7 +228,7 @@ class _Parts:
         return found
 
     def save(self, batches: list[np.ndarray]) -> np.ndarray:
-        """The rows of some batches, which are kept in the folder."""
+        """Join the rows of some batches, and save them in the folder."""
         rows = np.concatenate(batches)
         if self.directory is not None:
             file = self._file(self.done)

@@ -1,4 +1,4 @@
-"""Which labels are wrong, how many, and the data without them."""
+"""The public methods that all ways to find wrong labels share."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from keras_noisy.quality.decisions import Decisions, read_decisions
 
 
 class Findings(Ranked):
-    """Answers which labels are likely wrong, and shows the samples.
+    """Finds which labels are likely wrong, and shows the samples.
 
-    The part that `FeatureQuality`, `PredictionQuality` and `LabelQuality`
-    share: they bring the evidence, and this ranks, estimates, cleans, shows,
-    and reads what a person decided.
+    `FeatureQuality`, `PredictionQuality` and `LabelQuality` provide the
+    evidence; this shared base class ranks the labels, estimates how many are
+    wrong, cleans the data, shows samples, and reads a person's decisions.
 
     Args:
         labels: The given labels, integers of shape `(N,)`.
         evidence: Scores of each label, with the methods of `Evidence`.
-        clean_labels: The true labels, if they are known, in the shape of
-            the labels. Defaults to `None`.
+        clean_labels: The true labels if known, in the shape of the labels.
+            Defaults to `None`.
         class_names: A name for each class. Defaults to `None`, the numbers.
         images: A picture of each sample. Defaults to `None`, no pictures.
 
     Returns:
-        An object that answers.
+        An object with the methods below.
 
     Raises:
-        ValueError: If an argument of a question is outside its range.
+        ValueError: If an argument of a method is outside its range.
 
     Example:
 
@@ -60,30 +60,30 @@ class Findings(Ranked):
         n: int | None = None,
         score: str | None = None,
     ) -> tuple[Any, ...]:
-        """Data to train on, without the labels that are likely wrong.
+        """Data to train on, with likely wrong labels removed or changed.
 
         Args:
             x: The samples, in the order of the labels: arrays, a table, a
-                list such as one of paths, or a nest of these.
-            y: Their labels, which are compared with those known here.
-                Defaults to `None`, these.
+                list such as a list of paths, or a nest of these.
+            y: Their labels, which must equal the given labels. Defaults to
+                `None`, the given labels.
             action: `"drop"` leaves the suspects out, `"relabel"` gives them
                 the predicted class, `"weight"` weights every label by the
-                probability that it is right, and `"soft"` gives the
-                probabilities of all classes. Where samples have several
-                labels none of these can be left out, and `"drop"` makes it
-                the `ignore_class`. Defaults to `"drop"`.
-            n: Number of suspects, for the first two. Defaults to `None`, the
+                probability that it is right, and `"soft"` returns the
+                probabilities of all classes. If samples have several labels,
+                `"drop"` sets the label to `ignore_class` and keeps the sample.
+                Defaults to `"drop"`.
+            n: Number of suspects to drop or relabel. Defaults to `None`, the
                 estimated number.
             score: See `scores`. Defaults to `None`, the first.
 
         Returns:
-            `(x, y)`, or `(x, y, sample_weight)` for `"weight"`; weights are
-            float32 in the shape of the labels, 0 where these are
-            `ignore_class`. Soft labels have one more axis, of the classes, and
-            come with weights of 0 and 1 if a label is `ignore_class`; those of
-            a single output or of several labels are the probability of 1, and
-            what is `ignore_class` stays it.
+            `(x, y)`, or `(x, y, sample_weight)` for `"weight"`. Weights are
+            float32 in the shape of the labels, and 0 where a label is
+            `ignore_class`. Soft labels have one more axis for the classes, and
+            come with weights of 0 and 1 if a label is `ignore_class`. With a
+            single output or `multi_label` they are the probability of 1, and
+            labels equal to `ignore_class` keep that value.
         """
         return cleaned(self, x, y, action, n, score)
 
@@ -95,14 +95,14 @@ class Findings(Ranked):
     ) -> Any:
         """Plot the samples whose labels are most likely wrong.
 
-        Suspected pixels are red in the picture of their sample. Needs
+        Suspected pixels are red in the picture of their sample. This needs
         matplotlib: `pip install matplotlib`.
 
         Args:
-            n: How many, at most. Defaults to `24`.
+            n: Maximum number of suspects. Defaults to `24`.
             score: See `scores`. Defaults to `None`, the first.
-            label: Only samples that were given this label. Defaults to
-                `None`, all.
+            label: Only samples with this given label. Defaults to `None`, all
+                labels.
 
         Returns:
             A `matplotlib.figure.Figure`; call its `savefig`.
@@ -128,24 +128,24 @@ class Findings(Ranked):
         title: str = "Label quality",
         texts: Any = None,
     ) -> Path:
-        """Write a page on which a person goes through the suspects.
+        """Write a page on which a person reviews the suspects.
 
-        One HTML file that a browser opens without a network: the pictures
-        with given and predicted label and scores, to filter and to sort, a
-        decision to keep, to drop or to relabel each, and these decisions to
-        download for `decisions`. Where samples have two axes of labels or
-        more, as pixels, a sample is shown once, with its suspects in red, to
+        The page is one HTML file that works offline. It shows the pictures
+        with given label, predicted label and scores, filters and sorts them,
+        takes a decision to keep, drop or relabel each, and downloads these
+        decisions for `decisions`. If labels have two or more axes per sample,
+        as for pixels, each sample is shown once, with its suspects in red, to
         keep or to drop. Pictures need Pillow: `pip install pillow`.
 
         Args:
             path: The file to write.
-            n: How many suspects to show, at most. Defaults to `500`; `None`
-                is the estimated number of wrong labels.
+            n: Maximum number of suspects to show; `None` is the estimated
+                number of wrong labels. Defaults to `500`.
             score: See `scores`. Defaults to `None`, the first.
             title: The title of the page. Defaults to `"Label quality"`.
-            texts: What to read on the page, beside the pictures or without
-                them: a text for each sample, or a word for each label, of
-                which those around are shown too. Defaults to `None`.
+            texts: Texts to show with or without pictures: a text for each
+                sample, or a word for each label, shown with the words around
+                it. Defaults to `None`.
 
         Returns:
             The path.
@@ -162,7 +162,7 @@ class Findings(Ranked):
         return path
 
     def decisions(self, path: str | os.PathLike) -> Decisions:
-        """Read what a person decided on the page of `report`.
+        """Read the decisions that a person made on the page of `report`.
 
         Args:
             path: The file `decisions.csv` that the page downloads.
@@ -171,11 +171,11 @@ class Findings(Ranked):
             A `Decisions`, whose `apply` cleans the data.
         """
         key = fingerprint(self.labels, self.images)
-        # A LabelQuality may learn the names with its first epoch.
+        # A LabelQuality may get the names only in its first epoch.
         is_known = self.elements.multi_label or self.class_names is not None
         num_classes = len(self._names()) if is_known else HIGHEST
         return read_decisions(path, self.elements, num_classes, key)
 
     def given(self, y: Any) -> np.ndarray:
-        """`y` as an array, if these are the labels known here."""
+        """`y` as an array, if it equals the given labels."""
         return own_labels(y, self.elements)

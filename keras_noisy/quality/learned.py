@@ -1,25 +1,25 @@
-"""Whether predictions tell more about the given labels than chance does."""
+"""Whether predictions match the given labels better than chance."""
 
 from typing import Any
 
 import numpy as np
 
-#: Standard deviations that agreement must be above chance, and those that a
-#: perfect one must reach for fewer samples than that to be judged.
+#: Agreement must be this many standard deviations above chance. Samples are
+#: too few to judge if perfect agreement would not reach the second number.
 ABOVE, VISIBLE = 3.0, 6.0
-#: A class with a larger share of the predictions is taken for all of them.
+#: Above this share of the predictions a class counts as the only prediction.
 NEARLY_ALL = 0.99
 
 
 def learned_nothing(
     labels: np.ndarray, predicted: np.ndarray, num_classes: int
 ) -> str | None:
-    """What shows that a model has learned nothing, None if nothing does.
+    """Evidence that a model has learned nothing, None if there is none.
 
-    Agreement has to be above chance in two ways. Of independent labels and
-    predictions, with the shares of classes that these have, so many agree at
-    times. A fresh network tells some classes apart, but under other names:
-    its agreement is like that after a random permutation of the outputs.
+    Agreement must exceed two chance levels: the agreement of independent
+    labels and predictions with the same class shares, and the agreement after
+    a random permutation of the outputs. The second one is that of a fresh
+    network, which separates some classes but under the wrong names.
     """
     count = len(labels)
     given = np.bincount(labels, minlength=num_classes) / count
@@ -36,7 +36,7 @@ def learned_nothing(
         )
     agreement = float(np.mean(labels == predicted))
     chance = float(given @ guessed)
-    # Both variances are exact: labels or outputs are permuted.
+    # Both are exact variances under permutations: of labels, of outputs.
     of_labels: Any = chance + chance**2 - (given * guessed) @ (given + guessed)
     cells, counts = np.unique(
         labels * np.int64(num_classes) + predicted, return_counts=True
@@ -49,7 +49,7 @@ def learned_nothing(
     above = agreement - chance
     needed = max(
         ABOVE * np.sqrt(max(of_labels, 0) / (count - 1)),
-        # A permutation of two or three outputs is often the right one.
+        # With two or three outputs a random permutation is often right.
         min(2, 0.35 * (num_classes - 1))
         * np.sqrt(max(of_outputs, 0) / (num_classes - 1)),
     )

@@ -1,4 +1,4 @@
-"""The nearest neighbors of every sample, by the cosine of its features."""
+"""The nearest neighbors of every sample, by the cosine of their features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_noisy._arguments import integer
 from keras_noisy.quality._index import among_lists
 from keras_noisy.quality._unit_rows import unit_blocks, usable
 
-#: Rows and columns of a tile of cosines, 256 MiB of them.
+#: Rows and columns of a tile of cosines, which takes 256 MiB.
 TILE = 8192
 #: Less than any cosine.
 NONE = -9.0
@@ -22,19 +22,18 @@ def nearest_neighbors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the `k` nearest other samples of every sample, by cosine.
 
-    For `FeatureQuality`, which calls it, and for methods of your own. All
-    samples are compared, each pair once, in float32 by the backend of Keras.
-    The time grows with the square of their number; beyond some hundred
-    thousand set `candidates`, and an inverted file of faiss (`pip install
-    faiss-cpu`) finds most of the neighbors.
+    `FeatureQuality` calls this function; you can use it for your own methods.
+    It compares each pair of samples once, in float32 on the Keras backend.
+    The time grows with the square of the number of samples. Beyond a few
+    hundred thousand set `candidates`: an inverted file of faiss (`pip install
+    faiss-cpu`) then finds most of the neighbors.
 
     Args:
-        features: One row for each sample, of shape `(N, D)`; scaled to the
-            length 1, so that their lengths do not matter. A memory map is read
-            in parts.
+        features: One row for each sample, of shape `(N, D)`. Rows are scaled
+            to length 1. A memory map is read in parts.
         k: Number of neighbors, from 1 to `N - 1`.
-        candidates: About how many samples each sample is compared with, an
-            integer above `k`. Some thousand find most of the neighbors.
+        candidates: Approximate number of samples to compare each sample with,
+            an integer above `k`. A few thousand find most of the neighbors.
             Defaults to `None`, all samples.
 
     Returns:
@@ -42,8 +41,8 @@ def nearest_neighbors(
         nearest first. No sample is its own neighbor.
 
     Raises:
-        ValueError: If features are not finite or not of two axes, if a row is
-            zero, or if `k` or `candidates` is outside its range.
+        ValueError: If features are not finite or do not have two axes, if a
+            row is zero, or if `k` or `candidates` is outside its range.
         ImportError: If `candidates` is given and faiss is not installed.
 
     Example:
@@ -68,7 +67,7 @@ def nearest_neighbors(
 
 
 def _among_all(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """By tiles of one shape, each of which serves its rows and columns."""
+    """Compare all pairs in tiles of one shape, for its rows and columns."""
     count = len(features)
     tiles = -(-count // TILE)
     size = -(-count // tiles)
@@ -92,21 +91,21 @@ def _cosines(rows: np.ndarray, columns: np.ndarray) -> Any:
 
 
 class _Best:
-    """The nearest of those that each sample has been compared with.
+    """The nearest samples so far for each sample.
 
-    There may be more rows than samples; these are nobody's neighbors.
+    There may be more rows than samples; extra rows are never neighbors.
     """
 
     def __init__(self, count: int, rows: int, k: int):
         self.count = count
         self.k = k
-        # The sample itself and rows that are no samples are found too.
+        # The search also finds the sample itself and the extra rows.
         self.width = k + 1 + rows - count
         self.indices = np.zeros((rows, k), "int32")
         self.cosines = np.full((rows, k), NONE, "float32")
 
     def add(self, own: np.ndarray, others: np.ndarray, similarity: Any) -> None:
-        """Take in the cosines of some samples with others."""
+        """Add the cosines of some samples with others."""
         values, places = ops.top_k(similarity, min(self.width, len(others)))
         cosines = np.array(ops.convert_to_numpy(values))
         indices = others[ops.convert_to_numpy(places)].astype("int32")

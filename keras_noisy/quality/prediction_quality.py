@@ -1,4 +1,4 @@
-"""Wrong labels, found by predictions of models that have not seen them."""
+"""Wrong labels, found with predictions of models that have not seen them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from keras_noisy.quality.findings import Findings
 
 
 class PredictionQuality(Findings):
-    """Finds wrong labels by predictions of models that have not seen them.
+    """Finds wrong labels with predictions of models that have not seen them.
 
-    For any model: `keras_noisy.noise.out_of_fold_probabilities` trains it on
-    all folds but one and predicts that one. What a model has not seen it
-    cannot have memorized, so that such predictions tell most.
+    It works with any model: `keras_noisy.noise.out_of_fold_probabilities`
+    trains it on all folds except one and predicts that fold. A model cannot
+    have memorized labels that it has not seen.
 
     Two scores are higher where a label is more likely wrong: `"confidence"`,
     `1 - p_y`, and `"margin"`, the largest probability of another class minus
@@ -31,27 +31,27 @@ class PredictionQuality(Findings):
     T_ij = share of the label j among samples surely predicted as i
     ```
 
-    over the twentieth of the samples that are predicted most surely, 25 for
-    each class at least. The rate of `estimate` is too low where labels are
-    wrong more often among samples that are hard to predict, as those of people
-    are.
+    over the twentieth of the samples with the surest predictions, and at least
+    25 per class. The rate of `estimate` is too low if labels are wrong more
+    often among samples that are hard to predict, which is typical of human
+    labels.
 
     Args:
         probabilities: Predictions of shape `(N, num_classes)`, whose rows sum
-            to 1; or those of tokens, pixels, a single output or several
-            labels, as a model gives them.
+            to 1; or the outputs of a model for tokens, pixels, a single
+            output or several labels.
         y: The given labels, as `LabelQuality` takes them.
-        clean_labels: The true labels if they are known, -1 for a sample of
-            none of the classes. Defaults to `None`.
+        clean_labels: The true labels if known, with -1 for a sample outside
+            the classes. Defaults to `None`.
         class_names: The name of each class, in the order of the labels, or
-            a mapping from label to name; with `multi_label` that of each
-            output. Defaults to `None`, those of `y` or else the numbers.
-        images: A picture of each sample, for the picture and the report:
-            arrays of shape (height, width) or (height, width, channels), or
-            paths of files. Defaults to `None`, the files of `y`.
+            a mapping from label to name; with `multi_label` the name of each
+            output. Defaults to `None`, the names from `y` or else the numbers.
+        images: A picture of each sample, for `plot` and `report`: arrays of
+            shape (height, width) or (height, width, channels), or paths of
+            files. Defaults to `None`, the files of `y`.
         ignore_class: A label that has no score and is never a suspect, such
-            as that of padding. Defaults to `None`.
-        multi_label: Whether each column is a label of its own, the probability
+            as the label of padding. Defaults to `None`.
+        multi_label: Whether each column is a separate label, the probability
             of a 1, with labels 0 and 1 of the same shape `(N, labels)`.
             Defaults to `False`.
 
@@ -59,7 +59,7 @@ class PredictionQuality(Findings):
         A `Findings`.
 
     Raises:
-        ValueError: If rows are no probabilities, or lengths differ.
+        ValueError: If rows are not probabilities, or lengths differ.
 
     Example:
 
@@ -105,7 +105,7 @@ class PredictionQuality(Findings):
         ((rows, _, _),) = elements.rows(outputs, every, outputs.size)
         if columns == 1:
             rows = rows.astype("float64")
-            # A number outside [0, 1] shows as a negative one.
+            # A number outside [0, 1] gives a negative entry.
             rows = np.hstack([1 - rows, rows])
         expected = f"probabilities of shape {elements.expected()}"
         rows = distributions("probabilities", rows, expected)

@@ -1,4 +1,4 @@
-"""Methods of training that need more than a loss."""
+"""Training methods that need more than a loss."""
 
 from keras_noisy.training.clouded_learning_rate import clouded_learning_rate
 from keras_noisy.training.hsic_bottleneck import HSICBottleneck

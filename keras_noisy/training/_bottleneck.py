@@ -1,4 +1,4 @@
-"""What the blocks of an HSIC bottleneck learn from, for a whole batch."""
+"""The objective of the blocks of an HSIC bottleneck, for a whole batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Tensor = Any
 
 
 class Objective(NamedTuple):
-    """The loss of all blocks, and what it is made of on average."""
+    """The loss of all blocks, and the averages of its two parts."""
 
     loss: Tensor
     with_inputs: Tensor
@@ -41,8 +41,8 @@ def objective(
     """Sum of `nHSIC(Z, X) - lambda_y nHSIC(Z, Y)` over all blocks.
 
     One decomposition serves all matrices. The derivative of `R = S (S + cI)^-1`
-    is `c (S + cI)^-1 dS (S + cI)^-1`, which needs none of its own: there are
-    first derivatives alone.
+    is `c (S + cI)^-1 dS (S + cI)^-1`, which needs no derivative of the
+    decomposition. Only first derivatives are available.
     """
     inputs, labels = rows("x", x), rows("y", targets)
     centered = ops.stack(
@@ -66,7 +66,7 @@ def objective(
         weights = of_inputs - lambda_y * of_labels
         with precise():
             slope = inverses[outputs] @ weights @ inverses[outputs]
-        # This is 0, and has the gradient of the ratios times their weights.
+        # `change` is 0; its gradient is that of the weighted ratios.
         change = centered[outputs] - fixed[outputs]
         loss += shared - lambda_y * told + ridge * ops.sum(slope * change)
         with_inputs, with_labels = with_inputs + shared, with_labels + told
@@ -81,7 +81,7 @@ def objective(
 
 
 def one_hot(y: Any, y_pred: Tensor, loss: Any, num_classes: int) -> Tensor:
-    """Labels as targets of shape (N, num_classes), NaN where there is none."""
+    """Labels as targets of shape (N, num_classes), NaN for invalid labels."""
     y = as_tensor(y)
     if hasattr(loss, "split_labels") and len(y_pred.shape) == 2:
         y, _ = loss.split_labels(y, y_pred)
@@ -94,7 +94,7 @@ def one_hot(y: Any, y_pred: Tensor, loss: Any, num_classes: int) -> Tensor:
         raise ValueError(
             "Expected `y` to hold integer labels of shape (N,) or (N, 1), or "
             f"targets of shape (N, {num_classes}). Received: y.shape={shape}. "
-            "For other classes pass `num_classes`"
+            "Pass `num_classes` if there are other classes"
         )
     labels = widened(ops.reshape(y, (-1,)))
     if num_classes == 2 and y_pred.shape[-1] == 1:  # They may be soft.
@@ -108,7 +108,7 @@ def one_hot(y: Any, y_pred: Tensor, loss: Any, num_classes: int) -> Tensor:
 
 
 def checked_blocks(name: str, blocks: Any) -> list[keras.layers.Layer]:
-    """`blocks` as a list of different layers."""
+    """`blocks` as a list of distinct layers."""
     expected = "a list of at least one layer, all different"
     if not isinstance(blocks, list | tuple) or not blocks:
         raise invalid(name, blocks, expected)
@@ -121,62 +121,62 @@ def checked_blocks(name: str, blocks: Any) -> list[keras.layers.Layer]:
 
 
 def copy(layer: keras.layers.Layer, number: int) -> keras.layers.Layer:
-    """The same layer with new weights, and a number in their paths."""
+    """The same layer with new weights, whose paths have a number."""
     config = keras.saving.serialize_keras_object(layer)
     name = config["config"]["name"] = f"{layer.name}_sigma_{number}"
     return loaded(config, name)
 
 
 def loaded(config: Any, scope: str) -> Any:
-    """A layer of a config, whose weights have paths of their own."""
+    """A layer from its config, whose weights get their own paths."""
     with keras.name_scope(scope):
         return keras.saving.deserialize_keras_object(config)
 
 
 def check_paths(variables: Sequence[keras.Variable]) -> None:
-    """Refuse weights of one path.
+    """Reject weights that share a path.
 
-    Keras knows the weights of PyTorch by their paths: it would add up the
-    gradients of one of them from step to step.
+    On PyTorch, Keras looks up weights by path. Of two weights with one path it
+    would never reset the gradients of one, which then add up over the steps.
     """
     paths = [variable.path for variable in variables]
     twice = sorted({path for path in paths if paths.count(path) > 1})
     if twice:
         raise ValueError(
             "Expected blocks whose weights have different paths. Received "
-            f"several that are {twice[0]!r}. Give the layers of each block "
-            "names of their own, or none"
+            f"several with the path {twice[0]!r}. Give the layers of each "
+            "block different names, or no names"
         )
 
 
 def check_compiled(model: Any, sample_weight: Any) -> None:
-    """Raise where `compile` or `fit` had what the blocks cannot use."""
+    """Raise if `compile` or `fit` got arguments that blocks cannot use."""
     if sample_weight is not None:
         raise ValueError(
             "Expected no `sample_weight` and no `class_weight`: the kernel "
-            "of a batch compares its samples, and has no weight of one. "
-            "Draw important samples more often instead, by "
+            "of a batch compares its samples and cannot weight them. "
+            "Draw important samples more often instead, with "
             "`sample_weight` of `keras_noisy.datasets.pipeline`"
         )
     if model.classifier is not None:
         if model.loss is None:
             raise ValueError(
                 "Expected a `loss` in `compile` for the `classifier`. "
-                "Received: None. The blocks need none; leave the "
-                "classifier out to train them alone"
+                "Received: None. To train only the blocks, which need no "
+                "loss, leave out the classifier"
             )
         return
     if model.loss is not None:
         raise ValueError(
             "Expected no `loss` in `compile`, as the blocks have their "
-            f"own. Received: loss={model.loss}. Make the model anew, as "
+            f"own. Received: loss={model.loss}. Create the model again, as "
             "Keras keeps a loss when it compiles without one; or pass a "
-            "`classifier` to train one by this loss"
+            "`classifier` to train with this loss"
         )
     own = {"loss", *(tracker.name for tracker in model.trackers)}
     if any(metric.name not in own for metric in model.metrics):
         raise ValueError(
             "Expected no `metrics` in `compile` without a `classifier`, "
-            "as the units do not know their classes. Predict, and take "
+            "as the units do not know their classes. Predict, and use "
             "`assign_units` and `unit_accuracy` of `keras_noisy.hsic`"
         )

@@ -1,4 +1,4 @@
-"""Callbacks that a model needs in `fit`."""
+"""Add a callback that a model needs in `fit`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def with_callback(
     args: tuple,
     kwargs: dict[str, Any],
 ) -> tuple[tuple, dict[str, Any]]:
-    """Arguments of `fit` with a callback in front of those of the user."""
+    """Arguments of `fit` with a callback before the user's callbacks."""
     given = inspect.signature(keras.Model.fit).bind(model, *args, **kwargs)
     callbacks = given.arguments.get("callbacks") or []
     if isinstance(callbacks, keras.callbacks.CallbackList):

@@ -1,4 +1,4 @@
-"""A classifier that knows how likely labels are right."""
+"""A classifier that stores how likely each label is right."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.training._ldce_checks import checked_samples
 from keras_noisy.training._similarity import log_confidence, similarities
 
-#: Name of the state of each sample.
+#: Name of the per-sample state.
 CONFIDENCE = "confidence_per_sample"
 
 
 class ConfidenceModel(keras.Model):
-    """Base of `LDCE`: what it predicts, and what it knows of labels."""
+    """Base of `LDCE`: its predictions and the confidences of the labels."""
 
     encoder: keras.Model
     head: keras.layers.Layer
@@ -29,7 +29,7 @@ class ConfidenceModel(keras.Model):
     confident_tracker: keras.metrics.Metric
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Logits; in training a dictionary of logits and features."""
+        """Logits, or in training a dictionary of logits and features."""
         features = self.encoder(inputs, training=training)
         logits = self.head(features)
         if not training:
@@ -39,7 +39,7 @@ class ConfidenceModel(keras.Model):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        """Metrics of the labels; in evaluation those of `compile` alone."""
+        """Metrics of the labels; in evaluation only the compiled ones."""
         logs = super().compute_metrics(
             x, label_of(y), logits_of(y_pred), sample_weight
         )
@@ -49,12 +49,13 @@ class ConfidenceModel(keras.Model):
         return logs
 
     def confidence(self, trusted: Any = None) -> np.ndarray:
-        """How likely each label is right, the smoothed value of training.
+        """How likely each label is right, as smoothed during training.
 
         Args:
-            trusted: Which labels are known to be right, a boolean for each
-                sample or indices: their confidence is then 1. Defaults to
-                `None`: it is 0, as it is estimated for the others alone.
+            trusted: The labels that are known to be right, as a boolean per
+                sample or as indices: their confidence becomes 1. Defaults to
+                `None`, which leaves it at 0, as training estimates only the
+                others.
 
         Returns:
             A float32 array of shape `(num_samples,)`.
@@ -73,17 +74,17 @@ class ConfidenceModel(keras.Model):
         shot_labels: Any,
         batch_size: int = 256,
     ) -> np.ndarray:
-        """How likely labels of any samples are right, by the network of now.
+        """How likely labels of any samples are right, by the current network.
 
-        Not smoothed, and compared with all classes: a detector of wrong labels
-        for data that were not trained on.
+        The values are not smoothed and compare all classes. They detect wrong
+        labels in data that the network was not trained on.
 
         Args:
             x: Samples, as the encoder takes them.
             labels: Their labels, integers of shape `(N,)` or `(N, 1)`.
             shots: Trusted samples, some of every class.
             shot_labels: Their labels.
-            batch_size: Number of samples of a step. Defaults to `256`.
+            batch_size: Number of samples per step. Defaults to `256`.
 
         Returns:
             A float array of shape `(N,)`.
@@ -106,10 +107,10 @@ class ConfidenceModel(keras.Model):
 
 
 def label_of(y: Any) -> Any:
-    """The labels of a batch of any form."""
+    """The labels of a batch, in either form of `y`."""
     return y["label"] if isinstance(y, dict) else y
 
 
 def logits_of(y_pred: Any) -> Any:
-    """The logits of predictions of any form."""
+    """The logits, in either form of `y_pred`."""
     return y_pred["logits"] if isinstance(y_pred, dict) else y_pred

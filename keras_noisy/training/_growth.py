@@ -6,7 +6,7 @@ import math
 
 import keras
 
-#: Factor of the coupling at a share of all epochs.
+#: Factor of the coupling after a share of all epochs.
 SCHEDULES = {
     "exponential": lambda share, growth: growth**share,
     "linear": lambda share, growth: 1 + (growth - 1) * share,
@@ -17,7 +17,7 @@ SCHEDULES = {
 
 
 class Growth(keras.callbacks.Callback):
-    """Sets the factor of the coupling of the model, and logs the coupling."""
+    """Sets the coupling factor of the model, and logs the coupling."""
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Set the factor of this epoch."""

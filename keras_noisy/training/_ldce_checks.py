@@ -1,4 +1,4 @@
-"""What `LDCE` can be trained with."""
+"""Checks of the model, loss and data that `LDCE` gets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keras_noisy.training._losses import device_count
 
 
 def check_encoder(encoder: Any) -> tuple[int | None, ...]:
-    """Shape of its features; an error if it is no encoder."""
+    """Shape of the features; an error if `encoder` is not an encoder."""
     if not isinstance(encoder, keras.Model) or not encoder.built:
         expected = "a built keras.Model; give it a `keras.Input`"
         raise invalid("encoder", type(encoder), expected)
@@ -30,19 +30,19 @@ def check_encoder(encoder: Any) -> tuple[int | None, ...]:
 
 
 def check_loss(given: Any) -> None:
-    """Raise on a loss that does not go with logits and weights."""
+    """Raise for a loss that does not fit logits and weights."""
     loss = keras.losses.get(given) if isinstance(given, str) else given
     states = ("has_state", "fade", "history")
     if any(getattr(loss, name, None) for name in states):
         raise ValueError(
-            f"`{type(loss).__name__}` has a memory or a fade, which go by "
-            "layers that `LDCE` does not call. Expected a loss without. "
-            "Train with it after `LDCE`, on `confidence()`"
+            f"`{type(loss).__name__}` has a memory or a fade, which need "
+            "layers that `LDCE` does not call. Expected a loss without them. "
+            "Train with this loss after `LDCE`, on `confidence()`"
         )
-    # What Keras finds by a name is for probabilities.
+    # A loss that Keras finds by name expects probabilities.
     if isinstance(given, str) or getattr(loss, "from_logits", True) is False:
         raise ValueError(
-            "Expected a loss of logits, as the model predicts these: "
+            "Expected a loss of logits, as the model predicts logits: "
             "`compile(optimizer, CrossEntropy(from_logits=True))`. "
             f"Received: loss={given!r}, which is for probabilities"
         )
@@ -53,7 +53,7 @@ def check_loss(given: Any) -> None:
 
 
 def check_batch(y: Any, weights: Any = None) -> None:
-    """Raise on other batches than those of `trusted_and_noisy`."""
+    """Raise unless batches come from `trusted_and_noisy`."""
     if not isinstance(y, dict) or weights is not None:
         raise ValueError(
             "Expected batches of `keras_noisy.datasets.trusted_and_noisy` in "
@@ -69,30 +69,30 @@ def check_fit(
     class_weight: Any = None,
     **others: Any,
 ) -> None:
-    """Raise before training on what a step could not say as well.
+    """Raise before training, where the message is clearer than in a step.
 
-    That is several devices which share the shots, and data of other sizes.
+    This covers devices that would share the shots, and data of other sizes.
     """
     check_loss(getattr(model, "loss", None))
     if y is not None or class_weight is not None:
         check_batch(y, class_weight)
     if device_count() > 1 or process_count() > 1:
         raise ValueError(
-            "`LDCE` compares every sample with all shots, and each of several "
-            "processes, or devices of TensorFlow, would see a part of them. "
+            "`LDCE` compares every sample with all shots, but with several "
+            "processes or TensorFlow devices each would see only some shots. "
             "Expected one process, and on TensorFlow one device. Train with "
             "`data_parallel(devices=1)`, or on several devices with JAX"
         )
     for size in ("num_samples", "num_classes", "shots"):
         wanted, found = getattr(model, size), getattr(data, size, None)
         if found is not None and found != wanted:
-            raise invalid(size, wanted, f"{found}, as the data has")
+            raise invalid(size, wanted, f"{found}, as in the data")
 
 
 def checked_samples(
     given: tuple, trusted: tuple, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Trusted samples and then the others, and the labels of all."""
+    """Trusted samples followed by the others, and the labels of all."""
     samples, labels = [], []
     for (x, y), names in (
         (trusted, ("shots", "shot_labels")),

@@ -1,4 +1,4 @@
-"""What models with a loss of their own share."""
+"""Helpers for models that compute their own loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 
 
 def device_count() -> int:
-    """Devices by whose number TensorFlow divides a loss; 1 elsewhere."""
+    """The number of devices that TensorFlow divides a loss by, else 1."""
     if keras.backend.backend() != "tensorflow":
         return 1
     distribute = sys.modules["tensorflow"].distribute

@@ -14,14 +14,14 @@ Tensor = Any
 def _layer(
     function: Callable[[Any], Tensor], mask: Callable[[Any, Any], Any]
 ) -> keras.layers.Layer:
-    """A layer, as only these may attach a mask by public means."""
+    """A layer, since only layers can attach a mask through the public API."""
     return keras.layers.Lambda(
         function, mask=mask, autocast=False, name="keep_mask"
     )
 
 
 def stopped(x: Tensor) -> Tensor:
-    """`x`, with its mask, without its gradient."""
+    """`x` with its mask, but without its gradient."""
     return _layer(ops.stop_gradient, lambda x, mask: mask)(x)
 
 

@@ -11,10 +11,10 @@ from keras import ops
 from keras_noisy._random import Random
 
 Tensor = Any
-#: Smallest distance whose reciprocal is taken. Features that coincide would
-#: otherwise have an infinite gradient.
+#: Lower bound of a distance before the reciprocal. Without it the gradient of
+#: equal features would be infinite.
 LEAST = 1e-6
-#: Logarithm of the share of a class that is ruled out.
+#: Similarity of a class that is ruled out.
 NEVER = -1e30
 
 
@@ -23,10 +23,10 @@ def similarities(
 ) -> tuple[Tensor, Tensor]:
     """Similarity of each sample to each class, and shots of each class.
 
-    A similarity is 1 over the mean, over the shots of a class and over the
-    features, of squared differences. That mean is the distance to the mean of
-    the shots plus their spread, so that no difference of a sample and a shot
-    is kept. A class without shots has NaN.
+    A similarity is 1 over the mean of the squared differences, over the shots
+    of a class and over the features. This mean is the distance to the mean
+    shot plus the spread of the shots, so no difference between a sample and a
+    shot is stored. A class without shots has NaN.
     """
     if keras.backend.standardize_dtype(features.dtype) != "float64":
         features = ops.cast(features, "float32")
@@ -36,7 +36,7 @@ def similarities(
     of_class = ops.one_hot(labels, num_classes, dtype=dtype) * is_shot
     counts = ops.sum(of_class, axis=0)
     by_class = ops.transpose(of_class)
-    # Distances are the same from anywhere, and exact near the middle.
+    # Shifting the origin keeps distances; near the middle they round least.
     middle = ops.sum(features * is_shot, axis=0) / ops.sum(counts)
     features = features - ops.stop_gradient(middle)
     means = ops.matmul(by_class, features) / counts[:, None]
@@ -53,7 +53,7 @@ def similarities(
 def log_confidence(
     similarity: Tensor, labels: Tensor, subsets: Tensor | None = None
 ) -> Tensor:
-    """Logarithm of the share of the label, among the classes of its subset."""
+    """Log-softmax of the label among the classes of its subset."""
     num_classes = similarity.shape[-1]
     if subsets is not None:
         among = ops.take(subsets, labels, axis=0) > 0
@@ -66,7 +66,7 @@ def log_confidence(
 def class_subsets(
     num_classes: int, n_way: int, seed: int, epoch: int
 ) -> np.ndarray:
-    """A row of each class: 1 for itself and `n_way - 1` others, 0 elsewhere."""
+    """A row per class: 1 for itself and `n_way - 1` others, else 0."""
     draws = Random(seed, 7, epoch).uniform(num_classes**2)
     draws = draws.reshape(num_classes, num_classes)
     np.fill_diagonal(draws, -1.0)

@@ -19,9 +19,9 @@ def clouded_learning_rate(
 ) -> float:
     """Learning rate of an epoch, as published for Gaussian clouded logits.
 
-    Give it to `keras.callbacks.LearningRateScheduler`, stage 2 by
-    `functools.partial(clouded_learning_rate, stage=2)`, which
-    `retrain_classifier` does by itself.
+    Pass it to `keras.callbacks.LearningRateScheduler`. For stage 2 pass
+    `functools.partial(clouded_learning_rate, stage=2)`; `retrain_classifier`
+    does this by itself.
 
     Formula:
 
@@ -35,10 +35,10 @@ def clouded_learning_rate(
     Args:
         epoch: The epoch, counted from 0.
         stage: 1 for the whole network, 2 for its classifier. Defaults to `1`.
-        learning_rate: That of stage 1 at its height, a positive number.
+        learning_rate: Highest learning rate of stage 1, a positive number.
             Defaults to `0.1`.
-        epochs: Number of epochs of the stage. Defaults to `None`, 200 in stage
-            1 and 30 in stage 2.
+        epochs: Number of epochs of the stage. Defaults to `None`, which is
+            200 in stage 1 and 30 in stage 2.
 
     Returns:
         A float.
@@ -67,7 +67,7 @@ def clouded_learning_rate(
         turn = math.cos(math.pi * min(epoch / total, 1.0))
         return 0.01 * learning_rate * (1 + turn)
     rate = learning_rate * min((epoch + 1) / 5, 1.0)
-    # In tenths, which are whole numbers where the epochs are.
+    # Compare whole numbers, as 0.8 and 0.9 are rounded.
     for tenths in (8, 9):
         rate *= 0.1 if 10 * (epoch + 1) > tenths * total else 1.0
     return rate

@@ -1,4 +1,4 @@
-"""Training without back-propagation by the HSIC bottleneck."""
+"""Training without back-propagation, with the HSIC bottleneck."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class HSICBottleneck(keras.Model):
-    """Trains each block of a network by itself, without back-propagation.
+    """Trains each block of a network on its own, without back-propagation.
 
-    Each block learns to depend on the labels as much and on the inputs as
-    little as it can. No gradient passes from one block to another: a deep
-    network cannot explode or vanish, and no block waits for those behind it.
-    All blocks learn from one forward pass, each from the outputs that the
-    others had before the step. Take large batches, 256 or more, inputs scaled
-    to about 1, and blocks that normalize their outputs, as those of the example
-    do: a kernel compares samples within a batch.
+    Each block learns to depend on the labels as much as possible and on the
+    inputs as little as possible. No gradient passes between blocks: gradients
+    of a deep network cannot explode or vanish, and no block waits for later
+    ones. All blocks learn from one forward pass, each from the outputs that
+    the others had before the step. The kernels compare samples within a
+    batch, so use large batches, 256 or more, inputs scaled to about 1, and
+    blocks that normalize their outputs, as in the example.
 
     With a `classifier` the last block also feeds a layer that trains at the
-    same time by the compiled loss, whose gradient stops there (the paper
-    trains it afterwards: freeze the blocks for that). Without, compile no
-    loss, end in a block as wide as there are classes, and find out the class
-    of each unit by `keras_noisy.hsic.assign_units`. With several sigmas there
-    is a network for each, a copy with other initial weights, and their
-    outputs are averaged.
+    same time with the compiled loss, whose gradient stops at the blocks. (The
+    paper trains it afterwards; freeze the blocks for that.) Without a
+    classifier compile no loss, make the last block as wide as the number of
+    classes, and find the class of each unit with
+    `keras_noisy.hsic.assign_units`. Several sigmas give one network each,
+    with other initial weights, and the model averages their outputs.
 
-    On several devices JAX compares all samples of a batch; TensorFlow and
-    PyTorch compare those on each device with each other, and average the
-    gradients: the batch of a device is the one that should be large.
+    On several devices JAX compares all samples of a batch. TensorFlow and
+    PyTorch compare only samples on the same device, and average the
+    gradients: there the batch per device should be large.
 
     Formula:
 
@@ -57,35 +57,35 @@ class HSICBottleneck(keras.Model):
 
     where `Z` are the outputs of the block, `X` the inputs of the model, `Y`
     the one-hot labels and `nHSIC` is `keras_noisy.hsic.normalized_hsic`. The
-    logged loss is the sum over all blocks and the loss of the classifier;
-    `nhsic_input`, `nhsic_labels` are averages over the blocks, and
-    `classifier_loss` is the classifier's. Evaluation has them too; their size
-    depends on that of the batches.
+    logged loss is the sum of the losses of all blocks and of the classifier;
+    `nhsic_input` and `nhsic_labels` are averages over the blocks, and
+    `classifier_loss` is the loss of the classifier. `evaluate` reports them
+    too. Their values depend on the batch size.
 
     Args:
-        blocks: List of layers or models, the network from its inputs on.
+        blocks: List of layers or models, in order from the inputs.
         classifier: Layer or model on the outputs of the last block. Defaults
-            to `None`, none.
-        sigma: Bandwidth of the kernels, a positive number; `None` for one
-            chosen by each batch; or a list of these, a network for each.
-            Defaults to `5.0`.
+            to `None`, no classifier.
+        sigma: Bandwidth of the kernels, a positive number; `None` to choose
+            one for each batch; or a list of these, one network each. Defaults
+            to `5.0`.
         lambda_y: Weight of the labels, a positive number. Defaults to `50.0`.
         num_classes: Number of classes, an integer of at least 2. Defaults to
-            `None`, the number of outputs, or 2 where there is a single one.
+            `None`, the number of outputs, or 2 for a single output.
         name: Name of the model. Defaults to `"hsic_bottleneck"`.
         **kwargs: Arguments of `keras.Model`.
 
     Returns:
-        A `keras.Model` to `compile` and `fit`. In training its outputs are a
-        dictionary of `"outputs"` and, by network, those of all `"blocks"`.
+        A `keras.Model` to `compile` and `fit`. In training it returns a
+        dictionary with `"outputs"` and `"blocks"`, the outputs of the blocks
+        of each network.
 
     Raises:
         ValueError: If an argument is outside its range, or layers of different
-            blocks have one name; in `fit`, if a loss is compiled without a
-            classifier, a classifier without a loss, metrics without a
-            classifier, if labels do not fit, or for sample or class weights. A
-            label that is no class makes the loss NaN, and no block learns from
-            that batch.
+            blocks share a name; in `fit`, for a loss without a classifier, a
+            classifier without a loss, metrics without a classifier, labels
+            that do not fit, or sample or class weights. A label outside the
+            classes makes the loss NaN, and no block learns from that batch.
 
     Example:
 
@@ -144,15 +144,15 @@ class HSICBottleneck(keras.Model):
             not isinstance(classifier, keras.layers.Layer)
             or any(classifier is block for block in first)
         ):
-            expected = "None, or a keras.layers.Layer that is no block"
+            expected = "None, or a keras.layers.Layer that is not a block"
             raise invalid("classifier", classifier, expected)
         others = [
             copy(block, number)
             for number in range(1, len(self.sigmas))
             for block in first
         ]
-        #: Those of one network after those of another; Keras saves no lists
-        #: of lists.
+        #: Blocks of all networks in one list, as Keras cannot save lists of
+        #: lists.
         self.blocks = [*first, *others]
         self.classifier = classifier
         names = ["nhsic_input", "nhsic_labels"]
@@ -175,13 +175,13 @@ class HSICBottleneck(keras.Model):
         ]
 
     def build(self, input_shape: Any) -> None:
-        """Build blocks and classifier one after another."""
+        """Build the blocks and the classifier in order."""
         if isinstance(input_shape, dict | list) and not all(
             size is None or isinstance(size, int) for size in input_shape
         ):
             raise ValueError(
-                "Expected one input, whose kernel the blocks are compared "
-                f"with. Received inputs of the shapes {input_shape}. "
+                "Expected one input, as the blocks are compared with its "
+                f"kernel. Received inputs of the shapes {input_shape}. "
                 "Concatenate them before the model"
             )
         shape = input_shape
@@ -197,7 +197,7 @@ class HSICBottleneck(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Outputs; in training also those of all blocks."""
+        """Outputs of the model; in training also of all blocks."""
         networks = self._block_outputs(inputs, training)
         outputs = averaged([blocks[-1] for blocks in networks])
         if self.classifier is not None:
@@ -222,7 +222,7 @@ class HSICBottleneck(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """The sum of the losses of all blocks, and that of the classifier."""
+        """The sum of the losses of all blocks and of the classifier."""
         check_compiled(self, sample_weight)
         if training:
             networks, y_pred = y_pred["blocks"], y_pred["outputs"]
@@ -231,7 +231,7 @@ class HSICBottleneck(keras.Model):
         classes = self._class_count(y_pred)
         targets = one_hot(y, y_pred, self.loss, classes)
         found = objective(networks, x, targets, self.sigmas, self.lambda_y)
-        # TensorFlow adds up the gradients of all devices.
+        # TensorFlow sums the gradients of all devices.
         loss = found.loss / device_count()
         values = [found.with_inputs, found.with_labels]
         if self.classifier is None:
@@ -245,7 +245,7 @@ class HSICBottleneck(keras.Model):
         return loss
 
     def _evaluated(self, x: Any) -> list[list[Tensor]]:
-        """Outputs of the blocks in inference mode, whose notes are dropped."""
+        """Outputs of the blocks in inference mode, without state changes."""
         states = [(v, ops.convert_to_tensor(v)) for v in self.variables]
         with keras.StatelessScope(states):
             return self._block_outputs(x, False)
@@ -259,7 +259,7 @@ class HSICBottleneck(keras.Model):
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _class_count(self, y_pred: Tensor) -> int:
-        # A single output tells two classes, as that of a sigmoid.
+        # A single output, as of a sigmoid, means two classes.
         classes = max(y_pred.shape[-1], 2)
         if self.classifier is not None and self.num_classes not in (
             None,
@@ -283,7 +283,7 @@ class HSICBottleneck(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], **kwargs: Any) -> Any:
-        """Build the blocks and the classifier again, with new weights."""
+        """Rebuild the blocks and the classifier, with new weights."""
         config = dict(config)
         config["blocks"] = [
             loaded(block, f"block_{index}")

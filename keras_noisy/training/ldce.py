@@ -36,14 +36,14 @@ Tensor = Any
 class LDCE(ConfidenceModel):
     """Estimates from a few trusted labels how likely each other label is right.
 
-    Label distribution confidence estimation, for data of which a small part
-    has labels that are known to be right. A step compares trusted queries and
-    noisy samples with a few trusted samples of every class, the shots. A noisy
-    sample that is similar to the class of its label is confident, and the
-    classifier learns from it too. Fit it to
-    `keras_noisy.datasets.trusted_and_noisy`, with any loss of logits, and
-    `shuffle=False`. `fit` logs `similarity_loss` and `confident`, the share of
-    noisy samples in use. The model predicts logits.
+    Label distribution confidence estimation is for data in which a small part
+    of the labels is known to be right. Each step compares trusted queries and
+    noisy samples with the shots, a few trusted samples of every class. A noisy
+    sample that is similar to the class of its label gets a high confidence,
+    and the classifier learns from it too. Fit the model to
+    `keras_noisy.datasets.trusted_and_noisy` with `shuffle=False` and any loss
+    of logits. `fit` logs `similarity_loss` and `confident`, the share of noisy
+    samples in use. The model predicts logits.
 
     Formula:
 
@@ -57,50 +57,50 @@ class LDCE(ConfidenceModel):
            / (shots + queries + number of noisy samples with w_i > 0)
     ```
 
-    where `f` is the encoder and `L` the loss of `compile`; published is
-    cross-entropy. With more than `n_way` classes the softmax is that over the
-    class of the label and others drawn at random for it, anew in each epoch.
-    The program exponentiates similarities as they are, which overflows; here
-    the softmax is stable, and no distance is below 1e-6 in its reciprocal. As
-    the confidence begins at 0, no noisy sample is used in the first epoch by
-    default. Metrics of `compile` see all samples of a step and the labels that
-    they have.
+    where `f` is the encoder and `L` the compiled loss; the paper uses
+    cross-entropy. With more than `n_way` classes the softmax covers the class
+    of the label and `n_way - 1` others, which are redrawn in each epoch. The
+    authors' program exponentiates similarities directly, which overflows; here
+    the softmax is stable, and distances are at least 1e-6. As the confidence
+    begins at 0, by default no noisy sample is used in the first epoch.
+    Compiled metrics see all samples of a step with their given labels.
 
-    Published: 100 epochs of SGD of learning rate 0.1, a tenth of it after
-    60, momentum 0.9 and weight decay 1e-4. Then a new classifier is trained
-    on everything, see `keras_noisy.losses.ConfidenceCorrection`.
+    The paper trains for 100 epochs with SGD at learning rate 0.1, a tenth of
+    it after 60 epochs, momentum 0.9 and weight decay 1e-4. It then trains a
+    new classifier on all samples, see
+    `keras_noisy.losses.ConfidenceCorrection`.
 
-    Several devices work with JAX. On several devices of TensorFlow and in
-    several processes `fit` raises an error: each would compare its samples
-    with a part of the shots.
+    Several devices work with JAX. With several TensorFlow devices or several
+    processes `fit` raises an error: each would compare its samples with only
+    some of the shots.
 
     Args:
         encoder: Built `keras.Model` from inputs to features of shape
             `(batch, size)`.
         num_classes: Number of classes, an integer of at least 2.
-        num_samples: Number of training samples, trusted ones too.
-        shots: Number of trusted samples of every class in a step, as in the
-            data. Defaults to `5`.
-        n_way: Number of classes that a label is compared with, its own too,
-            an integer of at least 2. Defaults to `10`.
+        num_samples: Number of training samples, including trusted ones.
+        shots: Number of trusted samples of every class in a step, the same as
+            in the data. Defaults to `5`.
+        n_way: Number of classes to compare, including that of the label, an
+            integer of at least 2. Defaults to `10`.
         smoothing: Weight of the past in the confidence, in [0, 1). Defaults
             to `0.6`.
         threshold: Confidence above which a noisy sample is used, in [0, 1].
             Defaults to `0.5`.
-        seed: An integer of at least 0, for the classes that are drawn.
-            Defaults to `0`.
+        seed: Seed for drawing the classes, an integer of at least 0. Defaults
+            to `0`.
         name: Name of the model. Defaults to `"ldce"`.
         **kwargs: Arguments of `keras.Model`.
 
     Returns:
-        A `keras.Model` to `compile` and `fit`, with `encoder` and `head`, the
-        linear layer behind it.
+        A `keras.Model` to `compile` and `fit`. Its `head` is the linear layer
+        on top of its `encoder`.
 
     Raises:
-        ValueError: If an argument is outside its range; in `fit`, for other
-            data, for data of other sizes, and for a loss of probabilities,
-            with a memory, with a `fade` or with another reduction than
-            `"sum_over_batch_size"`.
+        ValueError: If an argument is outside its range; in `fit`, for data
+            that are not from `trusted_and_noisy` or of other sizes, and for a
+            loss that takes probabilities, has a memory or a `fade`, or whose
+            reduction is not `"sum_over_batch_size"`.
 
     Example:
 
@@ -156,7 +156,7 @@ class LDCE(ConfidenceModel):
         self.build(features)
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the head, confidences and class subsets, for its features."""
+        """Create the head, the confidences and the class subsets."""
         if self.built:  # type: ignore[has-type]  # Keras sets it.
             return
         self.head.build(self.encoder.output_shape)
@@ -188,7 +188,7 @@ class LDCE(ConfidenceModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """The two losses of a step, or the loss of plain labels."""
+        """The sum of both losses; in evaluation the compiled loss alone."""
         check_loss(self.loss)
         if not training:
             return super().compute_loss(
@@ -209,9 +209,9 @@ class LDCE(ConfidenceModel):
     def _compare(
         self, y: dict, features: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss of the queries, weights, and whether the batch is as meant.
+        """Loss of the queries, weights, and whether the batch is valid.
 
-        Writes the new confidences of noisy samples.
+        This also writes the new confidences of the noisy samples.
         """
         labels, index, part = y["label"], y["index"], y["part"]
         similarity, counts = similarities(
@@ -242,7 +242,7 @@ class LDCE(ConfidenceModel):
         return loss, weights, is_meant
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
-        """`fit` of Keras, in which the class subsets change by the epoch."""
+        """`fit` of Keras, with new class subsets in each epoch."""
         redraw = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: self._draw_subsets(epoch)
         )
@@ -267,6 +267,6 @@ class LDCE(ConfidenceModel):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], **kwargs: Any) -> LDCE:
-        """Build the encoder again, with new weights."""
+        """Rebuild the encoder, with new weights."""
         encoder = keras.saving.deserialize_keras_object(config["encoder"])
         return cls(**{**config, "encoder": encoder})

@@ -18,7 +18,7 @@ from keras_noisy.training._losses import device_count
 from keras_noisy.training._masks import joined
 
 Tensor = Any
-#: Stands for a coupling that the first batch chooses.
+#: Marks a coupling that the first batch will set.
 UNSET = -1.0
 
 
@@ -26,22 +26,22 @@ UNSET = -1.0
 class ReplicatedSGD(keras.Model):
     """Trains several networks that attract each other, and uses their center.
 
-    Networks that start apart and slowly come together meet where the loss is
-    low all around: in a wide flat minimum. Each replica trains on a part of
-    its own of every batch, so give `replicas` times the batch size, the
-    learning rate and the epochs of one network. Inference is that of the
-    center, whose weights and statistics of `BatchNormalization` are the
-    averages. It is at chance until the replicas are together; `fit` logs
-    `replica_distance`, their distance to the center by the norm of the center,
-    and `coupling`.
+    Networks that start apart and slowly come together meet in a wide flat
+    minimum, where the loss is low all around. Each replica trains on its own
+    part of every batch, so use `replicas` times the batch size, the learning
+    rate and the epochs of one network. Inference uses the center, whose
+    weights and `BatchNormalization` statistics are the averages. Its accuracy
+    is at chance until the replicas are close. `fit` logs `coupling` and
+    `replica_distance`, the distance of the replicas to the center divided by
+    the norm of the center.
 
-    The pull overshoots where `2 * g * learning_rate / replicas` is above 1: let
-    the learning rate fall while `g` grows, and watch that `replica_distance`
-    falls too. The coupling counts all trainable weights. Penalties of
-    regularizers are added up over the replicas. A batch of a size that
-    `replicas` does not divide counts every sample the same. On several devices
-    JAX divides the whole batch among the replicas; TensorFlow and PyTorch
-    divide the part of each device.
+    The pull overshoots if `2 * g * learning_rate / replicas` is above 1: lower
+    the learning rate while `g` grows, and check that `replica_distance` falls
+    too. The coupling includes all trainable weights. Regularization penalties
+    are summed over the replicas. Every sample counts the same, even if
+    `replicas` does not divide the batch size. On several devices JAX divides
+    the whole batch among the replicas; TensorFlow and PyTorch divide the part
+    of each device.
 
     Formula:
 
@@ -56,29 +56,29 @@ class ReplicatedSGD(keras.Model):
             `keras.Model`, with other initial weights each time.
         replicas: Number of networks, an integer of at least 2. Defaults to
             `3`.
-        coupling: `g` of the first epoch, at least 0. Defaults to `None`: both
-            terms are equal in the first batch. The program took the whole
-            training set for that; the batch is our reading.
-        growth: Factor of `g` over all epochs of `fit`, at least 1. Defaults
-            to `1e4`.
+        coupling: `g` in the first epoch, at least 0. Defaults to `None`, which
+            makes both terms equal in the first batch. (The authors' program
+            used the whole training set.)
+        growth: Factor by which `g` grows over all epochs of `fit`, at least 1.
+            Defaults to `1e4`.
         schedule: How `g` grows: `"exponential"`, `"linear"` or `"cosine"`.
             Defaults to `"exponential"`.
-        central_replica: Whether the center is a network of its own, which
-            learns from the pull of the others alone. Defaults to `False`.
+        central_replica: Whether the center is a separate network, which
+            learns only from the pull of the others. Defaults to `False`.
         name: Name of the model. Defaults to `"replicated_sgd"`.
         **kwargs: Arguments of `keras.Model`.
 
     Returns:
-        A `keras.Model` to `compile` and `fit`. `replicas` has the networks,
-        and `center()` makes the averaged one.
+        A `keras.Model` to `compile` and `fit`. `replicas` holds the networks,
+        and `center()` returns the averaged one.
 
     Raises:
         ValueError: If an argument is outside its range; if `build_model`
-            returns no built model, models that differ, or with a loss that has
-            a memory or a fade; in `fit`, if all replicas have the same
-            weights; for a batch with fewer samples than replicas, unless a
-            compiled step of TensorFlow does not know its size: there some
-            replicas then learn from the pull alone.
+            returns a model that is not built, models that differ, or one
+            connected to a loss with a memory or a fade; in `fit`, if all
+            replicas have the same weights, or for a batch with fewer samples
+            than replicas. A compiled step of TensorFlow may not know the batch
+            size: then some replicas learn only from the pull.
 
     Example:
 
@@ -140,10 +140,10 @@ class ReplicatedSGD(keras.Model):
         self.build()
 
     def _built(self, name: str) -> keras.Model:
-        """A network whose weights have paths of their own.
+        """A network whose weights have their own paths.
 
-        Keras knows the weights of PyTorch by their paths, and would add up the
-        gradients of all steps for all but one of the same path.
+        On PyTorch, Keras looks up weights by path. It would reset the
+        gradients of only one of several weights that share a path.
         """
         with keras.name_scope(name):
             return self._build_model()
@@ -166,12 +166,12 @@ class ReplicatedSGD(keras.Model):
         if any(isinstance(x, PassThrough) for x in all_layers(networks[0])):
             raise ValueError(
                 "Losses with a memory or a fade cannot be replicated, as they "
-                "know of one network. Build the model without `connect`, and "
-                "compile another loss"
+                "belong to one network. Build the model without `connect`, "
+                "and compile another loss"
             )
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the coupling; the networks are built."""
+        """Create the coupling; the networks are already built."""
         if self.built:  # type: ignore[has-type]  # Keras sets it.
             return
         start = UNSET if self.coupling is None else self.coupling
@@ -189,7 +189,7 @@ class ReplicatedSGD(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Outputs of each replica for its part in training, or the center's."""
+        """Outputs of the center; in training of each replica for its part."""
         if not training:
             weights, states = self._averages()
             outputs, _ = self.replicas[0].stateless_call(
@@ -201,16 +201,16 @@ class ReplicatedSGD(keras.Model):
         if isinstance(size, int) and size < count:
             raise ValueError(
                 f"Expected a sample for each of the {count} replicas in every "
-                "batch. Give larger batches, or leave out the last one of an "
+                "batch. Use larger batches, or leave out the last one of an "
                 f"epoch. Received: a batch of {size}"
             )
         bounds = [size * part // count for part in range(count + 1)]
         starts, ends = bounds[:-1], bounds[1:]
         sizes = [b - a for a, b in zip(starts, ends, strict=True)]
         if not isinstance(size, int):
-            # A step of TensorFlow cannot raise: a replica without a sample
-            # takes one of another, whose output is dropped. Statistics of no
-            # sample would be NaN for ever.
+            # A compiled step of TensorFlow cannot raise. A replica without a
+            # sample gets one of another replica, and its output is dropped:
+            # batch statistics of no sample would stay NaN.
             starts = [ops.minimum(a, ops.maximum(size - 1, 0)) for a in starts]
             ends = [
                 ops.maximum(b, a + 1) for a, b in zip(starts, ends, strict=True)
@@ -227,7 +227,7 @@ class ReplicatedSGD(keras.Model):
         )
 
     def _averages(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Weights of the center, and averages of what is not trained."""
+        """Weights of the center, and averages of non-trainable variables."""
         states = zip(
             *(r.non_trainable_variables for r in self.replicas), strict=True
         )
@@ -263,7 +263,7 @@ class ReplicatedSGD(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """The loss and coupling of the replicas, or the loss of the center."""
+        """Loss and coupling of the replicas, or the loss of the center."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         square, norm = self._squares()
         relative = ops.sqrt(square / ops.maximum(norm, 1e-12))
@@ -279,8 +279,8 @@ class ReplicatedSGD(keras.Model):
         return loss + ops.cast(g * square / device_count(), loss.dtype)
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        """`fit` of Keras, in which the coupling grows with the epochs."""
-        # In front of `Resume`, which saves the coupling.
+        """`fit` of Keras, with a coupling that grows with the epochs."""
+        # Run before `Resume`, which saves the coupling.
         args, kwargs = with_callback(Growth(), self, args, kwargs)
         if not float(ops.convert_to_numpy(self._squares()[0])):
             raise ValueError(
@@ -291,7 +291,7 @@ class ReplicatedSGD(keras.Model):
         return super().fit(*args, **kwargs)
 
     def current_coupling(self) -> float:
-        """`g` of now; NaN before the first batch, if that is to choose it."""
+        """The current `g`; NaN until the first batch sets it."""
         start, factor = (
             float(ops.convert_to_numpy(variable))
             for variable in (self.coupling_start, self.coupling_factor)
@@ -313,7 +313,7 @@ class ReplicatedSGD(keras.Model):
         return model
 
     def get_config(self) -> dict[str, Any]:
-        """Return every argument, a replica in place of `build_model`."""
+        """Return every argument, with a replica as `build_model`."""
         return {
             "build_model": keras.saving.serialize_keras_object(
                 self.replicas[0]
@@ -328,7 +328,7 @@ class ReplicatedSGD(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], **kwargs: Any) -> Any:
-        """Build the networks again, with new weights."""
+        """Rebuild the networks, with new weights."""
         config = dict(config)
         network = config.pop("build_model")
         return cls(
@@ -337,7 +337,7 @@ class ReplicatedSGD(keras.Model):
 
 
 def _mean(variables: Any) -> Tensor:
-    """Average of variables; that of the first where there is none."""
+    """Average of float variables; of others the first value."""
     values = [ops.convert_to_tensor(v) for v in variables]
     dtype = keras.backend.standardize_dtype(values[0].dtype)
     if not keras.backend.is_float_dtype(dtype):

@@ -1,4 +1,4 @@
-"""The second stage of training on a long tail: the classifier alone."""
+"""The second stage of long-tailed training: the classifier alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_noisy.losses import Focal, RobustLoss
 from keras_noisy.training._callbacks import with_callback
 from keras_noisy.training.clouded_learning_rate import clouded_learning_rate
 
-#: Of the second stage on CIFAR.
+#: Published values for the second stage on CIFAR.
 MARGIN, GAMMA = 0.1, 1.0
 
 
@@ -29,37 +29,37 @@ def retrain_classifier(
     metrics: Any = None,
     **fit: Any,
 ) -> keras.Model:
-    """Train the classifier of a trained model on, and leave all before it.
+    """Continue to train the classifier of a trained model, and nothing else.
 
-    Features of rare classes are good where a network has seen all data as
-    often as it comes; the classifier behind them is not, and is trained once
-    more for classes that are alike. Everything before it is frozen and in
-    inference mode, dropout and the statistics of batch normalization too. The
-    classifier goes on from the weights that it has; the model that is given
-    stays as it is. As published, give `x` as batches drawn by class, for which
-    `pipeline` and `ImageDataset` have `sample_weight`.
+    On long-tailed data a network learns good features even for rare classes,
+    but its classifier favors frequent ones and needs a second training on
+    balanced classes. All layers before it are frozen and in inference mode,
+    including dropout and batch normalization. The classifier starts from its
+    current weights; the given model does not change. As published, pass `x` as
+    batches drawn by class: `pipeline` and `ImageDataset` have `sample_weight`
+    for that.
 
     Args:
         model: A functional or sequential model with one output.
         x: Training data as `fit` takes it.
-        y: Labels, where `x` has none. Defaults to `None`.
+        y: Labels, unless `x` contains them. Defaults to `None`.
         loss: A loss. Defaults to `None`, for a `CosineDense` the published one:
             `Focal(gamma=1.0, from_logits=True, logit_bias=-0.1 * scale)`.
-        optimizer: An optimizer with its learning rate. Defaults to `None`, as
-            published: SGD of momentum 0.9 and weight decay 2e-4, with the
+        optimizer: An optimizer with its learning rate. Defaults to `None`, the
+            published one: SGD with momentum 0.9, weight decay 2e-4 and the
             rates of `clouded_learning_rate(epoch, stage=2)`.
         epochs: Number of epochs, an integer of at least 1. Defaults to `30`.
-        scale: New scale of a `CosineDense`, a positive number; published is
-            20. Defaults to `None`, the one that it has.
+        scale: New scale of a `CosineDense`, a positive number; the paper uses
+            20. Defaults to `None`, its current scale.
         classifier: Name of the first layer to train. Defaults to `None`, the
-            last layer that has weights to train.
+            last layer with trainable weights.
         metrics: Metrics as `compile` takes them. Defaults to `None`.
         **fit: Other arguments of `fit`, such as `batch_size`, `callbacks`,
             `validation_data` and `verbose`.
 
     Returns:
-        A new `keras.Model`, compiled and trained, whose `history` is that of
-        `fit`. Its layer `"backbone"` is a `keras_noisy.layers.Frozen`.
+        A new `keras.Model`, compiled and trained; `history` holds the history
+        of `fit`. Its layer `"backbone"` is a `keras_noisy.layers.Frozen`.
 
     Raises:
         ValueError: If an argument is outside its range, or the model cannot be
@@ -96,7 +96,7 @@ def retrain_classifier(
             raise invalid(
                 "scale",
                 scale,
-                f"None, as the classifier is a {type(first).__name__} and no "
+                f"None, as the classifier is a {type(first).__name__}, not a "
                 "CosineDense",
             )
         first.scale = real("scale", scale, 0)
@@ -153,7 +153,7 @@ def _functional(model: keras.Model) -> keras.Model:
 def _divided(
     model: keras.Model, name: str | None
 ) -> tuple[keras.Model, keras.Model, keras.layers.Layer]:
-    """A copy of a model in two, before its classifier and from it on."""
+    """A copy of a model in two parts, split before its classifier."""
     try:
         plain = _functional(without_state(model))
         copy = keras.models.clone_model(plain)
@@ -184,8 +184,8 @@ def _divided(
         head = keras.Model(features, outputs[0])
     except ValueError as error:
         raise ValueError(
-            f"Expected all of the model to pass the layer {first.name!r}, and "
-            "a part of it goes around it. Name another `classifier`, whose "
-            "input is all that the output depends on"
+            f"Expected every path of the model to pass the layer "
+            f"{first.name!r}, but one bypasses it. Name another `classifier`, "
+            "such that the output depends only on its input"
         ) from error
     return backbone, head, first

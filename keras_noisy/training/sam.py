@@ -17,18 +17,19 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class SAM(keras.Model):
-    """Trains a model on the loss at the worst weights nearby.
+    """Trains a model on the loss at the worst nearby weights.
 
-    A step takes two gradients: one leads up to weights at distance `rho`, and
-    the gradient there moves the weights. Wrong labels have large gradients
-    that point everywhere, which this damps: under label noise it is among what
-    helps most, with any loss. It takes about twice the time of SGD.
+    Each step computes two gradients: the first leads uphill to weights at
+    distance `rho`, and the gradient there moves the weights. Wrong labels have
+    large gradients in many directions, which SAM damps: it is among the most
+    effective methods against label noise, with any loss. A step takes about
+    twice as long as with SGD.
 
-    With many wrong labels search larger distances than the default: see
-    `docs/wide_minima.md`, where 1.0 memorizes few and 0.05 all.
+    With many wrong labels search distances above the default: in
+    `docs/wide_minima.md` 1.0 memorizes few labels and 0.05 all.
 
-    The wrapped model has the weights; use and save it as ever. An optimizer of
-    Keras sees one gradient a step, so that this is a model.
+    The wrapped model holds the weights; use and save it as usual. SAM is a
+    model because a Keras optimizer sees only one gradient per step.
 
     Formula:
 
@@ -37,16 +38,17 @@ class SAM(keras.Model):
     step along  gradient of the loss at w + e  +  gradient of penalties at w
     ```
 
-    where `|g|` is the norm over all trainable weights, and penalties are those
-    of regularizers. The logged loss is that at `w`. Layers draw the same
-    dropout at `w` and `w + e`, and only the pass at `w` moves the averages of
-    `BatchNormalization`: both are our reading. On several devices JAX climbs
-    along the gradient of the whole batch; TensorFlow and PyTorch climb on each
-    device along that of its part, as the paper does.
+    where `|g|` is the norm over all trainable weights, and penalties come from
+    regularizers. The logged loss is the loss at `w`. Layers draw the same
+    dropout at `w` and `w + e`, and only the pass at `w` updates the averages
+    of `BatchNormalization`: these two points are our choice. On several
+    devices JAX climbs along the gradient of the whole batch; with TensorFlow
+    and PyTorch each device climbs along the gradient of its part, as in the
+    paper.
 
     Args:
-        model: The `keras.Model` to train, one that has been built.
-        rho: Distance of the weights where the gradient is taken, above 0.
+        model: The `keras.Model` to train; it must be built.
+        rho: Distance at which the second gradient is computed, above 0.
             Defaults to `0.05`.
         name: Name of the model. Defaults to `"sam"`.
         **kwargs: Arguments of `keras.Model`.
@@ -55,8 +57,8 @@ class SAM(keras.Model):
         A `keras.Model` to `compile` and `fit`, with the wrapped `model`.
 
     Raises:
-        ValueError: If `rho` is not above 0, or `model` is no built model, or
-            one that computes its loss or steps itself.
+        ValueError: If `rho` is not above 0, or `model` is not a built model or
+            overrides `compute_loss` or `train_step`.
 
     Example:
 
@@ -102,7 +104,7 @@ class SAM(keras.Model):
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        """The wrapped model is built."""
+        """Nothing to build: the wrapped model is already built."""
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -111,7 +113,7 @@ class SAM(keras.Model):
 
     @property
     def losses(self) -> list[Tensor]:
-        """Penalties of the layers; none while a loss alone is computed."""
+        """Penalties of the layers, or none while only a loss is computed."""
         return [] if self._state.without_penalties else super().losses
 
     def compute_loss(
@@ -122,18 +124,18 @@ class SAM(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """The loss at the weights, whose gradient is that at the worst ones."""
+        """The loss at the weights, with the gradient at the worst weights."""
         here = super().compute_loss
         if not training:
             return here(x, y, y_pred, sample_weight, training)
         variables = self.trainable_variables
-        # JAX knows the values of all of them in the outer scope alone.
+        # On JAX only the outer scope knows the values of these variables.
         others = [*self.non_trainable_variables, *self.metrics_variables]
         states = [(v, ops.convert_to_tensor(v)) for v in others]
 
         def loss_at(weights: list[Tensor]) -> Tensor:
             pairs = zip(variables, weights, strict=True)
-            # What layers, metrics and the loss note down here is forgotten.
+            # Drop the updates that layers, metrics and the loss make here.
             with keras.StatelessScope([*pairs, *states]):
                 outputs = self(x, training=True)
                 self._state.without_penalties = True
@@ -145,7 +147,7 @@ class SAM(keras.Model):
         weights = [ops.convert_to_tensor(v) for v in variables]
         ups = self._ascent(loss_at, [ops.stop_gradient(w) for w in weights])
         there = loss_at([w + up for w, up in zip(weights, ups, strict=True)])
-        # This has the value of the loss here, and only the penalties' gradient.
+        # Value of the loss at `w`, with the gradient of the penalties alone.
         y_pred = keras.tree.map_structure(stopped, y_pred)
         value = here(x, y, y_pred, sample_weight, True)
         return value + there - ops.stop_gradient(there)
@@ -154,8 +156,8 @@ class SAM(keras.Model):
         backend = importlib.import_module(
             f"keras_noisy.training._gradient_{keras.backend.backend()}"
         )
-        # In half precision small gradients are 0 and large ones are infinite;
-        # the norm cancels the factor.
+        # In half precision small gradients become 0 and large ones infinite:
+        # scale the loss. The norm cancels the factor.
         is_half = self.model.compute_dtype == "float16"
 
         def scaled(w: list[Tensor]) -> Tensor:
@@ -172,7 +174,7 @@ class SAM(keras.Model):
         ]
         norm = ops.sqrt(sum(squares))
         scale = self.rho / ops.maximum(norm, 1e-12)
-        # One that is infinite all the same is no direction.
+        # A gradient that is still infinite gives no direction.
         return [
             ops.where(ops.isfinite(norm), g * ops.cast(scale, g.dtype), 0)
             for g in gradients
@@ -188,12 +190,12 @@ class SAM(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], **kwargs: Any) -> SAM:
-        """Build the model again, with new weights."""
+        """Rebuild the model, with new weights."""
         config = dict(config)
         model = config.pop("model")
         return cls(keras.saving.deserialize_keras_object(model), **config)
 
 
 class _State(threading.local):
-    # Replicas of TensorFlow are threads, which take turns.
+    # The replicas of TensorFlow are threads that take turns.
     without_penalties = False

@@ -1,4 +1,4 @@
-"""A search over losses with KerasTuner, and what it gains over no tuning."""
+"""A search over losses with KerasTuner, and its gain over no tuning."""
 
 from keras_noisy._old_names import old_names
 from keras_noisy.tuning.search_loss import search_loss

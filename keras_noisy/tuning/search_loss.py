@@ -34,14 +34,15 @@ def search_loss(
 ) -> RobustLoss:
     """The loss of a trial, from a search space over losses.
 
-    Call it where the model is built. The name of the loss is searched, and one
-    hyperparameter of each: the logit bias of `MAEStar` and of names with a
-    star such as `"GCE*"`, the margin scale of `ScaledMAE`, else the one that
-    may be `"auto"`, such as `q` of `GCE`. Its default is the value calibrated
-    for `num_classes`; the range goes from the value for a tenth of the classes
-    to that for ten times as many. Of a published pair `alpha` is searched,
-    from a tenth of the published weight to ten times that. Losses without any
-    of these, such as `CrossEntropy`, are taken as they are.
+    Call it where you build the model. The search covers the name of the loss
+    and one hyperparameter of each loss: the logit bias of `MAEStar` and of
+    names with a star such as `"GCE*"`, the margin scale of `ScaledMAE`, else
+    the argument that can be `"auto"`, such as `q` of `GCE`. The default is the
+    value calibrated for `num_classes`; the range goes from the value for a
+    tenth of the classes to the value for ten times as many. For a published
+    pair the search covers `alpha`, from a tenth of the published weight to ten
+    times that weight. Losses with none of these, such as `CrossEntropy`, are
+    used as they are.
 
     A model with outputs of different numbers of classes calls it for each, all
     but one of them in a `hp.name_scope` of its own. The baselines are those of
@@ -51,10 +52,10 @@ def search_loss(
         hp: The `keras_tuner.HyperParameters` of the trial. It receives
             `"loss"` and names such as `"GCE.q"`.
         num_classes: Number of classes, an integer of at least 2.
-        losses: Names that `keras_noisy.losses.get` knows. Defaults to
+        losses: Names that `keras_noisy.losses.get` accepts. Defaults to
             `("CrossEntropy", "MAEStar", "GCE", "NCE+RCE")`.
-        **shared: `from_logits`, `logit_clip` and other arguments that all of
-            the losses have, see `keras_noisy.losses.RobustLoss`. A
+        **shared: `from_logits`, `logit_clip` and other arguments that all
+            these losses share, see `keras_noisy.losses.RobustLoss`. A
             hyperparameter that is given here is not searched.
 
     Returns:
@@ -84,8 +85,8 @@ def search_loss(
     num_classes = integer("num_classes", num_classes, 2)
     if shared.get("fade") is not None:
         raise ValueError(
-            "What is searched cannot fade as well. Remove `fade`, and add it "
-            "to the best loss that is found"
+            "The searched argument cannot fade as well. Remove `fade`, and "
+            "add it to the best loss after the search"
         )
     names = [] if isinstance(losses, str) else list(losses)
     if not names or len(set(names)) < len(names):
@@ -106,7 +107,7 @@ def search_loss(
         found = _range(
             name,
             num_classes,
-            # Pass on what the calibration depends on.
+            # Pass on the arguments that the calibration depends on.
             **{k: v for k, v in shared.items() if k in CALIBRATION_ARGUMENTS},
         )
         if found is None or shared.get(found.argument, "auto") != "auto":
@@ -131,10 +132,10 @@ class _Range(NamedTuple):
     ends: tuple[float, float]
 
 
-# Every model that is built asks for it again.
+# Cached, as every built model needs it.
 @functools.lru_cache
 def _range(name: str, num_classes: int, **shared: Any) -> _Range | None:
-    """What to search of a loss, None if there is nothing."""
+    """The argument of a loss to search, None if there is none."""
     loss = get(name, num_classes=num_classes, **shared)
     calibrated = loss.automatic_arguments() or list(loss.references)
     if not calibrated:

@@ -18,14 +18,15 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
     """Let a tuner try every loss without tuning first.
 
     The first trials, one for each loss of `keras_noisy.tuning.search_loss`,
-    have the calibrated values, and the default of everything else that is
-    searched. They count as trials of the tuner; what comes after them is its
-    choice. A search that goes on where it was stopped does not repeat them.
-    The tuner gets another `oracle`, a copy of its own that begins like this.
+    use the calibrated values and the defaults of all other hyperparameters.
+    They count as trials of the tuner, which chooses all later ones. A resumed
+    search does not repeat them. The `oracle` of the tuner is replaced by a
+    copy that begins with these trials.
 
     The objective must be an accuracy on validation data, whose labels may be
-    noisy too. It cannot be the loss, which has another scale for each loss,
-    nor the accuracy on training data: memorizing wrong labels raises that.
+    noisy too. It cannot be the loss value, whose scale differs between losses,
+    nor the accuracy on training data, which rises when wrong labels are
+    memorized.
 
     Args:
         tuner: A `keras_tuner.RandomSearch` or `BayesianOptimization` over
@@ -35,10 +36,10 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
         The same tuner.
 
     Raises:
-        ImportError: If KerasTuner is not installed, or on TensorFlow
+        ImportError: If KerasTuner is not installed, or, on TensorFlow,
             TensorBoard, without which every trial would fail.
-        ValueError: If `tuner` is another, if its objective is not a validation
-            metric to maximize, if the loss is not searched, if
+        ValueError: If `tuner` is of another kind, if its objective is not a
+            validation metric to maximize, if the loss is not searched, if
             there are fewer trials than losses, or if the directory holds a
             search over other losses or ranges.
 
@@ -71,7 +72,7 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
     count = len(baselines(oracle))
     if oracle.max_trials is not None and oracle.max_trials < count:
         raise ValueError(
-            f"Expected a trial for each of the {count} losses at least. "
+            f"Expected at least one trial for each of the {count} losses. "
             f"Received: max_trials={oracle.max_trials}"
         )
     now = imported("keras_tuner").HyperParameters()
@@ -83,8 +84,8 @@ def start_with_baselines(tuner: Tuner) -> Tuner:
             raise ValueError(
                 f"The search in {tuner.project_dir} was started with other "
                 f"losses or another range of `{parameter.name}`. Give the "
-                "tuner another `directory` or `project_name`, or "
-                "`overwrite=True` to start anew"
+                "tuner another `directory` or `project_name`, or pass "
+                "`overwrite=True` to start over"
             )
     tuner.oracle = _beginning_with_baselines(oracle)
     return tuner
@@ -103,13 +104,13 @@ def _beginning_with_baselines(oracle: Oracle) -> Oracle:
             return super().populate_space(trial_id)
 
     found: Any = BaselinesFirst.__new__(BaselinesFirst)
-    # What refers to the oracle in its own state refers to the copy then.
+    # References to the oracle in its own state must point to the copy.
     vars(found).update(copy.deepcopy(vars(oracle), {id(oracle): found}))
     return found
 
 
 def baselines(oracle: Oracle) -> list[dict[str, Any]]:
-    """The default values with each of the losses."""
+    """The default values for each of the losses."""
     space = oracle.get_space()
     found = []
     for name in next(p.values for p in space.space if p.name == "loss"):
@@ -144,7 +145,7 @@ def checked_oracle(tuner: Tuner) -> Oracle:
             objective.name,
             'an accuracy on validation data such as "val_accuracy", or '
             'keras_tuner.Objective(name, "max") with a name in `val_`. The '
-            "loss has another scale for each loss that is tried",
+            "scale of the loss differs between the losses that are tried",
         )
     if "loss" not in [p.name for p in tuner.oracle.get_space().space]:
         raise ValueError(

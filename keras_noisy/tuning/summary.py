@@ -1,4 +1,4 @@
-"""What the trials of a search reached, as a table."""
+"""The results of the trials of a search, as a table."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a trial, one row of `Results`.
+    """The result of a trial, one row of `Results`.
 
-    `accuracy` is the objective, on the validation labels; it and
+    `accuracy` is the objective on the validation labels. Both `accuracy` and
     `test_accuracy` are None unless the trial is `"COMPLETED"`. `reason` says
     why a trial is `"FAILED"`.
 
@@ -54,18 +54,18 @@ class Results(list[Trial]):
 
     @property
     def best(self) -> Trial:
-        """The completed trial of the highest accuracy, a baseline if equal."""
+        """The completed trial with the best accuracy; a baseline if tied."""
         done = [trial for trial in self if trial.accuracy is not None]
         return max(done, key=lambda t: (t.accuracy or 0.0, t.is_baseline))
 
     @property
     def best_baseline(self) -> Trial | None:
-        """The best without tuning; None if all of these failed."""
+        """The best trial without tuning; None if all of these failed."""
         done = [t for t in self if t.is_baseline and t.accuracy is not None]
         return max(done, key=lambda t: t.accuracy or 0.0, default=None)
 
     def gain(self, trial: Trial) -> float | None:
-        """What a trial has over `best_baseline`, None if one is missing."""
+        """Gain of a trial over `best_baseline`; None if either failed."""
         base = self.best_baseline
         start = None if base is None else base.accuracy
         if start is None or trial.accuracy is None:
@@ -115,14 +115,14 @@ class Results(list[Trial]):
 def summary(
     tuner: Tuner, test: Callable[[keras.Model], float] | None = None
 ) -> Results:
-    """What each trial of a search reached, and what it gained over no tuning.
+    """The accuracy of each trial of a search, and its gain over no tuning.
 
     The validation labels may be noisy. If every wrong class is equally
-    likely, the expected accuracy on them is a rising straight line of the
-    accuracy on clean labels, so that both find the same best; with other
-    noise they may not. The best of many trials is partly luck: the accuracy
-    on clean test labels, which chooses nothing, shows how much of the gain is
-    real.
+    likely, the expected accuracy on them is a rising linear function of the
+    accuracy on clean labels, so both find the same best trial; with other
+    noise they may not. The best of many trials is partly luck. The accuracy
+    on clean test labels, which plays no part in the choice, shows how much of
+    the gain is real.
 
     A trial that failed, or whose loss is NaN, is `"FAILED"` and never the
     best.
@@ -137,7 +137,7 @@ def summary(
         tuner: The tuner, after its search.
         test: Function of a model that returns its accuracy on clean test
             labels, from 0 to 1. It is called for each completed trial, with
-            the weights of the best epoch. Defaults to `None`, no test.
+            the weights of the best epoch. Defaults to `None`: no test.
 
     Returns:
         A `Results`, which is a list of `Trial`.
@@ -145,7 +145,7 @@ def summary(
     Raises:
         ImportError: If KerasTuner is not installed.
         RuntimeError: If no trial completed; it shows the first reason.
-        ValueError: If `tuner` cannot be one of `start_with_baselines`.
+        ValueError: If `start_with_baselines` does not accept `tuner`.
 
     Example:
 
@@ -183,7 +183,7 @@ def summary(
             accuracy = float(trial.score)
             if test is not None:
                 with warnings.catch_warnings():
-                    # The optimizer is of no use in a test.
+                    # A test needs no optimizer.
                     message = "Skipping variable loading for optimizer"
                     warnings.filterwarnings("ignore", message)
                     model = tuner.load_model(trial)
