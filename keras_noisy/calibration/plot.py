@@ -127,7 +127,7 @@ def labels_of(
     losses: Mapping[str, Calibratable] | Sequence[Calibratable],
 ) -> list[tuple[str, Calibratable]]:
     """Labels and losses, from a mapping or from losses alone."""
-    if not isinstance(losses, Iterable) or isinstance(losses, str):
+    if not isinstance(losses, Iterable):
         raise invalid("losses", losses, "a list of losses, or a mapping")
     if isinstance(losses, Mapping):
         return [(label, as_calibratable(of)) for label, of in losses.items()]
