@@ -69,7 +69,7 @@ class EvaluateCenter(keras.callbacks.Callback):
 
 
 def centered(model: keras.Model) -> Any:
-    """The optimizer with a center; it may be inside one that scales the loss."""
+    """The optimizer with a center, or the one inside a loss scaler."""
     optimizer = model.optimizer
     while optimizer is not None and not hasattr(optimizer, "show_center"):
         optimizer = getattr(optimizer, "inner_optimizer", None)

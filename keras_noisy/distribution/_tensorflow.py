@@ -79,7 +79,7 @@ def training(model: keras.Model) -> Iterator[None]:
 
 
 def data(given: Any) -> Any:
-    """The data of this process, so that TensorFlow does not split them again."""
+    """The data of this process, which TensorFlow must not split again."""
     tf = sys.modules["tensorflow"]
     if given is None or isinstance(given, tf.distribute.DistributedDataset):
         return given

@@ -23,7 +23,7 @@ SAMPLES = 8192
 def samples(
     x: Any, elements: Elements, batch_size: int, image_size: Any
 ) -> Any:
-    """`x` with tables as arrays; an error if it cannot give all samples."""
+    """`x` with tables as arrays; an error if it lacks some samples."""
     count = len(elements.given)
     files = _files(x)
     if image_size is not None:
@@ -120,7 +120,7 @@ def predict(
             "x",
             x,
             f"as many samples as `y` has labels, {count}, in every "
-            f"epoch, and it gives {more_than}. Pass a data set that keeps the "
+            f"epoch, but it gives {more_than}. Pass a data set that keeps the "
             "last batch, is finite and can be read again",
         )
     if not batches.has_each_once():
