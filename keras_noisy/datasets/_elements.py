@@ -77,8 +77,8 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
     if reader.is_resumed or reader.start != (0, 0):
         raise ValueError(
             "Invalid value for argument `start`. Expected (0, 0) for a "
-            "tf.data.Dataset, whose order in a later epoch cannot be had "
-            "again. Give arrays or the paths of files to start there. "
+            "tf.data.Dataset, whose order in a later epoch cannot be "
+            "reproduced. Give arrays or the paths of files to start there. "
             f"Received: start={reader.start}"
         )
     if reader.sample_weight is not None:
