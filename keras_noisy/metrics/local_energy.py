@@ -142,7 +142,7 @@ def _error(model: keras.Model, data: Any, batch_size: int) -> float:
             raise ValueError(
                 "Expected for each sample a row of scores, one for each of two "
                 "classes or more, and an integer label or a row of as many "
-                "entries. Leave out an index or clean label next to it. "
+                "entries. Leave out the index or clean label next to it. "
                 f"Received: outputs of shape {scores.shape} and labels of "
                 f"shape {y.shape}"
             )
