@@ -1,4 +1,4 @@
-"""Files that hold the whole state of a training run, or are not there."""
+"""Files with the whole state of a training run."""
 
 import contextlib
 import json
@@ -15,21 +15,21 @@ PATTERN = "epoch_*_batch_*.npz"
 
 
 class Checkpoint(NamedTuple):
-    """Where a run stands, and all of its numbers."""
+    """The position of a run, and all of its numbers."""
 
     epoch: int
     #: How many batches of this epoch are done.
     batch: int
-    #: The logs of the epochs that are done.
+    #: The logs of the completed epochs.
     history: dict[str, list[float]]
-    #: Name and value of each variable, by whose they are.
+    #: Name and value of each variable, by owner.
     state: dict[str, list[tuple[str, np.ndarray]]]
-    #: What else the run was made with, in its canonical form.
+    #: The settings of the run, in canonical form.
     settings: dict[str, Any]
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a file that is there as a whole or not at all."""
+    """Write a file as a whole or not at all."""
     path = folder / NAME.format(checkpoint.epoch, checkpoint.batch)
     names: dict[str, list[str]] = {}
     arrays: dict[str, Any] = {}
@@ -53,7 +53,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
-    # After a loss of power the new name is there too, if the system allows it.
+    # Also make the new name survive a power loss, if the system allows it.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -64,17 +64,17 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def names(folder: Path) -> list[Path]:
-    """The files in their order."""
+    """The files in order."""
     return sorted(folder.glob(PATTERN))
 
 
 def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
-    """The newest whole file, None if there is no file at all."""
+    """The newest file that is not damaged, None if there is no file."""
     files = names(folder)
     for path in reversed(files):
         try:
             checkpoint = _read(path)
-        except Exception as error:  # Damage shows as any of them.
+        except Exception as error:  # Damage can cause any exception.
             warnings.warn(
                 f"{path} is damaged ({error!r}); the file before it is taken",
                 stacklevel=4,
@@ -91,14 +91,14 @@ def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
 
 
 def delete_others(folder: Path, kept: list[Path]) -> None:
-    """Delete the older files, and what a kill left of a file."""
+    """Delete older files, and partial files that a killed process left."""
     for path in [*names(folder), *folder.glob(f"{PATTERN}.partial")]:
         if path not in kept:
             path.unlink()
 
 
 def _read(path: Path) -> Checkpoint:
-    # Each array is checked against its checksum when it is read.
+    # Reading an array also checks its checksum.
     with open(path, "rb") as stream, np.load(stream) as file:
         about = json.loads(str(file["about"]))
         epoch, batch, history, names, settings = about

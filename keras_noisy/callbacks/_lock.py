@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 NAME = "in_use.json"
-#: What systems say of a file that another process has locked.
+#: Error codes for a file that another process has locked.
 TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-#: Windows lets no other process read a locked byte, so one far behind.
+#: On Windows no other process can read a locked byte, so lock a far one.
 BYTE = 2**30
 
 
 class Lock:
-    """A lock that the system ends with the process, also with a killed one.
+    """A lock that the system releases when the process ends or is killed.
 
-    If the file system has no locks, or nothing may be written, there is
-    none, and no error.
+    If the file system has no locks or is read-only, there is no lock and no
+    error.
     """
 
     def __init__(self, directory: Path):
@@ -33,9 +33,9 @@ class Lock:
         self._file: Any = None
 
     def acquire(self) -> None:
-        """Take the lock; a ValueError if another run has it.
+        """Take the lock, or raise a ValueError if another run has it.
 
-        A `fit` that was interrupted keeps it. The next one in the same thread
+        An interrupted `fit` keeps the lock. The next `fit` in the same thread
         takes it over.
         """
         key = str(self.path.absolute())
@@ -54,7 +54,7 @@ class Lock:
                     about = _read(file)
                     file.close()
                     raise self._error(about)
-                # The one who had it deletes the file.
+                # The previous owner may have deleted the file.
                 if os.name == "nt" or _is_file_at(file, self.path):
                     _hold(key, file)
                     self._file = file
@@ -63,7 +63,7 @@ class Lock:
                     file.close()
 
     def release(self) -> None:
-        """Give the lock back, unless another one has taken it over."""
+        """Release the lock, unless another `Lock` has taken it over."""
         if self._file:
             _release(str(self.path.absolute()), self._file)
 
@@ -106,14 +106,14 @@ def _hold(key: str, file: Any) -> None:
 
 
 def _release(key: str, file: Any = None) -> None:
-    """Give a lock back, unless it is of another file by now."""
+    """Release a lock, unless it now belongs to another file."""
     held = _held.get(key)
     if held is None or file not in (None, held.file):
         return
     del _held[key]
     if held.process != os.getpid():
-        return  # that of the process that this one was forked from
-    # Windows deletes no open file, elsewhere it must go while it is locked.
+        return  # It belongs to the process that forked this one.
+    # Windows cannot delete an open file; others must delete it while locked.
     steps = [lambda: os.unlink(key), held.file.close]
     for step in reversed(steps) if os.name == "nt" else steps:
         with contextlib.suppress(OSError):
@@ -123,7 +123,7 @@ def _release(key: str, file: Any = None) -> None:
 def _lock(file: Any) -> bool:
     """Whether no other process has locked it; True if there are no locks.
 
-    These locks belong to a process: one that is forked does not keep them.
+    The locks belong to a process: a forked process does not inherit them.
     """
     try:
         if sys.platform == "win32":
@@ -152,5 +152,5 @@ def _read(file: Any) -> dict[str, Any]:
         file.seek(0)
         about = json.loads(file.read())
     except (OSError, ValueError):
-        return {}  # It is being written.
+        return {}  # Another process is writing it.
     return about if isinstance(about, dict) else {}

@@ -1,4 +1,4 @@
-"""Whether a run is made with the settings of a saved one."""
+"""Compares the settings of a run with those of a saved one."""
 
 import ast
 import contextlib
@@ -28,10 +28,10 @@ def other_settings(
 
 
 def _is_older_form(saved: Any, value: Any) -> bool:
-    """Whether this is what files had before: JSON, and text of the rest."""
+    """Whether a value was saved in the older form: JSON, or else text."""
     if isinstance(value, set | frozenset) and isinstance(saved, str):
         with contextlib.suppress(ValueError, SyntaxError):
-            return ast.literal_eval(saved) == value  # in any order
+            return ast.literal_eval(saved) == value  # Order does not matter.
     with contextlib.suppress(TypeError, ValueError):
         older = json.loads(json.dumps(value, default=str))
         return _text(saved) == _text(older)

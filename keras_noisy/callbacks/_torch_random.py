@@ -1,4 +1,4 @@
-"""The random numbers of PyTorch, which belong to no model."""
+"""The random state of PyTorch, which is not part of a model."""
 
 import sys
 
@@ -16,7 +16,7 @@ def random_state() -> list[tuple[str, np.ndarray]]:
 
 
 def set_random_state(states: list[tuple[str, np.ndarray]]) -> None:
-    """Go on with the random numbers of `random_state`."""
+    """Restore the states that `random_state` returned."""
     for i, (_, state) in enumerate(states):
         torch = sys.modules["torch"]
         if i == 0:

@@ -1,4 +1,4 @@
-"""Evaluate and save the center of a walk rather than the walk itself."""
+"""Evaluate and save the center of a walk instead of the walk itself."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import keras
 class EvaluateCenter(keras.callbacks.Callback):
     """Shows the center of the walk of `EntropySGD` at the end of each epoch.
 
-    For epochs whose number of steps is not a multiple of `inner_steps`: the
-    walk is then in its middle when Keras validates. The center takes the place
-    of the weights until the next epoch, where the walk goes on, so that
-    training is the same as without. Put it in front of the callbacks that
-    evaluate or save, such as `ModelCheckpoint` and `Resume`.
+    Use it if the number of steps of an epoch is not a multiple of
+    `inner_steps`: Keras then validates in the middle of a walk. The center
+    replaces the weights until the next epoch, in which the walk continues, so
+    training does not change. Put it before the callbacks that evaluate or
+    save, such as `ModelCheckpoint` and `Resume`.
 
     Returns:
         A `keras.callbacks.Callback`.
 
     Raises:
-        ValueError: In `fit`, if the optimizer is no `EntropySGD`.
+        ValueError: In `fit`, if the optimizer is not an `EntropySGD`.
 
     Example:
 
@@ -51,7 +51,7 @@ class EvaluateCenter(keras.callbacks.Callback):
         self._trains = True
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Go on with the walk."""
+        """Continue the walk."""
         centered(self.model).show_walk()
 
     def on_test_begin(self, logs: dict | None = None) -> None:
@@ -60,7 +60,7 @@ class EvaluateCenter(keras.callbacks.Callback):
             centered(self.model).show_center()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Show the center to the callbacks that come after this one."""
+        """Show the center to the callbacks after this one."""
         centered(self.model).show_center()
 
     def on_train_end(self, logs: dict | None = None) -> None:
@@ -69,7 +69,7 @@ class EvaluateCenter(keras.callbacks.Callback):
 
 
 def centered(model: keras.Model) -> Any:
-    """The optimizer with a center, also inside of one that scales the loss."""
+    """The optimizer with a center, or the one inside a loss scaler."""
     optimizer = model.optimizer
     while optimizer is not None and not hasattr(optimizer, "show_center"):
         optimizer = getattr(optimizer, "inner_optimizer", None)

@@ -1,4 +1,4 @@
-"""Statistics of batch normalization that belong to the weights at hand."""
+"""Statistics of batch normalization for the current weights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
 from keras_noisy.layers.loss_state import PassThrough
 
-#: Attributes by which layers change their inputs at random, keep an average
-#: or count the steps of training.
+#: Attributes that make layers change their inputs at random, keep an average
+#: or count training steps.
 SWITCHES = {
     keras.layers.AlphaDropout: "rate",
     keras.layers.BatchNormalization: "momentum",
@@ -32,16 +32,17 @@ SWITCHES = {
 class RefreshBatchNorm(keras.callbacks.Callback):
     """Measures the statistics of `BatchNormalization` before each evaluation.
 
-    The moving averages that training leaves belong to weights that it has been
-    at. An optimizer that then moves far at once, such as `EntropySGD`, or an
-    average of weights needs those of the weights that are evaluated: one pass
-    over training data in training mode, with dropout off. The averages over
-    its batches, each of them counted the same, replace the moving ones.
+    The moving averages of training belong to earlier weights. They do not fit
+    an average of weights, or an optimizer such as `EntropySGD` that moves far
+    in one step. This callback measures them for the weights that are
+    evaluated, in one pass over training data in training mode, with dropout
+    off. The averages over the batches, which all count the same, replace the
+    moving averages.
 
-    It shows the center of `EntropySGD` first. After `fit` without a
-    validation, the statistics are those of the final weights too, and with an
-    optimizer of `use_ema=True` those of the average that `fit` leaves. Put it
-    in front of the callbacks that evaluate or save.
+    It first shows the center of `EntropySGD`. After `fit` without validation,
+    the statistics also belong to the final weights; with an optimizer that has
+    `use_ema=True`, they belong to the average that `fit` leaves. Put it before
+    the callbacks that evaluate or save.
 
     Formula:
 
@@ -51,11 +52,11 @@ class RefreshBatchNorm(keras.callbacks.Callback):
     ```
 
     Args:
-        data: Training data: an array of inputs, a tuple `(x, y)`, of which `y`
-            is not used, or batches such as those of `pipeline`,
-            `ImageDataset`, a `tf.data.Dataset` or a `DataLoader`.
-        batch_size: Number of samples of a batch of arrays, that of training.
-            Defaults to `128`.
+        data: Training data: an array of inputs, a tuple `(x, y)`, whose `y`
+            is not used, or batches, such as a `pipeline`, an `ImageDataset`,
+            a `tf.data.Dataset` or a `DataLoader`.
+        batch_size: Number of samples in a batch if `data` holds arrays. Pass
+            the batch size of training. Defaults to `128`.
         steps: Number of batches to take. Defaults to `None`, all of them.
 
     Returns:
@@ -63,10 +64,10 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         model at any time.
 
     Raises:
-        ValueError: If `batch_size` or `steps` is no positive integer, the
-            model has no `BatchNormalization` that trains, or there is no
-            batch; in several processes, which would each have statistics of
-            their own.
+        ValueError: If `batch_size` or `steps` is not a positive integer, if
+            the model has no trainable `BatchNormalization`, or if there is no
+            batch; also in several processes, because each would have its own
+            statistics.
 
     Example:
 
@@ -99,7 +100,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         self._in_training: _InTraining | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Go on with the walk of `EntropySGD`."""
+        """Continue the walk of `EntropySGD`."""
         optimizer = centered(self.model)
         if optimizer is not None:
             optimizer.show_walk()
@@ -114,11 +115,11 @@ class RefreshBatchNorm(keras.callbacks.Callback):
             self._refresh_center()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Refresh for the callbacks that come after this one."""
+        """Refresh for the callbacks after this one."""
         self.on_test_begin()
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        """Refresh, as `fit` ends with the average of an optimizer with one."""
+        """Refresh if the optimizer has set the weights to their average."""
         if _averages(self.model.optimizer):
             self.refresh(self.model)
 
@@ -130,12 +131,12 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         self._is_stale = False
 
     def refresh(self, model: keras.Model) -> None:
-        """Measure the statistics of a model, and let it have them."""
+        """Measure the statistics of a model and assign them to it."""
         if process_count() > 1:
             raise ValueError(
-                "RefreshBatchNorm works in one process, as each of several "
-                "would measure statistics of its own. Leave it out, or refresh "
-                "a saved model in one process"
+                "RefreshBatchNorm works in one process, because each of "
+                "several would measure its own statistics. Leave it out, or "
+                "refresh a saved model in one process"
             )
         layers = list(all_layers(model))
         kind = keras.layers.BatchNormalization
@@ -160,7 +161,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
             with _changed(layers):
                 found = self._measured(self._in_training, statistics)
         finally:
-            # Where the data fail, those of their last batch must not stay.
+            # If the data fail, do not keep the statistics of the last batch.
             for variable, value in zip(statistics, found, strict=True):
                 variable.assign(value)
 
@@ -178,7 +179,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         if not count:
             raise ValueError(
                 "Expected data with at least one batch. A generator gives its "
-                "batches once: pass what can be read again in every epoch"
+                "batches once: pass data that can be read in every epoch"
             )
         return [total / count for total in sums]
 
@@ -210,18 +211,18 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
 
 def _averages(optimizer: Any) -> bool:
-    """Whether it has `use_ema`, also inside of one that scales the loss."""
+    """Whether it, or the optimizer inside it, has `use_ema`."""
     inner = getattr(optimizer, "inner_optimizer", None)
     return bool(getattr(inner or optimizer, "use_ema", False))
 
 
 def _numbers(variable: keras.Variable) -> np.ndarray:
-    """A copy: PyTorch hands out the memory of the variable."""
+    """A copy, because PyTorch returns the memory of the variable."""
     return np.array(ops.convert_to_numpy(variable), "float64")
 
 
 class _InTraining(keras.Model):
-    """Calls a model in training mode where Keras predicts."""
+    """Calls a model in training mode when Keras predicts."""
 
     def __init__(self, model: keras.Model):
         super().__init__(name="in_training")
@@ -234,7 +235,7 @@ class _InTraining(keras.Model):
 
 @contextlib.contextmanager
 def _changed(layers: list[keras.layers.Layer]) -> Iterator[None]:
-    """Layers whose statistics are those of one batch, and without dropout."""
+    """Keep only the last batch in the statistics, and switch off dropout."""
     changes = [
         (layer, name)
         for layer in layers

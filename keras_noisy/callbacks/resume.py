@@ -1,4 +1,4 @@
-"""A training run that goes on exactly where it was stopped."""
+"""A training run that continues exactly where it was stopped."""
 
 from __future__ import annotations
 
@@ -28,54 +28,55 @@ ADVICE = "Give a number or a text that stands for it"
 
 
 class Resume(keras.callbacks.Callback):
-    """Goes on with a run that was stopped, as if it had not been.
+    """Continues a stopped run as if it had never been stopped.
 
-    For long runs on machines that may stop at any moment: started again by
-    the same command, a run goes on from the last save and ends with the same
-    weights as one that was never stopped, to the bit on the same machine.
-    `keras.callbacks.BackupAndRestore` begins an epoch anew with the weights
-    of its middle, and with other data.
+    Use it for long runs on machines that may stop at any moment. If you start
+    the same command again, the run continues from the last save and ends with
+    the same weights as a run that was never stopped, bit for bit on the same
+    machine. `keras.callbacks.BackupAndRestore` instead restarts the epoch with
+    the weights from its middle, and with different data.
 
-    A save is one file, which is there as a whole or not at all: the weights,
-    what layers know beside them (averages of `BatchNormalization`, seeds of
-    `Dropout`, memory of `ELR`), the optimizer with its step, and the epoch
-    and batch. The last two files are kept, also when training is done: the
+    A save is one file, written as a whole or not at all. It has the weights,
+    the other state of layers (averages of `BatchNormalization`, seeds of
+    `Dropout`, memory of `ELR`), the optimizer with its step, and the epoch and
+    batch. The last two files are kept, also after training is complete: the
     same command then returns at once, with the final weights and `history`.
 
-    Put it last among the callbacks, so that a saved epoch is one that the
-    others have seen. What other callbacks know is not saved: after
-    `EarlyStopping` the same command trains on; nor are the random numbers of an
-    `augment` of your own. In several processes they share the directory, and
-    the first one writes. On TensorFlow the metrics of an epoch that is resumed
-    are whole if they are sums and counts, as all of Keras are.
+    Put it last in the list of callbacks, so that all others have seen an epoch
+    before it is saved. The state of other callbacks is not saved, so the same
+    command continues training after `EarlyStopping`. The random state of your
+    own `augment` is not saved either. Several processes share the directory,
+    and the first one writes. On TensorFlow, the metrics of a resumed epoch are
+    complete if they are sums and counts, as all Keras metrics are.
 
     Args:
-        directory: Folder of the saves of this run, made when it is needed.
+        directory: Folder for the saves of this run, created when needed.
         save_freq: `"epoch"` to save at the end of each epoch, or an integer
-            to save also after each so many batches, which needs data of
-            `pipeline` or `ImageDataset`. Defaults to `"epoch"`.
-        settings: What the run is made with, such as seed, rate of the noise
-            and learning rate, by name; to go on with others is an error.
-            Numbers, text, arrays, sets, paths, functions and objects of Keras
+            to also save each time this many batches are done, which needs data
+            from `pipeline` or `ImageDataset`. Defaults to `"epoch"`.
+        settings: Settings of the run by name, such as seed, noise rate and
+            learning rate; it is an error to continue with others. Values are
+            numbers, text, arrays, sets, paths, functions and Keras objects
             such as a loss, or lists and dictionaries of these. Defaults to
             `None`, nothing to compare.
 
     Returns:
         A `keras.callbacks.Callback` with the attributes
 
-        - `initial_epoch`, for `fit`: number of epochs that are done.
-        - `start`, for `pipeline` or `ImageDataset`: epoch and batch to go on
-          with, `(0, 0)` in a new run.
-        - `history`: logs of the epochs that are done, a list for each name,
-          as in that of `fit`, which has those since the last start alone.
+        - `initial_epoch`, for `fit`: number of completed epochs.
+        - `start`, for `pipeline` or `ImageDataset`: epoch and batch to
+          continue from, `(0, 0)` in a new run.
+        - `history`: logs of all completed epochs, a list for each name. The
+          `History` of `fit` has only the epochs since the last start.
 
     Raises:
-        ValueError: If an argument is outside its range, or `settings` has what
-            cannot be compared; if no file of the directory is whole; if it is
-            a run with other settings; in `fit`, if another run uses the
-            directory or has saved in it, if it is that of another model, if
-            `initial_epoch` or, for saves within epochs, `start` was not handed
-            on, or after a `fit` that was interrupted.
+        ValueError: If an argument is outside its range, if `settings` has
+            values that cannot be compared, if all files in the directory are
+            damaged, or if the directory belongs to a run with other settings.
+            In `fit`, if another run uses the directory or has saved in it, if
+            the saved model is different, if `initial_epoch` or, for saves
+            within epochs, `start` was not passed, or if the last `fit` with
+            this callback was interrupted.
 
     Example:
 
@@ -142,11 +143,11 @@ class Resume(keras.callbacks.Callback):
         self.start = Start((0, 0))
         self.history: dict[str, list[float]] = {}
         self._files: list[Path] = []
-        #: Open from the last batch of a resumed epoch until Keras calls back.
+        #: Active from the last batch of a resumed epoch to the next callback.
         self._ignoring = contextlib.ExitStack()
         #: Whether `fit` runs with this callback.
         self._runs = False
-        #: The save to go on from, until its epoch is done.
+        #: The save to continue from, until its epoch is done.
         self._saved: Checkpoint | None = None
         self._seen = _checkpoint.names(self.directory)
         found = _checkpoint.read_newest(self.directory)
@@ -163,7 +164,7 @@ class Resume(keras.callbacks.Callback):
         if self._runs:
             raise ValueError(
                 "The last `fit` with this `Resume` was interrupted. Make a "
-                "new one, and new data with its `start`, to go on from the "
+                "new one, and new data with its `start`, to continue from the "
                 "last save"
             )
         if process_index() == 0:
@@ -180,7 +181,7 @@ class Resume(keras.callbacks.Callback):
             raise ValueError(
                 f"Another run has saved in {self.directory} since this "
                 "`Resume` was made. Make a new one, and new data with its "
-                "`start`, to go on from the last save"
+                "`start`, to continue from the last save"
             )
         in_the_middle = self.start[1] or self.save_freq != "epoch"
         num_batches = self.start.num_batches
@@ -194,7 +195,7 @@ class Resume(keras.callbacks.Callback):
         if num_batches not in (None, self.params["steps"]):
             raise ValueError(
                 f"Expected `fit` to run {num_batches} batches in an epoch, "
-                "which the data have, to go on with those that are left. Leave "
+                "as many as the data have, to continue in its middle. Leave "
                 "`steps_per_epoch` out, and change images and labels before "
                 "`pipeline`, not the batches that it returns. Received: "
                 f"{self.params['steps']} batches"
@@ -220,7 +221,7 @@ class Resume(keras.callbacks.Callback):
                 print(f"Resume: {what} {self._files[-1]}")
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Tell the data which epoch it is."""
+        """Tell the data which epoch begins."""
         if self._is_first_epoch and epoch != self.initial_epoch:
             raise ValueError(
                 "Expected `fit` to begin where the run stands. Pass "
@@ -244,17 +245,17 @@ class Resume(keras.callbacks.Callback):
     ) -> None:
         """End an epoch whose first batches were done before."""
         if batch == 0:
-            # Go back to the state after the last step: Keras draws in between
-            # as well, and less often if an epoch begins in its middle.
+            # Restore the state after the last step: Keras also draws between
+            # epochs, and draws less often if an epoch begins in its middle.
             set_random_state(self._random_state)
         done = self._saved.batch if self._saved else 0
         if done and done + batch >= self.params["steps"]:
-            # Keras takes this for the end of the data. TensorFlow would find
-            # it in a step, of which it then does the half without data.
+            # Keras takes this as the end of the data. If TensorFlow found the
+            # end within a step, it would still run the rest of that step.
             raise StopIteration
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Save, if it is time to."""
+        """Save if a save is due."""
         self._random_state = random_state()
         if self._metrics_wait:
             self._load("metrics", add=True)
@@ -262,8 +263,8 @@ class Resume(keras.callbacks.Callback):
         before, offset = self._batch, self._saved.batch if self._saved else 0
         self._batch = offset + batch + 1
         if offset and self._batch >= self.params["steps"]:
-            # Keras asks once how many batches an epoch has, and warns of fewer
-            # at once, before it calls back.
+            # Keras asks only once for the number of batches of an epoch, and
+            # warns about fewer before the next callback.
             self._ignoring.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", "Your input ran out of data;")
         every = self.save_freq
@@ -274,7 +275,7 @@ class Resume(keras.callbacks.Callback):
             self._save(epoch, self._batch, ("metrics",))
 
     def on_test_begin(self, logs: dict | None = None) -> None:
-        """Show all warnings again, as a validation begins."""
+        """Show all warnings again when validation begins."""
         self._ignoring.close()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -289,7 +290,7 @@ class Resume(keras.callbacks.Callback):
         self.initial_epoch = epoch + 1
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        """Let the data count its epochs again."""
+        """Let the data count their own epochs again."""
         self._saved = self.start.now = None
         self._runs = False
         self._lock.release()
@@ -311,7 +312,7 @@ class Resume(keras.callbacks.Callback):
         return (model if owner == "model" else model.optimizer).variables
 
     def _save(self, epoch: int, batch: int, more: tuple[str, ...] = ()) -> None:
-        # Every process reads: some variables are shared out among them.
+        # Every process reads, because some variables are sharded.
         state = {
             owner: [
                 (variable.path, np.asarray(ops.convert_to_numpy(variable)))
@@ -332,7 +333,7 @@ class Resume(keras.callbacks.Callback):
         self._seen = sorted(self._files)
 
     def _load(self, owner: str, add: bool = False) -> None:
-        """Assign what was saved, or add it to what there is."""
+        """Assign the saved values, or add them to the current values."""
         saved = cast(Checkpoint, self._saved).state[owner]
         variables = self._variables(owner)
         there = [f"{_plain(name)} {value.shape}" for name, value in saved]
@@ -353,5 +354,5 @@ class Resume(keras.callbacks.Callback):
 
 
 def _plain(path: str) -> str:
-    """A name without the numbers that Keras counts layers by."""
+    """A name without the numbers that Keras gives to layers."""
     return re.sub(r"_\d+(?=[_/]|$)", "", path)

@@ -1,4 +1,4 @@
-"""Weights that slowly get smaller."""
+"""Weights whose norm slowly falls."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from keras_noisy._arguments import integer, invalid, real
 class WeightNorm(keras.callbacks.Callback):
     """Slowly reduces the norm of the weights while a network trains.
 
-    Under cross-entropy a network that fits its data goes on by growing its
-    weights, which makes it surer and its minimum narrower. A norm that falls
-    slowly leads to wide minima instead. The paper says so in its abstract
-    alone; how to do it is our reading. Before each epoch all kernels, which
-    are the trainable weights of two axes or more, are multiplied by one
-    number, if their norm is above that of the epoch.
+    With cross-entropy, a network that fits its data keeps growing its weights,
+    which makes it more confident and its minimum narrower. A slowly falling
+    norm leads to wide minima instead. Only the abstract of the paper says so;
+    the method is our reading of it. Before each epoch, all kernels (trainable
+    weights with two axes or more) are multiplied by one number if their norm
+    is above the norm of the epoch.
 
-    Kernels in front of a normalization do not change the outputs by their
-    norm; there a smaller norm makes larger steps.
+    The norm of a kernel before a normalization does not change the outputs; a
+    smaller norm has the effect of larger steps there.
 
     Formula:
 
@@ -31,19 +31,19 @@ class WeightNorm(keras.callbacks.Callback):
 
     Args:
         end: Norm of the last epoch, above 0.
-        start: Norm of the first epoch, above 0. Defaults to `None`, that of
-            the kernels when training begins at epoch 0.
-        epochs: Number of epochs to reach `end` in, an integer of at least 1.
-            Defaults to `None`, those of `fit`.
+        start: Norm of the first epoch, above 0. Defaults to `None`, the norm
+            of the kernels when training begins at epoch 0.
+        epochs: Number of epochs after which `end` is reached, an integer of at
+            least 1. Defaults to `None`, the number of epochs of `fit`.
 
     Returns:
-        A `keras.callbacks.Callback`, which logs `weight_norm`, that of the
+        A `keras.callbacks.Callback`, which logs `weight_norm`, the norm of the
         kernels at the end of the epoch.
 
     Raises:
         ValueError: If an argument is outside its range; in `fit`, if the model
-            has no kernel, or a run goes on at a later epoch without `start`,
-            which only its first epoch knows.
+            has no kernel, or if a run continues at a later epoch without
+            `start`, which is then unknown.
 
     Example:
 
@@ -93,7 +93,7 @@ class WeightNorm(keras.callbacks.Callback):
         return float(np.sqrt(sum(squares)))
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Forget the norm of another `fit`."""
+        """Forget the norm of an earlier `fit`."""
         self._start = self.start
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:

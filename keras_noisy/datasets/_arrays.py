@@ -1,4 +1,4 @@
-"""The steps of `ImageDataset`, in Pillow and NumPy: safe in any thread."""
+"""The steps of `ImageDataset` in Pillow and NumPy, which are thread-safe."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from keras_noisy._pillow import picture, pillow
 from keras_noisy.datasets import _augmentation
 from keras_noisy.datasets._reader import Size
 
-#: Numbers that an image takes: a box, four changes of color and a flip.
+#: Random numbers per image: a box, four changes of color and a flip.
 DRAWS = 4 * _augmentation.ATTEMPTS + 5
 
 
@@ -32,7 +32,7 @@ def prepared(
     top, left, height, width = _augmentation.box(
         shape, size, augment, boxes, np
     )
-    # The `box` of `resize` would mix in what is beside it.
+    # The `box` of `resize` would mix in pixels next to the box.
     image = image.crop((left, top, left + width, top + height))
     image = image.resize(size[::-1], pillow().Resampling.BILINEAR)
     if draws is not None and augment == "webvision":
@@ -41,7 +41,7 @@ def prepared(
 
 
 def jittered(image: Any, draws: np.ndarray) -> Any:
-    """What the layers of Keras do with colors, by tables of 256 values."""
+    """The color changes of the Keras layers, by tables of 256 values."""
     low, high = _augmentation.SATURATION
     brightness, contrast, saturation, hue = (
         _augmentation.BRIGHTNESS * (2 * draws[0] - 1),

@@ -1,4 +1,4 @@
-"""What the field does with images, once for both readers."""
+"""The usual augmentations of the papers, once for both readers."""
 
 import math
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-#: The first of this many boxes that fits into the image is taken.
+#: Number of boxes to try; the first that fits into the image is used.
 ATTEMPTS = 10
 AREA = (0.08, 1.0)
 #: Largest width over height, and height over width.
@@ -43,7 +43,7 @@ PRESETS = {
 
 
 def scale_and_offset(augment: Any) -> tuple[Any, Any]:
-    """What standardizes images in [0, 1]; nothing without a preset."""
+    """Layers that standardize images in [0, 1]; none without a preset."""
     if not isinstance(augment, str):
         return np.float32(1), np.float32(0)
     mean, std = map(np.array, PRESETS[augment][:2])
@@ -53,13 +53,13 @@ def scale_and_offset(augment: Any) -> tuple[Any, Any]:
 def random_layers(augment: str, size: tuple[int, int]) -> list[list[Any]]:
     """Keras layers for batches of images in [0, 1], except the box.
 
-    Compiled as one, the groups would compute a color anew for each channel.
+    If they were compiled as one, a color would be computed for each channel.
     """
     shared: dict[str, Any]
     shared = {"dtype": "float32", "data_format": "channels_last"}
     flip = keras.layers.RandomFlip("horizontal", **shared)
     if augment != "webvision":
-        # Rounded to whole pixels, each of the 9 places is as likely.
+        # Rounded to whole pixels, all 9 places are equally likely.
         shift = keras.layers.RandomTranslation(
             *((PADDING + 0.5) / side for side in size),
             fill_mode="constant",
@@ -67,7 +67,7 @@ def random_layers(augment: str, size: tuple[int, int]) -> list[list[Any]]:
             **shared,
         )
         return [[shift, flip]]
-    # In [0, 255] the layer would not bound the saturation.
+    # In [0, 255], the layer would not clip the saturation.
     shared["value_range"] = (0.0, 1.0)
     brightness = keras.layers.RandomBrightness(BRIGHTNESS, **shared)
     contrast = keras.layers.RandomContrast(CONTRAST, **shared)
@@ -116,7 +116,7 @@ def box(
 
 
 def applied(images: Any, augment: Any) -> Any:
-    """Images that a layer or function of the user's has changed."""
+    """Images changed by a layer or function of the user."""
     is_layer = isinstance(augment, keras.layers.Layer)
     changed = augment(images, training=True) if is_layer else augment(images)
     if tuple(changed.shape)[1:] != tuple(images.shape)[1:]:

@@ -1,4 +1,4 @@
-"""Labels that people gave to CIFAR; they are never shipped."""
+"""Labels that people gave to CIFAR, which are not part of this package."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_noisy.datasets import _files
 
-#: `noise` to the column of the human labels; the first is the default.
+#: Mapping from `noise` to a column of human labels; the first is the default.
 HUMAN = {
     "cifar10n": {
         "worse": "worse_label",
@@ -24,7 +24,7 @@ SOURCE = "https://github.com/UCSC-REAL/cifar-10-100n (CC BY-NC 4.0)"
 
 
 def human_file(base: str, data_dir: str | Path | None) -> Path:
-    """The official file, in a folder of the user's."""
+    """The official file, in the user's folder."""
     file = f"{base.upper().replace('R1', 'R-1')}_human.pt"
     if data_dir is None:
         raise ValueError(
@@ -37,7 +37,7 @@ def human_file(base: str, data_dir: str | Path | None) -> Path:
 def human_labels(
     base: str, column: str, clean: np.ndarray, data_dir: str | Path | None
 ) -> np.ndarray:
-    """A column of it, once its clean labels are those of the images."""
+    """A column of the file, if its clean labels match the images."""
     path = human_file(base, data_dir)
     with _files.reading(path, SOURCE):
         columns = _files.torch_dictionary(path)

@@ -13,7 +13,7 @@ TEST_SAMPLES = 5_000
 def digits(
     num_classes: int, num_samples: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Both splits; no digit of the one is in an image of the other."""
+    """Both splits; no digit of one split is in an image of the other."""
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
@@ -38,7 +38,7 @@ def digits(
 def digits_inside(
     num_samples: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Both splits of numbers, with labels (N, 10): which digits are in them."""
+    """Both splits of numbers, with labels (N, 10) of the digits in them."""
     splits = []
     for images, values in digits(10**LENGTH, num_samples, seed):
         places = values[:, None] // 10 ** np.arange(LENGTH) % 10

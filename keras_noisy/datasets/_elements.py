@@ -16,9 +16,9 @@ from keras_noisy.datasets._samples import (
     weights_advice,
 )
 
-#: Size of the buffer that shuffles if not all images fit.
+#: Size of the shuffle buffer if not all images fit.
 BUFFER_BYTES = 2**28
-#: Assumed size of an encoded image, and of a side that is not known.
+#: Assumed size of an encoded image, and of an unknown side.
 TYPICAL_BYTES, TYPICAL_SIDE = 20_000, 256
 
 
@@ -38,9 +38,9 @@ class Source(NamedTuple):
     #: Shape of an image, None in an axis that is not known.
     shape: tuple[int | None, ...]
     #: Number of all samples, below 0 if it is not known.
-    count: int  # type: ignore[assignment] # Nobody counts its items.
+    count: int  # type: ignore[assignment] # Its length is not used.
     are_files: bool = False
-    #: All labels, where they are known before they are read.
+    #: All labels, if they are known before reading.
     labels: np.ndarray | None = None
 
 
@@ -77,8 +77,8 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
     if reader.is_resumed or reader.start != (0, 0):
         raise ValueError(
             "Invalid value for argument `start`. Expected (0, 0) for a "
-            "tf.data.Dataset, whose order in a later epoch cannot be had "
-            "again. Give arrays or the paths of files to start there. "
+            "tf.data.Dataset, whose order in a later epoch cannot be "
+            "reproduced. Give arrays or the paths of files to start there. "
             f"Received: start={reader.start}"
         )
     if reader.sample_weight is not None:
@@ -162,7 +162,7 @@ def _check_elements(tf: Any, image: Any, label: Any) -> None:
 
 
 def _safe_label(tf: Any, label: Any) -> Any:
-    """Booleans as integers, and none that JAX would wrap to another class."""
+    """Labels as integers that JAX does not wrap around to another class."""
     if label.dtype == tf.bool:
         return tf.cast(label, tf.int64)
     if label.dtype in (tf.int64, tf.uint32, tf.uint64):
@@ -179,7 +179,7 @@ def keys(tf: Any, reader: Reader) -> Any:
     def draw() -> Iterator[np.ndarray]:
         epoch, batch = reader.start.of_iteration(next(numbers))
         random = reader.random(epoch, 1)
-        random.uniform(2 * batch * reader.batch_size)  # Of what is skipped.
+        random.uniform(2 * batch * reader.batch_size)  # Skip earlier ones.
         while True:
             yield (2**31 * random.uniform(2048)).astype("int32").reshape(-1, 2)
 

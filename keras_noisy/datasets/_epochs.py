@@ -1,4 +1,4 @@
-"""Batches by number, which know the epoch that they are of."""
+"""Batches by number, for data sets that know their epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_noisy.datasets._reader import Reader
 
 
 class Epochs(keras.utils.PyDataset):
-    """Base of data sets whose batches follow from seed, epoch and number."""
+    """Base of data sets whose batches depend on seed, epoch and number."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Epochs(keras.utils.PyDataset):
         return self._num_batches - self._reader.place(self._iteration)[1]
 
     def _chosen(self, index: int) -> tuple[int, int, np.ndarray]:
-        """Epoch, number and samples of a batch of what is left of an epoch."""
+        """Epoch, number and samples of a batch in the rest of an epoch."""
         if not 0 <= index < len(self):
             raise IndexError(
                 f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
@@ -61,5 +61,5 @@ class Epochs(keras.utils.PyDataset):
         return epoch, number, order[number * size : (number + 1) * size]
 
     def on_epoch_end(self) -> None:
-        """Shuffle anew, and draw other crops."""
+        """Shuffle again, and draw new crops."""
         self._iteration += 1

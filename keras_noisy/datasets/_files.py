@@ -1,4 +1,4 @@
-"""The official files of the data sets, in a folder of the user's."""
+"""The official files of the data sets, in the user's folder."""
 
 import contextlib
 import gzip
@@ -31,11 +31,11 @@ CIFAR = {
 }
 
 
-#: Folders below `data_dir` that are looked into, one in another.
+#: Levels of folders below `data_dir` to search.
 _DEPTH = 3
 
 
-#: Data sets whose files have the names of those of Fashion-MNIST.
+#: Data sets whose files have the same names as those of Fashion-MNIST.
 _OTHERS = {"mnist", "emnist", "kmnist", "qmnist"}
 
 
@@ -48,9 +48,9 @@ def find(
 ) -> Path:
     """The nearest place of a file with one of these names.
 
-    It is `data_dir` itself, or is in it or in a folder below it. `at` says
-    where in a folder it is, by default `file_in`; of several places the one
-    whose folders have the name `likely` is taken.
+    It is `data_dir` itself, or is in it or in a folder below it. `at` finds
+    the file in a folder, by default `file_in`. If there are several places,
+    the one whose folders have the name `likely` is used.
     """
     root = Path(data_dir).expanduser()
     if root.is_file() and root.name in names:
@@ -130,7 +130,7 @@ def fashion_mnist(data_dir: str | Path) -> tuple[Split, Split]:
     source = "https://github.com/zalandoresearch/fashion-mnist"
     root = Path(data_dir).expanduser()
     root = root.parent if root.is_file() else root
-    # Other data sets have files of these names: all four are of one folder.
+    # Other data sets use these names too, so take all four from one folder.
     folder = find(
         root,
         *_idx_names("train", "images"),
@@ -218,12 +218,12 @@ def torch_dictionary(path: Path) -> dict[str, Any]:
 
 
 def loads(data: bytes) -> dict[str, Any]:
-    """The dictionary that was pickled, of arrays, lists and text alone."""
+    """The pickled dictionary, which has only arrays, lists and text."""
     return _decoded(_Unpickler(io.BytesIO(data), encoding="bytes").load())
 
 
 class _Unpickler(pickle.Unpickler):
-    """Builds NumPy arrays and nothing else: a pickle can run any program."""
+    """Builds only NumPy arrays, because a pickle can run any code."""
 
     def find_class(self, module: str, name: str) -> Any:
         known = {
@@ -260,7 +260,7 @@ def _members(path: Path, folder: str, files: list[str]) -> dict[str, bytes]:
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:
     file = archive.extractfile(name)
-    if file is None:  # A folder has that name.
+    if file is None:  # A folder has this name.
         raise KeyError(name)
     return file.read()
 

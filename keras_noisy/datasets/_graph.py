@@ -11,14 +11,14 @@ from keras_noisy.datasets import _augmentation
 from keras_noisy.datasets._mix import Mix
 from keras_noisy.datasets._reader import Reader, Size
 
-#: Larger images may be a few bytes that claim to be that large.
+#: Larger images may be a few bytes that only claim this size.
 PLAIN_PIXELS = 2**25
-#: Names the random numbers of a mix; the changes before count from 0.
+#: Index of the random numbers of a mix; earlier changes count from 0.
 MIXED = 1000
 
 
 class _Seeds(keras.random.SeedGenerator):
-    """Seeds from a key: those of a layer run ahead with what is read ahead."""
+    """Seeds from a key; the seed of a layer would advance with prefetching."""
 
     def __init__(self, key: Any, fold_in: Callable[[Any, int], Any]):
         self.key, self.fold_in, self.count = key, fold_in, 0
@@ -55,7 +55,7 @@ def preparation(
         name = given if are_files else "an image of the dataset"
 
         def is_plain(content: Any) -> Any:
-            # TensorFlow and Pillow see the same in these alone.
+            # Only for these formats do TensorFlow and Pillow decode the same.
             start = tf.maximum(tf.strings.length(content) - 2, 0)
             ends = tf.strings.substr(content, start, 2) == b"\xff\xd9"
             if not tf.io.is_jpeg(content) & ends:
@@ -73,7 +73,7 @@ def preparation(
             image = tf.numpy_function(by_pillow, (content, name), tf.uint8)
             return cropped(tf.ensure_shape(image, (None, None, 3)), key)
 
-        # If TensorFlow fails, Pillow decodes the image or names it.
+        # If TensorFlow fails, Pillow decodes the image or names it in an error.
         one = tf.data.Dataset.from_tensors(content)
         plain = one.filter(is_plain).map(jpeg).ignore_errors()
         return plain.concatenate(one.map(other)).take(1).get_single_element()
@@ -83,7 +83,7 @@ def preparation(
         return np.asarray(picture(content, text))
 
     def resized(image: Any) -> Any:
-        # Antialiasing changes nothing if an image grows, and is slower.
+        # Antialiasing is slower and changes nothing if an image is enlarged.
         shrinks = tf.reduce_any(tf.shape(image)[:2] > size)
         image = tf.cond(
             shrinks,
@@ -115,7 +115,7 @@ def finish(
                 images = layer.transform_images(images, drawn)
             return images
 
-        # Layers of colors are ten times as fast in one pass.
+        # Color layers are ten times as fast in one pass.
         is_webvision = reader.augment == "webvision"
         return tf.function(change, jit_compile=True) if is_webvision else change
 

@@ -12,12 +12,12 @@ from keras_noisy._random import Random
 from keras_noisy.datasets import _arrays, _augmentation
 from keras_noisy.datasets._reader import Reader
 
-# A layer of the user's may have a state, which threads must not share.
+# A layer of the user may have a state, which threads must not share.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 class Images:
-    """Reads images, arrays or paths of files, as the arguments say."""
+    """Reads images from arrays or files, as the arguments of `reader` say."""
 
     def __init__(self, images: np.ndarray, reader: Reader):
         self._images, self._reader = images, reader

@@ -1,4 +1,4 @@
-"""Batches whose images and labels are mixed, once for both readers."""
+"""Mixes the images and labels of batches, once for both readers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_noisy._arguments import integer, invalid
 from keras_noisy._random import Random
 
 MIXES = ("mixup", "cutmix")
-#: Random numbers of an image: its partner, the share, the center of a box.
+#: Random numbers per image: its partner, the share, the center of a box.
 DRAWS = 4
 
 
@@ -20,8 +20,8 @@ class Mix:
 
     Args:
         mix: The name of a mix, or a function.
-        num_classes: Number of classes, None where the labels tell it.
-        labels: All labels, None where they are not known before.
+        num_classes: Number of classes, or None to take it from the labels.
+        labels: All labels, or None if they are not known before reading.
     """
 
     def __init__(self, mix: Any, num_classes: Any, labels: np.ndarray | None):
@@ -93,7 +93,7 @@ class Mix:
         draws: Any,
         functions: tuple[Callable[..., Any], ...],
     ) -> tuple[Any, Any]:
-        """Images and targets with those of their partners."""
+        """Images and targets, mixed with those of their partners."""
         where, root, mean = functions
         own: Any = draws[0][:, None, None, None]
         if self.mix == "cutmix":
@@ -118,7 +118,7 @@ class Mix:
 
 
 def checked(mix: Any, training: bool) -> Any:
-    """The mix, if it is one."""
+    """`mix`, checked."""
     if mix is None:
         return None
     named = isinstance(mix, str) and mix in MIXES
@@ -135,7 +135,7 @@ def checked(mix: Any, training: bool) -> Any:
 
 
 def _as_given(mixed: Any, images: Any, targets: Any) -> tuple[Any, Any]:
-    """What a function of the user's returned, if it is a batch as before."""
+    """The result of the user's function, if its shapes are unchanged."""
     is_pair = isinstance(mixed, tuple | list) and len(mixed) == 2
     shapes = [tuple(x.shape) for x in mixed] if is_pair else type(mixed)
     expected = [tuple(images.shape), tuple(targets.shape)]
@@ -148,7 +148,7 @@ def _as_given(mixed: Any, images: Any, targets: Any) -> tuple[Any, Any]:
 
 
 def _are_soft(labels: np.ndarray) -> bool:
-    """Whether rows are distributions; an error for other rows."""
+    """Whether labels are distributions; an error for other rows."""
     if labels.ndim == 1 or labels.shape[1] == 1:
         return False
     sums = labels.sum(axis=1)
@@ -163,7 +163,7 @@ def _are_soft(labels: np.ndarray) -> bool:
 
 
 def _class_count(labels: np.ndarray, num_classes: int | None) -> int:
-    """The number of classes of integer labels, all of them inside."""
+    """The number of classes of integer labels, which must be in its range."""
     count = num_classes or int(labels.max()) + 1
     whole = labels == np.floor(labels)
     bad = ~(whole & (labels >= 0) & (labels < count)).reshape(len(labels), -1)

@@ -1,4 +1,4 @@
-"""Arguments of both readers: sizes, and which samples in which order."""
+"""The arguments of both readers: sizes, samples and their order."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ class Reader:
             self.image_size = height, width
 
     def _checked_weight(self, value: Any) -> np.ndarray | None:
-        """Weights to draw by as float64, if there are any."""
+        """Sampling weights as float64, or None."""
         if value is None:
             return None
         if not self.training:
@@ -110,9 +110,9 @@ class Reader:
         return weights
 
     def size(self, shape: tuple[int | None, ...]) -> Size:
-        """Height and width of the images that come out.
+        """Height and width of the output images.
 
-        `shape` is that of the images that go in, None if it is not known.
+        `shape` is the shape of the input images, None if it is not known.
         """
         if self.is_preset and shape[-1] not in (3, None):
             raise ValueError(
@@ -175,27 +175,27 @@ class Reader:
         return batches
 
     def mixer(self, labels: np.ndarray | None) -> Mix | None:
-        """What mixes the batches, if anything does."""
+        """The mixer of batches, or None."""
         if self.mix is None:
             return None
         return Mix(self.mix, self.num_classes, labels)
 
     def place(self, iteration: int) -> tuple[int, int]:
-        """Epoch of an iteration from 0, and the batch that is its first."""
+        """Epoch of an iteration, counted from 0, and its first batch."""
         if self.is_resumed and self.start.now is None:
-            # Keras asks for the length of all epochs now.
+            # Keras now asks for the length of all epochs.
             return self.start[0] + iteration, 0
         return self.start.of_iteration(iteration)
 
     def random(self, epoch: int, *path: int) -> Random:
-        """Draws of this process that do not depend on any other state."""
+        """Random numbers of this process that depend on no other state."""
         return Random(self.seed, 6, self.index, epoch, *path)
 
     def order(self, count: int, epoch: int) -> np.ndarray:
         """The samples of this process, shuffled or drawn in training."""
         if self.sample_weight is not None:
-            # All processes draw the same, and each takes its part: so rare
-            # samples are as frequent in every one.
+            # All processes draw the same and each takes its part, so rare
+            # samples are equally frequent in all.
             draws = Random(self.seed, 6, 0, epoch, 2).uniform(count)
             ends = np.cumsum(self.sample_weight)
             places = draws[self.index :: self.count] * ends[-1]

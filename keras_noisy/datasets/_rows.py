@@ -1,4 +1,4 @@
-"""Numbers of some samples, such as features, beside images."""
+"""Samples that are rows of numbers, such as features, or images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keras_noisy.datasets._samples import samples
 
 
 class Rows:
-    """Reads arrays of floats as they are."""
+    """Reads arrays of floats unchanged."""
 
     def __init__(self, rows: np.ndarray, reader: Reader):
         for name in ("augment", "image_size"):
@@ -37,7 +37,7 @@ class Rows:
 def images_or_rows(
     dataset: Any, reader: Reader, num_classes: int | None
 ) -> tuple[Images | Rows, np.ndarray]:
-    """What reads the samples of a data set, and their integer labels."""
+    """A reader for the samples of a data set, and their integer labels."""
     if isinstance(dataset, tuple | list) and len(dataset) == 2:
         rows = as_array("dataset", dataset[0])
         if rows.dtype.kind == "f" and rows.ndim > 1:

@@ -1,4 +1,4 @@
-"""Images or paths of files and their labels, from what a user has."""
+"""Images or file paths and their labels, from all forms that users pass."""
 
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ def samples(dataset: Any) -> Samples:
 
 
 def weights_advice(elements: Any) -> str:
-    """What to do with a third part of a dataset, such as weights."""
+    """Advice if a dataset has a third part, such as weights."""
     if isinstance(elements, (tuple, list)) and len(elements) == 3:
         return (
             ". Leave the third part out: sample weights are not read here, "
@@ -61,7 +61,7 @@ def weights_advice(elements: Any) -> str:
 def check_images(
     dtype: np.dtype, shape: tuple[int | None, ...], advice: str
 ) -> None:
-    """Refuse images other than uint8 of three axes, the channels last."""
+    """Raise an error unless images are uint8 with three axes, channels last."""
     if len(shape) == 3 and shape[0] in _CHANNELS and (shape[2] or 0) > 4:
         advice = (
             "The channels come first here and must come last: move them by "
@@ -113,7 +113,7 @@ def _stacked(images: np.ndarray) -> np.ndarray:
 
 
 def _advice(images: np.ndarray) -> str:
-    """How to make images of another dtype uint8."""
+    """Advice on converting images to uint8."""
     kind = images.dtype.kind
     if images.dtype == np.uint8 or kind not in "biuf" or images.size == 0:
         return "Reshape them, or give paths"
@@ -134,7 +134,7 @@ def _advice(images: np.ndarray) -> str:
 
 
 def _labels(value: Any) -> np.ndarray:
-    """Labels as they are; booleans and objects become integers."""
+    """Labels unchanged, except that booleans and objects become integers."""
     labels = as_array("labels", value)
     if labels.dtype.kind == "O" and all(map(np.ndim, labels)):
         lengths = set(map(np.shape, labels))

@@ -1,4 +1,4 @@
-"""Files of sessions, and the rules by which papers prepare them."""
+"""Files of sessions, and the preparation rules of the papers."""
 
 import csv
 from datetime import date
@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-#: Clicks one after the other, and how many each session has.
+#: All clicks one after the other, and the number of clicks per session.
 Clicks = tuple[np.ndarray, np.ndarray]
 
-#: Days at the end that are the test.
+#: Number of days at the end for the test.
 TEST_DAYS = 7
-#: Clicks that an item has at least.
+#: Minimum number of clicks of an item.
 FEWEST_CLICKS = 5
 
 
 def prepared(file: Path) -> tuple[Clicks, Clicks]:
-    """Sessions that are prepared already; the last click of a test is apart."""
+    """Prepared sessions; the last click of a test session is stored apart."""
     with np.load(file) as saved:
         lengths = saved["test_lengths"].astype("int64")
         ends = np.cumsum(lengths)
@@ -25,7 +25,7 @@ def prepared(file: Path) -> tuple[Clicks, Clicks]:
                 "the lengths of the test are not those of its items"
             )
         items, targets = saved["test_items"], saved["test_targets"]
-        # NumPy would cast what it inserts, and wrap large numbers.
+        # NumPy would cast inserted numbers, and wrap large ones around.
         items = items.astype(np.promote_types(items.dtype, targets.dtype))
         clicks = np.insert(items, ends, targets)
         train = saved["train_items"], saved["train_lengths"].astype("int64")
@@ -33,7 +33,7 @@ def prepared(file: Path) -> tuple[Clicks, Clicks]:
 
 
 def official(file: Path) -> tuple[Clicks, Clicks]:
-    """Training and test sessions of the official table of item views."""
+    """Training and test sessions from the official table of item views."""
     names: dict[str, int] = {}
     rows = []
     with open(file, newline="", encoding="utf-8-sig") as lines:
@@ -52,8 +52,8 @@ def official(file: Path) -> tuple[Clicks, Clicks]:
 def split(
     session: np.ndarray, time: np.ndarray, item: np.ndarray, day: np.ndarray
 ) -> tuple[Clicks, Clicks]:
-    """The rules of SR-GNN on clicks as a table in the order of the file."""
-    # The day of a session is that of its last row.
+    """Apply the rules of SR-GNN to a table of clicks, in file order."""
+    # The day of a session is the day of its last row.
     days = np.zeros(session.max() + 1, "int64")
     days[session] = day
     order = np.lexsort((time, session))
@@ -85,13 +85,13 @@ def split(
 def _kept(
     session: np.ndarray, item: np.ndarray, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Chosen clicks, of sessions that have two of them at least."""
+    """The chosen clicks, of sessions with at least two of them."""
     session, item = session[chosen], item[chosen]
     long = np.bincount(session, minlength=1)[session] > 1
     return session[long], item[long]
 
 
 def _sessions(session: np.ndarray, item: np.ndarray) -> Clicks:
-    """Clicks and lengths of sessions that stand one after the other."""
+    """Clicks and lengths of sessions that follow one another."""
     begins = np.flatnonzero(np.diff(session, prepend=-1))
     return item, np.diff(begins, append=len(session))

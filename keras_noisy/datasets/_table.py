@@ -9,19 +9,19 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 
-#: What separates columns; the first that occurs in the header does.
+#: Column separators; the first one found in the header is used.
 _DELIMITERS = ",;\t"
 
 
 def is_table(value: Any) -> bool:
-    """Whether it has columns by name, as a DataFrame or a dictionary has."""
+    """Whether it has columns by name, like a DataFrame or a dictionary."""
     return isinstance(value, Mapping) or _names(value) is not None
 
 
 def column(
     table: Any, argument: str, name: str | None, guesses: tuple[str, ...]
 ) -> np.ndarray:
-    """The column `name`, or else the only one whose name is a guess."""
+    """The column `name`, or else the only one with a name in `guesses`."""
     names = [*table] if isinstance(table, Mapping) else _names(table) or []
     if name is None:
         found = [n for n in names if str(n).lower() in guesses]
@@ -80,9 +80,9 @@ class CSV(dict[str, list[str]]):
 
 
 def numbers(entries: np.ndarray) -> np.ndarray:
-    """Text of whole numbers as these, other text as it is.
+    """Texts as whole numbers if all are, otherwise unchanged.
 
-    Among them "nan" is no name: a missing label, which is refused later.
+    "nan" among numbers is not a name but a missing label, rejected later.
     """
     try:
         found = np.array([float(entry) for entry in entries])
@@ -94,7 +94,7 @@ def numbers(entries: np.ndarray) -> np.ndarray:
 
 
 def _rows(path: str) -> list[tuple[int, list[str]]]:
-    """The lines that are not empty, with their numbers, without spaces."""
+    """The non-empty lines with their numbers, spaces removed."""
     with open(path, encoding="utf-8-sig", newline="") as file:
         header = file.readline()
         file.seek(0)
@@ -118,7 +118,7 @@ def _names(table: Any) -> list[Any] | None:
 
 
 def _is_missing(entry: Any) -> bool:
-    """Whether it is None, NaN, empty text or how pandas marks a gap."""
+    """Whether it is None, NaN, empty text or a missing value of pandas."""
     if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(entry, str):

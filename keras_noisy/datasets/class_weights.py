@@ -1,4 +1,4 @@
-"""Weights of classes, by how frequent each is."""
+"""Weights of classes by their frequency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._label_arrays import class_labels
 
 METHODS = ("balanced", "effective", "class_based_effective")
-#: Base of the effective number, and how much more the rarest class has.
+#: Base of the effective number, and what is added to it for the rarest class.
 BASE, MORE = 0.9999, 1e-5
 
 
@@ -20,9 +20,9 @@ def class_weights(
     num_classes: int | None = None,
     normalize: bool = True,
 ) -> dict[int, float]:
-    """Weight of each class, larger for rarer ones, as `class_weight` of `fit`.
+    """Weights of classes, larger for rarer ones, for `class_weight` of `fit`.
 
-    For a sampler turn them into weights of samples by `sample_weights`.
+    To sample by weight, turn them into sample weights with `sample_weights`.
 
     Formula:
 
@@ -33,8 +33,8 @@ def class_weights(
     b = 0.9999,  b_k = b + 1e-5 * log(n_max / n_k) / log(n_max / n_min)
     ```
 
-    where `n_k` is the number of samples of class `k`. With equal counts `b_k`
-    is `b`. A class without samples has the weight 0.
+    where `n_k` is the number of samples of class `k`. If all counts are equal,
+    `b_k` is `b`. A class without samples has weight 0.
 
     Args:
         labels: Integer labels of all training samples, shape `(N,)` or
@@ -42,9 +42,9 @@ def class_weights(
         method: `"balanced"`, `"effective"` or `"class_based_effective"`.
             Defaults to `"balanced"`.
         num_classes: Number of classes. Defaults to `None`, the largest label
-            and one.
-        normalize: Whether to scale the weights such that their mean over all
-            samples is 1, which leaves the learning rate as it is. Defaults to
+            plus one.
+        normalize: Whether to scale the weights so that their mean over all
+            samples is 1, which keeps the effective learning rate. Defaults to
             `True`.
 
     Returns:

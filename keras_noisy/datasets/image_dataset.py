@@ -12,34 +12,33 @@ from keras_noisy.datasets._samples import samples
 
 
 class ImageDataset(Epochs):
-    """Batches of images and labels without TensorFlow, by Pillow and NumPy.
+    """Batches of images and labels without TensorFlow, with Pillow and NumPy.
 
-    Decodes, resizes, augments as the papers do, standardizes and shuffles, as
-    `pipeline` does and by the same recipe, but draws other random numbers.
-    Pillow (`pip install pillow`) is needed for files and to resize. Files are
-    decoded in as many threads as there are `workers`: give it the number of
-    cores. Before the first `predict` build the model: with several workers
-    Keras builds it from the first batch and then forgets that batch, of every
-    `PyDataset`.
+    It decodes, resizes, augments as the papers do, standardizes and shuffles.
+    The recipe is that of `pipeline`, but the random numbers differ. Pillow
+    (`pip install pillow`) is needed to read files and to resize. Files are
+    decoded in `workers` threads: pass the number of cores. Build the model
+    before the first `predict`: with several workers, Keras builds it from the
+    first batch of a `PyDataset` and then drops that batch.
 
-    Training drops the last samples that make no whole batch, which are others
-    in each epoch; evaluation has all of them, in order, in a last batch that
+    Training drops the samples of the last incomplete batch, which are different
+    ones in each epoch. Evaluation keeps all samples, in order; its last batch
     may be smaller. Everything random in a batch follows from `seed`, the
-    epoch and the number of the batch, whatever the workers. `fit` also mixes
-    the order of the batches, by Python's random numbers: pass
-    `shuffle=False`, or call `keras.utils.set_random_seed` before. A run is
-    the same again with the same number of workers, and with `fit` over whole
-    epochs, not `steps_per_epoch`. To go on after a restart of the process
-    give the `start` of a `keras_noisy.callbacks.Resume`.
+    epoch and the number of the batch, for any number of workers. `fit` also
+    shuffles the order of the batches with Python's random numbers: pass
+    `shuffle=False`, or call `keras.utils.set_random_seed` first. A run is
+    reproducible with the same number of workers, if `fit` trains whole epochs
+    and not `steps_per_epoch`. To continue after a restart of the process,
+    pass the `start` of a `keras_noisy.callbacks.Resume`.
 
-    In several processes with JAX give each one its `shard`.
+    In several processes with JAX, give each one its `shard`.
 
     Args:
         dataset: One of
 
             - arrays, lists or columns of tables `(images, labels)`: images
               uint8 of shape `(N, H, W)` or `(N, H, W, C)`, or paths of files;
-              labels `(N,)`, `(N, 1)` or `(N, k)`, which pass unchanged, but
+              labels `(N,)`, `(N, 1)` or `(N, k)`, which pass unchanged, except
               that booleans become integers.
             - a folder of one folder for each class, a CSV file or a table of
               paths and labels, see `ImageFiles.from_directory` and
@@ -48,63 +47,64 @@ class ImageDataset(Epochs):
               a `WebVisionFolder`. Its `check` finds files that cannot be read.
 
         batch_size: Number of images in a batch. Defaults to `128`.
-        image_size: Height and width of the images that come out, an integer
-            for both. Defaults to `None`: 224 for `"webvision"`, or else that
-            of the images, if they all have one.
+        image_size: Height and width of the output images, an integer for
+            both. Defaults to `None`: 224 for `"webvision"`, or else the size of
+            the images, if they all have the same.
         augment: `None`, images in [0, 1]; `"cifar"`, `"cifar100"` or
-            `"webvision"`, see `pipeline`; or a preprocessing layer of Keras,
-            or a function, that changes a batch of images in [0, 255] in
-            training and keeps their shape, scaled to [0, 1] after it. Its
-            own seed gives the same run again with one worker only. Defaults
-            to `None`.
+            `"webvision"`, see `pipeline`; or a preprocessing layer of Keras
+            or a function that changes a batch of images in [0, 255] in
+            training and keeps their shape; they are scaled to [0, 1] after it.
+            A seed of its own makes a run reproducible only with one worker.
+            Defaults to `None`.
         training: Whether to shuffle and to augment at random. Defaults to
             `False`.
-        seed: An integer of at least 0 that everything random follows from.
-            Defaults to `0`.
+        seed: Seed of everything random, an integer of at least 0. Defaults to
+            `0`.
         shard: `(index, count)` of this process among all. It takes every
             count-th sample, and in training every process has the same number
             of batches. Defaults to `None`, all samples.
         workers: Number of threads or processes. Defaults to `1`.
-        use_multiprocessing: Whether the workers are processes. Threads do as
-            well here, and are safe with every backend. Defaults to `False`.
+        use_multiprocessing: Whether the workers are processes. Threads are as
+            good here, and safe with every backend. Defaults to `False`.
         max_queue_size: Number of batches to read ahead, with several workers.
             Defaults to `10`.
         start: `(epoch, batch)`, counted from 0, to begin with: until
-            `on_epoch_end` the batches are the rest of that epoch. In `fit`
-            give the `start` of a `keras_noisy.callbacks.Resume`, as Keras
-            ends an epoch before it trains, and one worker: the first epoch
-            begins with what several have read before. Defaults to `(0, 0)`.
-        sample_weight: How often each sample comes in training, relative to
-            others: an epoch then has as many samples as before, drawn by
-            these weights with replacement, in place of every one once.
-            Numbers of at least 0 of shape `(N,)`, such as
+            `on_epoch_end` the batches are the rest of that epoch. In `fit`,
+            pass the `start` of a `keras_noisy.callbacks.Resume`, because Keras
+            ends an epoch before it trains. Use one worker: the first epoch
+            begins with batches that several have read too early. Defaults to
+            `(0, 0)`.
+        sample_weight: Relative frequency of each sample in training. An epoch
+            then has as many samples as without, drawn with replacement by
+            these weights, instead of each sample once. Numbers of at least 0,
+            of shape `(N,)`, such as
             `sample_weights(labels, class_weights(labels))`. The loss does not
             see them. Defaults to `None`.
-        mix: Whether each image of a training batch is mixed with another one
-            of it, and its label too; the labels are then soft, float32 of
-            shape `(batch, num_classes)`. Defaults to `None`. Otherwise
+        mix: How each image of a training batch and its label are mixed with
+            another one of the batch; the labels are then soft, float32 of
+            shape `(batch, num_classes)`. Defaults to `None`, not at all.
+            Otherwise
 
-            - `"mixup"`: a mean of both images; the share of the first is
-              uniform in [0, 1], for each image.
-            - `"cutmix"`: a box of the other image, at a random place and of
-              a uniform share of the area, cut off at the edges.
+            - `"mixup"`: a weighted mean of both images; the share of the first
+              is uniform in [0, 1], for each image.
+            - `"cutmix"`: a box of the other image, at a random place, whose
+              share of the area is uniform, clipped at the edges.
             - a function of images, soft labels and a seed of two integers,
-              all arrays of NumPy, that returns images and soft labels
-              in the same shapes. What it draws from the seed is the same
-              again.
+              all NumPy arrays, that returns images and soft labels in the
+              same shapes. Draw from the seed to be reproducible.
 
-        num_classes: Number of classes of labels that are mixed. Defaults to
-            `None`, one more than the largest label.
+        num_classes: Number of classes of mixed labels. Defaults to `None`, one
+            more than the largest label.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, images float32
         of shape `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: If an argument is outside its range, there are no samples
-            for a batch, or an integer label is outside 32 bits; when a file
-            is read that is broken, with its name.
-        OSError: When a file is read that is missing, with its name.
+        ValueError: If an argument is outside its range, there are too few
+            samples for a batch, or an integer label does not fit in 32 bits;
+            while reading, if a file is broken, with its name.
+        OSError: While reading, if a file is missing, with its name.
         ImportError: If Pillow is needed and not installed.
 
     Example:

@@ -1,4 +1,4 @@
-"""Files of images and their labels, from a folder or a table."""
+"""Image files and their labels, from a folder or a table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from keras_noisy.datasets._check import faults
 
 #: Endings that `keras.utils.image_dataset_from_directory` takes.
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-#: Endings of images that it leaves out.
+#: Endings of images that Keras ignores.
 _OTHER_ENDINGS = (".avif", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
-#: Names of columns, unless the user gives some.
+#: Default names of columns.
 _PATHS = (
     "path",
     "file",
@@ -35,7 +35,7 @@ _LABELS = ("label", "class", "class_name", "category", "target")
 
 
 def no_path(given: np.ndarray) -> str:
-    """The first entry that is not a path, for an error."""
+    """The first entry that is not a path, for an error message."""
     for i, entry in enumerate(given):
         if as_paths(given[i : i + 1]) is None:
             return f"{entry!r} at position {i}, counted from 0"
@@ -43,24 +43,24 @@ def no_path(given: np.ndarray) -> str:
 
 
 class ImageFiles:
-    """Files of images with a label for each, of your own.
+    """Your own image files, each with a label.
 
-    To train on a folder of class folders, on a table or on lists of paths;
-    `pipeline` and `ImageDataset` take it, and take a folder, a table or a CSV
-    file directly too. `check` finds the files that cannot be read.
+    Use it to train on a folder of class folders, a table or lists of paths.
+    `pipeline` and `ImageDataset` take it, and also take a folder, a table or a
+    CSV file directly. `check` finds the files that cannot be read.
 
-    The attributes `files` and `labels` are arrays of shape `(N,)`, of paths
-    and of integers. `class_names` is the list of the names of the classes, or
-    `None` if only numbers are known. `skipped` says why files were left
-    out, by path.
+    The attributes `files` and `labels` are arrays of paths and of integers, of
+    shape `(N,)`. `class_names` is the list of class names, or `None` if only
+    numbers are known. `skipped` maps the path of each file that was left out
+    to the reason.
 
     Args:
         files: Paths of `N` images, `str` or `pathlib.Path`: a list, an array
             or a column of a table.
-        labels: Labels of these, `N` integers, or names of classes, which are
+        labels: Labels of these images: `N` integers, or class names, which are
             numbered.
         class_names: Names of the classes, in the order of their numbers.
-            Defaults to `None`: those of the labels, sorted, if they are text.
+            Defaults to `None`: the sorted labels, if they are text.
 
     Returns:
         An object that `pipeline` and `ImageDataset` take.
@@ -113,17 +113,17 @@ class ImageFiles:
         path: str | os.PathLike,
         class_names: Sequence[str] | None = None,
     ) -> ImageFiles:
-        """The images in a folder of one folder for each class.
+        """The images in a folder that has one folder for each class.
 
-        Takes the files, and numbers the classes, as
+        It selects the files and numbers the classes as
         `keras.utils.image_dataset_from_directory` does: all files that end in
         bmp, gif, jpeg, jpg or png, in the order of their paths. `skipped`
-        lists those that end as other images do.
+        lists the files with the ending of another image format.
 
         Args:
-            path: The folder. Folders of a class may have others in them.
-            class_names: Folders to take, in the order of their numbers.
-                Defaults to `None`, all but hidden ones, sorted.
+            path: The folder. Class folders may have subfolders.
+            class_names: Folders to use, in the order of their numbers.
+                Defaults to `None`, all except hidden ones, sorted.
 
         Returns:
             An `ImageFiles`.
@@ -161,7 +161,7 @@ class ImageFiles:
             raise ValueError(
                 f"Expected images ({', '.join(_ENDINGS)}) in a folder for each "
                 f"class in {folder}. Received: the folders {names} without "
-                f"one, {len(skipped)} images of other endings"
+                f"one, {len(skipped)} images with other endings"
             )
         result = cls(files, labels, names)
         result.skipped = skipped
@@ -176,25 +176,24 @@ class ImageFiles:
         root: str | os.PathLike | None = None,
         class_names: Sequence[str] | None = None,
     ) -> ImageFiles:
-        """The images that a table lists, one a row, with their labels.
+        """The images that a table lists, one per row, with their labels.
 
         Args:
             table: A DataFrame, a dictionary of columns, or the path of a CSV
-                file in UTF-8 whose first line names the columns. Rows count
+                file in UTF-8 whose first line names the columns. Rows are read
                 by position.
             path: Name of the column of paths. Defaults to `None`: the only
                 column named `"path"`, `"file"`, `"filename"`, `"file_name"`,
                 `"filepath"`, `"file_path"`, `"image"`, `"image_path"` or
                 `"image_id"`.
-            label: Name of the column of labels, integers or names of classes.
+            label: Name of the column of labels, integers or class names.
                 Defaults to `None`: the only column named `"label"`,
                 `"class"`, `"class_name"`, `"category"` or `"target"`.
-            root: Folder to which relative paths are relative. Defaults to
-                `None`: the folder of the CSV file, or else the working
-                directory.
+            root: Folder of relative paths. Defaults to `None`: the folder of
+                the CSV file, or else the working directory.
             class_names: Names of the classes, in the order of their numbers.
-                Defaults to `None`: those of the labels, sorted, if they are
-                text; in a CSV file whole numbers are numbers.
+                Defaults to `None`: the sorted labels, if they are text. Whole
+                numbers in a CSV file are not text.
 
         Returns:
             An `ImageFiles`.
@@ -211,7 +210,7 @@ class ImageFiles:
         labels = _table.column(table, "label", label, _LABELS)
         if isinstance(table, _table.CSV):
             names = map(str, () if class_names is None else class_names)
-            # Names such as "10" and "9" are no numbers.
+            # Given names such as "10" and "9" are not numbers.
             if set(labels.tolist()).isdisjoint(names):
                 labels = _table.numbers(labels)
         result = cls(files, labels, class_names)
@@ -239,17 +238,17 @@ class ImageFiles:
         )
 
     def check(self, workers: int | None = None) -> ImageFiles:
-        """Decode every image, to leave out those that cannot be read.
+        """Decode every image, and leave out those that cannot be read.
 
-        Training would stop on such an image. Takes about a millisecond for
-        a small one. Needs Pillow: `pip install pillow`.
+        Training would stop on such an image. Decoding takes about a millisecond
+        for a small image. Needs Pillow: `pip install pillow`.
 
         Args:
             workers: Number of threads. Defaults to `None`, one per processor.
 
         Returns:
-            An `ImageFiles` of the images that can be read. Its `skipped` has
-            the paths of the others and what is wrong with each.
+            An `ImageFiles` with the images that can be read. Its `skipped` has
+            the paths of the others and the fault of each.
 
         Raises:
             ValueError: If `workers` is not a positive integer, or no image can
@@ -275,7 +274,7 @@ class ImageFiles:
 
 
 def opened(dataset: Any) -> Any:
-    """A folder, a CSV file or a table as `ImageFiles`, or what was given."""
+    """A folder, a CSV file or a table as `ImageFiles`; others unchanged."""
     if isinstance(dataset, str | os.PathLike):
         path = os.path.expanduser(os.fspath(dataset))
         if os.path.isdir(path):
@@ -284,7 +283,7 @@ def opened(dataset: Any) -> Any:
             return ImageFiles.from_table(path)
         raise FileNotFoundError(
             "Expected a folder that has a folder for each class, or a CSV "
-            f"file. Received: dataset={path!r}, which is not there"
+            f"file. Received: dataset={path!r}, which does not exist"
         )
     if _table.is_table(dataset):
         return ImageFiles.from_table(dataset)
@@ -295,7 +294,7 @@ def _walk(folder: str) -> list[str]:
     """All files in a folder, in the order of Keras."""
 
     def stop(error: OSError) -> None:
-        raise error  # or the images of a folder would be lost
+        raise error  # Otherwise a folder would be left out silently.
 
     return [
         os.path.join(root, name)

@@ -1,4 +1,4 @@
-"""Data sets of the papers by name, with noise by name."""
+"""Loads data sets of papers by name, with noise by name."""
 
 from pathlib import Path
 from typing import Any
@@ -53,50 +53,50 @@ def load(
 ) -> NoisyDataset:
     """Load a data set with noisy and clean labels.
 
-    `"digits"` is made from the digits of scikit-learn and needs no download;
-    neither does `"multilabel_digits"`, numbers of three digits with ten labels
-    each: which of the digits 0 to 9 are in the number. The others are
-    downloaded by Keras, or read from `data_dir` if there is no network. The
-    human labels of CIFAR-10N and CIFAR-100N are for non-commercial use (CC
-    BY-NC 4.0): download them from https://github.com/UCSC-REAL/cifar-10-100n
-    into `data_dir`.
+    `"digits"` and `"multilabel_digits"` are made from the digits of
+    scikit-learn and need no download. `"multilabel_digits"` has numbers of
+    three digits with ten labels each: whether each of the digits 0 to 9 is in
+    the number. Keras downloads the other data sets, or they are read from
+    `data_dir`, for example without a network. The human labels of CIFAR-10N
+    and CIFAR-100N are for non-commercial use (CC BY-NC 4.0): download them from
+    https://github.com/UCSC-REAL/cifar-10-100n into `data_dir`.
 
     Args:
         name: `"digits"`, `"multilabel_digits"`, `"fashion_mnist"`,
             `"cifar10"`, `"cifar100"`, `"cifar10n"` or `"cifar100n"`.
-        noise: Which labels are wrong. Defaults to `None`: clean labels, or
-            for the human labels `"worse"` and `"noisy"`.
+        noise: Kind of label noise. Defaults to `None`: clean labels, or
+            `"worse"` and `"noisy"` for the human labels.
 
             - `"symmetric"`, `"symmetric_include_true"`, `"pair_flip"`,
               `"instance_dependent"`: see `keras_noisy.noise`.
-            - `"asymmetric"`: that of the papers for Fashion-MNIST, CIFAR-10
-              or CIFAR-100, which is in blocks of five labels there.
+            - `"asymmetric"`: the asymmetric noise of the papers for
+              Fashion-MNIST, CIFAR-10 or CIFAR-100, where it is in blocks of
+              five labels.
             - `"asymmetric_superclass"`: for CIFAR-100.
-            - A row-stochastic matrix of your own.
-            - For `"multilabel_digits"`: `"symmetric"`, each label flips;
-              `"missing"`, labels 1 become 0; or rates of your own, of shape
+            - Your own row-stochastic matrix.
+            - For `"multilabel_digits"`: `"symmetric"`, each label can flip;
+              `"missing"`, a label 1 can become 0; or your own rates, of shape
               (2,) or (10, 2), see `keras_noisy.noise.flip_labels`.
             - For `"cifar10n"`: `"aggre"`, `"random1"`, `"random2"`,
               `"random3"` or `"worse"`.
             - For `"cifar100n"`: `"noisy"`, or `"noisy_coarse"` with the 20
               superclasses.
-        rate: Rate of the noise, in [0, 1]; as its function in
-            `keras_noisy.noise` defines it. Leave it for human labels and for a
+        rate: Noise rate in [0, 1], as defined by the function in
+            `keras_noisy.noise`. Do not pass it for human labels or with a
             matrix. Defaults to `0.0`.
-        seed: Seed of the noise, and of the composition of the digits.
-            Defaults to `0`.
-        data_dir: Folder with the official files, or that has them up to three
-            folders below, each maybe in a folder of its own name: the four
+        seed: Seed of the noise and of the images of digits. Defaults to `0`.
+        data_dir: Folder that has the official files, directly or up to three
+            folders below, possibly each in a folder of the same name: the four
             idx files of Fashion-MNIST; `cifar-10-batches-py`, its files or
             `cifar-10-python.tar.gz`; `cifar-100-python`, its files or its
-            archive; `CIFAR-10_human.pt`, `CIFAR-100_human.pt`, beside which
-            the images may be missing. Defaults to `None`, a download by
-            `keras.datasets` into the folder that Keras uses.
-        mode: `"bernoulli"` or, for noise of a matrix, `"exact"`, see
+            archive; `CIFAR-10_human.pt` and `CIFAR-100_human.pt`, whose images
+            Keras downloads if they are not in the folder. Defaults to `None`,
+            a download by `keras.datasets` into the folder that Keras uses.
+        mode: `"bernoulli"` or, for noise given by a matrix, `"exact"`, see
             `keras_noisy.noise.corrupt`. Defaults to `"bernoulli"`.
-        num_classes: Of `"digits"` only: 10, 100 or 1000, for numbers of one,
+        num_classes: Only for `"digits"`: 10, 100 or 1000, for numbers of one,
             two or three digits. Defaults to `None`, 1000.
-        num_samples: Of `"digits"` and `"multilabel_digits"` only: size of the
+        num_samples: Only for `"digits"` and `"multilabel_digits"`: size of the
             training set. Defaults to `None`, 30,000.
 
     Returns:
@@ -105,8 +105,8 @@ def load(
 
     Raises:
         ValueError: If an argument does not fit the data set, or if the clean
-            labels beside the human ones are not those of the images.
-        FileNotFoundError: If `data_dir` has not the files.
+            labels in the file of human labels do not match the images.
+        FileNotFoundError: If the files are not in `data_dir`.
         RuntimeError: If the download fails.
 
     Example:
@@ -155,7 +155,7 @@ def load(
     base = name.removesuffix("n")
     coarse = human is not None and noise == "noisy_coarse"
     if human:
-        human_file(base, data_dir)  # An error before images are downloaded.
+        human_file(base, data_dir)  # Raise before images are downloaded.
     if name == "digits":
         num_classes = 1000 if num_classes is None else num_classes
         if integer("num_classes", num_classes) not in (10, 100, 1000):
@@ -193,7 +193,7 @@ def load(
 def _multilabel_digits(
     noise: Any, rate: float, seed: int, num_samples: int | None
 ) -> NoisyDataset:
-    """Which digits are in a number, and labels that have flipped."""
+    """Images of numbers, with flipped labels for the digits in them."""
     count = 30_000 if num_samples is None else num_samples
     count = integer("num_samples", count, 1)
     rates = noise
@@ -283,7 +283,7 @@ def _images(
                 return _files.fashion_mnist(data_dir)
             return _files.cifar(name, data_dir, coarse)
         except FileNotFoundError:
-            # Keras provides the images if only the human labels are there.
+            # Keras downloads the images if only the human labels are there.
             if not human:
                 raise
     arguments = {"label_mode": "coarse"} if coarse else {}

@@ -1,4 +1,4 @@
-"""Diginetica as the papers on session recommendation prepare it."""
+"""Diginetica, prepared as in papers on session recommendation."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SOURCE = "https://competitions.codalab.org/competitions/11161"
 
 @dataclass(frozen=True, eq=False)
 class SessionSplits:
-    """Sessions to train on, and later ones to test with."""
+    """Sessions for training, and later ones for testing."""
 
     train: Sessions
     test: Sessions
 
     @property
     def num_items(self) -> int:
-        """Number of items, which are those of the training sessions."""
+        """Number of items in the training sessions."""
         return self.train.num_items
 
 
@@ -34,30 +34,28 @@ def load_sessions(name: str, data_dir: str | Path) -> SessionSplits:
     Diginetica (CIKM Cup 2016) has 719,470 training samples, 60,858 test
     samples and 43,097 items once it is prepared by the rules of SR-GNN:
 
-    - sessions of one click are left out, then items with fewer than 5 clicks,
-      then sessions that now have fewer than 2;
-    - the test sessions are those of the last 7 days, and training has all
-      before the day that precedes them, whose sessions are in neither, as in
-      the published program;
-    - items are numbered from 1 as they appear in training; others are left out
-      of the test, and then sessions of fewer than 2 clicks;
+    - sessions with one click are left out, then items with fewer than 5 clicks,
+      then sessions that now have fewer than 2 clicks;
+    - the last 7 days are the test sessions; the day before them is in neither
+      part, as in the published program; all earlier sessions are for training;
+    - items are numbered from 1 as they appear in training; other items are left
+      out of the test, and then sessions with fewer than 2 clicks;
     - every prefix of a session is a sample.
 
     Args:
         name: `"diginetica"`.
         data_dir: Folder, or one above it, with `train-item-views.csv` of the
-            CIKM Cup 2016 or with `sessions.npz`. The latter has what the rules
-            make of it: `train_items`, all training clicks one after the other,
-            `train_lengths`, and `test_items`, `test_lengths` and
-            `test_targets`, the clicks of each test sample and the next one.
-            It is taken if both are there.
+            CIKM Cup 2016 or with `sessions.npz`, which is preferred. This file
+            has the prepared data: `train_items`, all training clicks one after
+            the other, `train_lengths`, and `test_items`, `test_lengths` and
+            `test_targets`, the clicks of each test sample and the next click.
 
     Returns:
         An object with `train` and `test`, two `Sessions`, and `num_items`.
 
     Raises:
         ValueError: If `name` is not known, or a file is broken.
-        FileNotFoundError: If `data_dir` has not the files.
+        FileNotFoundError: If the files are not in `data_dir`.
 
     Example:
 

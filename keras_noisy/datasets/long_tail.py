@@ -17,10 +17,10 @@ def long_tail(
 ) -> np.ndarray:
     """Indices of samples that make a data set with a long tail.
 
-    Class 0 stays the most frequent one, the last class becomes the rarest.
-    Of CIFAR-10 and CIFAR-100 these are the very samples of the published
-    programs, with the same seed. Choose them by the clean labels, and corrupt
-    the labels afterwards.
+    Class 0 stays the most frequent, and the last class becomes the rarest.
+    For CIFAR-10 and CIFAR-100, the result is exactly the samples of the
+    published programs with the same seed. Select by the clean labels, and
+    corrupt the labels afterwards.
 
     Formula:
 
@@ -30,24 +30,24 @@ def long_tail(
     ```
 
     for `K` classes, where `n_max` is the largest number for which every class
-    has enough samples; of a balanced data set all of class 0 is kept.
+    has enough samples. In a balanced data set, all of class 0 is kept.
 
     Args:
         labels: Integer labels of all samples, shape `(N,)` or `(N, 1)`, with
             every class from 0 to the largest.
-        imbalance: Size of the last class over that of the first, in (0, 1];
-            0.01 is what is called a ratio of 100.
+        imbalance: Size of the last class divided by the size of the first, in
+            (0, 1]; 0.01 is an imbalance ratio of 100.
         profile: `"exponential"`, or `"step"` for a frequent and a rare half.
             Defaults to `"exponential"`.
-        seed: An integer of at least 0; the published programs have 0. Defaults
-            to `0`.
+        seed: An integer of at least 0. Defaults to `0`, as in the published
+            programs.
 
     Returns:
         An int64 array of indices, in increasing order.
 
     Raises:
-        ValueError: If an argument is outside its range, a class has no sample,
-            or would have none.
+        ValueError: If an argument is outside its range, or if a class has no
+            sample or would have none.
 
     Example:
 
@@ -94,7 +94,7 @@ def long_tail(
             f"every class a sample, as the first has {most}: at least "
             f"{1 / most:.3g}. Received: imbalance={imbalance:g}"
         )
-    # The legacy generator never changes, and is that of the programs.
+    # The published programs use this legacy generator, which never changes.
     random = np.random.RandomState(seed)
     chosen = []
     for label, count in enumerate(counts):

@@ -1,4 +1,4 @@
-"""Images with the labels that are given and the labels that are true."""
+"""Images with given labels and true labels."""
 
 from dataclasses import dataclass
 
@@ -7,24 +7,24 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NoisyDataset:
-    """Images with noisy labels to train on, and clean ones to judge by.
+    """Images with noisy labels for training and clean labels for evaluation.
 
-    What `load` returns. Train on `x_train` and `y_train`; `y_clean` is for
-    measuring, and so are the test labels, which are always clean.
+    `load` returns it. Train on `x_train` and `y_train`. `y_clean` and the test
+    labels, which are always clean, are only for evaluation.
 
     Args:
         x_train: Training images, uint8 of shape `(N, height, width)` or
             `(N, height, width, 3)`, from 0 to 255.
-        y_train: Noisy labels of them, integers of shape `(N,)`, or with
-            several labels per image 0 and 1 of shape `(N, labels)`.
-        y_clean: Clean labels of them, as the noisy ones.
-        x_test: Test images, as the training images.
+        y_train: Noisy labels of the training images, integers of shape `(N,)`,
+            or 0 and 1 of shape `(N, labels)` with several labels per image.
+        y_clean: Clean labels of the training images, in the same form.
+        x_test: Test images, in the same form as the training images.
         y_test: Clean labels of the test images.
         class_names: Names of the classes, in the order of the labels.
 
     Returns:
-        A `NoisyDataset` with these attributes, and `num_classes`, `changed`, a
-        boolean array of which labels are wrong, and `rate`, their share.
+        A `NoisyDataset` with these attributes, and `num_classes`, `changed` (a
+        boolean array of which labels are wrong) and `rate` (their share).
 
     Example:
 

@@ -28,28 +28,28 @@ def pipeline(
 ) -> tf.data.Dataset:
     """Batches of images and labels, ready for `fit` and `evaluate`.
 
-    Decodes, resizes, augments as the papers do, standardizes, shuffles and
-    reads ahead, in TensorFlow, for a model on any backend. `ImageDataset` does
+    It decodes, resizes, augments as the papers do, standardizes, shuffles and
+    prefetches in TensorFlow, for a model on any backend. `ImageDataset` does
     the same without TensorFlow. Needs `pip install tensorflow pillow`.
-    TensorFlow decodes JPEGs and Pillow all other files, so that both readers
-    see the same pictures: the first frame or page, without transparency. Under
-    JAX or PyTorch on a GPU call `tf.config.set_visible_devices([], "GPU")`
-    first, or TensorFlow takes its memory. Pass `shuffle=False` to `fit`: the
-    samples are shuffled here, and Keras warns otherwise.
+    TensorFlow decodes JPEGs and Pillow all other files, so both readers see
+    the same pictures: the first frame or page, without transparency. With
+    JAX or PyTorch on a GPU, call `tf.config.set_visible_devices([], "GPU")`
+    first, or TensorFlow takes the memory of the GPU. Pass `shuffle=False` to
+    `fit`: the samples are already shuffled, and Keras warns otherwise.
 
-    Training drops the last samples that make no whole batch, which are others
-    in each epoch; evaluation has all of them, in order, in a last batch that
-    may be smaller. Each iteration is an epoch of its own, with another order
-    and other crops. Everything random follows from `seed` and the number of
-    the epoch, whatever the number of cores; only a `tf.data.Dataset` is
-    shuffled by TensorFlow, where `keras.utils.set_random_seed` counts too.
-    To go on after a restart of the process give the `start` of a
+    Training drops the samples of the last incomplete batch, which are different
+    ones in each epoch. Evaluation keeps all samples, in order; its last batch
+    may be smaller. Each iteration is a new epoch, with a new order and new
+    crops. Everything random follows from `seed` and the number of the epoch,
+    for any number of cores. Only a `tf.data.Dataset` is shuffled by TensorFlow,
+    which also depends on `keras.utils.set_random_seed`. To continue after a
+    restart of the process, pass the `start` of a
     `keras_noisy.callbacks.Resume`.
 
-    In several processes with JAX give each one its `shard`, and train with
-    `keras.distribution.DataParallel(auto_shard_dataset=False)`, which needs
-    batches, the last of evaluation too, that the number of devices divides.
-    TensorFlow's `MultiWorkerMirroredStrategy` shards by itself.
+    In several processes with JAX, give each one its `shard`, and train with
+    `keras.distribution.DataParallel(auto_shard_dataset=False)`. The number of
+    devices must divide the size of each batch, also of the last one in
+    evaluation. TensorFlow's `MultiWorkerMirroredStrategy` shards by itself.
 
     Args:
         dataset: One of
@@ -64,79 +64,77 @@ def pipeline(
             - an object with `files` and `labels`, such as an `ImageFiles` or
               a `WebVisionFolder`. Its `check` finds files that cannot be read.
             - a `tf.data.Dataset` of single pairs, or of dictionaries with
-              `"image"` and `"label"` as TFDS gives them, the image uint8 or
-              an encoded string. It is shuffled in a buffer of 256 MB: all of
-              CIFAR, 1,300 photographs or 13,000 encoded ones. Labels that 32
-              bits do not hold, such as a missing one that was cast, become
-              the nearest that they do hold, which is no class either.
+              `"image"` and `"label"` as in TFDS, the image uint8 or an
+              encoded string. It is shuffled in a buffer of 256 MB: all of
+              CIFAR, 1,300 photographs or 13,000 encoded ones. Labels that do
+              not fit in 32 bits, such as a missing one that was cast, become
+              the nearest number that does, which is not a class either.
 
         batch_size: Number of images in a batch. Defaults to `128`.
-        image_size: Height and width of the images that come out, an integer
-            for both. Defaults to `None`: 224 for `"webvision"`, or else that
-            of the images, if they all have one.
+        image_size: Height and width of the output images, an integer for
+            both. Defaults to `None`: 224 for `"webvision"`, or else the size of
+            the images, if they all have the same.
         augment: Defaults to `None`, images in [0, 1]. Otherwise
 
             - `"cifar"`: padded by 4 pixels and cropped at random, flipped, and
               standardized by the mean and standard deviation of CIFAR-10;
               `"cifar100"` by those of CIFAR-100.
-            - `"webvision"`: a box of 8 to 100 % of the area and a ratio of 3/4
-              to 4/3, flipped, colors jittered (brightness, contrast and
-              saturation by 0.4, hue by 0.2; the brightness is added), and
-              standardized as ImageNet. Evaluation takes the center, 224 of
-              256 parts of the shorter side.
-            - a preprocessing layer of Keras, or a function, that changes a
+            - `"webvision"`: a random box with 8 to 100 % of the area and an
+              aspect ratio of 3/4 to 4/3, flipped, colors jittered (brightness,
+              contrast and saturation by 0.4, hue by 0.2; the brightness is
+              added), and standardized as ImageNet. Evaluation takes a center
+              crop of 224/256 of the shorter side.
+            - a preprocessing layer of Keras or a function that changes a
               batch of images in [0, 255] in training and keeps their shape;
-              they are scaled to [0, 1] after it. It needs a seed of its own.
+              they are scaled to [0, 1] after it. It needs its own seed.
 
         training: Whether to shuffle and to augment at random. Defaults to
             `False`.
-        seed: An integer of at least 0 that everything random follows from.
-            Defaults to `0`.
+        seed: Seed of everything random, an integer of at least 0. Defaults to
+            `0`.
         shard: `(index, count)` of this process among all. It takes every
             count-th sample, and in training every process has the same number
             of batches. On JAX `(jax.process_index(), jax.process_count())`.
             Defaults to `None`, all samples.
         start: `(epoch, batch)`, counted from 0, to begin with: the first
-            iteration is the rest of that epoch, though `len` is that of a
-            whole one, and those after it are the following epochs. What is
-            before it is not decoded. In `fit` give the `start` of a
-            `keras_noisy.callbacks.Resume`, as Keras looks at a first batch
+            iteration is the rest of that epoch, and the following epochs come
+            after it; `len` is always that of a whole epoch. Earlier samples
+            are not decoded. In `fit`, pass the `start` of a
+            `keras_noisy.callbacks.Resume`, because Keras reads a first batch
             before it trains. Not for a `tf.data.Dataset`. Defaults to
             `(0, 0)`.
-        sample_weight: How often each sample comes in training, relative to
-            others: an epoch then has as many samples as before, drawn by
-            these weights with replacement, in place of every one once.
-            Numbers of at least 0 of shape `(N,)`, such as
+        sample_weight: Relative frequency of each sample in training. An epoch
+            then has as many samples as without, drawn with replacement by
+            these weights, instead of each sample once. Numbers of at least 0,
+            of shape `(N,)`, such as
             `sample_weights(labels, class_weights(labels))`. The loss does not
-            see them. Not for a `tf.data.Dataset`.
-            Defaults to `None`.
-        mix: Whether each image of a training batch is mixed with another one
-            of it, and its label too; the labels are then soft, float32 of
-            shape `(batch, num_classes)`. Defaults to `None`. Otherwise
+            see them. Not for a `tf.data.Dataset`. Defaults to `None`.
+        mix: How each image of a training batch and its label are mixed with
+            another one of the batch; the labels are then soft, float32 of
+            shape `(batch, num_classes)`. Defaults to `None`, not at all.
+            Otherwise
 
-            - `"mixup"`: a mean of both images; the share of the first is
-              uniform in [0, 1], for each image.
-            - `"cutmix"`: a box of the other image, at a random place and of
-              a uniform share of the area, cut off at the edges.
+            - `"mixup"`: a weighted mean of both images; the share of the first
+              is uniform in [0, 1], for each image.
+            - `"cutmix"`: a box of the other image, at a random place, whose
+              share of the area is uniform, clipped at the edges.
             - a function of images, soft labels and a seed of two integers,
-              all tensors of TensorFlow, that returns images and soft labels
-              in the same shapes. What it draws from the seed is the same
-              again.
+              all TensorFlow tensors, that returns images and soft labels in
+              the same shapes. Draw from the seed to be reproducible.
 
-        num_classes: Number of classes of labels that are mixed. Defaults to
-            `None`, one more than the largest label; a `tf.data.Dataset` needs
-            it.
+        num_classes: Number of classes of mixed labels. Defaults to `None`, one
+            more than the largest label; a `tf.data.Dataset` needs it.
 
     Returns:
         A `tf.data.Dataset` of batches `(images, labels)`, images float32 of
         shape `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: If an argument is outside its range, there are no samples
-            for a batch, or an integer label is outside 32 bits.
+        ValueError: If an argument is outside its range, there are too few
+            samples for a batch, or an integer label does not fit in 32 bits.
         ImportError: If TensorFlow is not installed.
-        tf.errors.OpError: When a file is read that is broken or missing. It
-            names the file.
+        tf.errors.OpError: While reading, if a file is broken or missing, with
+            its name.
 
     Example:
 
@@ -200,7 +198,7 @@ def pipeline(
     result = result.batch(reader.batch_size, drop_remainder=training)
     result = result.map(
         lambda elements, keys: finish(*take(elements), keys[0]),
-        # A layer of the user's may have a state, so that the order counts.
+        # A layer of the user may have a state, so the order matters.
         num_parallel_calls=tf.data.AUTOTUNE if reader.is_preset else None,
     )
     if batches is not None:
@@ -215,7 +213,7 @@ def pipeline(
         result = result.with_options(options)
     result = result.prefetch(tf.data.AUTOTUNE)
     if reader.start[1]:
-        # Keras asks once, so tell it the number of whole epochs; a cardinality
-        # that is asserted would be an error in the first one.
+        # Keras asks only once, so return the number for a whole epoch. An
+        # asserted cardinality would raise an error in the first epoch.
         result.cardinality = lambda: tf.constant(batches, tf.int64)
     return result

@@ -1,4 +1,4 @@
-"""Weights of samples, tokens or pixels, from those of their classes."""
+"""Weights of samples, tokens or pixels, from the weights of classes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def sample_weights(
 ) -> np.ndarray:
     """Weight of each sample, or of each token or pixel, from its class.
 
-    Keras takes `class_weight` for one label per sample alone, and not with
-    generators. This makes `sample_weight` of labels of any shape, for `fit`,
-    and weights to sample by for `pipeline` and `ImageDataset`.
+    Keras takes `class_weight` only for one label per sample, and not with
+    generators. This function makes `sample_weight` for `fit` from labels of any
+    shape, and the sampling weights for `pipeline` and `ImageDataset`.
 
     Args:
         labels: Integer labels of any shape, such as `(N,)`, `(N, T)` or
             `(N, H, W)`.
-        class_weight: A dictionary from class to weight, of which a class that
-            is missing has 1, as in Keras; or the weights of all classes in
-            order. Not below 0.
-        ignore_class: Label of what is left out, which has the weight 0, such
-            as -1 or 255. Defaults to `None`.
+        class_weight: A dictionary from class to weight, in which a missing
+            class means weight 1, as in Keras; or the weights of all classes in
+            order. Weights are at least 0.
+        ignore_class: Label that gets weight 0, such as -1 or 255. Defaults to
+            `None`.
 
     Returns:
         A float32 array in the shape of the labels.
@@ -89,6 +89,6 @@ def _table(class_weight: Any, size: int) -> np.ndarray:
             "Invalid value for argument `class_weight`. Expected a weight for "
             f"every class of the labels, up to {size - 1}. Received: "
             f"{len(table)} weights. Pass a dictionary to leave some at 1, or "
-            "`ignore_class` for what is left out"
+            "`ignore_class` for a label to leave out"
         )
     return table

@@ -12,35 +12,35 @@ from keras_noisy._random import Random
 from keras_noisy.datasets._reader import Reader
 from keras_noisy.datasets.sessions import Sessions
 
-#: Batches whose samples are put in order of length together.
+#: Number of batches whose samples are sorted by length together.
 WINDOW = 64
-#: Shortest row of clicks; the next are twice as long.
+#: Shortest row of clicks; each longer one has twice the length.
 SHORTEST = 4
 
 
 class SessionDataset(keras.utils.PyDataset):
     """Batches of sessions of similar length, for `fit` and `evaluate`.
 
-    Rows of a batch end in zeros, up to 4, 8, 16, ... columns, so that few
-    programs are compiled. In training, samples are shuffled, and those of 64
-    batches are put in order of length before they are cut into batches, which
-    then come in random order, so that less is computed for padding. The model
-    makes the graph of a session from its clicks.
+    The rows of a batch are padded with zeros to 4, 8, 16, ... columns, so that
+    few programs are compiled. To compute less padding in training, the samples
+    are shuffled, and the samples of 64 batches at a time are sorted by length
+    before they are cut into batches; the batches come in random order. The
+    model makes the graph of a session from its clicks.
 
-    Training drops the last samples that make no whole batch, which are others
-    in each epoch. Everything random follows from `seed` and the epoch. `fit`
-    also mixes the order of batches, by Python's random numbers: pass
-    `shuffle=False`. To go on after a restart of the process give the `start`
-    of a `keras_noisy.callbacks.Resume`. In several processes give each one
-    its `shard`: their batches have rows of one length.
+    Training drops the samples of the last incomplete batch, which are different
+    ones in each epoch. Everything random follows from `seed` and the epoch.
+    `fit` also shuffles the order of batches with Python's random numbers: pass
+    `shuffle=False`. To continue after a restart of the process, pass the
+    `start` of a `keras_noisy.callbacks.Resume`. In several processes, give each
+    one its `shard`; all processes have rows of the same length in a step.
 
     Args:
         sessions: A `Sessions`.
         batch_size: Number of samples in a batch. Defaults to `100`.
         training: Whether to shuffle. Defaults to `False`.
         by_length: Whether samples of similar length share a batch. Defaults to
-            `None`: in training. Otherwise they stay in order, as `predict`
-            needs it; `evaluate` is faster with `True`.
+            `None`: only in training. Without it, samples stay in order, as
+            `predict` needs them; `evaluate` is faster with `True`.
         seed: An integer of at least 0. Defaults to `0`.
         shard: `(index, count)` of this process among all. Defaults to `None`,
             all samples.
@@ -51,10 +51,10 @@ class SessionDataset(keras.utils.PyDataset):
         A `keras.utils.PyDataset` of batches `(clicks, labels)`: clicks int32
         of shape `(batch, columns)`, item numbers from 1 and zeros at the end
         of a row; labels int32 of shape `(batch,)`, the number of the next item
-        less 1, which is its column in the scores.
+        minus 1, which is its column in the scores.
 
     Raises:
-        ValueError: If an argument is outside its range, or there are no
+        ValueError: If an argument is outside its range, or if there are too few
             samples for a batch.
 
     Example:
@@ -122,7 +122,7 @@ class SessionDataset(keras.utils.PyDataset):
         return self._sessions.padded(chosen, columns), self._labels[chosen]
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
-        """Samples of each batch of all processes."""
+        """Samples of each batch, over all processes."""
         reader, count = self._reader, len(self._sessions)
         size = reader.batch_size * reader.count
         order, window = np.arange(count), count
@@ -152,9 +152,9 @@ class SessionDataset(keras.utils.PyDataset):
         return columns
 
     def _columns_of_first(self, index: int, columns: int) -> int:
-        """Columns of the first two batches, where TensorFlow reads the data.
+        """Columns of the first two batches, if TensorFlow reads the data.
 
-        Keras takes what these have in common for the shape of all batches.
+        Keras takes the shape that these two have in common for all batches.
         """
         start = self._reader.start
         all_columns = self._columns(slice(None))
@@ -165,5 +165,5 @@ class SessionDataset(keras.utils.PyDataset):
         return 2 * all_columns if columns == all_columns else columns
 
     def on_epoch_end(self) -> None:
-        """Shuffle anew."""
+        """Shuffle again."""
         self._iteration += 1

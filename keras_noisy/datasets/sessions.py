@@ -1,4 +1,4 @@
-"""Sessions of clicks, whose next click is to be predicted."""
+"""Sessions of clicks, to predict the next click."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from keras_noisy._random import Random
 
 
 class Sessions:
-    """Sessions of clicks, of which every prefix is a sample.
+    """Sessions of clicks, in which every prefix is a sample.
 
-    A session `[a, b, c]` makes the samples `([a, b], c)` and `([a], b)`. They
-    are never stored: a sample is where it begins and ends among all clicks.
-    `SessionDataset` makes batches of them, and `load_sessions` has those of
+    A session `[a, b, c]` gives the samples `([a, b], c)` and `([a], b)`. They
+    are not stored: a sample is its start and end among all clicks.
+    `SessionDataset` makes batches of them, and `load_sessions` loads
     Diginetica.
 
     Args:
-        sessions: The sessions in order of time, each a sequence of two item
-            numbers at least, from 1.
+        sessions: The sessions in order of time, each a sequence of at least
+            two item numbers, from 1.
         num_items: Number of items, at least the highest item number. Defaults
             to `None`, the highest item number.
-        every_prefix: Whether every click but the first of a session is to be
-            predicted, otherwise the last click alone. Defaults to `True`.
+        every_prefix: Whether every click except the first of a session is a
+            target, otherwise only the last click. Defaults to `True`.
 
     Returns:
-        A `Sessions` with the attributes `clicks`, those of all sessions one
-        after the other, `num_items`, and for each sample `targets`, the item
-        that is clicked next, and `lengths`, the number of clicks before it.
-        `len` is the number of samples, and `sessions[i]` the pair of clicks
-        and target of one. `last(share)` and `replaced(rate, seed)` make others.
+        A `Sessions` with the attributes `clicks`, the clicks of all sessions
+        one after the other, `num_items`, and for each sample `targets`, the
+        item that is clicked next, and `lengths`, the number of clicks before
+        it. `len` is the number of samples, and `sessions[i]` is the pair of
+        clicks and target of a sample. `last(share)` and `replaced(rate, seed)`
+        return other `Sessions`.
 
     Raises:
-        ValueError: If a session is too short, or has what is no item number,
-            or an argument is outside its range.
+        ValueError: If a session is too short or has a number that is not an
+            item number, or if an argument is outside its range.
 
     Example:
 
@@ -73,7 +74,7 @@ class Sessions:
                     f"{_EXPECTED}. Received: sessions[{number}]={session!r}"
                 )
         if not given:
-            raise invalid("sessions", [], "one session at least")
+            raise invalid("sessions", [], "at least one session")
         self._set(
             np.concatenate(given),
             np.array([len(session) for session in given]),
@@ -124,7 +125,7 @@ class Sessions:
         if len(lengths) == 0 or lengths.min() < 2:
             raise ValueError(
                 "Invalid value for argument `sessions`. Expected sessions of "
-                "two clicks at least. Received: session "
+                "at least two clicks. Received: session "
                 f"{int(np.argmin(lengths)) if len(lengths) else 0} of length "
                 f"{int(lengths.min()) if len(lengths) else 0}. Leave such "
                 "sessions out"
@@ -180,13 +181,13 @@ class Sessions:
 
         Args:
             indices: Numbers of the samples, integers of shape `(N,)`.
-            length: Number of columns, at least the longest of them.
+            length: Number of columns, at least the longest of these samples.
 
         Returns:
             An int32 array of shape `(N, length)`.
 
         Raises:
-            ValueError: If a sample is longer.
+            ValueError: If a sample is longer than `length`.
         """
         indices = np.asarray(indices)
         longest = int(self.lengths[indices].max(initial=0))
@@ -198,13 +199,13 @@ class Sessions:
         return np.where(there, self.clicks[np.where(there, places, 0)], 0)
 
     def last(self, share: float) -> Sessions:
-        """The last samples, such as the 1/64 of the Yoochoose of the papers.
+        """The last samples, such as the 1/64 of Yoochoose in the papers.
 
         Args:
             share: Share of the samples, in (0, 1].
 
         Returns:
-            A `Sessions` with as many items.
+            A `Sessions` with the same number of items.
 
         Raises:
             ValueError: If `share` is outside its range, or no sample is left.
@@ -218,11 +219,11 @@ class Sessions:
         return other
 
     def replaced(self, rate: float, seed: int = 0) -> Sessions:
-        """The same sessions with clicks replaced by others at random.
+        """The same sessions with some clicks replaced at random.
 
-        Every click, be it input or target, is replaced with this probability,
-        by any other item, each as likely: symmetric noise on labels that are
-        inputs too.
+        Every click, whether input or target, is replaced with this probability
+        by another item, and all other items are equally likely. This is
+        symmetric noise on labels that are also inputs.
 
         Args:
             rate: Probability that a click is replaced, in [0, 1].
@@ -232,8 +233,8 @@ class Sessions:
             A `Sessions` with the same samples.
 
         Raises:
-            ValueError: If an argument is outside its range, or there is but
-                one item.
+            ValueError: If an argument is outside its range, or if there is
+                only one item.
         """
         rate = noise_rate(rate)
         random = Random(random_seed(seed), 16)
@@ -257,4 +258,4 @@ class Sessions:
         return f"<Sessions: {len(self)} samples, {self.num_items} items>"
 
 
-_EXPECTED = "sequences of two item numbers at least, integers from 1"
+_EXPECTED = "sequences of at least two item numbers, integers from 1"

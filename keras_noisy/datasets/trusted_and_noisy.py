@@ -1,4 +1,4 @@
-"""Batches of trusted and of noisy samples."""
+"""Batches of trusted and noisy samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keras_noisy.datasets._rows import images_or_rows
 
 
 class TrustedAndNoisy(Epochs):
-    """What `trusted_and_noisy` returns."""
+    """The data set that `trusted_and_noisy` returns."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class TrustedAndNoisy(Epochs):
         self.num_classes = num_classes or int(self._labels.max()) + 1
         mask = trusted_mask(trusted, count)
         self._trusted, self._noisy = np.flatnonzero(mask), np.flatnonzero(~mask)
-        # By class, so that each is a part of it.
+        # Sorted by class, so that each class is a slice.
         by_class = np.argsort(self._labels[self._trusted], kind="stable")
         self._trusted = self._trusted[by_class]
         self._counts = np.bincount(
@@ -49,7 +49,7 @@ class TrustedAndNoisy(Epochs):
                 "trusted",
                 f"{len(self._trusted)} samples",
                 f"a trusted sample of each of the {self.num_classes} classes, "
-                f"and there is none of the classes {missing[:10]}",
+                f"but there is none of the classes {missing[:10]}",
             )
         self.shots = integer("shots", shots, 1)
         self.queries = integer("queries", queries, 1)
@@ -60,11 +60,11 @@ class TrustedAndNoisy(Epochs):
 
     @property
     def num_samples(self) -> int:
-        """Number of all training samples."""
+        """Number of training samples, trusted and noisy."""
         return len(self._labels)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, dict]:
-        """The samples of a step, and what is known of them."""
+        """The samples of a step, and their labels, indices and parts."""
         epoch, number, chosen = self._chosen(index)
         random = self._reader.random
         noisy = self._noisy[chosen]
@@ -85,8 +85,8 @@ class TrustedAndNoisy(Epochs):
     def _drawn_by_class(self, random: Random) -> np.ndarray:
         """Places of the shots among the trusted samples, by class.
 
-        A class with fewer of them has each as often as the next, and one more
-        of some.
+        A class with fewer samples than shots repeats all of them equally often,
+        except for one more of some.
         """
         counts = self._counts
         classes = np.repeat(np.arange(self.num_classes), counts)
@@ -113,20 +113,20 @@ def trusted_and_noisy(
 ) -> TrustedAndNoisy:
     """Batches of trusted and noisy samples, for `keras_noisy.training.LDCE`.
 
-    For data of which a small part has labels that are known to be right. A
+    Use it for data in which a small part of the labels is known to be right. A
     step has `shots` trusted samples of every class, in the order of the
     classes, then `queries` trusted samples of any class, then `batch_size`
-    noisy ones. An epoch has every noisy sample once, but for the last that make
-    no whole batch; the trusted ones are drawn anew for every step, shots and
-    queries each without replacement. A class of fewer trusted samples than
-    `shots` has some twice. Everything random follows from `seed`, the epoch and
-    the number of the batch. Pass `shuffle=False` to `fit`, and the `start` of a
-    `keras_noisy.callbacks.Resume` to go on after a restart.
+    noisy samples. An epoch has every noisy sample once, except those of the
+    last incomplete batch. Trusted samples are drawn again for every step, shots
+    and queries each without replacement; a class with fewer trusted samples
+    than `shots` repeats some. Everything random follows from `seed`, the epoch
+    and the number of the batch. Pass `shuffle=False` to `fit`, and the `start`
+    of a `keras_noisy.callbacks.Resume` to continue after a restart.
 
     Args:
-        dataset: Images and labels of all training samples, as `ImageDataset`
-            takes them, or a pair of floats of shape `(N, ...)`, such as
-            features, and integer labels.
+        dataset: Images and labels of all training samples, in a form that
+            `ImageDataset` takes, or a pair of floats of shape `(N, ...)`, such
+            as features, and integer labels.
         trusted: Which labels are known to be right: a boolean for each sample,
             or indices.
         batch_size: Number of noisy samples in a step. Defaults to `64`.
@@ -135,21 +135,20 @@ def trusted_and_noisy(
         queries: Number of other trusted samples in a step. Defaults to `64`.
         num_classes: Number of classes. Defaults to `None`, one more than the
             largest label.
-        image_size: As of `ImageDataset`. Defaults to `None`.
-        augment: As of `ImageDataset`; for floats `None`. Defaults to `None`.
-        seed: An integer of at least 0 that everything random follows from.
+        image_size: See `ImageDataset`. Defaults to `None`.
+        augment: See `ImageDataset`; `None` for floats. Defaults to `None`.
+        seed: Seed of everything random, an integer of at least 0.
             Defaults to `0`.
-        workers: As of `ImageDataset`. Defaults to `1`.
-        use_multiprocessing: As of `ImageDataset`. Defaults to `False`.
-        max_queue_size: As of `ImageDataset`. Defaults to `10`.
-        start: As of `ImageDataset`. Defaults to `(0, 0)`.
+        workers: See `ImageDataset`. Defaults to `1`.
+        use_multiprocessing: See `ImageDataset`. Defaults to `False`.
+        max_queue_size: See `ImageDataset`. Defaults to `10`.
+        start: See `ImageDataset`. Defaults to `(0, 0)`.
 
     Returns:
-        A `keras.utils.PyDataset` of batches `(x, y)`. `x` is float32, images
-        scaled as by `ImageDataset`. `y` is a dictionary of int32 arrays of
-        shape `(batch,)`: `"label"`, `"index"`, that of the sample in
-        `dataset`, and `"part"`, 0 for shots, 1 for queries, 2 for noisy
-        samples.
+        A `keras.utils.PyDataset` of batches `(x, y)`. `x` is float32, with
+        images scaled as in `ImageDataset`. `y` is a dictionary of int32 arrays
+        of shape `(batch,)`: `"label"`, `"index"` of the sample in `dataset`,
+        and `"part"`, 0 for shots, 1 for queries, 2 for noisy samples.
 
     Raises:
         ValueError: If an argument is outside its range, or a class has no

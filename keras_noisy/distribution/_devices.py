@@ -1,4 +1,4 @@
-"""Which devices are meant."""
+"""The devices that a user selects."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from keras_noisy._arguments import integer, invalid
 
 
 def chosen(devices: Any, available: list[str]) -> list[str]:
-    """Names of the devices: all, the first few, or those of a list."""
+    """Names of the devices: all, the first few, or those in a list."""
     if devices is None:
         return available
     expected = (

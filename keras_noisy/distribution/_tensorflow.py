@@ -17,12 +17,12 @@ from keras_noisy.distribution.processes import process_count
 
 @contextlib.contextmanager
 def connected(devices: Any, count: int) -> Iterator[int]:
-    """Train on these devices; their number."""
+    """Train on these devices; yields their number."""
     distribute = sys.modules["tensorflow"].distribute
     if distribute.has_strategy():
         strategy = distribute.get_strategy()
         if devices is not None:
-            # TensorFlow refuses a strategy inside of another one.
+            # TensorFlow rejects a strategy inside another one.
             raise invalid(
                 "devices", devices, "None inside of another `data_parallel`"
             )
@@ -52,7 +52,7 @@ def _multi_worker_strategy() -> Any:
     tf: Any = sys.modules["tensorflow"]
 
     class Strategy(tf.distribute.MultiWorkerMirroredStrategy):
-        """Takes what `fit` of Keras 3.15 asks for in several processes."""
+        """Accepts the arguments of `fit` of Keras 3.15 in several processes."""
 
         def reduce(self, reduce_op: Any, value: Any, axis: Any) -> Any:
             if isinstance(value, (tuple, list, dict)):
@@ -66,17 +66,17 @@ def _multi_worker_strategy() -> Any:
 
     strategy = Strategy()
     if strategy.num_replicas_in_sync > process_count():
-        # Each would read whole batches of the process.
+        # Each GPU would read a whole batch of the process.
         raise ValueError(
             "In several processes TensorFlow takes one GPU in each. Start a "
-            "process for each GPU, with a CUDA_VISIBLE_DEVICES and a place in "
-            "TF_CONFIG of its own"
+            "process for each GPU, with its own CUDA_VISIBLE_DEVICES and its "
+            "own place in TF_CONFIG"
         )
     return strategy
 
 
 def _available(of_one_kind: bool) -> list[str]:
-    """The GPUs, or else the CPUs, as TensorFlow itself chooses; or both."""
+    """The GPUs, or else the CPUs, if of one kind as in TensorFlow; or both."""
     config = sys.modules["tensorflow"].config
     kinds = [config.list_logical_devices(kind) for kind in ("GPU", "CPU")]
     found = kinds[0] or kinds[1] if of_one_kind else [*kinds[0], *kinds[1]]
@@ -85,12 +85,12 @@ def _available(of_one_kind: bool) -> list[str]:
 
 @contextlib.contextmanager
 def training(model: keras.Model) -> Iterator[None]:
-    """The strategy needs nothing more."""
+    """The strategy needs nothing else."""
     yield
 
 
 def data(given: Any) -> Any:
-    """The part of this process as data that TensorFlow does not part again."""
+    """The data of this process, which TensorFlow must not split again."""
     tf = sys.modules["tensorflow"]
     if given is None or isinstance(given, tf.distribute.DistributedDataset):
         return given

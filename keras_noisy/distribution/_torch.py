@@ -16,14 +16,14 @@ from keras_noisy._arguments import invalid
 
 @contextlib.contextmanager
 def connected(devices: Any, count: int) -> Iterator[int]:
-    """Train in the processes that torchrun started; their number."""
+    """Train in the processes that torchrun started; yields their number."""
     if count == 1:
         if devices not in (None, 1) or isinstance(devices, bool):
             raise invalid(
                 "devices",
                 devices,
-                "None: on PyTorch every device has a process of its own, "
-                "started by `torchrun --nproc-per-node=<devices> <script>`",
+                "None: on PyTorch every device has its own process, started "
+                "by `torchrun --nproc-per-node=<devices> <script>`",
             )
         yield 1
         return
@@ -44,10 +44,10 @@ def connected(devices: Any, count: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def training(model: keras.Model) -> Iterator[None]:
-    """Give the model steps of all processes."""
+    """Give the model steps that all processes take together."""
     from keras_noisy.distribution._torch_steps import Steps
 
-    if "train_step" in vars(model):  # An evaluation inside of `fit`.
+    if "train_step" in vars(model):  # An evaluation inside `fit`.
         yield
         return
     steps = Steps(model)
@@ -65,14 +65,14 @@ def training(model: keras.Model) -> Iterator[None]:
 
 
 def _forget_steps(model: keras.Model) -> None:
-    """Let `fit` and `evaluate` take the steps that the model has now.
+    """Let `fit` and `evaluate` use the current steps of the model.
 
-    Keras 3.16 keeps those that it took first.
+    Keras 3.16 otherwise keeps the first ones that it used.
     """
     model.make_train_function(force=True)
     model.make_test_function(force=True)
 
 
 def data(given: Any) -> Any:
-    """Data for `fit`, as they are."""
+    """Data for `fit`, unchanged."""
     return given

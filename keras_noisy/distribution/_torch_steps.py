@@ -1,4 +1,4 @@
-"""Steps of a Keras model that several processes of PyTorch take together."""
+"""Steps of a Keras model that several PyTorch processes take together."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-# What a process is about to do, compared with the others before it is done.
+# The next action of a process, which is compared with the other processes.
 START, TRAIN, EPOCH_END, EVALUATION_END, END = range(5)
 DIFFERENCES = {
     START: "Expected the same model in every process, but the shapes of its "
     "weights differ.",
     TRAIN: "Expected batches of one size in every process, such as those of "
-    "`pipeline(..., training=True, shard=parallel.shard)`, which drops what "
-    "makes no whole batch.",
+    "`pipeline(..., training=True, shard=parallel.shard)`, which drops an "
+    "incomplete batch.",
     EPOCH_END: "Expected as many batches in every process, such as those of "
-    "`pipeline(..., training=True, shard=parallel.shard)`. Some processes go "
-    "on (1) while others are at the end of an epoch (2), of an evaluation (3) "
-    "or of training (4).",
+    "`pipeline(..., training=True, shard=parallel.shard)`. Some processes "
+    "continue (1) while others are at the end of an epoch (2), of an "
+    "evaluation (3) or of training (4).",
     END: "Expected the same weights in every process after training. A "
-    "callback that changes them, or the learning rate, belongs into every "
+    "callback that changes them, or the learning rate, must run in every "
     "process.",
 }
 
 
 class Steps:
-    """The steps of one `fit` or `evaluate`, for a model to use as its own.
+    """The steps of one `fit` or `evaluate`, which replace those of the model.
 
-    Gradients are those of the global batch, by DistributedDataParallel.
-    Metrics are sums over all processes, so that callbacks decide the same
-    everywhere. What layers count or average themselves is averaged.
+    DistributedDataParallel gives the gradients of the global batch. Metrics
+    are summed over all processes, so callbacks decide the same in each.
+    Counts and averages that layers keep are averaged.
     """
 
     def __init__(self, model: keras.Model):
@@ -44,7 +44,7 @@ class Steps:
             if getattr(type(model), name) is not getattr(keras.Model, name):
                 raise ValueError(
                     f"{type(model).__name__} has a `{name}` of its own, which "
-                    "several processes of PyTorch cannot share. Change "
+                    "several PyTorch processes cannot share. Change "
                     "`compute_loss` instead"
                 )
         if model.jit_compile:
@@ -57,7 +57,7 @@ class Steps:
         self.count = distributed.get_world_size()
         self._is_started, self._stepping = False, False
         self._unfinished: int | None = None
-        # This group is on the CPU, so that no step waits for the GPU.
+        # This group is on the CPU, so no step waits for the GPU.
         self.control = distributed.new_group(
             backend="gloo", timeout=datetime.timedelta(minutes=10)
         )
@@ -94,7 +94,7 @@ class Steps:
         return logs
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """Metrics; those of all processes when an epoch is at its end."""
+        """Metrics, summed over all processes at the end of an epoch."""
         if self._unfinished is not None and not self._stepping:
             ended, self._unfinished = self._unfinished, None
             self._compare(ended)
@@ -114,7 +114,7 @@ class Steps:
 
     @contextlib.contextmanager
     def _training(self, size: int) -> Iterator[None]:
-        """A step in which metrics and states are made those of all."""
+        """A step that combines metrics and states over all processes."""
         self._start()
         if self.replica is None:
             self.replica = DistributedDataParallel(self.model)
@@ -130,7 +130,7 @@ class Steps:
         self._stepping = True
         yield
         self._stepping = False
-        # Leave out frozen layers, which can be many.
+        # Leave out frozen layers, as there can be many.
         changed = [
             state
             for state, version in zip(states, versions, strict=True)
@@ -146,7 +146,7 @@ class Steps:
             variable.assign(variable.value + value)
 
     def _start(self) -> None:
-        """Begin with the weights of the first process."""
+        """Start all processes with the weights of the first one."""
         if self._is_started:
             return
         model = self.model
@@ -164,7 +164,7 @@ class Steps:
                 return
 
     def _compare(self, doing: int, number: int = 0) -> None:
-        """Refuse to go on if the processes differ; all of them do."""
+        """Raise an error in all processes if they differ."""
         mine = torch.tensor([doing, number])
         every = [torch.zeros_like(mine) for _ in range(self.count)]
         distributed.all_gather(every, mine, group=self.control)
@@ -180,8 +180,8 @@ class Steps:
 def _results(model: keras.Model) -> dict[str, Any]:
     """Results of the metrics in this process.
 
-    Keras 3.16 adds up those of all processes whenever it is asked for them,
-    and would wait forever if one process has fewer batches.
+    Keras 3.16 adds up the results of all processes on every request, and would
+    wait forever if one process had fewer batches.
     """
     if type(model).get_metrics_result is not keras.Model.get_metrics_result:
         return type(model).get_metrics_result(model)

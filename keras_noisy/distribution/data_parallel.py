@@ -19,7 +19,7 @@ from keras_noisy.distribution.processes import (
     process_index,
 )
 
-# What JAX, TensorFlow and PyTorch say when another process does not answer.
+# Messages of JAX, TensorFlow and PyTorch if another process does not answer.
 LOST = re.compile(
     r"connection (closed|reset)|closed by peer|heartbeat|collective ops? is"
     r"|gloo|nccl|socket closed|unhealthy|preempted|broken pipe|timed? ?out",
@@ -28,12 +28,12 @@ LOST = re.compile(
 
 
 class DataParallel:
-    """What a script has to know of the devices that it trains on.
+    """What a script must know about the devices that it trains on.
 
-    Made by `data_parallel`, and valid inside of its `with` block.
+    `data_parallel` creates it. It is valid inside the `with` block.
 
     Args:
-        num_devices: Number of devices of all processes.
+        num_devices: Number of devices in all processes.
 
     Example:
 
@@ -59,7 +59,7 @@ class DataParallel:
         """Number of samples that this process reads for a step.
 
         Args:
-            global_batch_size: Number of samples of a step on all devices, a
+            global_batch_size: Number of samples in a step on all devices, a
                 multiple of `num_devices`.
 
         Returns:
@@ -78,11 +78,11 @@ class DataParallel:
         return size // self._count
 
     def fit(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        """`model.fit(*args, **kwargs)` of all processes together."""
+        """Run `model.fit(*args, **kwargs)` in all processes together."""
         return self._together(model, "fit", args, kwargs)
 
     def evaluate(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        """`model.evaluate(*args, **kwargs)` of all processes together."""
+        """Run `model.evaluate(*args, **kwargs)` in all processes together."""
         return self._together(model, "evaluate", args, kwargs)
 
     def _together(
@@ -108,25 +108,25 @@ def data_parallel(
 ) -> Iterator[DataParallel]:
     """Train on several devices and hosts, each with a part of every batch.
 
-    Build, compile and fit the model inside of the context; the code is the
-    same for one device. JAX uses `keras.distribution.DataParallel`, after
+    Build, compile and fit the model inside the context; the code is the same
+    for one device. JAX uses `keras.distribution.DataParallel`, after
     `keras.distribution.initialize` if `KERAS_DISTRIBUTION_NUM_PROCESSES`
     is above 1. TensorFlow uses `tf.distribute.MirroredStrategy`, or
     `MultiWorkerMirroredStrategy` if `TF_CONFIG` is set. PyTorch uses
     `DistributedDataParallel` in the processes of `torchrun`.
     `docs/distribution.md` has the commands and the limits.
 
-    In several processes train and evaluate by `parallel.fit(model, ...)` and
-    `parallel.evaluate(model, ...)`, whose steps are those of all processes
-    and of which only the chief shows progress; `model.fit` is an error there.
-    Give each process its part of the data, by
+    In several processes, train and evaluate with `parallel.fit(model, ...)` and
+    `parallel.evaluate(model, ...)`. All processes then take each step together,
+    and only the chief shows progress; `model.fit` raises an error. Give each
+    process its part of the data with
     `pipeline(..., parallel.batch_size(128), shard=parallel.shard)` or the
-    same of `ImageDataset`.
+    same arguments of `ImageDataset`.
 
     Args:
         devices: Number of devices of this machine, or a list of their names
             such as `["gpu:0", "gpu:1"]`. Defaults to `None`, all of them.
-            Several processes use all of theirs.
+            With several processes, each one uses all of its devices.
 
     Returns:
         A context manager. It yields a `DataParallel` with `num_devices`,
@@ -134,9 +134,9 @@ def data_parallel(
         `fit(model, ...)` and `evaluate(model, ...)`.
 
     Raises:
-        ValueError: If there are no such devices, or if a batch is not divided
-            by the number of devices.
-        ConnectionError: In several processes, if one of the others is lost.
+        ValueError: If there are no such devices, or if the number of devices
+            does not divide a batch.
+        ConnectionError: In several processes, if another process is lost.
 
     Example:
 
@@ -173,7 +173,7 @@ def data_parallel(
             if count == 1:
                 yield DataParallel(num_devices)
             else:
-                # JAX compiles what all devices do, whoever calls `fit`.
+                # JAX compiles one step for all devices in `model.fit` as well.
                 with each_alone(keras.backend.backend() != "jax"):
                     yield DataParallel(num_devices)
     except Exception as error:
@@ -190,21 +190,20 @@ def _backend() -> ModuleType:
 
 
 def _explained(error: Exception, count: int) -> Exception | None:
-    """What an error of the backend means, if it has to do with devices."""
+    """A clearer error for a backend error about devices, if it is one."""
     if type(error).__name__ == "IndivisibleError":
         return ValueError(
-            "Expected batches, the last one too, that the devices divide. Use "
-            "`parallel.batch_size`, and data whose last batch is whole or has "
-            f"such a size. {error}"
+            "Expected batches, the last one too, whose size the number of "
+            "devices divides. Use `parallel.batch_size`, and data whose last "
+            f"batch is complete or has such a size. {error}"
         )
     of_backend = not isinstance(error, (ValueError, TypeError, LookupError))
     if count > 1 and of_backend and LOST.search(str(error)):
         return ConnectionError(
             f"Process {process_index()} of {count} lost another process, or "
-            "they did different things; see their output, and that of the "
-            "launcher. Run "
-            "the same command again on every host: with "
-            "`keras_noisy.callbacks.Resume` training goes on from the last "
+            "they did different things; see their output and the output of "
+            "the launcher. Run the same command again on every host: with "
+            "`keras_noisy.callbacks.Resume` training continues from the last "
             f"save. The backend says: {error}"
         )
     return None

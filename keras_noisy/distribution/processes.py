@@ -17,15 +17,16 @@ _each_alone = False
 def process_index() -> int:
     """Number of this process among those that train together, from 0.
 
-    Reads what the launcher has set, see `docs/distribution.md`, and starts
-    nothing; works inside and outside of `data_parallel`.
+    It reads the variables that the launcher sets, see `docs/distribution.md`,
+    and starts nothing. It works inside and outside `data_parallel`.
 
     Returns:
         An integer from 0 to `process_count() - 1`; 0 is the chief, which
         writes logs and files.
 
     Raises:
-        ValueError: If `TF_CONFIG` names no chief or worker of its cluster.
+        ValueError: If the task in `TF_CONFIG` is not a chief or worker of its
+            cluster.
 
     Example:
 
@@ -39,14 +40,15 @@ def process_index() -> int:
 def process_count() -> int:
     """Number of processes that train together.
 
-    Reads what the launcher has set, see `docs/distribution.md`, and starts
-    nothing; works inside and outside of `data_parallel`.
+    It reads the variables that the launcher sets, see `docs/distribution.md`,
+    and starts nothing. It works inside and outside `data_parallel`.
 
     Returns:
         An integer, 1 for a process that trains alone.
 
     Raises:
-        ValueError: If `TF_CONFIG` names no chief or worker of its cluster.
+        ValueError: If the task in `TF_CONFIG` is not a chief or worker of its
+            cluster.
 
     Example:
 
@@ -59,7 +61,7 @@ def process_count() -> int:
 
 @contextlib.contextmanager
 def each_alone(alone: bool) -> Iterator[None]:
-    """Whether a step of one of several processes is not that of all."""
+    """Set whether each of several processes would train alone."""
     global _each_alone
     before, _each_alone = _each_alone, alone
     try:
@@ -69,7 +71,7 @@ def each_alone(alone: bool) -> Iterator[None]:
 
 
 def check_together(y_pred: Any) -> None:
-    """Raise where a loss trains one of several processes alone."""
+    """Raise an error if a loss would train one of several processes alone."""
     if not _each_alone:
         return
     if keras.backend.backend() == "tensorflow":
@@ -79,9 +81,9 @@ def check_together(y_pred: Any) -> None:
     if is_step:
         raise ValueError(
             "Expected `parallel.fit(model, ...)` or `parallel.evaluate(model, "
-            "...)` in several processes, whose steps are those of all. "
-            "Received: a step of `model.fit` or of a loop of your own, in "
-            "which each process would train alone"
+            "...)` in several processes, which then take each step together. "
+            "Received: a step of `model.fit` or of your own loop, in which "
+            "each process would train alone"
         )
 
 

@@ -1,4 +1,4 @@
-"""Labels as they come in, with or without more columns, against predictions."""
+"""Compares labels, with or without more columns, with predictions."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ def label_columns(
 ) -> tuple[Any, Any, Any]:
     """Given label, last column and predicted class, each of shape `(N,)`.
 
-    `three` says whether three classes may have labels of three columns. Above
-    `threshold` a single output predicts class 1.
+    `three` says whether labels may have three columns if there are three
+    classes. Above `threshold`, a single output predicts class 1.
     """
     y_pred = ops.convert_to_tensor(y_pred)
     if len(y_pred.shape) == 1:
@@ -38,8 +38,8 @@ def several_labels(
     ):
         raise ValueError(
             "Expected `y_true` of shape (N, labels), or (N, labels, 2) with "
-            "given and clean labels, and `y_pred` of shape (N, labels), as "
-            "`multi_label=True`. Received: "
+            "given and clean labels, and `y_pred` of shape (N, labels), "
+            "because `multi_label=True`. Received: "
             f"y_true.shape={shape}, y_pred.shape={outputs}"
         )
     y_true = widened(y_true)
@@ -50,7 +50,7 @@ def several_labels(
 
 
 def per_label(weight: Any, counted: Any) -> Any:
-    """Which labels count, as numbers, times the weights of samples."""
+    """The labels that count, as numbers, times the sample weights."""
     counted = share(counted)
     if weight is None:
         return counted
@@ -86,12 +86,12 @@ def labels_and_scores(y_true: Any, y_pred: Any, three: bool) -> tuple[Any, Any]:
         raise ValueError(
             f"Expected integer labels, alone or in the first of {columns} "
             f"columns. Received: `y_true` of shape {tuple(y_true.shape)} and "
-            f"dtype {dtype} for {columns} classes, as one-hot or soft labels "
-            "have: pass `np.argmax(labels, axis=-1)`"
+            f"dtype {dtype} for {columns} classes, which look like one-hot or "
+            "soft labels: pass `np.argmax(labels, axis=-1)`"
         )
     return widened(y_true), y_pred
 
 
 def share(matches: Any) -> Any:
-    """True and False as numbers to take the mean of."""
+    """True and False as 1 and 0, for a mean."""
     return ops.cast(matches, keras.config.floatx())

@@ -1,4 +1,4 @@
-"""Where the label stands when classes are ordered by their scores."""
+"""The rank of the label among classes ordered by their scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RankMetric(keras.metrics.MeanMetricWrapper):
         def value(y_true: Tensor, y_pred: Tensor) -> Tensor:
             ranks = label_ranks(y_true, y_pred)
             beyond = ops.where(ranks > self.k, 0.0, of_rank(ranks))
-            # A label that is no class is neither found nor missed.
+            # A label that is not a class is neither found nor missed.
             return ops.where(ranks < 1, float("nan"), beyond)
 
         name = f"{prefix}_at_{self.k}" if name is None else name
@@ -36,13 +36,13 @@ class RankMetric(keras.metrics.MeanMetricWrapper):
 
 
 def label_ranks(y_true: Tensor, y_pred: Tensor) -> Tensor:
-    """Ranks from 1 of the labels, shape `(N,)`; 0 if it is no class."""
+    """Ranks of the labels from 1, shape `(N,)`; 0 if a label is no class."""
     labels, scores = labels_and_scores(y_true, y_pred, three=False)
     labels, total = labels[:, :1], scores.shape[-1]
     classes = ops.cast(ops.arange(total, dtype="int32")[None], labels.dtype)
     is_label = ops.equal(classes, labels)
     own = ops.sum(ops.where(is_label, scores, 0), axis=-1, keepdims=True)
-    # NaN is above all others: it must not pass for a low score.
+    # NaN ranks above all others: it must not count as a low score.
     above = ops.logical_not(scores <= own)
     before = ops.logical_and(ops.equal(scores, own), classes < labels)
     ahead = ops.cast(ops.logical_or(above, before), "int32")

@@ -16,11 +16,11 @@ from keras_noisy.metrics._label_columns import (
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class CleanAccuracy(keras.metrics.Mean):
-    """Accuracy against the clean label that stands beside the given one.
+    """Accuracy against the clean label next to the given one.
 
-    For experiments in which the true labels are known: it shows what the
-    network has learned of the truth while it trains on wrong labels. Labels
-    come from `with_clean_labels`, and a `GivenLabelLoss` keeps the clean ones
+    Use it in experiments in which the true labels are known: it shows how much
+    of the truth the network has learned while it trains on wrong labels. Make
+    the labels with `with_clean_labels`; a `GivenLabelLoss` hides the clean ones
     from the loss.
 
     Formula:
@@ -31,29 +31,29 @@ class CleanAccuracy(keras.metrics.Mean):
 
     Args:
         name: Name of the metric. Defaults to `"clean_accuracy"`.
-        dtype: Dtype of the metric. Defaults to `None`, that of Keras.
-        threshold: Number above which an output of its own predicts the label
-            1: a single output, or one of several labels. Pass `0.0` for
+        dtype: Dtype of the metric. Defaults to `None`, the Keras default.
+        threshold: Number above which an output predicts label 1, if there is a
+            single output or one for each of several labels. Pass `0.0` for
             logits. Defaults to `0.5`.
-        multi_label: Whether samples have several labels, an output each.
+        multi_label: Whether samples have several labels with one output each.
             Defaults to `False`.
 
     Call arguments:
-        y_true: Integer labels of shape `(N, 2)`, given and clean, or with a
-            sample index between them `(N, 3)`. Labels of shape `(N,)` or
-            `(N, 1)`, as in validation, are taken to be clean. With several
-            labels 0 and 1 of shape `(N, labels, 2)`, or `(N, labels)`; others,
-            which mean that the label is not known, are left out.
-        y_pred: Predictions of shape `(N, num_classes)`, of a single output
-            `(N, 1)` or `(N,)`, or of several labels `(N, labels)`.
-        sample_weight: Weights of shape `(N,)`, or of several labels
-            `(N, labels)`. Defaults to `None`.
+        y_true: Integer labels of shape `(N, 2)`, given and clean, or
+            `(N, 3)`, with a sample index between them. Labels of shape `(N,)`
+            or `(N, 1)`, as in validation, are taken as clean. With several
+            labels: 0 and 1 of shape `(N, labels, 2)` or `(N, labels)`; other
+            values mean an unknown label and are left out.
+        y_pred: Predictions of shape `(N, num_classes)`, `(N, 1)` or `(N,)` for
+            a single output, or `(N, labels)` for several labels.
+        sample_weight: Weights of shape `(N,)`, or `(N, labels)` for several
+            labels. Defaults to `None`.
 
     Returns:
         A number between 0 and 1.
 
     Raises:
-        ValueError: If shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
 

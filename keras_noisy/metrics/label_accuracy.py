@@ -1,4 +1,4 @@
-"""Accuracy where labels may have sample indices beside them."""
+"""Accuracy for labels that may have sample indices next to them."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ NAN = float("nan")
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class LabelAccuracy(keras.metrics.MeanMetricWrapper):
-    """Accuracy against labels that may have the sample's index beside them.
+    """Accuracy against labels that may have the sample index next to them.
 
-    For losses with memory such as `ELR`, whose labels are pairs: the accuracy
-    of Keras would take a pair for a one-hot label.
+    Use it with losses that have a memory, such as `ELR`. Their labels are
+    pairs, which the accuracy of Keras would read as one-hot labels.
 
     Formula:
 
@@ -27,25 +27,25 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
 
     Args:
         name: Name of the metric. Defaults to `"accuracy"`.
-        dtype: Dtype of the metric. Defaults to `None`, that of Keras.
+        dtype: Dtype of the metric. Defaults to `None`, the Keras default.
         threshold: Number above which a single output predicts class 1. Pass
             `0.0` for logits. Defaults to `0.5`.
 
     Call arguments:
         y_true: Integer labels of shape `(N,)` or `(N, 1)`, or labels with
-            indices of shape `(N, 2)`; further columns are not looked at.
-            With three classes or more also one-hot or soft labels of shape
-            `(N, num_classes)`, of which the largest counts; rows that do not
-            sum to 1 make the result NaN.
-        y_pred: Predictions of shape `(N, num_classes)`, or of a single output
-            `(N, 1)` or `(N,)`.
+            indices of shape `(N, 2)`; further columns are ignored. With three
+            classes or more, also one-hot or soft labels of shape
+            `(N, num_classes)`, whose largest entry is the label; rows that do
+            not sum to 1 make the result NaN.
+        y_pred: Predictions of shape `(N, num_classes)`, or `(N, 1)` or `(N,)`
+            for a single output.
         sample_weight: Weights of shape `(N,)`. Defaults to `None`.
 
     Returns:
         A number between 0 and 1.
 
     Raises:
-        ValueError: If shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
 
@@ -74,7 +74,7 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
             shape, wrong = tuple(y_pred.shape), None
             one_each = len(shape) == 2 and (shape[1] or 0) > 2
             if one_each and tuple(y_true.shape[1:]) == shape[1:]:
-                # What does not sum to 1 is no target: NaN shows it.
+                # A row that does not sum to 1 is not a target: return NaN.
                 total = ops.sum(ops.cast(y_true, "float32"), axis=-1)
                 wrong = ops.abs(total - 1) > 0.05
                 y_true = ops.argmax(y_true, axis=-1)

@@ -1,4 +1,4 @@
-"""`LabelQuality` is in `keras_noisy.callbacks`; here for one more version."""
+"""The old place of `LabelQuality`, now in `keras_noisy.callbacks`."""
 
 from keras_noisy._old_names import old_names
 

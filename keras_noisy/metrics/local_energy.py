@@ -1,4 +1,4 @@
-"""How much the error rises around the weights of a network."""
+"""The rise of the error around the weights of a network."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def local_energy(
 ) -> LocalEnergy:
     """Training error under noise on the weights: the flatness of a minimum.
 
-    The flatter the minimum, the less the error rises. Each trainable weight
-    is perturbed by its own size, so that the measure does not depend on the
-    scale of a layer. The same noise is taken for each strength. The weights
-    are as before when it returns.
+    The flatter the minimum, the less the error rises. The noise on each
+    trainable weight is proportional to the weight, so the measure does not
+    depend on the scale of a layer. All strengths use the same noise. The
+    weights are restored at the end.
 
     Formula:
 
@@ -54,18 +54,19 @@ def local_energy(
     ```
 
     with standard normal `z` for each weight, and `E` the share of wrong
-    predictions. That `z` multiplies the weights, biases and normalization
-    too, is our reading of the paper.
+    predictions. That `z` multiplies the weights, including biases and
+    normalization, is our reading of the paper.
 
     Args:
         model: A built `keras.Model` with one output of class scores.
-        data: `(x, y)` of arrays, or batches of them, such as those of
-            `pipeline` or `ImageDataset`. Labels are integers, or one row for
-            each sample whose largest entry is the label.
-        sigmas: Strengths of the noise, at least 0. Defaults to six from 0.05
-            to 0.5.
+        data: Arrays `(x, y)`, or batches of them, such as a `pipeline` or an
+            `ImageDataset`. Labels are integers, or one row for each sample
+            whose largest entry is the label.
+        sigmas: Strengths of the noise, at least 0. Defaults to six numbers
+            from 0.05 to 0.5.
         draws: Number of perturbations for each strength. Defaults to `8`.
-        batch_size: Number of samples of a batch of arrays. Defaults to `256`.
+        batch_size: Number of samples in a batch if `data` holds arrays.
+            Defaults to `256`.
         seed: Seed of the noise. Defaults to `0`.
 
     Returns:
@@ -73,8 +74,9 @@ def local_energy(
         `(len(sigmas), draws)` and `rise` of shape `(len(sigmas),)`.
 
     Raises:
-        ValueError: If an argument is outside its range, if labels are no such
-            rows, if the output is a single one, or if there is no data.
+        ValueError: If an argument is outside its range, if labels are neither
+            integers nor such rows, if the model has a single output unit, or
+            if there are no data.
 
     Example:
 
@@ -129,18 +131,18 @@ def _error(model: keras.Model, data: Any, batch_size: int) -> float:
         is_row = y.ndim > 1 and y.shape[-1] > 1
         labels = y.argmax(-1) if is_row else class_labels("data", y)
         fits = scores.ndim == 2 and len(scores) == len(labels)
-        # A single output has no largest score.
+        # With a single output unit there is no largest score.
         fits = fits and scores.shape[1] > 1
         if is_row:
-            # A label with an index beside it is no row of two classes.
+            # A label with an index next to it is not a row of two classes.
             has_index = y.shape[1:] == (2,) and y.dtype.kind in "iu"
             has_index = has_index and bool(np.any(y > 1))
             fits = fits and scores.shape == y.shape and not has_index
         if not fits:
             raise ValueError(
-                "Expected a row of scores, one for each of two classes or "
-                "more, and an integer label or a row of as many entries, for "
-                "each sample. Leave out the index or clean label beside it. "
+                "Expected for each sample a row of scores, one for each of two "
+                "classes or more, and an integer label or a row of as many "
+                "entries. Leave out the index or clean label next to it. "
                 f"Received: outputs of shape {scores.shape} and labels of "
                 f"shape {y.shape}"
             )
@@ -169,13 +171,13 @@ def _batches(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
 
 
 def plot_local_energy(energies: Mapping[str, LocalEnergy]) -> Any:
-    """Plot how the error rises with noise on the weights, a line for each.
+    """Plot the rise of the error with noise on the weights.
 
-    Bars go from the lowest to the highest draw. Needs matplotlib:
-    `pip install matplotlib`.
+    Each network has a line, with bars from the lowest to the highest draw.
+    Needs matplotlib: `pip install matplotlib`.
 
     Args:
-        energies: Name and result of `local_energy` of each network.
+        energies: Mapping from the name of each network to its `local_energy`.
 
     Returns:
         A `matplotlib.figure.Figure`; call its `savefig`.

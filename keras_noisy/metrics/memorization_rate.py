@@ -1,4 +1,4 @@
-"""How many of the wrong labels a network predicts."""
+"""Share of the wrong labels that a network predicts."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ from keras_noisy.metrics._label_columns import (
 class MemorizationRate(keras.metrics.Mean):
     """Share of the corrupted samples whose wrong label is predicted.
 
-    A network that has not memorized the noise predicts these labels by chance
-    only. Watch it beside `CleanAccuracy`: it rises when the network begins to
-    learn the wrong labels by heart. Labels come from `with_clean_labels`, and
-    a `GivenLabelLoss` keeps the clean ones from the loss.
+    A network that has not memorized the noise predicts these labels only by
+    chance. Watch it together with `CleanAccuracy`: it rises when the network
+    begins to memorize the wrong labels. Make the labels with
+    `with_clean_labels`; a `GivenLabelLoss` hides the clean ones from the loss.
 
     Formula:
 
@@ -31,29 +31,30 @@ class MemorizationRate(keras.metrics.Mean):
 
     Args:
         name: Name of the metric. Defaults to `"memorization_rate"`.
-        dtype: Dtype of the metric. Defaults to `None`, that of Keras.
-        threshold: Number above which an output of its own predicts the label
-            1: a single output, or one of several labels. Pass `0.0` for
+        dtype: Dtype of the metric. Defaults to `None`, the Keras default.
+        threshold: Number above which an output predicts label 1, if there is a
+            single output or one for each of several labels. Pass `0.0` for
             logits. Defaults to `0.5`.
-        multi_label: Whether samples have several labels, an output each.
+        multi_label: Whether samples have several labels with one output each.
             Defaults to `False`.
 
     Call arguments:
-        y_true: Integer labels of shape `(N, 2)`, given and clean, or with a
-            sample index between them `(N, 3)`. Of labels of shape `(N,)` or
-            `(N, 1)`, as in validation, none is corrupted. Negative labels,
-            which mean that there is none, are left out. With several labels
-            0 and 1 of shape `(N, labels, 2)`; others are left out.
-        y_pred: Predictions of shape `(N, num_classes)`, of a single output
-            `(N, 1)` or `(N,)`, or of several labels `(N, labels)`.
-        sample_weight: Weights of shape `(N,)`, or of several labels
-            `(N, labels)`. Defaults to `None`.
+        y_true: Integer labels of shape `(N, 2)`, given and clean, or
+            `(N, 3)`, with a sample index between them. Labels of shape `(N,)`
+            or `(N, 1)`, as in validation, are taken as not corrupted. Negative
+            labels, which mean that there is no label, are left out. With
+            several labels: 0 and 1 of shape `(N, labels, 2)`; other values are
+            left out.
+        y_pred: Predictions of shape `(N, num_classes)`, `(N, 1)` or `(N,)` for
+            a single output, or `(N, labels)` for several labels.
+        sample_weight: Weights of shape `(N,)`, or `(N, labels)` for several
+            labels. Defaults to `None`.
 
     Returns:
         A number between 0 and 1; 0 if no sample is corrupted.
 
     Raises:
-        ValueError: If shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
 
@@ -91,7 +92,7 @@ class MemorizationRate(keras.metrics.Mean):
                 y_true, y_pred, self.threshold
             )
             known = ops.logical_or(given == 0, given == 1)
-            # A clean label may be unknown too.
+            # The clean label may also be unknown.
             known = ops.logical_and(known, clean == 1 - given)
         else:
             given, clean, predicted = label_columns(

@@ -1,4 +1,4 @@
-"""How far up the label is among the highest scores."""
+"""Mean reciprocal rank of the label among the highest scores."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from keras_noisy.metrics._ranks import RankMetric
 class MRRAt(RankMetric):
     """Mean reciprocal rank of the label among the `k` highest scores.
 
-    For recommendations, beside `RecallAt`: it also says how far up the item
-    stands that is clicked next. In the literature it is in percent.
+    Use it for recommendations together with `RecallAt`: it also measures how
+    high the next clicked item is ranked. Papers report it in percent.
 
     Formula:
 
@@ -21,24 +21,25 @@ class MRRAt(RankMetric):
     mrr = mean(1 / rank if rank <= k else 0)
     ```
 
-    with the rank of `RecallAt`, which says how equal scores count.
+    with the rank of `RecallAt`, which also describes ties.
 
     Args:
         k: Number of scores, an integer of at least 1. Defaults to `20`.
         name: Name of the metric. Defaults to `None`, such as `"mrr_at_20"`.
-        dtype: Dtype of the metric. Defaults to `None`, that of Keras.
+        dtype: Dtype of the metric. Defaults to `None`, the Keras default.
 
     Call arguments:
-        y_true: Integer labels of shape `(N,)` or `(N, 1)`, or with the index
-            of the sample beside them, `(N, 2)`.
+        y_true: Integer labels of shape `(N,)` or `(N, 1)`, or `(N, 2)` with
+            the sample index next to them.
         y_pred: Scores of shape `(N, num_classes)`, logits or probabilities.
         sample_weight: Weights of shape `(N,)`. Defaults to `None`.
 
     Returns:
-        A number between 0 and 1; NaN if a label is no class.
+        A number between 0 and 1; NaN if a label is not a class.
 
     Raises:
-        ValueError: If `k` is no integer of at least 1, or shapes do not fit.
+        ValueError: If `k` is not a positive integer, or if the shapes do not
+            match.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""How often the label is among the highest scores."""
+"""Share of samples whose label is among the highest scores."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from keras_noisy.metrics._ranks import RankMetric
 class RecallAt(RankMetric):
     """Share of samples whose label is among the `k` highest scores.
 
-    For recommendations, where one item of all is clicked next: it is called
-    P@k, HR@k or Recall@k there, and stands in percent. All classes are ranked,
-    items that are in the session already included.
+    Use it for recommendations, where the label is the next clicked item. Papers
+    call it P@k, HR@k or Recall@k, and report it in percent. All classes are
+    ranked, including items that are already in the session.
 
     Formula:
 
@@ -24,28 +24,29 @@ class RecallAt(RankMetric):
              + #(equal scores of classes before the label)
     ```
 
-    Equal scores are ranked by class, as `top_k` of TensorFlow and JAX does; so
-    a model whose scores are all equal is right about the first `k` classes
-    alone. Scores that are NaN stand before all others, and a label whose score
-    is NaN comes last.
+    Equal scores are ranked by class, as in `top_k` of TensorFlow and JAX. A
+    model whose scores are all equal is therefore right only for the first `k`
+    classes. NaN scores rank above all others, and a label whose score is NaN
+    ranks last.
 
     Args:
         k: Number of scores, an integer of at least 1. Defaults to `20`.
         name: Name of the metric. Defaults to `None`, such as
             `"recall_at_20"`.
-        dtype: Dtype of the metric. Defaults to `None`, that of Keras.
+        dtype: Dtype of the metric. Defaults to `None`, the Keras default.
 
     Call arguments:
-        y_true: Integer labels of shape `(N,)` or `(N, 1)`, or with the index
-            of the sample beside them, `(N, 2)`.
+        y_true: Integer labels of shape `(N,)` or `(N, 1)`, or `(N, 2)` with
+            the sample index next to them.
         y_pred: Scores of shape `(N, num_classes)`, logits or probabilities.
         sample_weight: Weights of shape `(N,)`. Defaults to `None`.
 
     Returns:
-        A number between 0 and 1; NaN if a label is no class.
+        A number between 0 and 1; NaN if a label is not a class.
 
     Raises:
-        ValueError: If `k` is no integer of at least 1, or shapes do not fit.
+        ValueError: If `k` is not a positive integer, or if the shapes do not
+            match.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What the models of sessions share: items, padding and recommendations."""
+"""The common part of session models: items, padding, recommendations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Tensor = Any
 
 
 class SessionModel(keras.Model):
-    """A model of clicks whose outputs are a score for every item."""
+    """A model of clicks that outputs a score for every item."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class SessionModel(keras.Model):
         return keras.initializers.get(self.initializer)
 
     def _dense(self, width: int, name: str) -> keras.layers.Dense:
-        """What makes one vector of the parts of a session, built."""
+        """A layer that maps the parts of a session to one vector, built."""
         layer = keras.layers.Dense(
             self.units,
             kernel_initializer=self._fresh_initializer(),
@@ -76,13 +76,13 @@ class SessionModel(keras.Model):
         }
 
     def build(self, input_shape: Any = None) -> None:
-        """The layers were built with the model."""
+        """Mark the model as built; its layers already are."""
         self.built = True
 
     def _looked_up(
         self, layer: keras.layers.Embedding, numbers: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Vectors of numbers from 1; which are not 0, and which are wrong."""
+        """Vectors of numbers from 1, and masks of not 0 and of invalid ones."""
         count = layer.input_dim
         there = ops.not_equal(numbers, 0)
         wrong = ops.logical_or(numbers < 0, numbers > count)
@@ -91,7 +91,7 @@ class SessionModel(keras.Model):
 
     def _scores(self, session: Tensor, is_wrong: Tensor) -> Tensor:
         """Scores of all items by the vector of each session."""
-        # A number that is no item must not pass for another one.
+        # A number that is not an item must not be read as another item.
         session = ops.where(is_wrong[:, None], float("nan"), session)
         return ops.matmul(session, ops.transpose(self._candidates()))
 
@@ -105,16 +105,16 @@ class SessionModel(keras.Model):
         """The items that are most likely to be clicked next.
 
         Args:
-            session: Clicks of one session, item numbers from 1 in order.
-            k: How many items. Defaults to `20`.
+            session: Clicks of one session in order, as item numbers from 1.
+            k: Number of items to return. Defaults to `20`.
             **inputs: Other inputs of the model, such as `user`.
 
         Returns:
             Item numbers and their scores, each of shape `(k,)`, the best first.
 
         Raises:
-            ValueError: If `session` is empty or has what is no item, or `k` is
-                not from 1 to the number of items.
+            ValueError: If `session` is empty or has a number that is not an
+                item, or if `k` is not from 1 to the number of items.
         """
         clicks = np.asarray(session)
         expected = f"one session of item numbers from 1 to {self.num_items}"

@@ -1,4 +1,4 @@
-"""PIA-GNN, as far as its abstract tells."""
+"""PIA-GNN, as its abstract describes it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class PIAGNN(SessionModel):
-    """Next click of a session, by user, interest in each item and long term.
+    """Predicts the next click of a session from its graph and its user.
 
     The personalized interest attention graph network has three parts: a graph
-    network that knows the user, an interest vector towards each candidate
-    item, and self-attention for what is liked in the long term. Only the
-    abstract of its paper was at hand: the parts are those of the nearest
-    published programs, and how they are put together is our reading.
+    network that knows the user, an interest vector for each candidate item,
+    and self-attention for long-term interest. It is based only on the abstract
+    of the paper: the parts are those of the closest published programs, and
+    their combination is our reading.
 
     Formula:
 
@@ -41,29 +41,29 @@ class PIAGNN(SessionModel):
     score of item b = b . (s + t_b)                # t_b of InterestScores
     ```
 
-    Sessions without users, such as those of Diginetica, have no user part.
+    Without users, as in Diginetica, the user part is left out.
 
     Args:
         num_items: Number of items, an integer of at least 1.
         units: Width of all vectors. Defaults to `100`.
-        num_users: Number of users, whose vectors are trained, an integer of at
-            least 0. Defaults to `0`, a model without users.
+        num_users: Number of users, each with a trained vector, an integer of
+            at least 0. Defaults to `0`, a model without users.
         user_units: Width of the vector of a user. Defaults to `50`.
         steps: How often states pass along the edges. Defaults to `1`.
-        slice_size: How many candidates are scored at a time. Defaults to
+        slice_size: Number of candidates to score at a time. Defaults to
             `4096`.
-        initializer: An initializer of every weight, except the biases of the
-            GRU. Defaults to `None`: uniform between -1 and 1 over the square
-            root of `units`.
-        regularizer: A regularizer of every weight. Defaults to `None`.
+        initializer: Initializer for every weight, except the biases of the
+            GRU. Defaults to `None`: uniform between `-1 / sqrt(units)` and
+            `1 / sqrt(units)`.
+        regularizer: Regularizer for every weight. Defaults to `None`.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
     Call arguments:
-        inputs: Item numbers from 1, integers of shape `(N, length)`; with
-            users a pair `(clicks, users)`, users numbered from 1, integers of
-            shape `(N,)`, and 0 for one that is not known. 0 in `clicks` is
-            padding, at either end, and never changes a score. Scores are NaN
-            for a session without a click, or a number that is no item or user.
+        inputs: Item numbers from 1, integers of shape `(N, length)`. With
+            users, a pair `(clicks, users)`: users are numbered from 1, integers
+            of shape `(N,)`, and 0 is an unknown user. 0 in `clicks` is padding,
+            at either end, and never changes a score. Scores are NaN for a
+            session without clicks or with a number that is no item or user.
 
     Returns:
         A `keras.Model`, built. When called it returns logits of shape
@@ -71,8 +71,8 @@ class PIAGNN(SessionModel):
         `recommend(session, k, user=0)` gives the best items of one session.
 
     Raises:
-        ValueError: If an argument is outside its range, or inputs have not the
-            form above.
+        ValueError: If an argument is outside its range, or if inputs do not
+            have the form above.
 
     Example:
 

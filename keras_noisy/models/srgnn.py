@@ -22,11 +22,12 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("keras_noisy")
 class SRGNN(SessionModel):
-    """Next click of a session, by a graph network over its clicks.
+    """Predicts the next click of a session by a graph network over its clicks.
 
-    A session is a graph: nodes are its items, and edges lead from click to
-    click. Every item of the catalogue is a class, and a click is a noisy label
-    among tens of thousands of them. Compile it with any loss of logits.
+    A session is a graph: its nodes are items, and its edges lead from one click
+    to the next. Every item of the catalog is a class, and a click is a noisy
+    label among tens of thousands of classes. Compile the model with any loss
+    that takes logits.
 
     Formula:
 
@@ -36,30 +37,29 @@ class SRGNN(SessionModel):
     score of item b = b . s                    # b: its vector before the cell
     ```
 
-    With `target_attention` it is TAGNN: the weights of the readout pass a
-    softmax, and the score is `b . (s + t_b)` with the interest vector of
-    `InterestScores`.
+    With `target_attention`, the model is TAGNN: a softmax is applied to the
+    weights of the readout, and the score is `b . (s + t_b)`, where `t_b` is the
+    interest vector of `InterestScores`.
 
-    Published settings: Adam with a learning rate of 0.001, x 0.1 every 3
-    epochs; `regularizer=keras.regularizers.L2(5e-6)`, which has the gradient
-    1e-5 w; batches of 100.
+    Published settings: Adam with a learning rate of 0.001, multiplied by 0.1
+    every 3 epochs; `regularizer=keras.regularizers.L2(5e-6)`, whose gradient
+    is 1e-5 w; batches of 100.
 
     Args:
         num_items: Number of items, an integer of at least 1.
         units: Width of all vectors. Defaults to `100`.
         steps: How often states pass along the edges. Defaults to `1`.
-        target_attention: Whether each candidate reads the session for itself,
-            which takes several times as long. Defaults to `False`.
-        initializer: An initializer of every weight. Defaults to `None`:
-            uniform between -1 and 1 over the square root of `units`, as
-            published.
-        regularizer: A regularizer of every weight. Defaults to `None`.
+        target_attention: Whether each candidate has its own attention over the
+            session, which takes several times as long. Defaults to `False`.
+        initializer: Initializer for every weight. Defaults to `None`: uniform
+            between `-1 / sqrt(units)` and `1 / sqrt(units)`, as published.
+        regularizer: Regularizer for every weight. Defaults to `None`.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
     Call arguments:
         inputs: Item numbers from 1, integers of shape `(N, length)`. 0 is
-            padding, at either end, and never changes a score. The scores of a
-            session without a click, or with a number that is no item, are NaN.
+            padding, at either end, and never changes a score. Scores are NaN
+            for a session without clicks or with a number that is no item.
 
     Returns:
         A `keras.Model`, built. When called it returns logits of shape
@@ -67,8 +67,8 @@ class SRGNN(SessionModel):
         the best items of one session.
 
     Raises:
-        ValueError: If an argument is outside its range, or inputs have
-            not two axes.
+        ValueError: If an argument is outside its range, or if inputs do not
+            have two axes.
 
     Example:
 

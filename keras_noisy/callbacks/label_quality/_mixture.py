@@ -1,4 +1,4 @@
-"""Two normal distributions that scores are a mixture of."""
+"""A mixture of two normal distributions, fitted to scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GROUPS = 1024
 
 
 class Mixture(NamedTuple):
-    """Shares, means and standard deviations, the lower one first."""
+    """Shares, means and standard deviations; the lower mean comes first."""
 
     shares: np.ndarray
     means: np.ndarray
@@ -19,15 +19,15 @@ class Mixture(NamedTuple):
 
     @property
     def is_split(self) -> bool:
-        """Whether the two are apart, and not one inside of the other."""
+        """Whether the two are apart, not one inside the other."""
         apart = self.means[1] - self.means[0]
         return bool(apart > 0.5 * self.deviations.max())
 
     def upper(self, values: np.ndarray) -> np.ndarray:
-        """Probability that a value is of the upper one, in [0, 1].
+        """Probability that a value is from the upper distribution.
 
-        It never falls as values rise. The wider distribution is the likelier
-        one on both sides of the other, but what is below is not above.
+        It never falls as values rise. The wider distribution is more likely on
+        both sides of the other one, but a low value must not count as upper.
         """
         order = np.argsort(values)
         share = _shares_of(values[order], *self)[1]
@@ -40,14 +40,14 @@ class Mixture(NamedTuple):
 
 
 def mixture(values: np.ndarray, steps: int = 300) -> Mixture:
-    """The mixture that is likeliest to have these values."""
+    """The maximum-likelihood mixture for these values."""
     groups = np.array_split(np.sort(values), min(GROUPS, len(values)))
     points = np.array([group.mean() for group in groups])
     weights = np.array([len(group) for group in groups]) / len(values)
     spread = np.sqrt(weights @ (points - weights @ points) ** 2)
     if spread == 0:
         return Mixture(np.array([1.0, 0.0]), points[[0, 0]], np.ones(2))
-    # No distribution is a single point.
+    # Keep a distribution from shrinking to a single point.
     least = 1e-2 * spread
     shares = np.full(2, 0.5)
     means = np.quantile(points, [0.25, 0.75])

@@ -1,4 +1,4 @@
-"""Scores that go on from epoch to epoch."""
+"""Scores of labels, updated in every epoch."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,10 +13,9 @@ from keras_noisy.quality.learned import learned_nothing
 
 
 class Scores:
-    """Scores of all labels that go on from epoch to epoch.
+    """Scores of all labels, updated in every epoch.
 
-    Memory is that of these few numbers, 30 bytes beside each label, however
-    many epochs there are.
+    They take 30 bytes for each label, for any number of epochs.
     """
 
     names = ("area_under_margin", "margin", "loss", "forgetting")
@@ -50,12 +49,12 @@ class Scores:
         return self.last.probability
 
     def order(self, name: str) -> np.ndarray:
-        """All samples, those whose labels are most likely wrong first."""
+        """All samples, the most likely wrong labels first."""
         keys = [self.of(key) for key in ("loss", "area_under_margin", name)]
         return np.lexsort([-key for key in keys])
 
     def of(self, name: str) -> np.ndarray:
-        """A score of each sample, higher where the label is likelier wrong."""
+        """A score of each sample, higher if its label is more likely wrong."""
         if self.epochs == 0:
             raise RuntimeError("No epoch counts yet: call `update` first")
         if name == "area_under_margin":
@@ -65,20 +64,20 @@ class Scores:
         if name == "loss":
             return self.last.loss.astype("float64")
         if name == "forgetting":
-            # A label that was never predicted is worse than any count.
+            # A label that was never predicted scores above any count.
             return np.where(self.learned, self.forgotten, float(self.epochs))
         raise invalid(
             "score", name, "one of " + ", ".join(map(repr, self.names))
         )
 
     def estimate(self, num_classes: int) -> Estimate:
-        """From two normal distributions of the area under the margin."""
+        """Estimate from a mixture of two normals for area under the margin."""
         if not mixture(self.of("area_under_margin")).is_split:
             warnings.warn(
-                "The areas under the margin are not of two kinds, and the "
+                "The areas under the margin are not of two kinds, so the "
                 "estimate is the share of labels that are not predicted. It "
-                "says little: begin before wrong labels are memorized, with "
-                "fewer epochs or a robust loss, or take `FeatureQuality` or "
+                "is not reliable: stop before wrong labels are memorized, with "
+                "fewer epochs or a robust loss, or use `FeatureQuality` or "
                 "`PredictionQuality`",
                 stacklevel=4,
             )
@@ -107,7 +106,7 @@ class Scores:
     def posterior(
         self, estimate: Estimate
     ) -> Iterator[tuple[slice, np.ndarray]]:
-        """The given and the predicted class share the probability."""
+        """Split the probability between the given and the predicted class."""
         wrong = self._wrong()
         for start in range(0, len(wrong), ROWS):
             rows = slice(start, start + ROWS)
@@ -119,9 +118,9 @@ class Scores:
             yield rows, shares
 
     def _wrong(self) -> np.ndarray:
-        """Probability that each label is wrong; 0 where it is predicted.
+        """Probability that each label is wrong; 0 if it is predicted.
 
-        Where scores are of one kind all labels that are not predicted count.
+        If scores are of one kind, it is 1 for every label not predicted.
         """
         score = self.of("area_under_margin")
         found = mixture(score)
@@ -131,7 +130,7 @@ class Scores:
     def choices(
         self, found: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """The likeliest classes of these and how likely, if they are kept."""
+        """The likeliest classes and their probabilities, if they are kept."""
         if self.last.classes.shape[1] == 0:
             return None
         return self.last.classes[found], self.last.shares[found]
@@ -148,7 +147,7 @@ class Scores:
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Take the numbers that `state` returned."""
+        """Restore the numbers that `state` returned."""
         self.epochs = int(state["epochs"])
         for name in ("margin_sum", "forgotten", "correct", "learned"):
             setattr(self, name, state[name])
@@ -158,11 +157,11 @@ class Scores:
         )
 
     def source(self) -> str:
-        """What the page says about where the scores come from."""
+        """The source of the scores, for the page of `report`."""
         return f"{self.epochs:,} epoch" + "s" * (self.epochs != 1)
 
     def warning(self, num_classes: int) -> str | None:
-        """What to do if the model has learned nothing."""
+        """Advice if the model has learned nothing."""
         finding = learned_nothing(self.labels, self.predicted, num_classes)
         return finding and (
             "The model has learned nothing about these labels: "

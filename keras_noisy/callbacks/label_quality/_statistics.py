@@ -1,4 +1,4 @@
-"""How far the predictions of an epoch contradict the given labels."""
+"""Compares the predictions of an epoch with the given labels."""
 
 import warnings
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ import numpy as np
 from keras_noisy._elements import Elements
 from keras_noisy._stochastic import is_distribution
 
-#: Labels that are worked on at once, as that is done in float64.
+#: Number of labels to process at once, in float64.
 ROWS = 4096
 
-#: Smaller probabilities count as this one, so that every score is finite.
+#: Smaller probabilities are raised to this, so that every score is finite.
 SMALLEST = np.finfo("float32").tiny
 
 
@@ -41,8 +41,8 @@ def statistics(
 ) -> tuple[Statistics, int]:
     """Compare the predictions of all samples with their given labels.
 
-    The predictions come in parts, of which one at a time is in memory. The
-    number of columns is returned too, 1 for a single output.
+    The predictions come in parts, and one part at a time is in memory. Also
+    returns the number of columns, 1 for a single output.
     """
     found, order, start, columns = [], [], 0, 0
     are_probabilities = True
@@ -83,7 +83,7 @@ def statistics(
 
 
 def _checked_columns(part: Any, elements: Elements, start: int) -> int:
-    """Numbers for each label; an error unless predictions fit the labels."""
+    """Number of columns, or an error if predictions do not fit the labels."""
     shape: Any = getattr(part, "shape", type(part).__name__)
     columns = None if isinstance(shape, str) else elements.columns(shape)
     if not columns or start + shape[0] > len(elements.given):
@@ -91,7 +91,7 @@ def _checked_columns(part: Any, elements: Elements, start: int) -> int:
     if elements.labels.max() >= max(columns, 2):
         raise ValueError(
             "Invalid value for argument `y`. Expected labels in [0, "
-            f"{max(columns, 2)}), as the model tells that many classes. "
+            f"{max(columns, 2)}), the classes that the model predicts. "
             f"Received: a label {elements.labels.max()}"
         )
     return columns
@@ -123,7 +123,7 @@ def _no_probabilities(columns: int) -> ValueError:
 
 def _refuse_probabilities(columns: int) -> None:
     if columns == 1:
-        # Few logits may all be there by chance.
+        # A few logits can all be in [0, 1] by chance.
         warnings.warn(
             "LabelQuality was built with `from_logits=True`, but every "
             "prediction is in [0, 1]. If the model ends in a sigmoid, pass "
@@ -167,7 +167,7 @@ def _of_rows(
 
 
 def _likeliest(log_p: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `top` likeliest classes and their probabilities, the first first."""
+    """The `top` likeliest classes in order, and their probabilities."""
     num_classes = log_p.shape[1]
     dtype = np.min_scalar_type(num_classes - 1)
     top = min(top, num_classes)

@@ -1,4 +1,4 @@
-"""Training samples and their labels, in whatever form they are given."""
+"""Training samples and their labels, in all forms that users pass."""
 
 import itertools
 import warnings
@@ -16,14 +16,14 @@ from keras_noisy._given import check_length, without_index
 from keras_noisy.callbacks.label_quality._statistics import Part
 from keras_noisy.datasets import ImageDataset
 
-#: Labels whose predictions are in memory at once.
+#: Number of labels whose predictions are in memory at once.
 SAMPLES = 8192
 
 
 def samples(
     x: Any, elements: Elements, batch_size: int, image_size: Any
 ) -> Any:
-    """`x`, with tables as arrays; an error unless it may give all samples."""
+    """`x` with tables as arrays; an error if it lacks some samples."""
     count = len(elements.given)
     files = _files(x)
     if image_size is not None:
@@ -52,17 +52,17 @@ def samples(
 
 
 def pictures_in(x: Any, elements: Elements, image_size: Any) -> Any:
-    """The images or files that `x` holds, None if these are others."""
+    """The images or files that `x` holds, or None."""
     if image_size is not None:
         return getattr(x, "files", x)
     are_tokens = elements.given.ndim == 2 and not elements.multi_label
-    # Tokens may be vectors, which make no picture.
+    # Tokens may be vectors, which are not pictures.
     axes = 3 if are_tokens else 2
     return x if len(getattr(x, "shape", ())) > axes else None
 
 
 def _files(x: Any) -> np.ndarray | None:
-    """The paths of `x`, None if it holds or gives something else."""
+    """The paths that `x` lists, or None."""
     if isinstance(x, keras.utils.PyDataset | dict):
         return None
     if hasattr(x, "files"):
@@ -73,7 +73,7 @@ def _files(x: Any) -> np.ndarray | None:
 
 
 def is_arrays(x: Any) -> bool:
-    """Whether `x` holds arrays, rather than gives batches."""
+    """Whether `x` holds arrays instead of giving batches."""
     leaves = keras.tree.flatten(x)
     return len(leaves) > 0 and all(hasattr(leaf, "shape") for leaf in leaves)
 
@@ -83,7 +83,7 @@ def predict(
 ) -> Iterator[Any]:
     """Predict as `model.predict` does, some samples at a time.
 
-    An error if it is not known which samples `x` gives.
+    Raises an error if it is not known which samples `x` gives.
     """
     count = len(elements.given)
     at_once = max(1, SAMPLES // elements.each)
@@ -100,7 +100,7 @@ def predict(
         size = max(1, len(keras.tree.flatten(first)[0]))
         more = itertools.islice(left, -(-at_once // size) - 1)
         with warnings.catch_warnings():
-            # Keras warns of every iterator that comes to an end.
+            # Keras warns whenever an iterator ends.
             warnings.filterwarnings("ignore", "Your input ran out of data")
             found = model.predict(_generator(first, more), verbose=0)
         if batches.in_order and batches.count <= count:
@@ -120,7 +120,7 @@ def predict(
             "x",
             x,
             f"as many samples as `y` has labels, {count}, in every "
-            f"epoch, and it gives {more_than}. Pass a data set that keeps the "
+            f"epoch, but it gives {more_than}. Pass a data set that keeps the "
             "last batch, is finite and can be read again",
         )
     if not batches.has_each_once():
@@ -129,17 +129,17 @@ def predict(
 
 
 def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
-    """Batches in a form that Keras takes for a data set."""
+    """Batches in a form that Keras accepts as a data set."""
     yield first
     yield from more
 
 
 class _Batches:
-    """The inputs of a data set, and which samples these are.
+    """The inputs of a data set, and the indices of its samples.
 
-    A data set that shuffles gives no error in `predict`, only scores of other
-    samples. Labels tell whether it does, and an index beside them in which
-    order the samples come.
+    A data set that shuffles raises no error in `predict`; it would give the
+    scores of other samples. Its labels show whether it shuffles, and an index
+    next to them shows the order of the samples.
     """
 
     def __init__(self, x: Any, elements: Elements):
@@ -177,19 +177,19 @@ class _Batches:
                 return
 
     def since_last(self) -> np.ndarray:
-        """The samples since this was called before."""
+        """The samples since the last call."""
         found = np.concatenate(self._samples[self._yielded :])
         self._yielded = len(self._samples)
         return found
 
     def has_each_once(self) -> bool:
-        """Whether all samples came."""
+        """Whether every sample came once."""
         found = np.sort(np.concatenate(self._samples))
         return np.array_equal(found, np.arange(len(self.labels)))
 
 
 def _has_index(y: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether these are labels of samples, and which samples they are of."""
+    """Whether these are labels with the index of their sample."""
     if labels.ndim > 1 or y.shape[1:] != (2,) or y.dtype.kind not in "iu":
         return False
     given, index = y.T
@@ -200,11 +200,11 @@ def _has_index(y: np.ndarray, labels: np.ndarray) -> bool:
 def _agrees(
     y: np.ndarray, labels: np.ndarray, ignore_class: int | None
 ) -> bool:
-    """Whether integer or one-hot labels, or those with index, are these."""
+    """Whether `y`, integer, one-hot or with an index, has these labels."""
     forms = [y]
     if y.ndim == labels.ndim + 1:
         forms = [y[..., 0], y.argmax(axis=-1)]
-    # A label that is ignored need not be a row of a one-hot label.
+    # An ignored label may have no one-hot row.
     scored = np.ones(labels.shape, bool)
     if ignore_class is not None:
         scored = labels != ignore_class

@@ -20,12 +20,12 @@ from keras_noisy.quality import Decisions, Estimate
 class LabelQuality(keras.callbacks.Callback):
     """Finds the wrong labels of a training set, while a model trains on it.
 
-    Use it to clean a data set, or to look at what a model memorizes: pass it
-    to `fit`, then ask for the `suspects` and for an `estimate` of how many
-    labels are wrong, let `clean` leave them out or mend them, or write a
-    `report` that a person goes through in a browser. After each epoch it
-    predicts the training samples and updates four scores of each, all higher
-    where the label is more likely wrong:
+    Use it to clean a data set, or to see what a model memorizes. Pass it to
+    `fit`, then get the `suspects` and an `estimate` of how many labels are
+    wrong, let `clean` drop or relabel them, or write a `report` that a person
+    reviews in a browser. After each epoch it predicts the training samples and
+    updates four scores of each. A higher score means that the label is more
+    likely wrong:
 
     - `"area_under_margin"`: minus the margin, averaged over the epochs. The
       margin is the log-probability (or logit) of the given label minus the
@@ -34,68 +34,69 @@ class LabelQuality(keras.callbacks.Callback):
     - `"loss"`: the cross-entropy of the given label in the last epoch, the
       small-loss criterion.
     - `"forgetting"`: how many times the given label was predicted after one
-      epoch and no longer after the next. If it never was predicted, the
-      score is the number of epochs, which is more than any such count.
+      epoch and not after the next. If it was never predicted, the score is the
+      number of epochs, which is above any such count.
 
-    The scores tell most before the wrong labels are memorized, so train for a
-    few epochs or with a robust loss. They go on over several calls of `fit`;
-    take a new callback for a new model. Predictions are those of evaluation,
-    without augmentation and dropout, and those of 8192 labels are in memory at
-    a time; 30 bytes a label are kept. On PyTorch they advance the random
-    generator, as validation does.
+    The scores are most useful before the wrong labels are memorized, so train
+    for a few epochs or with a robust loss. They continue over several calls of
+    `fit`; use a new callback for a new model. Samples are predicted as in
+    evaluation, without augmentation and dropout. The predictions of 8192 labels
+    are in memory at a time, and 30 bytes are kept for each label. On PyTorch,
+    predicting advances the random generator, as validation does.
 
-    Labels of tokens, pixels and several outputs have a score each, and a sample
-    has that of its worst label, `sample_scores`. Arrays, lists and columns of a
-    table are read by position, whatever its index says. If the predictions
-    agree with the labels no better than chance, a warning says so.
+    Each label of a token, a pixel or one of several outputs has its own score;
+    `sample_scores` gives the score of the worst label of each sample. Arrays,
+    lists and columns of a table are read by position; the index of a table is
+    ignored. If the predictions agree with the labels no better than chance, a
+    warning says so.
 
     Args:
         x: All training samples, as an array or anything else that
             `model.predict` takes, such as a `tf.data.Dataset` or a
-            `keras.utils.PyDataset`, in the order of `y` in every epoch: not
-            shuffled, unless it gives integer labels with their index, as of
-            `with_index`. If a data set gives labels, they are compared with
-            `y`. Or the paths of images, with `image_size`.
-        y: The given labels, integers of shape `(N,)` or `(N, 1)`, or those of
-            `keras_noisy.losses.with_index`, for outputs of shape
-            `(N, num_classes)`, or `(N, 1)` for labels 0 and 1. Those of tokens,
-            `(N, T)`, or pixels, `(N, H, W)`, go with outputs of one axis more.
-            Or, if the images are files, an `ImageFiles` or what `ImageDataset`
-            reads, a folder of class folders, a CSV file or a table of paths
-            and labels; they give the pictures, the labels and the names.
+            `keras.utils.PyDataset`, in the order of `y` in every epoch. It must
+            not shuffle, unless it gives integer labels with their index, as
+            `with_index` returns. If a data set gives labels, they are compared
+            with `y`. Or the paths of images, with `image_size`.
+        y: The given labels, integers of shape `(N,)` or `(N, 1)`, or the result
+            of `keras_noisy.losses.with_index`, for outputs of shape
+            `(N, num_classes)`, or `(N, 1)` for labels 0 and 1. Labels of
+            tokens, `(N, T)`, or pixels, `(N, H, W)`, need outputs with one more
+            axis. If the images are files, pass an `ImageFiles` or anything
+            that `ImageDataset` reads: a folder of class folders, a CSV file or
+            a table of paths and labels; it gives pictures, labels and names.
         clean_labels: The true labels if they are known, of the same shape;
-            -1 for a sample of none of the classes. They put
-            `memorization_rate`, the share of wrongly labeled samples whose
-            wrong label is predicted, and `clean_accuracy`, the share of all
-            samples whose true label is predicted, into the logs of each epoch,
-            for `History` and the callbacks behind this one in the list, in
-            place of metrics of these names. Defaults to `None`.
-        class_names: The name of each class, for the picture and the report,
-            or with `multi_label` of each output, in the order of the labels,
-            or a mapping from label to name. Defaults to `None`, those of `y`
-            or else the numbers.
-        batch_size: Samples that are predicted at once. Defaults to `256`.
+            -1 for a sample that belongs to no class. With them, the logs of
+            each epoch have `memorization_rate`, the share of wrongly labeled
+            samples whose wrong label is predicted, and `clean_accuracy`, the
+            share of all samples whose true label is predicted. `History` and
+            the callbacks after this one see them, in place of metrics with
+            these names. Defaults to `None`.
+        class_names: The name of each class, or with `multi_label` of each
+            output, for the picture and the report: a list in the order of the
+            labels, or a mapping from label to name. Defaults to `None`, the
+            names in `y`, or else the numbers.
+        batch_size: Number of samples to predict at once. Defaults to `256`.
         from_logits: Whether the model returns logits. Defaults to `False`,
-            probabilities, of which those below 1e-38 count as 1e-38.
-        start_epoch: First epoch that counts, from 0 as `fit` numbers them;
-            pass `initial_epoch` to a second `fit`. Defaults to `0`.
+            probabilities; those below 1e-38 count as 1e-38.
+        start_epoch: First epoch that counts, numbered from 0 as in `fit`. Pass
+            `initial_epoch` to a second `fit`. Defaults to `0`.
         images: A picture of each sample, for the picture and the report:
             arrays of shape (height, width) or (height, width, channels), or
             paths of files. Defaults to `None`: the files of `y`, or `x` if it
             is such an array or lists files.
-        ignore_class: A label that has no score and is never a suspect, such
-            as that of padding; the `ignore_class` of the loss. Defaults to
+        ignore_class: A label that has no score and is never a suspect, such as
+            the label of padding; the `ignore_class` of the loss. Defaults to
             `None`.
-        multi_label: Whether each output is a label of its own, a sigmoid or a
+        multi_label: Whether each output is a separate label, a sigmoid or a
             logit, with labels 0 and 1 of the same shape `(N, labels)`.
             Defaults to `False`.
-        top: How many of the likeliest classes of the last epoch are kept, 4
-            bytes each, such as 5, to choose from on the page of `report`.
-            `clean` then relabels to the likeliest class that is not the given
+        top: How many of the likeliest classes of the last epoch to keep, such
+            as 5, to choose from on the page of `report`; each takes 4 bytes.
+            `clean` then relabels to the likeliest class other than the given
             one. Defaults to `0`, none.
-        image_size: Height and width, an integer for both, of images whose
-            files `x` lists. They are read as by `ImageDataset`, in [0, 1]; if
-            the model learns from others, pass the data set that gives these.
+        image_size: Height and width, an integer for both, if `x` lists files
+            of images. They are read as `ImageDataset` does, in [0, 1]; if the
+            model expects other inputs, pass the data set that gives them.
             Defaults to `None`.
 
     Returns:
@@ -104,7 +105,7 @@ class LabelQuality(keras.callbacks.Callback):
     Raises:
         ValueError: If an argument is outside its range, if lengths differ, if
             `x` shuffles, or if predictions are not probabilities.
-        RuntimeError: If scores are asked for before an epoch was seen.
+        RuntimeError: If scores are requested before the first epoch.
 
     Example:
 
@@ -187,7 +188,7 @@ class LabelQuality(keras.callbacks.Callback):
 
     @property
     def findings(self) -> Findings:
-        """What the epochs so far say; an error before the first that counts."""
+        """The findings so far; an error before the first epoch that counts."""
         if self._findings.epochs == 0:
             raise RuntimeError(
                 "LabelQuality has seen no epoch yet. Pass it to "
@@ -198,7 +199,7 @@ class LabelQuality(keras.callbacks.Callback):
 
     @property
     def labels(self) -> np.ndarray:
-        """The given labels, int64 of shape `(N,)`, or of their elements."""
+        """The given labels, int64 of shape `(N,)`, or one for each element."""
         return self._findings.labels
 
     @property
@@ -208,12 +209,12 @@ class LabelQuality(keras.callbacks.Callback):
 
     @property
     def class_names(self) -> Sequence[str] | None:
-        """A name for each class; the numbers once an epoch was seen."""
+        """A name for each class; without names, numbers after an epoch."""
         return self._findings.class_names
 
     @property
     def images(self) -> Any:
-        """A picture of each sample, which may be set later too."""
+        """A picture of each sample; can also be set later."""
         return self._findings.images
 
     @images.setter

@@ -1,4 +1,4 @@
-"""What the predictions of several epochs say about the given labels."""
+"""Findings about the given labels, from the predictions of several epochs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from keras_noisy.quality import Findings as AnyFindings
 class Findings(AnyFindings):
     """Answers which labels are likely wrong, and shows the samples.
 
-    A `LabelQuality` makes it and feeds it. It knows no model, so that a
-    training loop of your own can feed it too: call `compare` with the
-    predictions of all samples, in order, and `update` with what it returns.
+    A `LabelQuality` creates and updates it. It needs no model, so your own
+    training loop can update it too: call `compare` with the predictions of all
+    samples, in order, and `update` with the result.
 
-    `estimate` takes the areas under the margin for a mixture of two normal
-    distributions, of right and of wrong labels. It therefore needs scores from
-    before the wrong labels are memorized, and says too much where hardly a
-    label is wrong.
+    `estimate` models the areas under the margin as a mixture of two normal
+    distributions, one for right and one for wrong labels. It therefore needs
+    scores from before the wrong labels are memorized, and is too high if hardly
+    any label is wrong.
 
     Args:
-        labels: The given labels, integers of shape `(N,)`, or of the shape
-            of elements, as `LabelQuality` takes them.
+        labels: The given labels, integers of shape `(N,)`, or one for each
+            token, pixel or output, as in `LabelQuality`.
         clean_labels: The true labels, if they are known. Defaults to
             `None`.
         class_names: A name for each class. Defaults to `None`, the numbers.
@@ -40,7 +40,7 @@ class Findings(AnyFindings):
         ignore_class: A label that has no score. Defaults to `None`.
         multi_label: Whether labels and outputs are of shape `(N, labels)`,
             each of them a yes or no. Defaults to `False`.
-        top: How many of the likeliest classes of the last epoch are kept.
+        top: How many of the likeliest classes of the last epoch to keep.
             Defaults to `0`.
 
     Raises:
@@ -94,13 +94,13 @@ class Findings(AnyFindings):
 
         Args:
             predictions: Probabilities or logits of shape `(N, num_classes)`,
-                or those of elements or of a single output, or an iterator that
-                gives them for some samples at a time.
+                or with the axes of elements or a single output, or an iterator
+                that gives them for some samples at a time.
             from_logits: Whether they are logits. Defaults to `False`.
 
         Returns:
-            Loss, margin, predicted class and its probability, flat arrays of
-            the labels that have a score, and the likeliest classes, for
+            Loss, margin, predicted class and its probability, as flat arrays
+            over the labels that have a score, and the likeliest classes, for
             `update` and `rates`.
         """
         is_whole = not isinstance(predictions, Iterator)
@@ -119,7 +119,7 @@ class Findings(AnyFindings):
         self._estimate = None
 
     def rates(self, epoch: Statistics) -> dict[str, float]:
-        """How far predictions agree with wrong and with clean labels.
+        """How often predictions agree with wrong and with clean labels.
 
         Args:
             epoch: What `compare` returned.
@@ -155,7 +155,7 @@ class Findings(AnyFindings):
             np.savez(file, **arrays)
 
     def load(self, path: str | os.PathLike) -> None:
-        """Go on with the scores that `save` wrote, in place of those here.
+        """Continue with the scores that `save` wrote, instead of these.
 
         Args:
             path: The file.

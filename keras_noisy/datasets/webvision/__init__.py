@@ -1,4 +1,4 @@
-"""WebVision 1.0: web images of 1000 classes, a fifth of them wrong."""
+"""WebVision 1.0: web images of 1000 classes, a fifth of the labels wrong."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from keras_noisy.datasets.webvision.folder import WebVisionFolder
 __all__ = ["WebVisionFolder"]
 
 try:
-    # Its import registers it with TensorFlow Datasets.
+    # The import registers it with TensorFlow Datasets.
     from keras_noisy.datasets.webvision.builder import Webvision
 except ImportError as error:
     _import_error = error

@@ -16,9 +16,9 @@ from keras_noisy.datasets.webvision._tar import BLOCK, HashedFile, members
 class Archive:
     """A tar file that is read and hashed in one pass, without unpacking.
 
-    After the last of `files` the size and the SHA-256 of the whole file are
-    in `checksum`. Wanted files that are not read are in `skipped`, with the
-    reason.
+    After the last of `files`, `checksum` has the size and the SHA-256 of the
+    whole file. `skipped` has the wanted files that were not read, with the
+    reasons.
     """
 
     def __init__(self, path: Any):
@@ -29,9 +29,9 @@ class Archive:
     def files(
         self, wanted: Container[str], limit: int = MOST_BYTES
     ) -> Iterator[tuple[str, bytes]]:
-        """Name and content of each file of which the end of the path is wanted.
+        """Name and content of each file whose path ends in a wanted name.
 
-        `wanted` may change meanwhile. Files of more than `limit` bytes are
+        `wanted` may change meanwhile. Files larger than `limit` bytes are
         skipped.
         """
         with self.path.open("rb") as file:
@@ -52,7 +52,7 @@ class Archive:
                 else:
                     self.skipped.pop(name, None)
                     yield name, hashed.read(member.size)
-            # Cut between two files it would only seem to have fewer of them.
+            # An archive cut between two files would only seem to have fewer.
             if hashed.size <= BLOCK or hashed.tail.strip(b"\0"):
                 raise ValueError(
                     f"`{self.path}` is no complete archive: its "

@@ -1,4 +1,4 @@
-"""Images from the web, many of which are not what their names say."""
+"""Images from the web, whose format is often not what the name says."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Iterator
 
 from PIL import Image, UnidentifiedImageError
 
-# Pillow runs other programs for some formats; web images have no need of them.
+# Pillow runs other programs for some formats, which web images do not need.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 
 
 def as_jpeg(content: bytes) -> bytes:
-    """The content itself if it is a gray or RGB JPEG, or else converted to one.
+    """The content if it is a gray or RGB JPEG, or else converted to one.
 
-    Raises a ValueError if the image cannot be decoded, or claims more pixels
-    than Pillow takes for sane.
+    Raises a ValueError if the image cannot be decoded, or has more pixels than
+    the limit of Pillow.
     """
     import tensorflow as tf
 
-    # What Pillow warns about is either decoded or an error, whatever filters
-    # of warnings there are.
+    # Images with a Pillow warning are decoded or raise an error, whatever the
+    # warning filters are.
     with (
         warnings.catch_warnings(action="ignore"),
         _opened(content) as image,
@@ -33,11 +33,11 @@ def as_jpeg(content: bytes) -> bytes:
         if image.mode.startswith(("I", "F")):
             raise ValueError("more than 8 bits a channel")
         is_jpeg = image.format in ("JPEG", "MPO")
-        # A block of 8 x 8 pixels takes a bit at least.
+        # A block of 8 x 8 pixels takes at least one bit.
         if is_jpeg and width * height > 8 * 64 * len(content):
             raise ValueError("truncated or damaged JPEG")
         if is_jpeg and image.mode in ("L", "RGB"):
-            # TensorFlow refuses some JPEGs that Pillow takes.
+            # TensorFlow rejects some JPEGs that Pillow accepts.
             try:
                 tf.io.decode_jpeg(content, ratio=8)
             except tf.errors.InvalidArgumentError:

@@ -13,7 +13,7 @@ DOWNLOADS = "https://data.vision.ee.ethz.ch/cvl/webvision/"
 
 NUM_CLASSES = 1000
 
-#: Most bytes that are read of an image, and of a list in an archive.
+#: Maximum number of bytes of an image, and of a list in an archive.
 MOST_BYTES = 1 << 26
 MOST_LIST_BYTES = 1 << 28
 
@@ -48,7 +48,7 @@ FILE_LISTS = {
 
 
 def sources(config: str, split: str) -> tuple[str, ...]:
-    """Where the images of a split come from."""
+    """The sources of the images of a split."""
     return CONFIGS[config][0] if split == "train" else ("validation",)
 
 
@@ -66,7 +66,7 @@ def image_folder(root: Any, source: str) -> Any:
 def class_names(content: bytes, config: str) -> list[str]:
     """The classes of `synsets.txt`, by label.
 
-    A name is the whole line, as two classes have the same word, `crane`.
+    A name is the whole line, because two classes have the same word, `crane`.
     """
     names = [" ".join(line.split()) for _, line in _lines(content, SYNSETS)]
     if len(names) != NUM_CLASSES or len(set(names)) != NUM_CLASSES:
@@ -82,7 +82,7 @@ def class_names(content: bytes, config: str) -> list[str]:
 def labels(content: bytes, source: str, config: str) -> dict[str, int]:
     """The images of a file list and their labels, in the list's order.
 
-    Of `mini` only the images of its classes. The same line twice is one image.
+    For `mini`, only the images of its classes. A repeated line is one image.
     """
     num_classes, file = CONFIGS[config][1], FILE_LISTS[source]
     found: dict[str, int] = {}
@@ -133,7 +133,7 @@ def leaves_folder(path: str) -> bool:
 def missing(
     root: PathLike, parts: Mapping[str, str], advice: str
 ) -> FileNotFoundError:
-    """An error that says what is not there, and in which archive it is."""
+    """An error that names the missing parts and their archives."""
     lines = [
         f"  {name}, from {DOWNLOADS}{ARCHIVES[part]}"
         for name, part in parts.items()
@@ -144,7 +144,7 @@ def missing(
 
 
 def listed(faults: Mapping[str, str], count: int) -> str:
-    """The first `count` images that were skipped and why, one a line."""
+    """The first `count` skipped images with the reasons, one per line."""
     lines = [f"  {name}: {fault}" for name, fault in faults.items()]
     if len(lines) > count:
         lines[count:] = [f"  and {len(lines) - count} more"]
@@ -152,7 +152,7 @@ def listed(faults: Mapping[str, str], count: int) -> str:
 
 
 def _lines(content: bytes, file: str) -> Iterator[tuple[int, str]]:
-    """The lines that are not empty and their numbers, the cells spaced.
+    """The non-empty lines and their numbers, with spaces between the cells.
 
     Editors and spreadsheets add byte order marks, tabs, quotes and empty lines.
     """

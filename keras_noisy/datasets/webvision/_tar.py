@@ -1,4 +1,4 @@
-"""Tar files that are read once, from start to end, and not trusted."""
+"""Reads untrusted tar files once, from start to end."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import IO, NamedTuple
 
 BLOCK = 512
 _PIECE = 1 << 20
-#: Most bytes of what describes a member: a long name, or records of pax.
+#: Maximum bytes that describe a member: a long name, or pax records.
 _MOST_DESCRIPTION = 1 << 20
 
 _FILES, _SPARSE = (b"0", b"\0", b"7"), b"S"
 _LONG_NAME, _PAX = b"L", (b"x", b"X")
-# Long targets of links and global records tell nothing about a member.
+# Long link targets and global records say nothing about a member.
 _DESCRIPTIONS = (_LONG_NAME, *_PAX, b"K", b"g")
 _RECORD = re.compile(rb"(\d{1,9}) ([^=\n]+)=")
 
@@ -56,12 +56,12 @@ class HashedFile:
 
 
 def members(file: HashedFile) -> Iterator[Member]:
-    """The members, each to be read from `file` before the next is asked for.
+    """The members; read each from `file` before asking for the next.
 
-    `tarfile` believes what headers claim: it keeps names of any length and
-    fills sparse files with zeros, and ends at the first damage. This reader
-    goes on with the next header that is whole. It stops at once if the file
-    begins like no tar file.
+    `tarfile` trusts the headers: it keeps names of any length and fills sparse
+    files with zeros, and it ends at the first damage. This reader continues
+    with the next valid header. It stops at once if the file does not begin like
+    a tar file.
     """
     described: dict[str, str] = {}
     while block := file.read(BLOCK):
@@ -93,7 +93,7 @@ def members(file: HashedFile) -> Iterator[Member]:
         if kind not in (*_FILES, _SPARSE):
             size, fault = 0, "a link or no file in the archive"
         elif size > file.length - file.size:
-            # Its content ends nowhere: look for the next header in it.
+            # The end of its content is unknown: look for the next header in it.
             fault = f"claims {size} bytes, more than are left of the archive"
             size = 0
         elif sparse:
@@ -104,7 +104,7 @@ def members(file: HashedFile) -> Iterator[Member]:
 
 
 def _end(file: HashedFile, size: int) -> int:
-    """Where content of `size` ends, filled up to a whole block."""
+    """The end of content of `size`, padded to a whole block."""
     return file.size + -(-size // BLOCK) * BLOCK
 
 
@@ -139,7 +139,7 @@ def _text(content: bytes) -> str:
 
 
 def _records(content: bytes) -> dict[str, str]:
-    """What the records of pax, `length key=value`, say of name and size."""
+    """Name and size from pax records of the form `length key=value`."""
     found, start = {}, 0
     while match := _RECORD.match(content, start):
         end = start + int(match[1])

@@ -35,19 +35,19 @@ _CITATION = """
 }
 """
 
-#: Above this share of a source a download is taken for incomplete.
+#: If a larger share of a source is skipped, the download is incomplete.
 _MOST_SKIPPED = 0.1
 
 
 class Webvision(tfds.core.GeneratorBasedBuilder):
     """WebVision 1.0 as a data set of TensorFlow Datasets.
 
-    To train on WebVision from few large files, in mixed order. The import of
-    `keras_noisy.datasets.webvision` registers it as `"webvision"`, with the
-    configurations `google`, `flickr`, `all` and `mini`, the first 50 classes
-    of Google's images. It reads the official archives as they are, or the
-    folders that they unpack to, from `downloads/manual` in the data folder of
-    TensorFlow Datasets or from `manual_dir`, see `tfds.load` and
+    Use it to train on WebVision from a few large files, in shuffled order.
+    Importing `keras_noisy.datasets.webvision` registers it as `"webvision"`,
+    with the configurations `google`, `flickr`, `all` and `mini`, the first 50
+    classes of Google's images. It reads the official archives, packed or
+    unpacked, from `downloads/manual` in the data folder of TensorFlow Datasets
+    or from `manual_dir`, see `tfds.load` and
     `Webvision.MANUAL_DOWNLOAD_INSTRUCTIONS`:
 
     ```
@@ -63,10 +63,11 @@ class Webvision(tfds.core.GeneratorBasedBuilder):
     Samples have `image`, `label`, `id` (the path in the official list),
     `source` (`"google"`, `"flickr"` or `"validation"`) and `query` (such as
     `"q0001"`, `""` for validation). Images that cannot be decoded are left
-    out, listed at the end and kept in `builder.info.metadata["skipped"]`;
-    others are bit for bit those of the archive, or converted if they are no
-    RGB or gray JPEG, as `builder.info.metadata["converted"]` says. Size and
-    SHA-256 of what was read are in `builder.info.metadata["checksums"]`.
+    out, listed at the end and recorded in `builder.info.metadata["skipped"]`.
+    Images that are not an RGB or gray JPEG are converted and recorded in
+    `builder.info.metadata["converted"]`; all others are bit for bit those of
+    the archive. `builder.info.metadata["checksums"]` has the size and SHA-256
+    of each file that was read.
 
     Args:
         **kwargs: `config`, `data_dir` and the other arguments of
@@ -91,7 +92,7 @@ class Webvision(tfds.core.GeneratorBasedBuilder):
           learning and understanding from web data, 2017, arXiv 1708.02862
     """
 
-    # TFDS would ask importlib_resources, which it does not install.
+    # Otherwise TFDS needs importlib_resources, which it does not install.
     code_path = epath.Path(__file__)
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {  # noqa: RUF012
@@ -148,7 +149,7 @@ Terms of use: {_layout.HOMEPAGE}
     ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
         root = dl_manager.manual_dir
         config = self.builder_config.name
-        # Stored with the data once all images are read, so filled till then.
+        # Stored with the data after all images are read, so fill it before.
         self.info.metadata.update(
             skipped={split: {} for split in _layout.SPLITS},
             converted={split: [] for split in _layout.SPLITS},
@@ -176,7 +177,7 @@ Terms of use: {_layout.HOMEPAGE}
         }
 
     def _read_info(self, root: Any, sources: list[str]) -> dict[str, bytes]:
-        """The lists, after a look at whether all that is needed is there."""
+        """The lists, after a check that all needed files exist."""
         names = [
             _layout.SYNSETS,
             *(_layout.FILE_LISTS[source] for source in sources),
@@ -241,7 +242,7 @@ Terms of use: {_layout.HOMEPAGE}
         wanted: Mapping[str, int],
         faults: dict[str, str],
     ) -> Iterator[tuple[str, bytes]]:
-        """The wanted images; `faults` has why others are not read."""
+        """The wanted images; `faults` gets the reasons for those not read."""
         place = _place(root, source)
         if not place.is_dir():
             yield from self._read_archive(place, wanted, faults)

@@ -1,4 +1,4 @@
-"""WebVision 1.0 from its unpacked folder."""
+"""WebVision 1.0 from an unpacked folder."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from keras_noisy.datasets.webvision import _layout
 class WebVisionFolder:
     r"""The images of WebVision 1.0 in the folder where they were unpacked.
 
-    To train on WebVision without converting it first, and without
-    TensorFlow. The folder holds `info/` and, as far as they are used,
-    `google/`, `flickr/` and `val_images_256/`, from the archives of the
-    version that is resized to 256 pixels, at
+    Use it to train on WebVision without converting it first, and without
+    TensorFlow. The folder has `info/` and, if they are used, `google/`,
+    `flickr/` and `val_images_256/`, from the archives of the version resized to
+    256 pixels, at
     https://data.vision.ee.ethz.ch/cvl/webvision/dataset2017.html.
 
     The attributes `files`, `labels`, `ids`, `sources` and `queries` are
     arrays of shape `(num_samples,)` in the order of the official lists:
-    absolute paths, integer labels, the paths of the lists, `"google"`,
+    absolute paths, integer labels, the paths in the lists, `"google"`,
     `"flickr"` or `"validation"`, and queries such as `"q0001"`, `""` for
     validation. `class_names` are the `num_classes` lines of `synsets.txt`.
-    `skipped` has the images that `check` left out, and why.
+    `skipped` has the images that `check` left out, with the reasons.
 
     Args:
         path: Folder with the unpacked archives.
         config: `"google"`, `"flickr"`, `"all"` for both, or `"mini"` for
-            the first 50 classes of Google's images, also in validation.
+            the first 50 classes of Google's images and of validation.
             Defaults to `"google"`.
         split: `"train"` or `"validation"`. Defaults to `"train"`.
 
@@ -128,7 +128,7 @@ class WebVisionFolder:
 
     @property
     def files(self) -> np.ndarray:
-        """Absolute paths; made anew, as millions of them take memory."""
+        """Absolute paths, not stored because millions of them take memory."""
         source = _layout.sources(self.config, self.split)[0]
         folder = _layout.image_folder(self.path, source)
         return np.char.add(f"{folder}{os.sep}", self.ids)
@@ -154,15 +154,15 @@ class WebVisionFolder:
         )
 
     def sample(self, count: int, seed: int = 0) -> WebVisionFolder:
-        """Some of the images, drawn at random, for a trial.
+        """A random subset of the images, for a trial.
 
         Args:
-            count: Number of images, an integer of at least 1; all of them
-                where there are fewer.
+            count: Number of images, an integer of at least 1; if there are
+                fewer, all of them.
             seed: An integer of at least 0. Defaults to `0`.
 
         Returns:
-            A `WebVisionFolder` of these images, in their order.
+            A `WebVisionFolder` with these images, in the same order.
 
         Raises:
             ValueError: If an argument is outside its range.
@@ -178,17 +178,17 @@ class WebVisionFolder:
         return part
 
     def check(self, workers: int | None = None) -> WebVisionFolder:
-        """Decode every image, to leave out those that are broken or missing.
+        """Decode every image, and leave out those that are broken or missing.
 
-        WebVision has some, on which training would stop. Takes about a
-        millisecond an image. Needs Pillow: `pip install pillow`.
+        WebVision has some, and training would stop on them. Decoding takes
+        about a millisecond per image. Needs Pillow: `pip install pillow`.
 
         Args:
             workers: Number of threads. Defaults to `None`, one per processor.
 
         Returns:
-            A `WebVisionFolder` of the images that can be decoded. Its
-            `skipped` has the paths of the others and what is wrong with each.
+            A `WebVisionFolder` with the images that can be decoded. Its
+            `skipped` has the paths of the others and the fault of each.
 
         Raises:
             ValueError: If `workers` is not a positive integer.
@@ -215,10 +215,10 @@ class WebVisionFolder:
         return pipeline(self, **arguments)
 
     def to_py_dataset(self, **arguments: Any) -> ImageDataset:
-        """The same by `keras_noisy.datasets.ImageDataset`, without TensorFlow.
+        """An `ImageDataset` of batches, without TensorFlow.
 
         Args:
-            **arguments: As of `to_tf_data`, and `workers`,
+            **arguments: Those of `to_tf_data`, and `workers`,
                 `use_multiprocessing` and `max_queue_size`.
         """
         return ImageDataset(self, **arguments)
