@@ -48,7 +48,7 @@ def small_resnet(num_classes):
     layers = keras.layers
     inputs = keras.Input((32, 32, 3))
     x = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
-    # Not by strides: TensorFlow 2.21 crashes on those of a 1x1 kernel.
+    # Without strides: TensorFlow 2.21 crashes on strides with a 1x1 kernel.
     skip = layers.Conv2D(16, 1)(layers.AveragePooling2D(2)(x))
     x = layers.Conv2D(16, 3, strides=2, padding="same")(x)
     x = layers.BatchNormalization()(x)

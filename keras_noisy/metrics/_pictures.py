@@ -1,4 +1,4 @@
-"""The old place of the pictures of `LabelQuality`."""
+"""Old location of the pictures of `LabelQuality`."""
 
 from keras_noisy._old_names import old_names
 

@@ -1,4 +1,4 @@
-"""Models for data in which labels are noisy by nature."""
+"""Models for data with inherently noisy labels."""
 
 from keras_noisy.models.piagnn import PIAGNN
 from keras_noisy.models.srgnn import SRGNN

@@ -1,4 +1,4 @@
-"""Wrong and unknown labels, where samples have several."""
+"""Wrong and unknown labels for samples with several labels."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ UNKNOWN = -1
 def flip_labels(
     labels: Any, rates: Any, unknown: Any = 0.0, seed: int = 0
 ) -> Corruption:
-    """Flip several labels per sample, and make some of them unknown.
+    """Flip labels in multi-label data, and make some of them unknown.
 
-    Each label flips on its own, with rates of its own. Labels of images are
-    mostly missing where they should be: rates of `(0.0, 0.4)` turn two fifths
-    of the ones into zeros and no zero into a one. Give the same rates to
+    Each label flips independently, with its own rates. The usual error in
+    labels of images is a missing label: rates of `(0.0, 0.4)` turn two fifths
+    of the ones into zeros and no zero into a one. Pass the same rates to
     `keras_noisy.losses.Binary` as `noise_rates` to correct a loss. The same
     seed gives the same labels on every machine.
 
@@ -35,20 +35,20 @@ def flip_labels(
     Args:
         labels: Clean labels 0 and 1 of shape `(N, labels)`, or `(N,)` for a
             single one. They are not changed.
-        rates: The two probabilities, in [0, 1], of all labels, or of each, of
-            shape `(labels, 2)`; or one number for both.
-        unknown: Probability that a label is not known, and -1 then, a number
-            in [0, 1] or one for each label. Defaults to `0.0`.
+        rates: The two probabilities, in [0, 1], for all labels; or for each
+            label, of shape `(labels, 2)`; or one number for both.
+        unknown: Probability that a label becomes -1, which means unknown: a
+            number in [0, 1], or one for each label. Defaults to `0.0`.
         seed: Seed of the draw, an integer of at least 0. Defaults to `0`.
 
     Returns:
         `Corruption(labels, changed, rate)`: the noisy labels in the shape of
-        `labels`; a boolean array of that shape, which of them are wrong; the
-        share of those that are wrong, a float. Unknown ones are not wrong.
+        `labels`; a boolean array of that shape that marks wrong labels; the
+        share of wrong labels, a float. Unknown labels do not count as wrong.
 
     Raises:
         ValueError: If labels are not 0 and 1, or an argument is outside its
-            range or of another shape.
+            range or has the wrong shape.
 
     Example:
 
@@ -96,7 +96,7 @@ def flip_labels(
 def _shares(
     name: str, value: Any, shape: tuple[int, ...], count: int
 ) -> np.ndarray:
-    """Probabilities of the labels alike, or of each of them."""
+    """Probabilities for each label, given for each or for all of them."""
     ending = "".join(f", {size}" for size in shape)
     expected = (
         f"probabilities in [0, 1], of shape ({count}{ending}) or the same for "

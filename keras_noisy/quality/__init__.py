@@ -1,4 +1,4 @@
-"""Which labels are wrong, how many, and what to do with them."""
+"""Find wrong labels, estimate how many there are, and clean the data."""
 
 from keras_noisy.quality.annotators import Annotated, from_annotators
 from keras_noisy.quality.cleanlab import (

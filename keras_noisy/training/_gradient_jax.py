@@ -1,4 +1,4 @@
-"""Gradient of a function of weights with JAX."""
+"""Gradient of a function of weights, with JAX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradient of a function of weights with TensorFlow."""
+"""Gradient of a function of weights, with TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradient of a function of weights with PyTorch."""
+"""Gradient of a function of weights, with PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the wrong labels of a training set, while a model trains on it."""
+"""Find wrong labels in a training set while a model trains on it."""
 
 from keras_noisy.callbacks.label_quality.callback import LabelQuality
 from keras_noisy.callbacks.label_quality.findings import Findings
