@@ -39,7 +39,7 @@ class Term(NamedTuple):
     #: Elementwise function of log-probabilities (N, K).
     value: Callable[..., Tensor]
     #: Its derivative, from the log-probabilities and the value, whose memory it
-    #: may reuse; None if it is not known. Its shape may be (N, 1) or (K,).
+    #: may reuse; None if it is not known. It may be a number or of shape (K,).
     slope: Callable[..., Tensor] | None
     #: Further tensors that are passed to both functions.
     inputs: tuple[Tensor, ...] = ()
@@ -163,9 +163,12 @@ def _whole(log_p: Tensor, places: Any, terms: list) -> tuple:
         value = term.value(finite, *extra)
         found.append(of.sum(value, axis=-1))
         slope = term.slope(finite, value, *extra)
-        # PyTorch does not allow an input as an output.
-        is_input = any(slope is x for x in extra)
-        slopes.append(slope + 0.0 if is_input else slope)
+        # PyTorch keeps tensors, but no inputs.
+        if isinstance(slope, int | float):
+            slope = ops.full_like(finite[:, :1], slope)
+        elif any(slope is x for x in extra):
+            slope = slope + 0.0
+        slopes.append(slope)
     return tuple(found), tuple(slopes)
 
 

@@ -18,7 +18,8 @@ class NormalizedLoss(SummedLoss):
     see `ActivePassive`. The gradient flows through the sum too. At the start
     the loss is 1 / num_classes for any label, so no logit bias gives many
     classes the error of few. A subclass that also defines `slope(log_p)`, the
-    derivative of its `class_losses`, is several times as fast.
+    derivative of its `class_losses`, is several times as fast; `slope(log_p,
+    summed)` also receives their values.
 
     Formula:
 
