@@ -266,7 +266,7 @@ def test_a_loop_of_its_own_on_jax_reaches_the_memory_or_raises():
         [v.value for v in model.non_trainable_variables],
     )
     y_pred, _ = model.stateless_call(*states, x, training=True)
-    with pytest.raises(ValueError, match="cannot reach a memory"):
+    with pytest.raises(ValueError, match="cannot read a memory"):
         loss(y, y_pred)
     _, (_, (memory,), _) = model.stateless_compute_loss(
         *states, [], x=x, y=y, y_pred=y_pred
