@@ -53,8 +53,8 @@ class Symmetrized(SummedLoss):
     where `l` is the inner loss, `p` the prediction and `y` the label.
 
     Args:
-        loss: A loss of the true-class probability, such as `GCE()`. Pass the
-            arguments that every loss has to `Symmetrized` instead.
+        loss: A loss of the true-class probability, such as `GCE()`. The
+            arguments that all losses share belong to `Symmetrized` instead.
 
     Raises:
         ValueError: If an argument is outside its range, or if `loss` has
