@@ -33,8 +33,9 @@ class WeightNorm(keras.callbacks.Callback):
         end: Norm of the last epoch, above 0.
         start: Norm of the first epoch, above 0. Defaults to `None`, the norm
             of the kernels when training begins at epoch 0.
-        epochs: Number of epochs after which `end` is reached, an integer of at
-            least 1. Defaults to `None`, the number of epochs of `fit`.
+        epochs: Number of epochs, the last of which has the norm `end`; an
+            integer of at least 1. Defaults to `None`, the number of epochs of
+            `fit`.
 
     Returns:
         A `keras.callbacks.Callback`, which logs `weight_norm`, the norm of the

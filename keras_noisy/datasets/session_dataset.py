@@ -39,8 +39,8 @@ class SessionDataset(keras.utils.PyDataset):
         batch_size: Number of samples in a batch. Defaults to `100`.
         training: Whether to shuffle. Defaults to `False`.
         by_length: Whether samples of similar length share a batch. Defaults to
-            `None`: only in training. Without it, samples stay in order, as
-            `predict` needs them; `evaluate` is faster with `True`.
+            `None`: only in training. In evaluation, samples otherwise stay in
+            order, as `predict` needs them; `evaluate` is faster with `True`.
         seed: An integer of at least 0. Defaults to `0`.
         shard: `(index, count)` of this process among all. Defaults to `None`,
             all samples.

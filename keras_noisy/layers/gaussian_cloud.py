@@ -27,8 +27,8 @@ class GaussianCloud(keras.layers.Layer):
     space. A cloud around each of them keeps the other classes away: the network
     has to learn larger logits for rare classes than without the cloud. The
     amount depends on how rare a class is, and is drawn for every class and
-    every sample, whatever its label. Inputs pass unchanged in inference, or if
-    all classes have the same count.
+    every sample, whatever its label. Inputs pass unchanged in inference, or
+    without a `margin` if all classes have the same count.
 
     Pass it to `CosineDense` as its `cloud`, or use it between a layer of
     cosines and one that scales them. With `Dense` instead of cosines, choose a

@@ -121,19 +121,17 @@ class ActivePassive(RobustLoss):
             `logit_clip`, `logit_normalization`, `logit_adjustment`, `tau`,
             `ignore_class`, `label_smoothing`, `balance`, `fade`, `fade_key`,
             `reduction`, `name` and `dtype`, see
-            `keras_noisy.losses.RobustLoss`. They apply to the sum:
-            `from_logits`, `tau`, `reduction`, `name` and `dtype` of the two
-            losses have no effect, `num_classes` must agree, and the two losses
-            must not have their own bias, scale, clip, normalization,
-            adjustment or `ignore_class`.
+            `keras_noisy.losses.RobustLoss`. They apply to the sum: `tau`,
+            `name` and `dtype` of the two losses have no effect, `num_classes`
+            must agree, and if one has `from_logits=True`, the sum must have it
+            too. The other arguments must have their defaults in both losses.
 
     Returns:
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
-        ValueError: If an argument is outside its range, or if a part has its
-            own bias, scale, clip, normalization, adjustment or `ignore_class`,
-            or cannot share a log-softmax.
+        ValueError: If an argument is outside its range, or if a part has an
+            argument of the sum or cannot share a log-softmax.
 
     Example:
 

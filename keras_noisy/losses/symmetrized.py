@@ -53,14 +53,13 @@ class Symmetrized(SummedLoss):
     where `l` is the inner loss, `p` the prediction and `y` the label.
 
     Args:
-        loss: A loss of the true-class probability, such as `GCE()`. Only its
-            hyperparameters are used; pass the arguments that every loss has to
-            `Symmetrized`.
+        loss: A loss of the true-class probability, such as `GCE()`. The
+            arguments that all losses share belong to `Symmetrized` instead.
 
     Raises:
-        ValueError: If an argument is outside its range, or if `loss` has its
-            own bias, scale, clip, normalization, adjustment or `ignore_class`,
-            or depends on the whole distribution.
+        ValueError: If an argument is outside its range, or if `loss` has
+            an argument that belongs to `Symmetrized`, or depends on the whole
+            distribution.
 
     Example:
 

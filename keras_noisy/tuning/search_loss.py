@@ -46,7 +46,7 @@ def search_loss(
 
     A model with outputs of different numbers of classes calls it for each, all
     but one of them in a `hp.name_scope` of its own. The baselines are those of
-    that one.
+    the call outside a scope.
 
     Args:
         hp: The `keras_tuner.HyperParameters` of the trial. It receives

@@ -65,7 +65,7 @@ class Results(list[Trial]):
         return max(done, key=lambda t: t.accuracy or 0.0, default=None)
 
     def gain(self, trial: Trial) -> float | None:
-        """Gain of a trial over `best_baseline`; None if either failed."""
+        """Gain of a trial over `best_baseline`, None if one is missing."""
         base = self.best_baseline
         start = None if base is None else base.accuracy
         if start is None or trial.accuracy is None:

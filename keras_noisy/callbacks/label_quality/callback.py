@@ -105,7 +105,8 @@ class LabelQuality(keras.callbacks.Callback):
     Raises:
         ValueError: If an argument is outside its range, if lengths differ, if
             `x` shuffles, or if predictions are not probabilities.
-        RuntimeError: If scores are requested before the first epoch.
+        RuntimeError: If scores are requested before the first epoch that
+            counts.
 
     Example:
 

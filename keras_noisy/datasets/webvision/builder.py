@@ -67,7 +67,7 @@ class Webvision(tfds.core.GeneratorBasedBuilder):
     Images that are not an RGB or gray JPEG are converted and recorded in
     `builder.info.metadata["converted"]`; all others are bit for bit those of
     the archive. `builder.info.metadata["checksums"]` has the size and SHA-256
-    of each file that was read.
+    of each list and each archive that was read.
 
     Args:
         **kwargs: `config`, `data_dir` and the other arguments of
