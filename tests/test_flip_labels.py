@@ -141,5 +141,5 @@ def test_metrics_of_a_single_output():
                 metric = type(metric).from_config(metric.get_config())
                 metric.update_state(pairs, form)
                 assert float(metric.result()) == pytest.approx(wanted)
-    with pytest.raises(ValueError, match="as `multi_label=True`"):
+    with pytest.raises(ValueError, match="because `multi_label=True`"):
         metrics.CleanAccuracy(multi_label=True).update_state(pairs, p)

@@ -443,7 +443,7 @@ def test_samples_and_labels_are_read_by_position():
 def test_bad_folds(fashion):
     x, given, _ = fashion
     for arguments, message in (
-        ((x, given[:5]), r"labels, 5.*\(4000, 28, 28\)"),
+        ((x, given[:5]), r"5 labels.*\(4000, 28, 28\)"),
         (([x, x], given), r"one array.*\(2, 4000"),
         ((np.full(len(x), "text"), given), "Number texts"),
         (({"x": x}, given), r"`x`.*a column of a table"),
