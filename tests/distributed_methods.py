@@ -112,7 +112,7 @@ def main():
             try:
                 trained_ldce(parallel, x, y)
             except ValueError as error:
-                assert "devices of TensorFlow" in str(error)
+                assert "TensorFlow devices" in str(error)
             else:
                 raise AssertionError("LDCE trained on parts of the shots")
     print("\n" + json.dumps(found))
