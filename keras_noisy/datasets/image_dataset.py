@@ -80,19 +80,11 @@ class ImageDataset(Epochs):
             of shape `(N,)`, such as
             `sample_weights(labels, class_weights(labels))`. The loss does not
             see them. Defaults to `None`.
-        mix: How each image of a training batch and its label are mixed with
-            another one of the batch; the labels are then soft, float32 of
-            shape `(batch, num_classes)`. Defaults to `None`, not at all.
-            Otherwise
-
-            - `"mixup"`: a weighted mean of both images; the share of the first
-              is uniform in [0, 1], for each image.
-            - `"cutmix"`: a box of the other image, at a random place, whose
-              share of the area is uniform, clipped at the edges.
-            - a function of images, soft labels and a seed of two integers,
-              all NumPy arrays, that returns images and soft labels in the
-              same shapes. Draw from the seed to be reproducible.
-
+        mix: `None`, `"mixup"` or `"cutmix"`, see `pipeline`; or a function of
+            images, soft labels and a seed of two integers, all NumPy arrays,
+            that returns images and soft labels in the same shapes. Draw from
+            the seed to be reproducible. Mixed labels are soft, float32 of
+            shape `(batch, num_classes)`. Defaults to `None`.
         num_classes: Number of classes of mixed labels. Defaults to `None`, one
             more than the largest label.
 

@@ -226,7 +226,7 @@ def _with_finite(terms: list, log_p: Tensor) -> list[tuple]:
 
 
 def _slopes(log_p: Tensor, terms: list) -> list[Tensor]:
-    """The slope of each term, whatever the floor."""
+    """The slope of each term, not yet 0 below its floor."""
     return [
         term.slope(x, term.value(x, *extra), *extra)
         for term, extra, x in _with_finite(terms, log_p)
