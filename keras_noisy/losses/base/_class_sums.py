@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ from keras_noisy.losses.base._math import (
 )
 
 Tensor = Any
+#: JAX computes the entries of matrices with more of them anew, see `_fused`.
+CACHED = 2**20
 
 
 class Term(NamedTuple):
@@ -173,28 +176,38 @@ def _whole(log_p: Tensor, places: Any, terms: list) -> tuple:
 
 
 def _fused(logits: Tensor, places: Any, terms: list) -> tuple:
-    """The outputs; XLA only reads the logits and keeps no matrix in memory.
+    """The outputs, and what their slope needs.
 
-    One loop sums the terms and their slopes. With two loops, XLA would keep
-    the values that they share.
+    XLA keeps small matrices in the cache and uses them again. It computes the
+    entries of a large one where they are needed, and keeps none of them if a
+    single loop takes all sums.
     """
+    size = math.prod(logits.shape)
+    # A size that is not known while tracing cannot be compared.
+    is_large = not isinstance(size, int) or size > CACHED
     shift = ops.max(logits, axis=-1, keepdims=True)
-    log_sum = ops.log(ops.sum(ops.exp(logits - shift), axis=-1, keepdims=True))
+    powers = ops.exp(logits - shift)
+    total = ops.sum(powers, axis=-1, keepdims=True)
+    log_sum = ops.log(total)
+    log_p = logits - shift - log_sum
     found = [
         ops.take_along_axis(logits, place[:, None], axis=-1) - shift - log_sum
         for place in places
     ]
-    found = [x[:, 0] for x in found]
-    log_p = logits - shift - log_sum
-    finite = _with_finite(terms, log_p)
-    parts = [term.value(x, *extra) for term, extra, x in finite]
-    parts += [
-        where_above(log_p, term.floor, slope)
-        for (term, _), slope in zip(terms, _slopes(log_p, terms), strict=True)
-    ]
-    sums = _sums_at_once()(*parts) if parts else ()
-    totals = sums[len(terms) :]
-    return (*found, *sums[: len(terms)]), (shift, log_sum, *totals)
+    parts, slopes = [], []
+    for term, extra, finite in _with_finite(terms, log_p):
+        parts.append(term.value(finite, *extra))
+        slopes.append(term.slope(finite, parts[-1], *extra))
+    for (term, _), slope in zip(terms, slopes, strict=True):
+        parts.append(where_above(log_p, term.floor, slope))
+    if is_large:
+        sums = _sums_at_once()(*parts) if parts else ()
+        p = (ops.exp(log_p), 1.0)
+    else:
+        sums = tuple(ops.sum(part, axis=-1) for part in parts)
+        p = (powers, 1 / total)
+    outputs = (*(x[:, 0] for x in found), *sums[: len(terms)])
+    return outputs, (log_p, p, slopes, sums[len(terms) :])
 
 
 @functools.cache
@@ -225,14 +238,6 @@ def _with_finite(terms: list, log_p: Tensor) -> list[tuple]:
     return [(term, extra, finite[term.floor]) for term, extra in terms]
 
 
-def _slopes(log_p: Tensor, terms: list) -> list[Tensor]:
-    """The slope of each term, not yet 0 below its floor."""
-    return [
-        term.slope(x, term.value(x, *extra), *extra)
-        for term, extra, x in _with_finite(terms, log_p)
-    ]
-
-
 def _slope_by_log_p(
     log_p: Tensor, kept: Any, upstream: Any, places: Any, terms: list
 ) -> Tensor:
@@ -249,17 +254,15 @@ def _slope_by_logits(
     logits: Tensor, kept: Any, upstream: Any, places: Any, terms: list
 ) -> Tensor:
     """The derivative by the logits."""
-    (shift, log_sum, *totals), count = kept, len(places)
-    log_p = logits - shift - log_sum
-    slopes = _slopes(log_p, terms)
+    (log_p, (powers, unit), slopes, totals), count = kept, len(places)
     slope = _sum_of_slopes(log_p, slopes, upstream[count:], terms)
-    known = [1.0] * count + totals
+    known = (*[1.0] * count, *totals)
     total = sum(
         by * each
         for by, each in zip(upstream, known, strict=True)
         if by is not None
     )
-    slope = (0.0 if slope is None else slope) - ops.exp(log_p) * total[:, None]
+    slope = (0.0 if slope is None else slope) - powers * (unit * total[:, None])
     return _with_places(slope, places, upstream)
 
 
