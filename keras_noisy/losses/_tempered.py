@@ -1,6 +1,5 @@
 """Logarithm and softmax of a temperature, exactly normalized."""
 
-import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -51,8 +50,7 @@ class TemperedSoftmax:
             self._log_p = log_probabilities(logits)
             return
         top = at_least(ops.stop_gradient(largest(logits)), LOWEST)
-        # The upper bound is never reached; clip has the cheaper gradient.
-        x = plain_ops().clip(logits - top, LOWEST, 1.0)
+        x = at_least(logits - top, LOWEST)
         x = in_place("multiply", x, 1 - t)
         shift = _with_derivative(x, _solved(ops.stop_gradient(x), t), t)
         self._base = x + shift
@@ -109,7 +107,7 @@ def _solved(x: Tensor, t: float) -> Tensor:
         error = of.log(total)
         shift = shift + total * of.expm1((t - 1) * error) / slope
         if t > 1:  # A guess may have been too far to the right.
-            shift = of.clip(shift, 1.0, math.inf)
+            shift = at_least(shift, 1.0)
         return shift, error
 
     shift = _guess(x, t)

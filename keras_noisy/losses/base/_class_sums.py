@@ -64,9 +64,7 @@ def has_closed_form(terms: list[Term], num_classes: int | None) -> bool:
 
 def log_probabilities(logits: Tensor) -> Tensor:
     """Log-softmax of biased logits (N, K), finite for ruled-out classes."""
-    # The upper bound is never reached; clip has the cheaper gradient.
-    of = plain_ops()
-    return of.clip(of.log_softmax(logits, -1), LOWEST, 1.0)
+    return at_least(plain_ops().log_softmax(logits, -1), LOWEST)
 
 
 def plain_sum(term: Term, labels: Labels, log_p: Tensor) -> Any:
@@ -149,8 +147,7 @@ def class_sums(
     # Other backends have a gradient kernel for the log-softmax: use it.
     x = logits if is_fused else plain_ops().log_softmax(logits, -1)
     outputs = closed_form(forward, backward, x, *places, *extra)
-    of = plain_ops()
-    at_label, *at_winner = (of.clip(x, LOWEST, 1.0) for x in outputs[:count])
+    at_label, *at_winner = (at_least(x, LOWEST) for x in outputs[:count])
     found: list[Any] = list(outputs[count:])
     if at_winner:
         top = labels.weight_of(places[1], at_label.dtype)

@@ -42,13 +42,14 @@ def plain_ops() -> Any:
 
 
 def at_least(x: Tensor, low: float) -> Tensor:
-    """The larger of `x` and a number, in the dtype of `x`.
-
-    Keras rounds float64 to float32 if the other operand is a Python number.
-    """
+    """The larger of `x` and a number, in the dtype of `x`."""
     if keras.backend.backend() == "torch":
-        return x.clip(min=low)
-    return ops.maximum(x, ops.convert_to_tensor(low, dtype=x.dtype))
+        if not x.requires_grad:
+            return x.clip(min=low)
+        # The gradient of `clip` takes several times as long.
+        return sys.modules["torch"].threshold(x, low, low)
+    # The gradient of `maximum` is slower on TensorFlow.
+    return ops.clip(x, low, math.inf)
 
 
 def at_most(x: Tensor, high: float) -> Tensor:
@@ -187,7 +188,7 @@ def first_argmax(x: Tensor) -> Tensor:
 def margin(log_p: Tensor) -> Tensor:
     """Margin `log(p / (1 - p))` of a class over all others."""
     of = plain_ops()
-    return log_p - of.log(of.clip(-of.expm1(log_p), TINY, math.inf))
+    return log_p - of.log(at_least(-of.expm1(log_p), TINY))
 
 
 def biased(log_p: Tensor, bias: float | Tensor) -> Tensor:
@@ -203,7 +204,7 @@ def complement(log_p: Tensor) -> Tensor:
 
     A compiled log-softmax may be above 0 by its rounding.
     """
-    return plain_ops().clip(-expm1(log_p), TINY, math.inf)
+    return at_least(-expm1(log_p), TINY)
 
 
 def with_derivative_of(other: Tensor, value: Tensor) -> Tensor:
