@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._label_tensors import as_tensor, static_shape
+from keras_noisy._label_tensors import as_tensor, static_shape, widened
 from keras_noisy.distribution.processes import check_together
 from keras_noisy.losses.base import (
     _batch,
@@ -258,7 +258,7 @@ def share_of(labels: Any, like: Tensor) -> Tensor:
 
 def _known(y_true: Tensor, unknown: int | None) -> Tensor | None:
     """Which labels are known, None if all are."""
-    known = None if unknown is None else y_true != unknown
+    known = None if unknown is None else widened(y_true) != unknown
     dtype = keras.backend.standardize_dtype(y_true.dtype)
     if keras.backend.is_float_dtype(dtype):
         number = ops.logical_not(ops.isnan(y_true))
