@@ -407,7 +407,7 @@ def test_sample_weights_of_every_shape_that_broadcasts(shape):
 
 
 @pytest.mark.parametrize(
-    "shape", [(), (1,), (3,), (3, 1), (3, 2, 1), (1, 2, 4)]
+    "shape", [(), (1,), (3,), (3, 1), (3, 2, 1), (1, 2, 4), (3, 1, 1, 1)]
 )
 def test_a_mean_by_weights_divides_by_the_weight_of_every_value(shape):
     p = random_probabilities(3, 2, 4, 5).astype("float32")
@@ -415,6 +415,7 @@ def test_a_mean_by_weights_divides_by_the_weight_of_every_value(shape):
     weights = np.random.default_rng(1).uniform(size=shape).astype("float32")
     full = weights[..., None] if shape == (3, 1) else weights
     full = weights[:, None, None] if shape == (3,) else full
+    full = weights[..., 0] if len(shape) == 4 else full
     loss = MAE(reduction="mean_with_sample_weight")
     assert number(loss(labels, p, weights)) == pytest.approx(
         np.average(

@@ -86,6 +86,9 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
     Weights for the leading axes apply to all values along the other axes.
     """
     rank = len(static_shape(weights))
+    if rank == len(values.shape) + 1 and weights.shape[-1] in (1, None):
+        # Keras takes (N, 1) for (N,).
+        weights, rank = ops.reshape(weights, ops.shape(weights)[:-1]), rank - 1
     missing = len(values.shape) - rank
     leading = tuple(values.shape)[:rank]
     if missing > 0 and rank > 0:
@@ -96,21 +99,16 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
         if fits:
             shape = (*ops.shape(weights), *(1,) * missing)
             weights = ops.reshape(weights, shape)
-    fits_to = tuple(values.shape)
-    if len(weights.shape) == len(values.shape) + 1:
-        fits_to = (*fits_to, 1)  # Keras takes (N, 1) for (N,).
-    check_weights(weights, fits_to, tuple(values.shape))
-    if len(weights.shape) > len(values.shape):
-        return weights
+    check_weights(weights, tuple(values.shape))
     return ops.broadcast_to(weights, ops.shape(values))
 
 
-def check_weights(weights: Tensor, fits_to: tuple, expected: tuple) -> None:
-    """Raise on weights that do not broadcast to the values."""
+def check_weights(weights: Tensor, expected: tuple) -> None:
+    """Raise on weights that do not broadcast to values of a shape."""
     shape = static_shape(weights)
-    fits = len(shape) <= len(fits_to) and all(
+    fits = len(shape) <= len(expected) and all(
         None in (w, v) or w in (1, v)
-        for w, v in zip(reversed(shape), reversed(fits_to), strict=False)
+        for w, v in zip(reversed(shape), reversed(expected), strict=False)
     )
     if not fits:
         raise ValueError(

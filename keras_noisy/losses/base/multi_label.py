@@ -90,8 +90,7 @@ class SeveralLabels(DeclaredLoss):
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight)
             if _is_per_label(sample_weight, y_pred):
-                shape = static_shape(y_pred)
-                _reduction.check_weights(sample_weight, shape, shape)
+                _reduction.check_weights(sample_weight, static_shape(y_pred))
                 weights, sample_weight = sample_weight, None
         values, known = self._mean(y_true, y_pred, weights)
         if sample_weight is not None:
