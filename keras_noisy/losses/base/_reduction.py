@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_noisy._label_tensors import static_shape
+from keras_noisy.losses.base import _math
 
 Tensor = Any
 
@@ -67,9 +68,21 @@ def unmasked(y_pred: Tensor, one_view: Tensor) -> Tensor | None:
     return None if left is ones else ops.reshape(left, (-1,)) != 0
 
 
+def reduced(loss: Any, values: Any, y_pred: Tensor, weights: Any) -> Tensor:
+    """The values, weighted, masked and reduced as a loss says."""
+    dtype = _math.compute_dtype(loss.dtype)
+    found = _reduction(loss.reduction, dtype).of(values, y_pred, weights)
+    return _math.cast(found, loss.dtype)
+
+
 @functools.cache
-def _each(dtype: str) -> Reduction:
-    return Reduction(name="mask", reduction=None, dtype=dtype)
+def _reduction(reduction: Any, dtype: str) -> Reduction:
+    """The reduction of a loss.
+
+    It has a name of its own, as TensorFlow rejects names such as "NCE+RCE" as
+    a scope.
+    """
+    return Reduction(name="reduction", reduction=reduction, dtype=dtype)
 
 
 def masked(values: Tensor, y_pred: Tensor, dtype: str) -> Tensor:
@@ -77,7 +90,7 @@ def masked(values: Tensor, y_pred: Tensor, dtype: str) -> Tensor:
 
     Without a mask, Keras hands back what it was given.
     """
-    return _each(dtype)(values, y_pred)
+    return _reduction(None, dtype)(values, y_pred)
 
 
 def per_value(weights: Tensor, values: Tensor) -> Tensor:

@@ -53,9 +53,6 @@ class SeveralLabels(DeclaredLoss):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._seen_concrete_batch = False
-        self._reduce = _reduction.Reduction(
-            reduction=self.reduction, dtype=_math.compute_dtype(self.dtype)
-        )
 
     def reads(self) -> tuple[bool, int | None]:
         """Whether outputs are logits, and the label that means unknown."""
@@ -96,8 +93,7 @@ class SeveralLabels(DeclaredLoss):
         if sample_weight is not None:
             sample_weight = _reduction.per_value(sample_weight, values)
         found = values if known is None else (values, known)
-        loss = self._reduce.of(found, y_pred, sample_weight)
-        return _math.cast(loss, self.dtype)
+        return _reduction.reduced(self, found, y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample, the mean over its known labels."""
