@@ -21,6 +21,7 @@ from keras_noisy.losses import (
     AGCE,
     AUL,
     NCE,
+    SCE,
     TruncatedGCE,
 )
 
@@ -293,6 +294,14 @@ def test_rule_on_the_rising_side():
     bias = matched_logit_bias(MAE(), 100)
     just_above = average_error(MAE(), 100, bias + 0.01)
     assert abs(just_above) > abs(average_error(MAE(), 100, bias))
+
+
+@pytest.mark.once
+def test_a_weight_may_be_zero_at_the_start():
+    alpha = matched_hyperparameter(SCE(alpha=0.0), "alpha", 100)
+    assert average_error(SCE(alpha=alpha), 100) == pytest.approx(
+        average_error(SCE(alpha=0.0), 10), rel=1e-6
+    )
 
 
 @pytest.mark.once
