@@ -437,7 +437,7 @@ def test_picture(tmp_path):
     model, x = network(100, 1.0)
     figure = plot_average_error(
         [MAE(name="MAE"), MAEStar(name="MAE*")],
-        num_classes=(10, 100),
+        num_classes=iter((10, 100)),
         logits=model.predict(x, verbose=0),
     )
     curves, histogram = figure.axes
