@@ -21,6 +21,7 @@ from keras_noisy.losses import (
     AGCE,
     AUL,
     NCE,
+    SCE,
     TruncatedGCE,
 )
 
@@ -296,6 +297,14 @@ def test_rule_on_the_rising_side():
 
 
 @pytest.mark.once
+def test_a_weight_may_be_zero_at_the_start():
+    alpha = matched_hyperparameter(SCE(alpha=0.0), "alpha", 100)
+    assert average_error(SCE(alpha=alpha), 100) == pytest.approx(
+        average_error(SCE(alpha=0.0), 10), rel=1e-6
+    )
+
+
+@pytest.mark.once
 def test_no_solution_is_an_error_with_the_range():
     with pytest.raises(ValueError, match=r"No `q` in \[0.001, 1000\].*bounds"):
         matched_hyperparameter(GCE(), "q", 14, reference_classes=100)
@@ -428,7 +437,7 @@ def test_picture(tmp_path):
     model, x = network(100, 1.0)
     figure = plot_average_error(
         [MAE(name="MAE"), MAEStar(name="MAE*")],
-        num_classes=(10, 100),
+        num_classes=iter((10, 100)),
         logits=model.predict(x, verbose=0),
     )
     curves, histogram = figure.axes

@@ -111,7 +111,16 @@ def test_several_outputs():
     as_list = keras.Model(inputs, list(outputs.values()))
     as_dict = keras.Model(inputs, outputs)
     loss = {"many": MAE(), "few": CrossEntropy()}
+    of_few = {"few": CrossEntropy()}
+    alone = keras.Model(inputs, outputs["few"])
     for network, of, y, bad in (
+        (as_dict, of_few, right, wrong),
+        (as_dict, of_few, {"few": Y % 2}, {"few": Y}),
+        (as_list, MAE(), right, wrong),
+        (alone, [MAE()], Y % 2, Y),
+        (alone, [MAE()], [Y % 2], [Y]),
+        (alone, MAE(), [*(Y % 2)], [*Y]),
+        (alone, of_few, [*(Y % 2)[:, None]], [*Y[:, None]]),
         (as_dict, loss, right, wrong),
         (as_list, loss, right, wrong),
         (as_list, [*loss.values()], [*right.values()], [*wrong.values()]),
@@ -122,6 +131,8 @@ def test_several_outputs():
             keras_noisy.check(network, of, (X, bad))
     # Keras losses, and outputs without a loss, are not checked.
     keras_noisy.check(as_list, {"many": "mse"}, (X, wrong))
+    with pytest.raises(ValueError, match=r"keys of \['many', 'few'\]"):
+        keras_noisy.check(as_list, {"man": MAE()}, (X, wrong))
 
 
 def test_a_loss_with_memory():

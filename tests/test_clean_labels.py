@@ -111,6 +111,7 @@ def test_clean_labels_stand_beside_the_given_ones():
         (GIVEN[:5], CLEAN, "6 clean labels.*shape=\\(5,\\)"),
         (np.eye(6)[GIVEN], CLEAN, r"shape=\(6, 6\)"),
         (GIVEN + 0.5, CLEAN, "whole numbers"),
+        (np.ma.masked_equal(GIVEN, GIVEN[0]), CLEAN, "without masked entries"),
         (GIVEN, CLEAN - 1, "at least 0"),
         (GIVEN, CLEAN + 0.5, "whole numbers"),
     ],

@@ -372,7 +372,8 @@ def test_ignored_samples_under_every_reduction():
     }.items():
         loss = MAE(ignore_class=-1, reduction=reduction)
         assert number(loss(labels, p)) == pytest.approx(result, rel=1e-6)
-    none = ops.convert_to_numpy(MAE(ignore_class=-1, reduction=None)(labels, p))
+    loss.reduction = None  # As a loss of Keras, it may be changed later.
+    none = ops.convert_to_numpy(loss(labels, p))
     np.testing.assert_allclose(none, per_sample, rtol=1e-6)
 
 
@@ -407,7 +408,7 @@ def test_sample_weights_of_every_shape_that_broadcasts(shape):
 
 
 @pytest.mark.parametrize(
-    "shape", [(), (1,), (3,), (3, 1), (3, 2, 1), (1, 2, 4)]
+    "shape", [(), (1,), (3,), (3, 1), (3, 2, 1), (1, 2, 4), (3, 1, 1, 1)]
 )
 def test_a_mean_by_weights_divides_by_the_weight_of_every_value(shape):
     p = random_probabilities(3, 2, 4, 5).astype("float32")
@@ -415,6 +416,7 @@ def test_a_mean_by_weights_divides_by_the_weight_of_every_value(shape):
     weights = np.random.default_rng(1).uniform(size=shape).astype("float32")
     full = weights[..., None] if shape == (3, 1) else weights
     full = weights[:, None, None] if shape == (3,) else full
+    full = weights[..., 0] if len(shape) == 4 else full
     loss = MAE(reduction="mean_with_sample_weight")
     assert number(loss(labels, p, weights)) == pytest.approx(
         np.average(

@@ -393,6 +393,13 @@ def test_without_state_keeps_the_input():
     plain = without_state(model)
     assert (plain.name, plain.inputs[0].name) == ("mine", "numbers")
     assert plain.inputs[0].dtype == "int32"
+    # A model inside a model.
+    outputs = keras.layers.Identity()(model(whole))
+    for outer in (
+        keras.Sequential([whole, model]),
+        keras.Model(whole, outputs),
+    ):
+        assert without_state(outer).count_params() == plain.count_params()
 
 
 @pytest.mark.once

@@ -204,6 +204,9 @@ def test_unknown_labels_leave_the_mean():
         assert np.array_equal(slopes != 0, known)
     # A sample without any known label does not count.
     assert number(loss(nan, Z)) == pytest.approx(wanted[[0, 2, 3]].mean())
+    # TensorFlow does not compare booleans with -1.
+    loss = Binary(GCE(ignore_class=-1, **LOGITS))
+    np.testing.assert_allclose(values(loss, Y == 1, Z), by_label.mean(1), 1e-5)
 
 
 @pytest.mark.once

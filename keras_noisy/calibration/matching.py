@@ -220,7 +220,7 @@ def _matched(
             f"it has with {name}={start:g} and {reference_classes}",
             "Try other `bounds` or `reference_classes`, or a logit bias",
         )
-    distances = np.abs(np.log(grid[brackets] / start))
+    distances = np.abs(np.log(grid[brackets] / max(start, low)))
     chosen = brackets[np.argmin(distances)]
     return bisected(excess, grid[chosen], grid[chosen + 1], tolerance)
 

@@ -76,6 +76,7 @@ def plot_average_error(
     labeled = labels_of(losses)
     if not isinstance(num_classes, Iterable):
         raise invalid("num_classes", num_classes, "a list of numbers")
+    num_classes = list(num_classes)  # Each loss reads it again.
     logit_std = checked_std(logit_std)
     z = np.linspace(-4.0, 12.0, 121) if z is None else np.asarray(z)
 

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.calibration.margin_fade import MarginFade, fresh_margin
+from keras_noisy.layers._replicas import replica
 from keras_noisy.layers.loss_state import PassThrough, value
 
 Tensor = Any
@@ -147,11 +148,10 @@ def as_fade(fade: Any) -> Any:
 
 def _replicas() -> int:
     """Number of processes or devices that each have a part of the batch."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        context = sys.modules["tensorflow"].distribute.get_replica_context()
-        return 1 if context is None else context.num_replicas_in_sync
-    if backend == "torch":
+    context = replica()
+    if context is not None:
+        return context.num_replicas_in_sync
+    if keras.backend.backend() == "torch":
         distributed = sys.modules["torch"].distributed
         if distributed.is_available() and distributed.is_initialized():
             return distributed.get_world_size()

@@ -11,7 +11,8 @@ def without_state(model: keras.Model) -> keras.Model:
     """Remove the layers that hold the state of a loss from a model.
 
     Use it to deploy a model that was trained with `ELR`, `SOP` or a `fade`: the
-    new model predicts the same, is smaller, and loads without this package.
+    new model predicts the same, is smaller, and loads without this package. A
+    model inside the model is replaced in the same way.
 
     Args:
         model: A functional or sequential model.
@@ -53,7 +54,20 @@ def without_state(model: keras.Model) -> keras.Model:
             sparse=given.sparse,
             name=given.name,
         )
-        return keras.Sequential([inputs, *kept], name=model.name)
+        layers = [inputs, *map(_without_state, kept)]
+        return keras.Sequential(layers, name=model.name)
     return keras.models.clone_model(
-        model, clone_function=lambda layer: layer, call_function=call
+        model, clone_function=_without_state, call_function=call
     )
+
+
+def _without_state(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer itself, unless it is a model with the state of a loss."""
+    is_model = not isinstance(layer, PassThrough) and _holds_state(layer)
+    return without_state(layer) if is_model else layer
+
+
+def _holds_state(layer: keras.layers.Layer) -> bool:
+    if isinstance(layer, PassThrough):
+        return True
+    return any(_holds_state(part) for part in getattr(layer, "layers", ()))

@@ -73,10 +73,10 @@ class AGCE(TrueClassLoss):
     def formula(log_p: Tensor, a: float, q: float) -> Tensor:
         """Loss of the log-probability of the true class, elementwise."""
         # log((a + p) / (a + 1)): `low` is exact for small a and p but rounded
-        # near p = 1, where `high` is exact.
+        # near 0, where `high` is exact.
         log_a = log(a)
         low = log_a + ops.softplus(log_p - log_a) - log(1 + a)
-        of, rest = plain_ops(), complement(log_p)
-        high = of.log1p(of.clip(rest, 0.0, 0.5) / -(a + 1))
+        of, rest = plain_ops(), complement(log_p) / (a + 1)
+        high = of.log1p(-of.clip(rest, 0.0, 0.5))
         log_share = of.where(rest < 0.5, high, low)
         return -((a + 1) ** q) / q * expm1(q * log_share)

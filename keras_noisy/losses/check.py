@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -61,12 +62,7 @@ def check(model: keras.Model, loss: Any, batch: Any) -> None:
         raise invalid("batch", type(batch), expected)
     x, y = parts[:2]
     y_pred = model.predict(x, verbose=0)
-    if isinstance(loss, dict) and not isinstance(y_pred, dict):
-        names = model.output_names
-        loss = [loss.get(name) for name in names]
-        y = [y[name] for name in names] if isinstance(y, dict) else y
-        y_pred = y_pred if isinstance(y_pred, list | tuple) else [y_pred]
-    for one, labels, outputs in _triples(loss, y, y_pred):
+    for one, labels, outputs in _triples(model, loss, y, y_pred):
         _check_one(one, labels, outputs)
 
 
@@ -87,15 +83,34 @@ def _first(data: Any) -> Any:
         return None
 
 
-def _triples(loss: Any, y_true: Any, y_pred: Any) -> list[tuple]:
-    """Each loss with its labels and outputs."""
-    if not isinstance(y_pred, list | tuple | dict):
-        return [(loss, y_true, y_pred)]
-    keys = list(y_pred) if isinstance(y_pred, dict) else range(len(y_pred))
-    several = isinstance(loss, list | tuple | dict)
-    if isinstance(loss, list | tuple) and isinstance(y_pred, dict):
-        loss = dict(zip(keys, loss, strict=True))
-    return [
-        (loss[key] if several else loss, y_true[key], y_pred[key])
-        for key in keys
-    ]
+def _triples(model: Any, loss: Any, y_true: Any, y_pred: Any) -> Iterable:
+    """Each loss with its labels and outputs, as `fit` pairs them."""
+    names = list(getattr(model, "output_names", []))
+    if isinstance(y_pred, dict):
+        names, outputs = list(y_pred), list(y_pred.values())
+    else:
+        outputs = list(y_pred) if isinstance(y_pred, list | tuple) else [y_pred]
+    if isinstance(loss, dict) and not set(loss) <= set(names):
+        expected = f"a loss, a list, or a dictionary with keys of {names}"
+        raise invalid("loss", list(loss), expected)
+    if len(outputs) == 1 and not _is_list_of_one(y_true):
+        y_true = [y_true]
+    parts = [_of_each(given, names, len(outputs)) for given in (loss, y_true)]
+    return zip(*parts, outputs, strict=True)
+
+
+def _is_list_of_one(y_true: Any) -> bool:
+    """Whether these are the labels of one output in a list or dictionary.
+
+    A list of numbers or of rows has the labels themselves.
+    """
+    if isinstance(y_true, list | tuple):
+        return len(y_true) == 1 and bool(getattr(y_true[0], "shape", ()))
+    return isinstance(y_true, dict)
+
+
+def _of_each(given: Any, names: list[str], count: int) -> list:
+    """What is given for each output, or for all of them."""
+    if isinstance(given, dict):
+        return [given.get(name) for name in names]
+    return list(given) if isinstance(given, list | tuple) else [given] * count

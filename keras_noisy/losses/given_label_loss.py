@@ -141,7 +141,7 @@ def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:
     if np.ndim(clean_labels) == 2 and np.shape(clean_labels)[1] > 1:
         return _of_several(labels, clean_labels)
     clean = class_labels("clean_labels", clean_labels)
-    given = np.asarray(labels)
+    given = as_array("labels", labels)
     columns = [given] if given.ndim != 2 else list(given.T)
     if len(columns) not in (1, 2) or given.shape[0:1] != clean.shape:
         raise ValueError(

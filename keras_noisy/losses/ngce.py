@@ -41,6 +41,8 @@ class NGCE(NormalizedLoss):
     @staticmethod
     def class_losses(log_p: Tensor, q: float) -> Tensor:
         """Loss of every class as if it were the label, up to a factor."""
+        if q < 0.01:  # The difference below would be rounded.
+            return -in_place("expm1", q * log_p)
         return 1 - in_place("exp", q * log_p)
 
     @staticmethod

@@ -158,7 +158,6 @@ class SmallLoss(keras.losses.Loss):
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight)
             sample_weight = _reduction.per_value(sample_weight, values)
-            sample_weight = ops.reshape(sample_weight, ops.shape(values))
             counted = ops.logical_and(counted, ops.cast(sample_weight, "bool"))
         weight = self._weights(
             ops.reshape(ops.stop_gradient(values), (-1,)),

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_noisy._label_tensors import static_shape
+from keras_noisy.losses.base import _math
 
 Tensor = Any
 
@@ -67,9 +68,21 @@ def unmasked(y_pred: Tensor, one_view: Tensor) -> Tensor | None:
     return None if left is ones else ops.reshape(left, (-1,)) != 0
 
 
+def reduced(loss: Any, values: Any, y_pred: Tensor, weights: Any) -> Tensor:
+    """The values, weighted, masked and reduced as a loss says."""
+    dtype = _math.compute_dtype(loss.dtype)
+    found = _reduction(loss.reduction, dtype).of(values, y_pred, weights)
+    return _math.cast(found, loss.dtype)
+
+
 @functools.cache
-def _each(dtype: str) -> Reduction:
-    return Reduction(name="mask", reduction=None, dtype=dtype)
+def _reduction(reduction: Any, dtype: str) -> Reduction:
+    """The reduction of a loss.
+
+    It has a name of its own, as TensorFlow rejects names such as "NCE+RCE" as
+    a scope.
+    """
+    return Reduction(name="reduction", reduction=reduction, dtype=dtype)
 
 
 def masked(values: Tensor, y_pred: Tensor, dtype: str) -> Tensor:
@@ -77,7 +90,7 @@ def masked(values: Tensor, y_pred: Tensor, dtype: str) -> Tensor:
 
     Without a mask, Keras hands back what it was given.
     """
-    return _each(dtype)(values, y_pred)
+    return _reduction(None, dtype)(values, y_pred)
 
 
 def per_value(weights: Tensor, values: Tensor) -> Tensor:
@@ -86,6 +99,9 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
     Weights for the leading axes apply to all values along the other axes.
     """
     rank = len(static_shape(weights))
+    if rank == len(values.shape) + 1 and weights.shape[-1] in (1, None):
+        # Keras takes (N, 1) for (N,).
+        weights, rank = ops.reshape(weights, ops.shape(weights)[:-1]), rank - 1
     missing = len(values.shape) - rank
     leading = tuple(values.shape)[:rank]
     if missing > 0 and rank > 0:
@@ -96,21 +112,16 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
         if fits:
             shape = (*ops.shape(weights), *(1,) * missing)
             weights = ops.reshape(weights, shape)
-    fits_to = tuple(values.shape)
-    if len(weights.shape) == len(values.shape) + 1:
-        fits_to = (*fits_to, 1)  # Keras takes (N, 1) for (N,).
-    check_weights(weights, fits_to, tuple(values.shape))
-    if len(weights.shape) > len(values.shape):
-        return weights
+    check_weights(weights, tuple(values.shape))
     return ops.broadcast_to(weights, ops.shape(values))
 
 
-def check_weights(weights: Tensor, fits_to: tuple, expected: tuple) -> None:
-    """Raise on weights that do not broadcast to the values."""
+def check_weights(weights: Tensor, expected: tuple) -> None:
+    """Raise on weights that do not broadcast to values of a shape."""
     shape = static_shape(weights)
-    fits = len(shape) <= len(fits_to) and all(
+    fits = len(shape) <= len(expected) and all(
         None in (w, v) or w in (1, v)
-        for w, v in zip(reversed(shape), reversed(fits_to), strict=False)
+        for w, v in zip(reversed(shape), reversed(expected), strict=False)
     )
     if not fits:
         raise ValueError(

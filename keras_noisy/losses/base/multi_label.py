@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._label_tensors import as_tensor, static_shape
+from keras_noisy._label_tensors import as_tensor, static_shape, widened
 from keras_noisy.distribution.processes import check_together
 from keras_noisy.losses.base import (
     _batch,
@@ -53,9 +53,6 @@ class SeveralLabels(DeclaredLoss):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._seen_concrete_batch = False
-        self._reduce = _reduction.Reduction(
-            reduction=self.reduction, dtype=_math.compute_dtype(self.dtype)
-        )
 
     def reads(self) -> tuple[bool, int | None]:
         """Whether outputs are logits, and the label that means unknown."""
@@ -90,15 +87,13 @@ class SeveralLabels(DeclaredLoss):
         if sample_weight is not None:
             sample_weight = ops.convert_to_tensor(sample_weight)
             if _is_per_label(sample_weight, y_pred):
-                shape = static_shape(y_pred)
-                _reduction.check_weights(sample_weight, shape, shape)
+                _reduction.check_weights(sample_weight, static_shape(y_pred))
                 weights, sample_weight = sample_weight, None
         values, known = self._mean(y_true, y_pred, weights)
         if sample_weight is not None:
             sample_weight = _reduction.per_value(sample_weight, values)
         found = values if known is None else (values, known)
-        loss = self._reduce.of(found, y_pred, sample_weight)
-        return _math.cast(loss, self.dtype)
+        return _reduction.reduced(self, found, y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample, the mean over its known labels."""
@@ -258,7 +253,7 @@ def share_of(labels: Any, like: Tensor) -> Tensor:
 
 def _known(y_true: Tensor, unknown: int | None) -> Tensor | None:
     """Which labels are known, None if all are."""
-    known = None if unknown is None else y_true != unknown
+    known = None if unknown is None else widened(y_true) != unknown
     dtype = keras.backend.standardize_dtype(y_true.dtype)
     if keras.backend.is_float_dtype(dtype):
         number = ops.logical_not(ops.isnan(y_true))

@@ -167,11 +167,6 @@ class RobustLoss(FreshLoss, FadingLoss):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._seen_concrete_batch = False
-        # TensorFlow rejects names such as "NCE+RCE" as a scope, so the
-        # reduction has its own.
-        self._reduce = _reduction.Reduction(
-            reduction=self.reduction, dtype=_math.compute_dtype(self.dtype)
-        )
 
     def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
         """Labels, and the sample indices next to them if a loss has these."""
@@ -212,8 +207,7 @@ class RobustLoss(FreshLoss, FadingLoss):
             sample_weight = _reduction.per_value(weight, values)
         if batch.integers is not None and self.ignore_class is not None:
             values = (values, batch.integers != self.ignore_class)
-        loss = self._reduce.of(values, batch.y_pred, sample_weight)
-        return _math.cast(loss, self.dtype)
+        return _reduction.reduced(self, values, batch.y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample, in the leading shape of `y_pred`."""
