@@ -88,6 +88,8 @@ def test_a_folder_that_is_none_says_so(tree):
     for names in (["apple", "pear"], ["apple", "apple"]):
         with pytest.raises(ValueError, match=r"`class_names`.*Zebra"):
             ImageFiles.from_directory(tree, names)
+    with pytest.raises(ValueError, match=r"`class_names`.*order"):
+        ImageFiles.from_directory(tree, {"apple", "Zebra"})
 
 
 # Tables
@@ -262,6 +264,9 @@ def test_wrong_names_are_errors():
         (({"image": ["a"]},), r"`label`.*\['image'\]"),
         ((FRAME, None, None, None, ["fig"]), r"labels\[0\]='pear'"),
         ((FRAME, None, None, None, ["fig", "fig"]), "different names"),
+        # A set has another order in each process; Keras has this dictionary.
+        ((FRAME, None, None, None, {"fig", "pear"}), "in the order of"),
+        ((FRAME, None, None, None, {"pear": 1, "fig": 0}), "a mapping from"),
         (
             ({"path": ["a"], "label": [2]}, None, None, None, ["a", "b"]),
             r"labels in \[0, 2\)",

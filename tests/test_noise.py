@@ -580,6 +580,6 @@ def test_long_names_wrap_and_keep_within_the_picture():
     for label in labels:
         box = label.get_window_extent()
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1
-    for bad in ({1: "a", 2: "b"}, {"a": 0, "b": 1}, {"a", "b"}):
+    for bad in ({1: "a", 2: "b"}, {"a": 0, "b": 1}, {"a", "b"}, "ab"):
         with pytest.raises(ValueError, match="`class_names`"):
             noise.plot_transition(noise.symmetric(2, 0.2), bad)

@@ -12,6 +12,7 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array, as_paths
 from keras_noisy._label_arrays import class_labels, whole_labels
+from keras_noisy._names import names_by_label
 from keras_noisy.datasets import _table
 from keras_noisy.datasets._check import faults
 
@@ -144,7 +145,7 @@ class ImageFiles:
             for name in sorted(os.listdir(folder))
             if os.path.isdir(os.path.join(folder, name)) and name[0] != "."
         ]
-        names = found if class_names is None else list(class_names)
+        names = found if class_names is None else names_by_label(class_names)
         if not set(names) <= set(found) or len(set(names)) != len(names):
             raise invalid(
                 "class_names", class_names, f"different folders of {found}"
@@ -209,7 +210,7 @@ class ImageFiles:
         files = _table.column(table, "path", path, _PATHS)
         labels = _table.column(table, "label", label, _LABELS)
         if isinstance(table, _table.CSV):
-            names = map(str, () if class_names is None else class_names)
+            names = () if class_names is None else names_by_label(class_names)
             # Given names such as "10" and "9" are not numbers.
             if set(labels.tolist()).isdisjoint(names):
                 labels = _table.numbers(labels)
@@ -308,7 +309,7 @@ def _numbered(
 ) -> tuple[np.ndarray, list[str] | None]:
     """Labels as integers, and the names of their classes."""
     array = as_array("labels", labels)
-    names = None if class_names is None else [str(n) for n in class_names]
+    names = None if class_names is None else names_by_label(class_names)
     if names is not None and len(set(names)) != len(names):
         raise invalid("class_names", class_names, "different names")
     if array.dtype.kind == "S":
