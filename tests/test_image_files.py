@@ -187,6 +187,7 @@ def test_names_and_numbers_of_a_csv_file(tmp_path):
         ("10\n9\n", [10, 9], None),
         ("-1\n2.0\n", [-1, 2], None),
         ("1\nten\n", [0, 1], ["1", "ten"]),
+        ("1_0\n0_1\n", [1, 0], ["0_1", "1_0"]),
         ("True\nFalse\n", [1, 0], ["False", "True"]),
     ):
         cells = text.split()

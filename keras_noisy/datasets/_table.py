@@ -84,6 +84,8 @@ def numbers(entries: np.ndarray) -> np.ndarray:
 
     "nan" among numbers is not a name but a missing label, rejected later.
     """
+    if any("_" in entry for entry in entries):  # Python reads "1_0" as 10.
+        return entries
     try:
         found = np.array([float(entry) for entry in entries])
     except ValueError:
