@@ -134,6 +134,13 @@ def test_a_dataset_of_tensorflow_is_mixed():
         pipeline(given, 16, training=True, mix="mixup")
     data = pipeline(given, 16, training=True, mix="cutmix", num_classes=4)
     assert epoch(data)[1].shape == (48, 4)
+    # Its labels are known only when they are read.
+    data = pipeline(given, 48, training=True, mix="cutmix", num_classes=3)
+    with pytest.raises(tf.errors.OpError, match=r"in \[0, 3\).*filter"):
+        epoch(data)
+    soft = given.map(lambda image, label: (image, tf.one_hot(label, 4)))
+    with pytest.raises(ValueError, match=r"(?s)`mix`.*\(16, 4\).*tf\.argmax"):
+        pipeline(soft, 16, training=True, mix="cutmix", num_classes=4)
 
 
 def test_a_mix_trains():

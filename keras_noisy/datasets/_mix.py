@@ -71,10 +71,10 @@ class Mix:
         self, tf: Any, images: Any, labels: Any, seed: Any
     ) -> tuple[Any, Any]:
         """A batch of `pipeline`."""
-        targets = tf.cast(labels, tf.float32)
-        if not self.is_soft:
-            index = tf.cast(tf.reshape(labels, (-1,)), tf.int64)
-            targets = tf.one_hot(index, self.num_classes)
+        if self.is_soft:
+            targets = tf.cast(labels, tf.float32)
+        else:
+            targets = self._one_hot(tf, labels)
         if callable(self.mix):
             return _as_given(self.mix(images, targets, seed), images, targets)
         draws = tf.random.stateless_uniform((DRAWS, tf.shape(images)[0]), seed)
@@ -85,6 +85,28 @@ class Mix:
             draws[1:],
             (tf.where, tf.sqrt, tf.reduce_mean),
         )
+
+    def _one_hot(self, tf: Any, labels: Any) -> Any:
+        """Integer labels as soft ones; those of a Dataset were not checked."""
+        if labels.shape[1:].num_elements() not in (None, 1):
+            raise ValueError(
+                "Invalid value for argument `dataset`. Expected one integer "
+                "label for each image of a tf.data.Dataset, which `mix` makes "
+                f"soft. Received: labels of shape {tuple(labels.shape)}. Take "
+                "`tf.argmax(label, -1)` of one-hot labels in `dataset.map`"
+            )
+        labels = tf.reshape(labels, (-1,))
+        index = tf.cast(labels, tf.int64)
+        fits = (index >= 0) & (index < self.num_classes)
+        fits &= tf.cast(index, labels.dtype) == labels
+        expected = (
+            f"Expected `mix` to read labels in [0, {self.num_classes}). Leave "
+            "other samples out by `dataset.filter`. Received: labels"
+        )
+        tf.debugging.Assert(
+            tf.reduce_all(fits), [expected, tf.boolean_mask(labels, ~fits)]
+        )
+        return tf.one_hot(index, self.num_classes)
 
     def _mixed(
         self,

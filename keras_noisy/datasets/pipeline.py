@@ -134,7 +134,7 @@ def pipeline(
             samples for a batch, or an integer label does not fit in 32 bits.
         ImportError: If TensorFlow is not installed.
         tf.errors.OpError: While reading, if a file is broken or missing, with
-            its name.
+            its name, or if `mix` cannot read a label of a `tf.data.Dataset`.
 
     Example:
 
