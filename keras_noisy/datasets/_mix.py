@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._random import Random
+from keras_noisy.datasets._augmentation import shape_of
 
 MIXES = ("mixup", "cutmix")
 #: Random numbers per image: its partner, the share, the center of a box.
@@ -159,7 +160,7 @@ def checked(mix: Any, training: bool) -> Any:
 def _as_given(mixed: Any, images: Any, targets: Any) -> tuple[Any, Any]:
     """The result of the user's function, if its shapes are unchanged."""
     is_pair = isinstance(mixed, tuple | list) and len(mixed) == 2
-    shapes = [tuple(x.shape) for x in mixed] if is_pair else type(mixed)
+    shapes = [shape_of(x) for x in mixed] if is_pair else type(mixed)
     expected = [tuple(images.shape), tuple(targets.shape)]
     if shapes != expected:
         raise ValueError(
