@@ -461,6 +461,19 @@ def test_bad_folds(fashion):
         noise.out_of_fold_probabilities(
             Frequencies, x, given % 2 + 11, 2, verbose=0
         )
+    for outputs, message in (
+        (lambda p: p[:, 0], r"shape=\(2000,\).*two with"),
+        (lambda p: {"label": p}, r"single output.*dict"),
+    ):
+
+        class Other(Frequencies):
+            def predict(self, x, batch_size, verbose, outputs=outputs):
+                return outputs(super().predict(x, batch_size, verbose))
+
+        with pytest.raises(ValueError, match=message):
+            noise.out_of_fold_probabilities(
+                Other, x, given, 2, verbose=0, from_logits=True
+            )
 
 
 def test_half_precision_predictions_are_probabilities(fashion):
