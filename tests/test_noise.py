@@ -430,6 +430,7 @@ BAD = {
     "include_true": (noise.symmetric, (3, 0.5, "yes"), "True or False"),
     "unknown name": (noise.asymmetric, ("cifar", 0.4), r"cifar100_blocks"),
     "classes of name": (noise.asymmetric, ("mnist", 0.4, 5), "10 for 'mnist'"),
+    "array": (noise.asymmetric, (np.array([1, 0]), 0.4, 2), "a mapping or"),
     "mapping alone": (noise.asymmetric, ({0: 1}, 0.4), r"num_classes"),
     "mapping outside": (
         noise.asymmetric,
@@ -524,6 +525,7 @@ def test_labels_of_every_container_and_kind_are_the_same():
         clean.astype(bool),
         clean.astype(object),
         clean.astype(bool).astype(object),
+        np.array([*clean.astype(bool)], object),
         clean.astype("float32"),
         clean.tolist(),
         Column(clean),
