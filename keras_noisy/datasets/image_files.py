@@ -14,7 +14,7 @@ from keras_noisy._containers import as_array, as_paths
 from keras_noisy._label_arrays import class_labels, whole_labels
 from keras_noisy._names import names_by_label
 from keras_noisy.datasets import _table
-from keras_noisy.datasets._check import faults
+from keras_noisy.datasets._check import readable
 
 #: Endings that `keras.utils.image_dataset_from_directory` takes.
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -256,21 +256,10 @@ class ImageFiles:
                 be read.
             ImportError: If Pillow is not installed.
         """
-        found = faults(self.files, workers)
-        good = np.array([fault is None for fault in found], bool)
-        if not good.any():
-            raise ValueError(
-                "Expected images that can be read. Received: "
-                f"{len(self)} files and none is, such as {self.files[0]}: "
-                f"{found[0]}. Are the paths relative to another folder?"
-            )
+        good, skipped = readable(self.files, self.files, workers)
         checked = copy.copy(self)
         checked.files, checked.labels = self.files[good], self.labels[good]
-        checked.skipped = self.skipped | {
-            str(file): fault
-            for file, fault in zip(self.files, found, strict=True)
-            if fault is not None
-        }
+        checked.skipped = self.skipped | skipped
         return checked
 
 
