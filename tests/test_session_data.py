@@ -36,6 +36,7 @@ def test_every_prefix_is_a_sample_in_the_published_order():
     assert last.targets.tolist() == [3, 5] and last.num_items == 9
     assert sessions.last(0.5).targets.tolist() == [8, 5]
     assert sessions.last(0.5)[1][0].tolist() == [5]
+    assert len(Sessions([range(1, 102)]).last(0.29)) == 29
 
 
 def test_replaced_clicks_are_others_at_the_given_rate():
