@@ -66,11 +66,12 @@ def test_a_class_that_is_never_predicted_is_warned_of():
 
 
 def test_the_percentile_is_exact():
-    predicted = np.arange(1, 101) / 101
-    predicted = np.c_[predicted, 1 - predicted]
-    with pytest.warns(UserWarning, match="2 of 2"):
-        matrix = noise.estimate_transition(predicted, percentile=7)
-    np.testing.assert_allclose(matrix[0, 0], 7 / 101)  # 7 % of 100
+    for count, percentile, rank in ((100, 7, 7), (750, 4.4, 33)):
+        predicted = np.arange(1, count + 1) / (count + 1)
+        predicted = np.c_[predicted, 1 - predicted]
+        with pytest.warns(UserWarning, match="2 of 2"):
+            matrix = noise.estimate_transition(predicted, percentile=percentile)
+        np.testing.assert_allclose(matrix[0, 0], rank / (count + 1))
 
 
 def test_bad_estimates():
