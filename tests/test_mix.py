@@ -103,6 +103,8 @@ def test_soft_labels_and_a_function_of_ones_own(reader):
     _, y = epoch(reader((images, soft), 16, training=True, mix="mixup"))
     assert y.shape == (48, 4)
     np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)
+    _, y = epoch(reader((images, 0 * labels), 16, training=True, mix="mixup"))
+    assert y.tolist() == [[1, 0]] * 48
     seeds = []
 
     def half(images, targets, seed):

@@ -187,7 +187,8 @@ def _are_soft(labels: np.ndarray) -> bool:
 
 def _class_count(labels: np.ndarray, num_classes: int | None) -> int:
     """The number of classes of integer labels, which must be in its range."""
-    count = num_classes or int(labels.max()) + 1
+    # One column of ones would be read as labels of class 1.
+    count = num_classes or max(2, int(labels.max()) + 1)
     whole = labels == np.floor(labels)
     bad = ~(whole & (labels >= 0) & (labels < count)).reshape(len(labels), -1)
     if bad.any():
