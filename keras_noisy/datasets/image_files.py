@@ -313,7 +313,7 @@ def _numbered(
     for row, entry in enumerate(entries):
         if entry not in numbers:
             raise ValueError(
-                "Invalid value for argument `labels`. Expected the names of "
-                f"classes, {names}. Received: labels[{row}]={entry!r}"
+                "Invalid value for argument `labels`. Expected names of the "
+                f"{len(names)} `class_names`. Received: labels[{row}]={entry!r}"
             )
     return np.array([numbers[entry] for entry in entries], "int64"), names
