@@ -140,7 +140,10 @@ def test_mistakes_are_named():
             sample_weights([0, 1], bad)
     with pytest.raises(ValueError, match="integer classes as keys"):
         sample_weights([0, 1], {"0": 0.5, "1": 2.0})  # as JSON has them
-    for bad, message in ((["a", "b"], r"np\.unique"), ([0, 0.5], r"\[1\]=0\.5")):
+    for bad, message in (
+        (["a", "b"], r"np\.unique"),
+        ([0, 0.5], r"\[1\]=0\.5"),
+    ):
         with pytest.raises(ValueError, match=message):
             sample_weights(bad, [1.0, 1.0])
     with pytest.raises(ValueError, match="up to 3"):
