@@ -159,6 +159,7 @@ CSV = {
     "quotes": '"path","label"\n"c.png","pear"\n"a.png","fig"\nb.png,"pear"\n',
     "spaces": 'path , label\nc.png,  pear \n a.png,fig\n"b.png", "pear"\n',
     "empty lines": "\n\npath,label\n\nc.png,pear\na.png,fig\n\nb.png,pear\n\n",
+    "an empty line first": "\npath;label\nc.png;pear\na.png;fig\nb.png;pear\n",
     "semicolons": "path;label\nc.png;pear\na.png;fig\nb.png;pear\n",
     "tabs": "path\tlabel\nc.png\tpear\na.png\tfig\nb.png\tpear\n",
 }

@@ -98,7 +98,7 @@ def numbers(entries: np.ndarray) -> np.ndarray:
 def _rows(path: str) -> list[tuple[int, list[str]]]:
     """The non-empty lines with their numbers, spaces removed."""
     with open(path, encoding="utf-8-sig", newline="") as file:
-        header = file.readline()
+        header = next((line for line in file if line.strip()), "")
         file.seek(0)
         lines = csv.reader(
             file,
