@@ -226,7 +226,8 @@ def test_a_start_that_a_callback_moves_on():
 
 
 def test_mistakes_are_named():
-    for wrong in ([[1]], [[1, 0]], [[1, -2]], [[1.5, 2.0]], [], [[1, 2**31]]):
+    short = ([[1]], [[1, 0]], [[1, -2]], [[1.5, 2.0]], [], 5)
+    for wrong in (*short, [[1, 2**31]]):
         with pytest.raises(ValueError, match="`sessions`"):
             Sessions(wrong)
     with pytest.raises(ValueError, match="session 1 of length 1"):

@@ -130,6 +130,7 @@ def test_mistakes_are_named():
         ({"augment": "cifar"}, "`augment`.*floats"),
         ({"image_size": 8}, "`image_size`.*floats"),
         ({"dataset": (X, LABELS[1:])}, "`dataset`.*as many"),
+        ({"dataset": (X[:0], []), "trusted": []}, "`dataset`.*at least one"),
         ({"dataset": (X[:, :1].astype(int), LABELS)}, "`dataset`"),
     ):
         with pytest.raises(ValueError, match=message):

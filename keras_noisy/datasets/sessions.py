@@ -65,7 +65,7 @@ class Sessions:
     ):
         try:
             given = [np.asarray(session) for session in sessions]
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise invalid("sessions", sessions, _EXPECTED) from error
         for number, session in enumerate(given):
             if session.ndim != 1 or session.dtype.kind not in "iu":
