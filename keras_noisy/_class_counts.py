@@ -35,7 +35,10 @@ def in_class_order(name: str, value: Any) -> Any:
 
 def class_counts(name: str, value: Any) -> np.ndarray:
     """`value` as float64 if it is a positive number for each class."""
-    expected = "a positive number for each class, of at least 2 classes"
+    expected = (
+        "a positive number for each class, of at least 2 classes, such as "
+        "`np.bincount(labels)`"
+    )
     value = in_class_order(name, value)
     try:
         counts = np.array(without_tensor(value), "float64")

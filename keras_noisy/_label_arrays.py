@@ -84,7 +84,7 @@ def _from_objects(name: str, array: np.ndarray) -> np.ndarray:
     values = array.tolist()
     if all(isinstance(value, str) for value in values):
         return array.astype(str)
-    bad = [not isinstance(value, numbers.Real) for value in values]
+    bad = [not isinstance(v, numbers.Real | np.bool_) for v in values]
     _refuse(name, array, np.array(bad, bool), WHOLE)
     return np.array(values)
 

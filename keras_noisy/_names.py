@@ -14,7 +14,7 @@ def names_by_label(names: Any) -> list[str]:
     A mapping is read by its keys, which are the labels. A list, an array or a
     column of a table is read by position.
     """
-    if isinstance(names, Set):
+    if isinstance(names, str | bytes | Set):
         raise invalid("class_names", names, "names in the order of the labels")
     if isinstance(names, Mapping):
         labels = list(names)

@@ -16,6 +16,9 @@ SHOT, QUERY, NOISY = range(3)
 def trusted_mask(trusted: Any, count: int) -> np.ndarray:
     """`trusted` as a boolean for each sample."""
     array = as_array("trusted", trusted)
+    are_objects = array.dtype.kind == "O"  # as after `fillna` of a column
+    if are_objects and all(isinstance(v, bool | np.bool_) for v in array):
+        array = array.astype(bool)
     expected = (
         f"a boolean for each of the {count} samples, or the different indices "
         f"of trusted samples in [0, {count})"

@@ -15,7 +15,7 @@ from image_readers import (
 )
 from PIL import Image
 
-from keras_noisy.datasets import _arrays, _augmentation, _graph
+from keras_noisy.datasets import _arrays, _augmentation, _graph, pipeline
 from keras_noisy.datasets._reader import Reader
 
 tf = pytest.importorskip("tensorflow")
@@ -240,12 +240,22 @@ def test_a_layer_of_the_users_changes_training_alone(reader):
     found, given = epoch(data)
     wanted = np.where(given == 1, 202, 74) / 255
     assert np.allclose(found.mean(axis=(1, 2, 3)), wanted, atol=1e-5)
-    with pytest.raises(ValueError, match="keep the shape"):
-        epoch(
-            reader(
-                (images, labels),
-                16,
-                augment=lambda x: x[:, :4],
-                training=True,
-            )
-        )
+    for wrong, message in (
+        (lambda x: x[:, :4], "keep the shape"),
+        (lambda x: None, "return images.*NoneType"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            epoch(reader((images, labels), 16, augment=wrong, training=True))
+
+
+@pytest.mark.once
+def test_functions_of_numpy_set_their_shape_in_a_pipeline():
+    images, labels = gray(4, 8)[0], [0, 1, 1, 0]
+
+    def same(*batch):
+        types = [part.dtype for part in batch[:2]]
+        return tf.numpy_function(lambda *given: given[:2], batch, types)
+
+    for name, function in (("augment", lambda x: same(x)[0]), ("mix", same)):
+        with pytest.raises(ValueError, match=f"(?s){name}.*tf.ensure_shape"):
+            pipeline((images, labels), 4, training=True, **{name: function})

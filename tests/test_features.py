@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 from test_label_quality import Batches, tensorflow_batches, torch_batches
 
-from keras_noisy.datasets import ImageDataset
+from keras_noisy.datasets import (
+    ImageDataset,
+    SessionDataset,
+    Sessions,
+    pipeline,
+)
 from keras_noisy.quality import FeatureQuality, features
 from keras_noisy.quality import features as function
 
@@ -114,6 +119,7 @@ class Endless(keras.utils.PyDataset):
 def test_mistakes_are_errors(network):
     pixels = np.zeros((50, 8, 8, 3), "uint8"), np.arange(50)
     training = ImageDataset(pixels, 10, training=True)
+    sorted_ = SessionDataset(Sessions([[1, 2, 3], [4, 5]]), by_length=True)
     loader = torch_batches(IMAGES, np.arange(50))
     shuffled = type(loader)(loader.dataset, batch_size=10, shuffle=True)
     for arguments, message in (
@@ -127,6 +133,11 @@ def test_mistakes_are_errors(network):
         ),
         ({"data": Endless()}, "`data`.*does not repeat"),
         ({"data": training}, "`data`.*in their order.*`training=False`"),
+        ({"data": sorted_}, "`data`.*in their order.*`by_length=False`"),
+        (
+            {"data": pipeline(pixels, 10, training=True)},
+            "`data`.*in their order.*`training=False`",
+        ),
         ({"data": shuffled}, "`data`.*in their order.*`shuffle=False`"),
         ({"data": [IMAGES, IMAGES[:3]]}, "`data`.*one length"),
         ({"data": 1e9 * IMAGES}, "not finite in float16.*float32"),

@@ -88,6 +88,8 @@ def test_a_folder_that_is_none_says_so(tree):
     for names in (["apple", "pear"], ["apple", "apple"]):
         with pytest.raises(ValueError, match=r"`class_names`.*Zebra"):
             ImageFiles.from_directory(tree, names)
+    with pytest.raises(ValueError, match=r"`class_names`.*order"):
+        ImageFiles.from_directory(tree, {"apple", "Zebra"})
 
 
 # Tables
@@ -157,6 +159,7 @@ CSV = {
     "quotes": '"path","label"\n"c.png","pear"\n"a.png","fig"\nb.png,"pear"\n',
     "spaces": 'path , label\nc.png,  pear \n a.png,fig\n"b.png", "pear"\n',
     "empty lines": "\n\npath,label\n\nc.png,pear\na.png,fig\n\nb.png,pear\n\n",
+    "an empty line first": "\npath;label\nc.png;pear\na.png;fig\nb.png;pear\n",
     "semicolons": "path;label\nc.png;pear\na.png;fig\nb.png;pear\n",
     "tabs": "path\tlabel\nc.png\tpear\na.png\tfig\nb.png\tpear\n",
 }
@@ -185,6 +188,7 @@ def test_names_and_numbers_of_a_csv_file(tmp_path):
         ("10\n9\n", [10, 9], None),
         ("-1\n2.0\n", [-1, 2], None),
         ("1\nten\n", [0, 1], ["1", "ten"]),
+        ("1_0\n0_1\n", [1, 0], ["0_1", "1_0"]),
         ("True\nFalse\n", [1, 0], ["False", "True"]),
     ):
         cells = text.split()
@@ -262,6 +266,9 @@ def test_wrong_names_are_errors():
         (({"image": ["a"]},), r"`label`.*\['image'\]"),
         ((FRAME, None, None, None, ["fig"]), r"labels\[0\]='pear'"),
         ((FRAME, None, None, None, ["fig", "fig"]), "different names"),
+        # A set has another order in each process; Keras has this dictionary.
+        ((FRAME, None, None, None, {"fig", "pear"}), "in the order of"),
+        ((FRAME, None, None, None, {"pear": 1, "fig": 0}), "a mapping from"),
         (
             ({"path": ["a"], "label": [2]}, None, None, None, ["a", "b"]),
             r"labels in \[0, 2\)",

@@ -486,7 +486,8 @@ def test_broken_files_are_named(cifar10, tmp_path):
     (tmp_path / "cifar-10-batches-py").symlink_to(
         cifar10 / "cifar-10-batches-py"
     )
-    for content in (b"<html>", b"", b"\x80\x02}q\x00."):
+    damaged = pickle.dumps(b"\xff", 2).replace(b"latin1", b"latin?")
+    for content in (b"<html>", b"", b"\x80\x02}q\x00.", damaged):
         (tmp_path / "CIFAR-10_human.pt").write_bytes(content)
         with pytest.raises(ValueError, match=r"human\.pt.*Download it again"):
             load("cifar10n", data_dir=tmp_path)

@@ -102,6 +102,8 @@ def test_dense_labels_are_weighed_by_class():
     weights = sample_weights(labels, [1.0, 2.0, 3.0], ignore_class=9)
     assert weights.tolist() == [[[1, 2], [3, 0]]] * 2
     assert sample_weights([0, 5], {0: 3.0}).tolist() == [3, 1]
+    for labels in (np.array([0, 1], object), np.array([0.0, 1.0])):
+        assert sample_weights(labels, [2.0, 3.0]).tolist() == [2, 3]
     y = np.array([0, 1, 1, 0])
     x = np.eye(2, dtype="float32")[[0, 1, 0, 0]]
     results = []
@@ -136,6 +138,14 @@ def test_mistakes_are_named():
     for bad in ([1.0, -1.0], {0: np.inf}, [[1.0]], "abc", {0.5: 1.0}, 3):
         with pytest.raises(ValueError, match="`class_weight`"):
             sample_weights([0, 1], bad)
+    with pytest.raises(ValueError, match="integer classes as keys"):
+        sample_weights([0, 1], {"0": 0.5, "1": 2.0})  # as JSON has them
+    for bad, message in (
+        (["a", "b"], r"np\.unique"),
+        ([0, 0.5], r"\[1\]=0\.5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sample_weights(bad, [1.0, 1.0])
     with pytest.raises(ValueError, match="up to 3"):
         sample_weights([0, 3], [1.0, 1.0])
     with pytest.raises(ValueError, match="labels of at least 0"):

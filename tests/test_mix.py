@@ -103,6 +103,8 @@ def test_soft_labels_and_a_function_of_ones_own(reader):
     _, y = epoch(reader((images, soft), 16, training=True, mix="mixup"))
     assert y.shape == (48, 4)
     np.testing.assert_allclose(y.sum(1), 1, atol=1e-5)
+    _, y = epoch(reader((images, 0 * labels), 16, training=True, mix="mixup"))
+    assert y.tolist() == [[1, 0]] * 48
     seeds = []
 
     def half(images, targets, seed):
@@ -134,6 +136,13 @@ def test_a_dataset_of_tensorflow_is_mixed():
         pipeline(given, 16, training=True, mix="mixup")
     data = pipeline(given, 16, training=True, mix="cutmix", num_classes=4)
     assert epoch(data)[1].shape == (48, 4)
+    # Its labels are known only when they are read.
+    data = pipeline(given, 48, training=True, mix="cutmix", num_classes=3)
+    with pytest.raises(tf.errors.OpError, match=r"in \[0, 3\).*filter"):
+        epoch(data)
+    soft = given.map(lambda image, label: (image, tf.one_hot(label, 4)))
+    with pytest.raises(ValueError, match=r"(?s)`mix`.*\(16, 4\).*tf\.argmax"):
+        pipeline(soft, 16, training=True, mix="cutmix", num_classes=4)
 
 
 def test_a_mix_trains():

@@ -430,6 +430,7 @@ BAD = {
     "include_true": (noise.symmetric, (3, 0.5, "yes"), "True or False"),
     "unknown name": (noise.asymmetric, ("cifar", 0.4), r"cifar100_blocks"),
     "classes of name": (noise.asymmetric, ("mnist", 0.4, 5), "10 for 'mnist'"),
+    "array": (noise.asymmetric, (np.array([1, 0]), 0.4, 2), "a mapping or"),
     "mapping alone": (noise.asymmetric, ({0: 1}, 0.4), r"num_classes"),
     "mapping outside": (
         noise.asymmetric,
@@ -524,6 +525,7 @@ def test_labels_of_every_container_and_kind_are_the_same():
         clean.astype(bool),
         clean.astype(object),
         clean.astype(bool).astype(object),
+        np.array([*clean.astype(bool)], object),
         clean.astype("float32"),
         clean.tolist(),
         Column(clean),
@@ -580,6 +582,6 @@ def test_long_names_wrap_and_keep_within_the_picture():
     for label in labels:
         box = label.get_window_extent()
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1
-    for bad in ({1: "a", 2: "b"}, {"a": 0, "b": 1}, {"a", "b"}):
+    for bad in ({1: "a", 2: "b"}, {"a": 0, "b": 1}, {"a", "b"}, "ab"):
         with pytest.raises(ValueError, match="`class_names`"):
             noise.plot_transition(noise.symmetric(2, 0.2), bad)

@@ -66,11 +66,12 @@ def test_a_class_that_is_never_predicted_is_warned_of():
 
 
 def test_the_percentile_is_exact():
-    predicted = np.arange(1, 101) / 101
-    predicted = np.c_[predicted, 1 - predicted]
-    with pytest.warns(UserWarning, match="2 of 2"):
-        matrix = noise.estimate_transition(predicted, percentile=7)
-    np.testing.assert_allclose(matrix[0, 0], 7 / 101)  # 7 % of 100
+    for count, percentile, rank in ((100, 7, 7), (750, 4.4, 33)):
+        predicted = np.arange(1, count + 1) / (count + 1)
+        predicted = np.c_[predicted, 1 - predicted]
+        with pytest.warns(UserWarning, match="2 of 2"):
+            matrix = noise.estimate_transition(predicted, percentile=percentile)
+        np.testing.assert_allclose(matrix[0, 0], rank / (count + 1))
 
 
 def test_bad_estimates():
@@ -461,6 +462,19 @@ def test_bad_folds(fashion):
         noise.out_of_fold_probabilities(
             Frequencies, x, given % 2 + 11, 2, verbose=0
         )
+    for outputs, message in (
+        (lambda p: p[:, 0], r"shape=\(2000,\).*two with"),
+        (lambda p: {"label": p}, r"single output.*dict"),
+    ):
+
+        class Other(Frequencies):
+            def predict(self, x, batch_size, verbose, outputs=outputs):
+                return outputs(super().predict(x, batch_size, verbose))
+
+        with pytest.raises(ValueError, match=message):
+            noise.out_of_fold_probabilities(
+                Other, x, given, 2, verbose=0, from_logits=True
+            )
 
 
 def test_half_precision_predictions_are_probabilities(fashion):

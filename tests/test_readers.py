@@ -274,6 +274,7 @@ LABELS = np.zeros(8, "int64")
         ({"dataset": (IMAGES[:, :0], LABELS)}, "(0, 4, 3)"),
         ({"dataset": IMAGES}, "a pair (images, labels)"),
         ({"dataset": (IMAGES, LABELS, LABELS)}, "a pair (images, labels)"),
+        ({"dataset": [("a.jpg", 0)] * 3}, "images, labels = zip(*pairs)"),
         ({"dataset": (["a.jpg"], [0])}, "can differ in size"),
         ({"dataset": (["a.jpg"], [0]), "augment": "cifar"}, "`image_size`"),
         (

@@ -36,6 +36,7 @@ def test_every_prefix_is_a_sample_in_the_published_order():
     assert last.targets.tolist() == [3, 5] and last.num_items == 9
     assert sessions.last(0.5).targets.tolist() == [8, 5]
     assert sessions.last(0.5)[1][0].tolist() == [5]
+    assert len(Sessions([range(1, 102)]).last(0.29)) == 29
 
 
 def test_replaced_clicks_are_others_at_the_given_rate():
@@ -225,7 +226,8 @@ def test_a_start_that_a_callback_moves_on():
 
 
 def test_mistakes_are_named():
-    for wrong in ([[1]], [[1, 0]], [[1, -2]], [[1.5, 2.0]], [], [[1, 2**31]]):
+    short = ([[1]], [[1, 0]], [[1, -2]], [[1.5, 2.0]], [], 5)
+    for wrong in (*short, [[1, 2**31]]):
         with pytest.raises(ValueError, match="`sessions`"):
             Sessions(wrong)
     with pytest.raises(ValueError, match="session 1 of length 1"):

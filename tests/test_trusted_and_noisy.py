@@ -112,6 +112,13 @@ def test_goes_on_in_the_middle_of_an_epoch(tmp_path):
     assert record.batches == 1
 
 
+def test_booleans_may_be_objects():
+    mask = np.isin(np.arange(60), TRUSTED)
+    for trusted in (mask, mask.astype(object), np.array([*mask], object)):
+        found = trusted_and_noisy((X, LABELS), trusted, 16, queries=4)
+        assert len(found) == len(data())
+
+
 def test_mistakes_are_named():
     for arguments, message in (
         ({"trusted": TRUSTED[:12]}, r"`trusted`.*none of the classes \[2\]"),
@@ -123,6 +130,7 @@ def test_mistakes_are_named():
         ({"augment": "cifar"}, "`augment`.*floats"),
         ({"image_size": 8}, "`image_size`.*floats"),
         ({"dataset": (X, LABELS[1:])}, "`dataset`.*as many"),
+        ({"dataset": (X[:0], []), "trusted": []}, "`dataset`.*at least one"),
         ({"dataset": (X[:, :1].astype(int), LABELS)}, "`dataset`"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -259,6 +259,7 @@ def test_the_last_line_is_honest():
     assert "gained 2.0 points" in text
     assert "-1.0 points on clean test labels" in text
     assert "gain is not known" in last(row(None, True), row(0.5, False))
+    assert "gain is not known" in last(row(None, True))
 
 
 @pytest.mark.once

@@ -116,6 +116,11 @@ def test_check_leaves_out_what_is_broken_or_missing(unpacked, capsys):
     )
 
 
+def test_check_of_no_readable_image_says_so(broken):
+    with pytest.raises(ValueError, match=r"none is.*missing.*another folder"):
+        WebVisionFolder(broken).check()
+
+
 def test_check_sees_every_truncation(unpacked, broken):
     content = unpacked[1].files["google/q0001/a name.jpg"]
     lengths = [*range(0, len(content) - 20, 97), *range(-20, 0)]

@@ -119,10 +119,19 @@ def applied(images: Any, augment: Any) -> Any:
     """Images changed by a layer or function of the user."""
     is_layer = isinstance(augment, keras.layers.Layer)
     changed = augment(images, training=True) if is_layer else augment(images)
-    if tuple(changed.shape)[1:] != tuple(images.shape)[1:]:
+    given, found = tuple(images.shape), shape_of(changed)
+    if not isinstance(found, tuple) or found[1:] != given[1:]:
         raise ValueError(
-            "Expected `augment` to keep the shape of the images; `image_size` "
-            f"changes it. Received: images of shape {tuple(changed.shape)} "
-            f"from {tuple(images.shape)}"
+            "Expected `augment` to return images and to keep the shape of "
+            f"those that it was given, {given}; `image_size` changes it. "
+            f"Received: {found}"
         )
     return changed
+
+
+def shape_of(result: Any) -> Any:
+    """The shape of what a function of the user returned, or what is wrong."""
+    shape = getattr(result, "shape", None)
+    if getattr(shape, "rank", 0) is None:  # after a `tf.numpy_function`
+        return "an unknown shape, which you can set by `tf.ensure_shape`"
+    return type(result) if shape is None else tuple(shape)

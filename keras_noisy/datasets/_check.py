@@ -11,13 +11,16 @@ from keras_noisy._arguments import integer
 from keras_noisy._pillow import fault, pillow
 
 
-def faults(
-    files: Sequence[str] | np.ndarray, workers: int | None = None
-) -> list[str | None]:
-    """The reason why each file cannot be read as a picture, or None.
+def readable(
+    files: Sequence[str] | np.ndarray,
+    names: Sequence[str] | np.ndarray,
+    workers: int | None = None,
+) -> tuple[np.ndarray, dict[str, str]]:
+    """Which files can be read as pictures, and the faults of the others.
 
     Decodes every file as the readers do, in `workers` threads, by default one
-    per processor, and shows progress.
+    per processor, and shows progress. The faults are by the `names` of the
+    files. If no file can be read, an error is raised.
     """
     if workers is not None:
         integer("workers", workers, 1)
@@ -30,4 +33,12 @@ def faults(
             part = [str(file) for file in files[start : start + 1000]]
             found += pool.map(fault, part)
             progress.update(len(found))
-    return found
+    good = np.array([why is None for why in found], bool)
+    if not good.any():
+        raise ValueError(
+            "Expected images that can be read. Received: "
+            f"{len(files)} files and none is, such as {files[0]}: "
+            f"{found[0]}. Are the paths relative to another folder?"
+        )
+    pairs = zip(names, found, strict=True)
+    return good, {str(name): why for name, why in pairs if why is not None}

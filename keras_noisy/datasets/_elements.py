@@ -11,9 +11,9 @@ from keras_noisy._arguments import invalid
 from keras_noisy._label_arrays import HIGHEST, LOWEST
 from keras_noisy.datasets._reader import Reader
 from keras_noisy.datasets._samples import (
+    advice_for_parts,
     check_images,
     samples,
-    weights_advice,
 )
 
 #: Size of the shuffle buffer if not all images fit.
@@ -95,7 +95,7 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
             "dataset",
             spec,
             'elements (image, label), or dictionaries with "image" and "label"'
-            + weights_advice(spec),
+            + advice_for_parts(spec),
         )
     image, label = dataset.element_spec
     _check_elements(tf, image, label)

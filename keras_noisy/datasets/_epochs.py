@@ -18,9 +18,9 @@ class Epochs(keras.utils.PyDataset):
         self,
         reader: Reader,
         count: int,
-        workers: int,
-        use_multiprocessing: bool,
-        max_queue_size: int,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        max_queue_size: int = 10,
     ):
         super().__init__(workers, use_multiprocessing, max_queue_size)
         self._reader, self._count = reader, count
@@ -35,7 +35,7 @@ class Epochs(keras.utils.PyDataset):
                 "`pipeline` reads in parallel",
             )
         self._iteration = 0
-        self._order: tuple[int | None, Any] = None, None
+        self._drawn: tuple[int | None, Any] = None, None
 
     @property
     def is_random(self) -> bool:
@@ -46,18 +46,27 @@ class Epochs(keras.utils.PyDataset):
         """Number of batches of an epoch, or of the rest of it."""
         return self._num_batches - self._reader.place(self._iteration)[1]
 
-    def _chosen(self, index: int) -> tuple[int, int, np.ndarray]:
-        """Epoch, number and samples of a batch in the rest of an epoch."""
+    def _place(self, index: int) -> tuple[int, int, Any]:
+        """Epoch, number in it and draws of a batch in the rest of an epoch."""
         if not 0 <= index < len(self):
             raise IndexError(
                 f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
             )
         epoch, first = self._reader.place(self._iteration)
-        order_of, order = self._order
-        if order_of != epoch:
-            order = self._reader.order(self._count, epoch)
-            self._order = epoch, order
-        number, size = index + first, self._reader.batch_size
+        drawn_for, drawn = self._drawn
+        if drawn_for != epoch:
+            drawn = self._draw(epoch)
+            self._drawn = epoch, drawn
+        return epoch, first + index, drawn
+
+    def _draw(self, epoch: int) -> Any:
+        """The samples of an epoch in order."""
+        return self._reader.order(self._count, epoch)
+
+    def _chosen(self, index: int) -> tuple[int, int, np.ndarray]:
+        """Epoch, number and samples of a batch in the rest of an epoch."""
+        epoch, number, order = self._place(index)
+        size = self._reader.batch_size
         return epoch, number, order[number * size : (number + 1) * size]
 
     def on_epoch_end(self) -> None:

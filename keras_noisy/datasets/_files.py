@@ -107,7 +107,7 @@ def reading(path: Path, source: str) -> Iterator[None]:
     except (
         AttributeError,
         EOFError,
-        KeyError,
+        LookupError,
         OSError,
         TypeError,
         ValueError,

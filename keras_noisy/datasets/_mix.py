@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._random import Random
+from keras_noisy.datasets._augmentation import shape_of
 
 MIXES = ("mixup", "cutmix")
 #: Random numbers per image: its partner, the share, the center of a box.
@@ -71,10 +72,10 @@ class Mix:
         self, tf: Any, images: Any, labels: Any, seed: Any
     ) -> tuple[Any, Any]:
         """A batch of `pipeline`."""
-        targets = tf.cast(labels, tf.float32)
-        if not self.is_soft:
-            index = tf.cast(tf.reshape(labels, (-1,)), tf.int64)
-            targets = tf.one_hot(index, self.num_classes)
+        if self.is_soft:
+            targets = tf.cast(labels, tf.float32)
+        else:
+            targets = self._one_hot(tf, labels)
         if callable(self.mix):
             return _as_given(self.mix(images, targets, seed), images, targets)
         draws = tf.random.stateless_uniform((DRAWS, tf.shape(images)[0]), seed)
@@ -85,6 +86,28 @@ class Mix:
             draws[1:],
             (tf.where, tf.sqrt, tf.reduce_mean),
         )
+
+    def _one_hot(self, tf: Any, labels: Any) -> Any:
+        """Integer labels as soft ones; those of a Dataset were not checked."""
+        if labels.shape[1:].num_elements() not in (None, 1):
+            raise ValueError(
+                "Invalid value for argument `dataset`. Expected one integer "
+                "label for each image of a tf.data.Dataset, which `mix` makes "
+                f"soft. Received: labels of shape {tuple(labels.shape)}. Take "
+                "`tf.argmax(label, -1)` of one-hot labels in `dataset.map`"
+            )
+        labels = tf.reshape(labels, (-1,))
+        index = tf.cast(labels, tf.int64)
+        fits = (index >= 0) & (index < self.num_classes)
+        fits &= tf.cast(index, labels.dtype) == labels
+        expected = (
+            f"Expected `mix` to read labels in [0, {self.num_classes}). Leave "
+            "other samples out by `dataset.filter`. Received: labels"
+        )
+        tf.debugging.Assert(
+            tf.reduce_all(fits), [expected, tf.boolean_mask(labels, ~fits)]
+        )
+        return tf.one_hot(index, self.num_classes)
 
     def _mixed(
         self,
@@ -137,7 +160,7 @@ def checked(mix: Any, training: bool) -> Any:
 def _as_given(mixed: Any, images: Any, targets: Any) -> tuple[Any, Any]:
     """The result of the user's function, if its shapes are unchanged."""
     is_pair = isinstance(mixed, tuple | list) and len(mixed) == 2
-    shapes = [tuple(x.shape) for x in mixed] if is_pair else type(mixed)
+    shapes = [shape_of(x) for x in mixed] if is_pair else type(mixed)
     expected = [tuple(images.shape), tuple(targets.shape)]
     if shapes != expected:
         raise ValueError(
@@ -164,7 +187,8 @@ def _are_soft(labels: np.ndarray) -> bool:
 
 def _class_count(labels: np.ndarray, num_classes: int | None) -> int:
     """The number of classes of integer labels, which must be in its range."""
-    count = num_classes or int(labels.max()) + 1
+    # One column of ones would be read as labels of class 1.
+    count = num_classes or max(2, int(labels.max()) + 1)
     whole = labels == np.floor(labels)
     bad = ~(whole & (labels >= 0) & (labels < count)).reshape(len(labels), -1)
     if bad.any():

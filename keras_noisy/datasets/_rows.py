@@ -42,11 +42,11 @@ def images_or_rows(
         rows = as_array("dataset", dataset[0])
         if rows.dtype.kind == "f" and rows.ndim > 1:
             labels = class_labels("labels", dataset[1], num_classes)
-            if len(labels) != len(rows):
+            if len(labels) != len(rows) or len(rows) == 0:
                 raise ValueError(
                     "Invalid value for argument `dataset`. Expected as many "
-                    f"labels as samples. Received: {len(rows)} samples and "
-                    f"{len(labels)} labels"
+                    "labels as samples, and at least one. Received: "
+                    f"{len(rows)} samples and {len(labels)} labels"
                 )
             return Rows(rows, reader), labels
     found = samples(dataset)

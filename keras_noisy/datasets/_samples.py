@@ -33,10 +33,11 @@ def samples(dataset: Any) -> Samples:
         raise invalid(
             "dataset",
             type(dataset),
-            "a pair (images, labels) of arrays, an object with `files` and "
-            "`labels`, a folder of class folders, a table or CSV file of "
-            "paths and labels, or for `pipeline` a tf.data.Dataset"
-            + weights_advice(dataset),
+            "a pair (images, labels) of arrays, such as `(data.x_train, "
+            "data.y_train)` of `load`, an object with `files` and `labels`, "
+            "a folder of class folders, a table or CSV file of paths and "
+            "labels, or for `pipeline` a tf.data.Dataset"
+            + advice_for_parts(dataset),
         )
     images, labels = _images(dataset[0]), _labels(dataset[1])
     if len(images) != len(labels) or len(images) == 0:
@@ -48,8 +49,12 @@ def samples(dataset: Any) -> Samples:
     return Samples(images, labels)
 
 
-def weights_advice(elements: Any) -> str:
-    """Advice if a dataset has a third part, such as weights."""
+def advice_for_parts(elements: Any) -> str:
+    """Advice for a list of pairs, or a third part, such as weights."""
+    if isinstance(elements, list) and all(
+        isinstance(pair, tuple | list) and len(pair) == 2 for pair in elements
+    ):
+        return ". Split a list of pairs by `images, labels = zip(*pairs)`"
     if isinstance(elements, (tuple, list)) and len(elements) == 3:
         return (
             ". Leave the third part out: sample weights are not read here, "

@@ -84,6 +84,8 @@ def numbers(entries: np.ndarray) -> np.ndarray:
 
     "nan" among numbers is not a name but a missing label, rejected later.
     """
+    if any("_" in entry for entry in entries):  # Python reads "1_0" as 10.
+        return entries
     try:
         found = np.array([float(entry) for entry in entries])
     except ValueError:
@@ -96,7 +98,7 @@ def numbers(entries: np.ndarray) -> np.ndarray:
 def _rows(path: str) -> list[tuple[int, list[str]]]:
     """The non-empty lines with their numbers, spaces removed."""
     with open(path, encoding="utf-8-sig", newline="") as file:
-        header = file.readline()
+        header = next((line for line in file if line.strip()), "")
         file.seek(0)
         lines = csv.reader(
             file,

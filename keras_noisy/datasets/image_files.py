@@ -12,8 +12,9 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array, as_paths
 from keras_noisy._label_arrays import class_labels, whole_labels
+from keras_noisy._names import names_by_label
 from keras_noisy.datasets import _table
-from keras_noisy.datasets._check import faults
+from keras_noisy.datasets._check import readable
 
 #: Endings that `keras.utils.image_dataset_from_directory` takes.
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -144,7 +145,7 @@ class ImageFiles:
             for name in sorted(os.listdir(folder))
             if os.path.isdir(os.path.join(folder, name)) and name[0] != "."
         ]
-        names = found if class_names is None else list(class_names)
+        names = found if class_names is None else names_by_label(class_names)
         if not set(names) <= set(found) or len(set(names)) != len(names):
             raise invalid(
                 "class_names", class_names, f"different folders of {found}"
@@ -209,7 +210,7 @@ class ImageFiles:
         files = _table.column(table, "path", path, _PATHS)
         labels = _table.column(table, "label", label, _LABELS)
         if isinstance(table, _table.CSV):
-            names = map(str, () if class_names is None else class_names)
+            names = () if class_names is None else names_by_label(class_names)
             # Given names such as "10" and "9" are not numbers.
             if set(labels.tolist()).isdisjoint(names):
                 labels = _table.numbers(labels)
@@ -255,21 +256,10 @@ class ImageFiles:
                 be read.
             ImportError: If Pillow is not installed.
         """
-        found = faults(self.files, workers)
-        good = np.array([fault is None for fault in found], bool)
-        if not good.any():
-            raise ValueError(
-                "Expected images that can be read. Received: "
-                f"{len(self)} files and none is, such as {self.files[0]}: "
-                f"{found[0]}. Are the paths relative to another folder?"
-            )
+        good, skipped = readable(self.files, self.files, workers)
         checked = copy.copy(self)
         checked.files, checked.labels = self.files[good], self.labels[good]
-        checked.skipped = self.skipped | {
-            str(file): fault
-            for file, fault in zip(self.files, found, strict=True)
-            if fault is not None
-        }
+        checked.skipped = self.skipped | skipped
         return checked
 
 
@@ -308,7 +298,7 @@ def _numbered(
 ) -> tuple[np.ndarray, list[str] | None]:
     """Labels as integers, and the names of their classes."""
     array = as_array("labels", labels)
-    names = None if class_names is None else [str(n) for n in class_names]
+    names = None if class_names is None else names_by_label(class_names)
     if names is not None and len(set(names)) != len(names):
         raise invalid("class_names", class_names, "different names")
     if array.dtype.kind == "S":
@@ -323,7 +313,7 @@ def _numbered(
     for row, entry in enumerate(entries):
         if entry not in numbers:
             raise ValueError(
-                "Invalid value for argument `labels`. Expected the names of "
-                f"classes, {names}. Received: labels[{row}]={entry!r}"
+                "Invalid value for argument `labels`. Expected names of the "
+                f"{len(names)} `class_names`. Received: labels[{row}]={entry!r}"
             )
     return np.array([numbers[entry] for entry in entries], "int64"), names

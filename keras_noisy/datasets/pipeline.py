@@ -134,7 +134,7 @@ def pipeline(
             samples for a batch, or an integer label does not fit in 32 bits.
         ImportError: If TensorFlow is not installed.
         tf.errors.OpError: While reading, if a file is broken or missing, with
-            its name.
+            its name, or if `mix` cannot read a label of a `tf.data.Dataset`.
 
     Example:
 
@@ -212,6 +212,7 @@ def pipeline(
         options.experimental_distribute.auto_shard_policy = off
         result = result.with_options(options)
     result = result.prefetch(tf.data.AUTOTUNE)
+    result.is_random = training  # see `Epochs`
     if reader.start[1]:
         # Keras asks only once, so return the number for a whole epoch. An
         # asserted cardinality would raise an error in the first epoch.

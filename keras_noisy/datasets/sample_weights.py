@@ -10,7 +10,7 @@ import numpy as np
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._class_counts import in_class_order
 from keras_noisy._containers import as_array, without_tensor
-from keras_noisy._label_arrays import class_labels
+from keras_noisy._label_arrays import check_classes, whole_labels
 
 
 def sample_weights(
@@ -52,14 +52,12 @@ def sample_weights(
           segmentation, CVPR 2015, arXiv 1411.4038
     """
     array = as_array("labels", labels)
-    if array.dtype.kind not in "iub":
-        raise invalid("labels", array.dtype, "integer labels of any shape")
-    flat = array.reshape(-1).astype("int64")
+    flat = whole_labels("labels", array.reshape(-1)).astype("int64")
+    kept = np.ones(len(flat), bool)
     if ignore_class is not None:
         kept = flat != integer("ignore_class", ignore_class)
-    else:
-        kept = np.ones(len(flat), bool)
-    known = class_labels("labels", flat[kept])
+    known = flat[kept]
+    check_classes("labels", known)
     table = _table(class_weight, int(known.max(initial=0)) + 1)
     weights = np.zeros(len(flat), "float32")
     weights[kept] = table[known]
@@ -68,7 +66,10 @@ def sample_weights(
 
 def _table(class_weight: Any, size: int) -> np.ndarray:
     """The weights of all classes, checked."""
-    expected = "finite weights of at least 0"
+    expected = (
+        "finite weights of at least 0, in the order of the classes or in a "
+        "dictionary with the integer classes as keys"
+    )
     class_weight = in_class_order("class_weight", class_weight)
     table = np.ones(size)
     try:

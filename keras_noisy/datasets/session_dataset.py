@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, invalid
 from keras_noisy._random import Random
+from keras_noisy.datasets._epochs import Epochs
 from keras_noisy.datasets._reader import Reader
 from keras_noisy.datasets.sessions import Sessions
 
@@ -18,7 +19,7 @@ WINDOW = 64
 SHORTEST = 4
 
 
-class SessionDataset(keras.utils.PyDataset):
+class SessionDataset(Epochs):
     """Batches of sessions of similar length, for `fit` and `evaluate`.
 
     The rows of a batch are padded with zeros to 4, 8, 16, ... columns, so that
@@ -82,46 +83,34 @@ class SessionDataset(keras.utils.PyDataset):
         shard: tuple[int, int] | None = None,
         start: tuple[int, int] = (0, 0),
     ):
-        super().__init__()
         if not isinstance(sessions, Sessions):
             expected = "a `keras_noisy.datasets.Sessions`"
             raise invalid("sessions", type(sessions), expected)
-        self._reader = Reader(
-            batch_size, None, None, training, seed, shard, start
-        )
+        reader = Reader(batch_size, None, None, training, seed, shard, start)
+        super().__init__(reader, len(sessions))
         if by_length is None:
             by_length = training
         self._by_length = boolean("by_length", by_length)
         self._sessions = sessions
         self._lengths = sessions.lengths
         self._labels = sessions.targets - 1
-        self._num_batches = self._reader.num_batches(len(sessions))
-        self._iteration = 0
-        self._plan: tuple[int | None, Any] = None, None
 
-    def __len__(self) -> int:
-        """Number of batches of an epoch, or of the rest of it."""
-        return self._num_batches - self._reader.place(self._iteration)[1]
+    @property
+    def is_random(self) -> bool:
+        """Whether samples have another order than in the sessions."""
+        return super().is_random or self._by_length
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The clicks and labels of a batch of this epoch."""
-        if not 0 <= index < len(self):
-            raise IndexError(
-                f"Expected a batch from 0 to {len(self) - 1}. Received: {index}"
-            )
-        epoch, first = self._reader.place(self._iteration)
-        planned_for, batches = self._plan
-        if planned_for != epoch:
-            batches = self._batches(epoch)
-            self._plan = epoch, batches
-        whole = batches[first + index]
+        _, number, batches = self._place(index)
+        whole = batches[number]
         columns = self._columns(whole)
         if keras.backend.backend() == "tensorflow" and index < 2:
             columns = self._columns_of_first(index, columns)
         chosen = whole[self._reader.index :: self._reader.count]
         return self._sessions.padded(chosen, columns), self._labels[chosen]
 
-    def _batches(self, epoch: int) -> list[np.ndarray]:
+    def _draw(self, epoch: int) -> list[np.ndarray]:
         """Samples of each batch, over all processes."""
         reader, count = self._reader, len(self._sessions)
         size = reader.batch_size * reader.count
@@ -163,7 +152,3 @@ class SessionDataset(keras.utils.PyDataset):
         if index == 0:
             return all_columns
         return 2 * all_columns if columns == all_columns else columns
-
-    def on_epoch_end(self) -> None:
-        """Shuffle again."""
-        self._iteration += 1

@@ -65,7 +65,7 @@ class Sessions:
     ):
         try:
             given = [np.asarray(session) for session in sessions]
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise invalid("sessions", sessions, _EXPECTED) from error
         for number, session in enumerate(given):
             if session.ndim != 1 or session.dtype.kind not in "iu":
@@ -210,7 +210,8 @@ class Sessions:
         Raises:
             ValueError: If `share` is outside its range, or no sample is left.
         """
-        count = int(len(self) * real("share", share, 0, 1, closed="high"))
+        share = real("share", share, 0, 1, closed="high")
+        count = int(round(len(self) * share, 9))  # .29 * 100 is below 29
         if count == 0:
             raise invalid("share", share, f"at least {1 / len(self):.3g}")
         other = self._copy()

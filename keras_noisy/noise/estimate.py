@@ -88,8 +88,8 @@ def estimate_transition(
                 f"{len(labels)}"
             )
     if method == "anchor":
-        # The last bit of `percentile / 100` would choose another rank.
-        rank = math.ceil(percentile * len(predicted) / 100) - 1
+        # The last bit of the product would choose another rank.
+        rank = math.ceil(round(percentile * len(predicted) / 100, 9)) - 1
         anchors = np.argsort(predicted, axis=0, kind="stable")[rank]
         matrix = predicted[anchors]
         strange = np.flatnonzero(matrix.argmax(axis=1) != range(num_classes))

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_noisy._arguments import boolean, integer
+from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._new_models import NewModels
@@ -161,10 +161,14 @@ def out_of_fold_probabilities(
 def _probabilities(
     predicted: np.ndarray, from_logits: bool, largest: int
 ) -> np.ndarray:
-    predicted = np.asarray(predicted, "float64")
+    try:
+        predicted = np.asarray(predicted, "float64")
+    except (TypeError, ValueError) as error:
+        expected = "a model with a single output"
+        raise invalid("build_model", type(predicted), expected) from error
     if from_logits:
-        powers = np.exp(predicted - predicted.max(axis=1, keepdims=True))
-        predicted = powers / powers.sum(axis=1, keepdims=True)
+        powers = np.exp(predicted - predicted.max(axis=-1, keepdims=True))
+        predicted = powers / powers.sum(axis=-1, keepdims=True)
     expected = "a model that returns probabilities, or `from_logits=True`"
     sums = predicted.sum(axis=-1, keepdims=True)
     # Rounding of a bfloat16 sum over many classes.

@@ -206,7 +206,7 @@ def asymmetric(
                     )
         return _flip(flips, rate, num_classes)
     known = [*FLIPS, "cifar100_blocks", "cifar100_superclass"]
-    if flips not in known:
+    if not isinstance(flips, str) or flips not in known:
         raise invalid("flips", flips, f"a mapping or one of {known}")
     if flips in FLIPS:
         found, mapping = 10, FLIPS[flips]

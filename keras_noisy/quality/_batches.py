@@ -27,6 +27,9 @@ class Batches:
         self.batch_size = batch_size
         self.total: int | None = None
         self.data = data
+        if getattr(data, "is_random", False):  # of this package
+            advice = "`training=False` and, of sessions, `by_length=False`"
+            raise invalid("data", data, f"{ORDERED} {advice}")
         if self.is_arrays:
             self.data = keras.tree.map_structure(without_index, data)
             sizes = {len(leaf) for leaf in keras.tree.flatten(self.data)}
@@ -37,8 +40,6 @@ class Batches:
                 )
             self.total = -(-sizes.pop() // batch_size)
         elif isinstance(data, keras.utils.PyDataset):
-            if getattr(data, "is_random", False):  # of this package
-                raise invalid("data", data, f"{ORDERED} `training=False`")
             self.total = data.num_batches
             if self.total is None:
                 raise invalid("data", type(data), ENDLESS)

@@ -61,10 +61,10 @@ def features(
         width, sequences over the time steps that are not masked.
 
     Raises:
-        ValueError: If the model has no such layer or several outputs, if an
-            `ImageDataset` is for training or a `DataLoader` shuffles, if
-            features are not finite in `dtype`, or if the folder belongs to
-            another model or other data.
+        ValueError: If the model has no such layer or several outputs, if a
+            data set of this package is for training or a `DataLoader`
+            shuffles, if features are not finite in `dtype`, or if the folder
+            belongs to another model or other data.
 
     Example:
 

@@ -92,10 +92,11 @@ class Results(list[Trial]):
         return "\n".join([*lines, self._last_line()])
 
     def _last_line(self) -> str:
-        best, base = self.best, self.best_baseline
-        gained = self.gain(best)
+        base = self.best_baseline
+        gained = None if base is None else self.gain(self.best)
         if base is None or gained is None:
             return "No trial without tuning completed: the gain is not known."
+        best = self.best
         if best is base:
             return (
                 f"The search gained nothing: trial {base.trial_id}, without "

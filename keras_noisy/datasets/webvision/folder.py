@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy.datasets._check import faults
+from keras_noisy.datasets._check import readable
 from keras_noisy.datasets.image_dataset import ImageDataset
 from keras_noisy.datasets.pipeline import pipeline
 from keras_noisy.datasets.webvision import _layout
@@ -144,7 +144,7 @@ class WebVisionFolder:
         return len(self.class_names)
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.labels)
 
     def __repr__(self) -> str:
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
@@ -191,18 +191,13 @@ class WebVisionFolder:
             `skipped` has the paths of the others and the fault of each.
 
         Raises:
-            ValueError: If `workers` is not a positive integer.
+            ValueError: If `workers` is not a positive integer, or no image can
+                be read.
             ImportError: If Pillow is not installed.
         """
-        found = faults(self.files, workers)
-        good = np.array([fault is None for fault in found], bool)
-
+        good, skipped = readable(self.files, self.ids, workers)
         checked = self._part(good)
-        checked.skipped = self.skipped | {
-            str(name): fault
-            for name, fault in zip(self.ids, found, strict=True)
-            if fault is not None
-        }
+        checked.skipped = self.skipped | skipped
         return checked
 
     def to_tf_data(self, **arguments: Any) -> Any:
