@@ -27,6 +27,8 @@ SWITCHES = {
     keras.layers.GaussianNoise: "stddev",
     PassThrough: "counts",
 }
+#: Rates of the cells of recurrent layers and of `Attention`.
+RATES = ("dropout", "recurrent_dropout")
 
 
 class RefreshBatchNorm(keras.callbacks.Callback):
@@ -241,6 +243,12 @@ def _changed(layers: list[keras.layers.Layer]) -> Iterator[None]:
         for layer in layers
         for kind, name in SWITCHES.items()
         if isinstance(layer, kind)
+    ]
+    changes += [
+        (layer, name)
+        for layer in layers
+        for name in RATES
+        if isinstance(vars(layer).get(name), float | int)
     ]
     before = [getattr(layer, name) for layer, name in changes]
     try:
