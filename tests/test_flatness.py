@@ -74,6 +74,12 @@ def test_bad_measurements():
     ):
         with pytest.raises(ValueError, match="a row of scores"):
             local_energy(model, (X, labels))
+    frozen, half = dense(), len(X) // 2
+    with pytest.raises(ValueError, match="a row of scores"):
+        local_energy(frozen, (X, y[:half]), batch_size=half)
+    frozen.trainable = False
+    with pytest.raises(ValueError, match="with trainable weights"):
+        local_energy(frozen, (X, y))
 
 
 @pytest.mark.once
