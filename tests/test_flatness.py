@@ -123,3 +123,8 @@ def test_bad_norms():
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="two axes or more"):
         model.fit(X, X, verbose=0, callbacks=[WeightNorm(1.0)])
+    model = dense()
+    model.set_weights([np.zeros((3, 3)), np.zeros(3)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"`start`.* all kernels begin at 0"):
+        model.fit(X, X, verbose=0, callbacks=[WeightNorm(1.0)])
