@@ -156,6 +156,16 @@ def test_cleanlab_takes_a_keras_model():
         copy.predict_proba(x)
 
 
+def test_scikit_learn_predicts_with_a_keras_model():
+    selection = pytest.importorskip("sklearn.model_selection")
+    x, _, clean = samples()
+    classifier = KerasClassifier(build_model, True, epochs=1)
+    p = selection.cross_val_predict(
+        classifier, x, clean, cv=2, method="predict_proba"
+    )
+    assert p.shape == (300, 3)
+
+
 def test_confident_learning_finds_what_cleanlab_does():
     pytest.importorskip("cleanlab", reason="this is what is wrapped")
     x, labels, clean = samples()
