@@ -2,8 +2,10 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
+from keras import ops
 from test_nearest_neighbors import by_sorting
 
 from keras_noisy import noise
@@ -163,7 +165,8 @@ def test_samples_of_every_form_are_cleaned_by_position():
 def test_neighbors_from_elsewhere_are_checked():
     x, labels, _ = noisy()
     indices, cosines = by_sorting(x, 51)
-    same = FeatureQuality(None, labels, neighbors=(indices, cosines))
+    tensor = ops.convert_to_tensor(keras.Variable(cosines))
+    same = FeatureQuality(None, labels, neighbors=(indices, tensor))
     np.testing.assert_allclose(same.scores(), quality().scores(), atol=1e-3)
     for change, message in (
         (lambda i, c: (i[:, :5], c[:, :5]), "m >= 10"),

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy._containers import batches_of
+from keras_noisy._containers import as_array, batches_of
 from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
@@ -200,7 +200,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         x = self.data[0] if is_tuple else self.data
         if not (is_tuple or hasattr(x, "shape") or isinstance(x, dict)):
             return self.data
-        parts = [np.asarray(part) for part in keras.tree.flatten(x)]
+        parts = [as_array("data", part) for part in keras.tree.flatten(x)]
         starts = range(0, len(parts[0]), self.batch_size)
         return (
             (

@@ -160,7 +160,8 @@ def _checked(
         indices, cosines = neighbors
     except (TypeError, ValueError) as error:
         raise invalid("neighbors", type(neighbors), expected) from error
-    indices, cosines = np.asarray(indices), np.asarray(cosines, "float32")
+    indices = as_array("neighbors", indices)
+    cosines = as_array("neighbors", cosines).astype("float32")
     fits = (
         indices.dtype.kind in "iu"
         and indices.shape == cosines.shape
