@@ -217,8 +217,10 @@ def test_features_without_a_meaning_are_warned_of():
     x, labels, _ = noisy()
     other = np.random.default_rng(3).permutation(labels)
     found = FeatureQuality(x, other)
-    with pytest.warns(UserWarning, match="features say nothing .* standardize"):
+    text = "features say nothing .* standardize"
+    with pytest.warns(UserWarning, match=text) as warned:
         found.suspects(3)
+    assert warned[0].filename == __file__
 
 
 @pytest.mark.once
