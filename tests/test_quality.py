@@ -167,6 +167,10 @@ def test_neighbors_from_elsewhere_are_checked():
     indices, cosines = by_sorting(x, 51)
     tensor = ops.convert_to_tensor(keras.Variable(cosines))
     same = FeatureQuality(None, labels, neighbors=(indices, tensor))
+    # The number of neighbors for other scores changes nothing in this one.
+    more = FeatureQuality(None, labels, 70, neighbors=by_sorting(x, 70))
+    np.testing.assert_allclose(same.scores(), more.scores(), atol=1e-6)
+    assert same.estimate().rate == pytest.approx(more.estimate().rate)
     np.testing.assert_allclose(same.scores(), quality().scores(), atol=1e-3)
     for change, message in (
         (lambda i, c: (i[:, :5], c[:, :5]), "m >= 10"),

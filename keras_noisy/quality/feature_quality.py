@@ -33,7 +33,7 @@ class FeatureQuality(Findings):
     - `"votes"`: the largest share of another class among `k` neighbors minus
       the share of the given class.
     - `"posterior"`: 1 minus the probability that the label is right, given
-      the votes of all neighbors and the estimated transition matrix. It is
+      the votes of 51 neighbors and the estimated transition matrix. It is
       best if each class is mostly confused with one other.
 
     Standardize features that differ in scale.
