@@ -156,6 +156,14 @@ def test_cleanlab_takes_a_keras_model():
         copy.predict_proba(x)
 
 
+@pytest.mark.once
+def test_scikit_learn_knows_a_classifier():
+    """As in `cross_val_predict`, which asks this first."""
+    base = pytest.importorskip("sklearn.base")
+    classifier = base.clone(KerasClassifier(build_model, True, epochs=2))
+    assert base.is_classifier(classifier) and classifier.from_logits
+
+
 def test_confident_learning_finds_what_cleanlab_does():
     pytest.importorskip("cleanlab", reason="this is what is wrapped")
     x, labels, clean = samples()

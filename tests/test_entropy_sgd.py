@@ -339,6 +339,24 @@ def test_statistics_of_batch_normalization_are_those_of_the_center():
 
 
 @pytest.mark.once
+def test_a_refresh_is_without_the_dropout_of_recurrence_and_attention():
+    inputs = keras.Input((3, 2))
+    states = keras.layers.SimpleRNN(
+        4, dropout=0.5, recurrent_dropout=0.5, return_sequences=True
+    )(inputs)
+    states = keras.layers.Attention(dropout=0.5)([states, states])
+    normalization = keras.layers.BatchNormalization()
+    model = keras.Model(inputs, normalization(states))
+    x = np.random.default_rng(0).normal(size=(8, 3, 2))
+    RefreshBatchNorm(x).refresh(model)
+    before = keras.Model(inputs, states).predict(x, verbose=0)
+    np.testing.assert_allclose(
+        array(normalization.moving_mean), before.mean((0, 1)), 1e-5, 1e-6
+    )
+    assert model.layers[1].recurrent_dropout == model.layers[2].dropout == 0.5
+
+
+@pytest.mark.once
 @pytest.mark.parametrize("scaled", [False, True])
 def test_a_refresh_is_of_the_average_that_fit_leaves(scaled):
     dense, normalization = (

@@ -145,6 +145,11 @@ def test_mistakes_are_errors(network):
         settings = {"model": network, "data": IMAGES, "verbose": 0}
         with pytest.raises(ValueError, match=message):
             features(**{**settings, **arguments})
+    states = keras.layers.LSTM(2, return_state=True, name="states")
+    inputs = keras.Input((3, 2))
+    recurrent = keras.Model(inputs, states(inputs)[0])
+    with pytest.raises(ValueError, match=r"`layer`.*a layer with one output"):
+        features(recurrent, np.zeros((4, 3, 2)), "states", verbose=0)
     two = keras.Model(network.input, [network.outputs[0]] * 2)
     with pytest.raises(ValueError, match="Expected one output, or `layer`"):
         features(two, IMAGES, verbose=0)

@@ -74,6 +74,12 @@ def test_bad_measurements():
     ):
         with pytest.raises(ValueError, match="a row of scores"):
             local_energy(model, (X, labels))
+    frozen, half = dense(), len(X) // 2
+    with pytest.raises(ValueError, match="a row of scores"):
+        local_energy(frozen, (X, y[:half]), batch_size=half)
+    frozen.trainable = False
+    with pytest.raises(ValueError, match="with trainable weights"):
+        local_energy(frozen, (X, y))
 
 
 @pytest.mark.once
@@ -116,4 +122,9 @@ def test_bad_norms():
     model = keras.Sequential([keras.Input((3,)), layer])
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="two axes or more"):
+        model.fit(X, X, verbose=0, callbacks=[WeightNorm(1.0)])
+    model = dense()
+    model.set_weights([np.zeros((3, 3)), np.zeros(3)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"`start`.* all kernels begin at 0"):
         model.fit(X, X, verbose=0, callbacks=[WeightNorm(1.0)])

@@ -176,7 +176,7 @@ def test_units_of_classes():
     # Class 0 takes unit 2; class 1 would like it too, and takes 0.
     outputs = np.array([[0, 0, 5], [1, 0, 3], [2, 1, 4], [0, 2, 1.0]])
     labels = [0, 0, 1, 2]
-    units = assign_units(outputs, labels)
+    units = assign_units(ops.convert_to_tensor(keras.Variable(outputs)), labels)
     assert units.tolist() == [2, 0, 1]
     assert unit_accuracy(outputs, labels, units) == pytest.approx(2 / 3)
     assert unit_accuracy(outputs[:2], [[0], [1]], units) == 0.5

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from test_label_quality import (
     Batches,
     brightness,
@@ -13,7 +14,7 @@ from test_label_quality import (
 )
 
 from keras_noisy.callbacks import LabelQuality
-from keras_noisy.callbacks.label_quality import _training_set
+from keras_noisy.callbacks.label_quality import Findings, _training_set
 from keras_noisy.datasets import ImageDataset, ImageFiles
 from keras_noisy.losses import with_clean_labels, with_index
 
@@ -96,3 +97,16 @@ def test_paths_need_a_size(files, monkeypatch):
         LabelQuality(np.array(paths), labels)
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     assert LabelQuality(np.array(paths), labels).images is None
+
+
+def test_findings_of_a_training_loop_read_labels_as_the_callback_does():
+    """In every form, and predictions as the tensors that a model returns."""
+    labels = [0, 1, 2, 0]
+    p = np.eye(3, dtype="float32")[[0, 1, 2, 1]]
+    tensor = ops.convert_to_tensor(p)
+    for form in (labels, np.array(labels, "float32")[:, None]):
+        findings = Findings(form)
+        findings.update(findings.compare(tensor))
+        assert findings.suspects(1).tolist() == [3]
+    with pytest.raises(ValueError, match="at least 0"):  # not the last class
+        Findings([0, 1, -1, 0])

@@ -194,6 +194,8 @@ def test_other_data_and_losses_are_refused():
     for loss, message in (
         (CrossEntropy(), "a loss of logits"),
         ("sparse_categorical_crossentropy", "a loss of logits"),
+        (keras.losses.sparse_categorical_crossentropy, "a loss of logits"),
+        ([CrossEntropy()], "a loss of logits"),
         (losses.ELR(96, from_logits=True), "has a memory or a fade"),
         (CrossEntropy(from_logits=True, reduction="sum"), "`reduction`"),
     ):

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_noisy.quality import FeatureQuality, nearest_neighbors, neighbors
 
@@ -69,6 +70,16 @@ def test_the_nearest_lists_hold_most_of_them(tmp_path):
     # With as many candidates as samples the search is exact.
     same, _ = nearest_neighbors(file, 9, candidates=len(x))
     assert np.mean(same == expected) > 0.999  # rounding
+
+
+@pytest.mark.once
+def test_features_in_half_precision():
+    x = np.random.default_rng(0).normal(size=(20, 8))
+    expected, _ = nearest_neighbors(x, 1)
+    for dtype in ("float16", "bfloat16"):
+        half = ops.convert_to_numpy(ops.cast(x, dtype))
+        found, _ = nearest_neighbors(half, 1)
+        assert np.mean(found == expected) > 0.8, dtype
 
 
 @pytest.mark.once

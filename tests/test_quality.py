@@ -2,8 +2,10 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
+from keras import ops
 from test_nearest_neighbors import by_sorting
 
 from keras_noisy import noise
@@ -163,7 +165,12 @@ def test_samples_of_every_form_are_cleaned_by_position():
 def test_neighbors_from_elsewhere_are_checked():
     x, labels, _ = noisy()
     indices, cosines = by_sorting(x, 51)
-    same = FeatureQuality(None, labels, neighbors=(indices, cosines))
+    tensor = ops.convert_to_tensor(keras.Variable(cosines))
+    same = FeatureQuality(None, labels, neighbors=(indices, tensor))
+    # The number of neighbors for other scores changes nothing in this one.
+    more = FeatureQuality(None, labels, 70, neighbors=by_sorting(x, 70))
+    np.testing.assert_allclose(same.scores(), more.scores(), atol=1e-6)
+    assert same.estimate().rate == pytest.approx(more.estimate().rate)
     np.testing.assert_allclose(same.scores(), quality().scores(), atol=1e-3)
     for change, message in (
         (lambda i, c: (i[:, :5], c[:, :5]), "m >= 10"),
@@ -214,8 +221,10 @@ def test_features_without_a_meaning_are_warned_of():
     x, labels, _ = noisy()
     other = np.random.default_rng(3).permutation(labels)
     found = FeatureQuality(x, other)
-    with pytest.warns(UserWarning, match="features say nothing .* standardize"):
+    text = "features say nothing .* standardize"
+    with pytest.warns(UserWarning, match=text) as warned:
         found.suspects(3)
+    assert warned[0].filename == __file__
 
 
 @pytest.mark.once

@@ -220,3 +220,18 @@ def test_a_regularizer_has_every_weight():
     squares = sum(np.square(numpy(w)).sum() for w in model.trainable_weights)
     penalty = sum(float(numpy(loss)) for loss in model.losses)
     np.testing.assert_allclose(penalty, 0.5 * squares, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SRGNN", "PIAGNN"])
+def test_weights_of_one_shape_start_different(name):
+    """An initializer that is an object would give all the same numbers."""
+    arguments = (
+        {"num_users": ITEMS, "user_units": 8} if name == "PIAGNN" else {}
+    )
+    initializer = keras.initializers.RandomNormal()
+    model = {"SRGNN": SRGNN, "PIAGNN": PIAGNN}[name](
+        ITEMS, 8, initializer=initializer, **arguments
+    )
+    drawn = [w for w in map(numpy, model.weights) if len(set(w.flat)) > 2]
+    assert len(drawn) > 5
+    assert len({w.tobytes() for w in drawn}) == len(drawn)

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_noisy import losses
 from keras_noisy.callbacks import Resume
-from keras_noisy.training import SAM, ReplicatedSGD
+from keras_noisy.training import LDCE, SAM, HSICBottleneck, ReplicatedSGD
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_wfm.json").read_text())
 CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -385,3 +385,17 @@ def test_bad_sam():
     ):
         with pytest.raises(ValueError, match=message):
             SAM(**{"model": dense(), **arguments})
+
+
+@pytest.mark.once
+def test_arguments_of_a_keras_model_are_saved():
+    for model in (
+        SAM(dense(), dtype="mixed_bfloat16"),
+        ReplicatedSGD(dense, dtype="mixed_bfloat16"),
+        LDCE(dense(), 3, 9, dtype="mixed_bfloat16"),
+        HSICBottleneck([keras.layers.Dense(3)], dtype="mixed_bfloat16"),
+    ):
+        model.trainable = False
+        again = type(model).from_config(model.get_config())
+        assert again.dtype_policy.name == "mixed_bfloat16"
+        assert (again.name, again.trainable) == (model.name, False)

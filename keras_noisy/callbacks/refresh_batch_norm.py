@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy._containers import batches_of
+from keras_noisy._containers import as_array, batches_of
 from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
@@ -27,6 +27,8 @@ SWITCHES = {
     keras.layers.GaussianNoise: "stddev",
     PassThrough: "counts",
 }
+#: Rates of the cells of recurrent layers and of `Attention`.
+RATES = ("dropout", "recurrent_dropout")
 
 
 class RefreshBatchNorm(keras.callbacks.Callback):
@@ -198,7 +200,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         x = self.data[0] if is_tuple else self.data
         if not (is_tuple or hasattr(x, "shape") or isinstance(x, dict)):
             return self.data
-        parts = [np.asarray(part) for part in keras.tree.flatten(x)]
+        parts = [as_array("data", part) for part in keras.tree.flatten(x)]
         starts = range(0, len(parts[0]), self.batch_size)
         return (
             (
@@ -241,6 +243,12 @@ def _changed(layers: list[keras.layers.Layer]) -> Iterator[None]:
         for layer in layers
         for kind, name in SWITCHES.items()
         if isinstance(layer, kind)
+    ]
+    changes += [
+        (layer, name)
+        for layer in layers
+        for name in RATES
+        if isinstance(vars(layer).get(name), float | int)
     ]
     before = [getattr(layer, name) for layer, name in changes]
     try:

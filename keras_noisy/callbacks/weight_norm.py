@@ -43,8 +43,8 @@ class WeightNorm(keras.callbacks.Callback):
 
     Raises:
         ValueError: If an argument is outside its range; in `fit`, if the model
-            has no kernel, or if a run continues at a later epoch without
-            `start`, which is then unknown.
+            has no kernel; or, without `start`, if all kernels are 0 or a run
+            continues at a later epoch.
 
     Example:
 
@@ -108,6 +108,9 @@ class WeightNorm(keras.callbacks.Callback):
                     "the norm that the first epoch began with, for a run that "
                     f"goes on at epoch {epoch}",
                 )
+            if norm == 0:
+                expected = "a positive number, as all kernels begin at 0"
+                raise invalid("start", None, expected)
             self._start = norm
         epochs = self.epochs or self.params["epochs"]
         share = min(epoch / (epochs - 1), 1.0) if epochs > 1 else 1.0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
 
 
@@ -113,7 +114,7 @@ def unit_accuracy(outputs: Any, labels: Any, units: Any) -> float:
 def _checked(
     outputs: Any, labels: Any, num_classes: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    outputs = np.asarray(outputs, "float64")
+    outputs = as_array("outputs", outputs).astype("float64")
     labels = class_labels("labels", labels, num_classes)
     if outputs.ndim != 2 or len(outputs) != len(labels) or not len(labels):
         raise ValueError(

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from keras_noisy._initializers import fresh_initializer
+
 Tensor = Any
 
 
@@ -20,12 +22,9 @@ class SessionLayer(keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
         self.regularizer = keras.regularizers.get(regularizer)
 
-    def fresh_initializer(self, width: int) -> keras.initializers.Initializer:
-        """The initializer, which draws different numbers for every weight."""
-        if self.initializer is None:
-            limit = width**-0.5
-            return keras.initializers.RandomUniform(-limit, limit)
-        return keras.initializers.get(self.initializer)
+    def fresh_initializer(self, width: int) -> Any:
+        """The initializer of one weight."""
+        return fresh_initializer(self.initializer, width)
 
     def weight(self, name: str, shape: tuple[int, ...], width: int) -> Tensor:
         """A weight; `width` is the width of a state."""

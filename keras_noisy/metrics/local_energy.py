@@ -58,7 +58,7 @@ def local_energy(
     normalization, is our reading of the paper.
 
     Args:
-        model: A built `keras.Model` with one output of class scores.
+        model: A `keras.Model` with one output of class scores.
         data: Arrays `(x, y)`, or batches of them, such as a `pipeline` or an
             `ImageDataset`. Labels are integers, or one row for each sample
             whose largest entry is the label.
@@ -75,8 +75,9 @@ def local_energy(
 
     Raises:
         ValueError: If an argument is outside its range, if labels are neither
-            integers nor such rows, if the model has a single output unit, or
-            if there are no data.
+            integers nor such rows, if inputs and labels differ in number, if
+            the model has a single output unit or no trainable weight, or if
+            there are no data.
 
     Example:
 
@@ -104,9 +105,12 @@ def local_energy(
     seed = integer("seed", seed, 0)
     if isinstance(data, Iterator):
         raise invalid("data", data, "data that can be read several times")
-    weights = list(model.trainable_variables)
-    before = [np.array(ops.convert_to_numpy(w)) for w in weights]
     error = _error(model, data, batch_size)
+    weights = list(model.trainable_variables)
+    if not weights:
+        expected = "a model with trainable weights; set `trainable = True`"
+        raise invalid("model", model.name, expected)
+    before = [np.array(ops.convert_to_numpy(w)) for w in weights]
     errors = np.empty((len(strengths), draws))
     try:
         for draw in range(draws):
@@ -156,7 +160,8 @@ def _error(model: keras.Model, data: Any, batch_size: int) -> float:
 def _batches(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
     if isinstance(data, tuple) and len(data) == 2:
         x, y = data
-        for start in range(0, len(y), batch_size):
+        count = max(len(y), *map(len, keras.tree.flatten(x)))
+        for start in range(0, count, batch_size):
             part = slice(start, start + batch_size)
             yield (
                 keras.tree.map_structure(lambda a, part=part: a[part], x),

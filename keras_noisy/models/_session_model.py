@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._initializers import fresh_initializer
 
 Tensor = Any
 
@@ -38,7 +39,9 @@ class SessionModel(keras.Model):
         layer = keras.layers.Embedding(
             count,
             width,
-            embeddings_initializer=self._fresh_initializer(),
+            embeddings_initializer=fresh_initializer(
+                self.initializer, self.units
+            ),
             embeddings_regularizer=self.regularizer,
             name=name,
             dtype=self.dtype_policy,
@@ -46,18 +49,12 @@ class SessionModel(keras.Model):
         layer.build()
         return layer
 
-    def _fresh_initializer(self) -> keras.initializers.Initializer:
-        if self.initializer is None:
-            limit = self.units**-0.5
-            return keras.initializers.RandomUniform(-limit, limit)
-        return keras.initializers.get(self.initializer)
-
     def _dense(self, width: int, name: str) -> keras.layers.Dense:
         """A layer that maps the parts of a session to one vector, built."""
         layer = keras.layers.Dense(
             self.units,
-            kernel_initializer=self._fresh_initializer(),
-            bias_initializer=self._fresh_initializer(),
+            kernel_initializer=fresh_initializer(self.initializer, self.units),
+            bias_initializer=fresh_initializer(self.initializer, self.units),
             kernel_regularizer=self.regularizer,
             bias_regularizer=self.regularizer,
             name=name,

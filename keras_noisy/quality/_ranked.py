@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._elements import Elements
+from keras_noisy._warn import warn
 from keras_noisy.quality.estimate import Estimate
 from keras_noisy.quality.evidence import Evidence
 
@@ -226,8 +226,7 @@ class Ranked:
         warning = None if self._has_warned else self.warning()
         if warning:
             self._has_warned = True
-            # Point the warning at the caller's line.
-            warnings.warn(warning, stacklevel=5)
+            warn(warning)
 
     def _named(self, score: str | None) -> str:
         return self.evidence.names[0] if score is None else score

@@ -16,7 +16,9 @@ CELLS = 2**22
 def usable(features: Any) -> np.ndarray:
     """`features` as an array of two axes; raises if a row has no direction."""
     array = as_array("features", features)
-    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
+    # bfloat16, too, is a number.
+    is_number = np.can_cast(array.dtype, "float64", "same_kind")
+    if array.ndim != 2 or 0 in array.shape or not is_number:
         raise ValueError(
             "Invalid value for argument `features`. Expected numbers of shape "
             "(N, D), such as those of `keras_noisy.quality.features`. "

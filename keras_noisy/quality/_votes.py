@@ -36,7 +36,8 @@ class Votes:
         self.labels = labels
         self.num_classes = num_classes
         self.indices = indices
-        self.cosines = cosines
+        #: Only the first `k` and the first `LARGEST` neighbors vote.
+        self.cosines = cosines[:, :LARGEST]
         self.k = k
         self._estimate: Estimate | None = None
         self.reliability = self._reliability()
@@ -83,8 +84,7 @@ class Votes:
         if self._estimate is not None:
             return self._estimate
         count = len(self.labels)
-        near = self.cosines[:, min(1, self.cosines.shape[1] - 1)]
-        standing_out = near - self.cosines[:, -1]
+        standing_out = self.cosines[:, 1] - self.cosines[:, -1]
         most = max(int(DENSEST * count), PER_CLASS * num_classes)
         chosen = np.argsort(-standing_out, kind="stable")[:most]
         pairs = self.labels[self.indices[chosen, :2]]
@@ -106,7 +106,7 @@ class Votes:
 
     def source(self) -> str:
         """The origin of the scores, as text for the report page."""
-        return f"{self.indices.shape[1]} neighbors of each"
+        return f"{self.cosines.shape[1]} neighbors of each"
 
     def warning(self, num_classes: int) -> str | None:
         """What to do if the features say nothing about the labels."""
@@ -133,7 +133,7 @@ class Votes:
 
         A neighborhood agrees if its majority has the label of the sample.
         """
-        most = min(LARGEST, self.indices.shape[1])
+        most = self.cosines.shape[1]
         smallest = SMALLEST if most >= SMALLEST else 1
         sizes = np.full(len(self.labels), most)
         for rows in self._parts():
@@ -153,21 +153,22 @@ class Votes:
         return 1 / sizes
 
     def _votes(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Shares of the classes among `k` and among all neighbors.
+        """Shares of the classes among `k` and among `LARGEST` neighbors.
 
-        The shares among all are weighted by reliability and by nearness, which
-        falls from 1 for the nearest neighbor to almost 0 for the farthest.
+        The latter are weighted by reliability and by nearness, which falls
+        from 1 for the nearest neighbor to almost 0 for the farthest.
         """
         for rows in self._parts():
             near = self.indices[rows]
             labels, cosines = self.labels[near], self.cosines[rows]
             span = cosines[:, :1] - cosines[:, -1:]
             nearness = cosines - cosines[:, -1:] + 0.02 * span + 1e-6
-            weights = self.reliability[near] * nearness
+            most = cosines.shape[1]
+            weights = self.reliability[near[:, :most]] * nearness
             yield (
                 rows,
                 self._shares(labels[:, : self.k]),
-                self._shares(labels, weights),
+                self._shares(labels[:, :most], weights),
             )
 
     def _shares(

@@ -252,6 +252,16 @@ class KerasClassifier:
         right = self.predict(X) == class_labels("y", y)
         return float(np.average(right, weights=sample_weight))
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn from 1.6 on reads in place of `_estimator_type`."""
+        from sklearn.utils import ClassifierTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+        )
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments, which scikit-learn needs to copy a classifier.
 

@@ -33,7 +33,7 @@ class FeatureQuality(Findings):
     - `"votes"`: the largest share of another class among `k` neighbors minus
       the share of the given class.
     - `"posterior"`: 1 minus the probability that the label is right, given
-      the votes of all neighbors and the estimated transition matrix. It is
+      the votes of 51 neighbors and the estimated transition matrix. It is
       best if each class is mostly confused with one other.
 
     Standardize features that differ in scale.
@@ -160,7 +160,8 @@ def _checked(
         indices, cosines = neighbors
     except (TypeError, ValueError) as error:
         raise invalid("neighbors", type(neighbors), expected) from error
-    indices, cosines = np.asarray(indices), np.asarray(cosines, "float32")
+    indices = as_array("neighbors", indices)
+    cosines = as_array("neighbors", cosines).astype("float32")
     fits = (
         indices.dtype.kind in "iu"
         and indices.shape == cosines.shape

@@ -127,6 +127,8 @@ def _network(model: keras.Model, layer: Any) -> keras.Model:
             expected = f"a layer of the model or its name, one of {names}"
             raise invalid("layer", layer, expected)
         output = layer.output
+        if not isinstance(output, keras.KerasTensor):
+            raise invalid("layer", layer.name, "a layer with one output")
     if len(output.shape) == 3:
         output = keras.layers.GlobalAveragePooling1D(
             data_format="channels_last", dtype="float32"

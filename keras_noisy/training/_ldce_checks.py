@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import keras
@@ -31,6 +32,11 @@ def check_encoder(encoder: Any) -> tuple[int | None, ...]:
 
 def check_loss(given: Any) -> None:
     """Raise for a loss that does not fit logits and weights."""
+    for loss in keras.tree.flatten(given):
+        _check_one(loss)
+
+
+def _check_one(given: Any) -> None:
     loss = keras.losses.get(given) if isinstance(given, str) else given
     states = ("has_state", "fade", "history")
     if any(getattr(loss, name, None) for name in states):
@@ -39,8 +45,11 @@ def check_loss(given: Any) -> None:
             "layers that `LDCE` does not call. Expected a loss without them. "
             "Train with this loss after `LDCE`, on `confidence()`"
         )
-    # A loss that Keras finds by name expects probabilities.
-    if isinstance(given, str) or getattr(loss, "from_logits", True) is False:
+    # A function of Keras, or what it finds by name, expects probabilities.
+    is_function = isinstance(given, types.FunctionType)
+    is_of_keras = is_function and given.__module__.startswith("keras.")
+    for_logits = getattr(loss, "from_logits", True)
+    if isinstance(given, str) or is_of_keras or for_logits is False:
         raise ValueError(
             "Expected a loss of logits, as the model predicts logits: "
             "`compile(optimizer, CrossEntropy(from_logits=True))`. "

@@ -273,12 +273,12 @@ class HSICBottleneck(keras.Model):
         """Return every argument, with the blocks of the first network."""
         serialize = keras.saving.serialize_keras_object
         return {
+            **super().get_config(),
             "blocks": [serialize(block) for block in self.networks[0]],
             "classifier": serialize(self.classifier),
             "sigma": self.sigma,
             "lambda_y": self.lambda_y,
             "num_classes": self.num_classes,
-            "name": self.name,
         }
 
     @classmethod

@@ -254,6 +254,7 @@ class LDCE(ConfidenceModel):
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
         return {
+            **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "num_classes": self.num_classes,
             "num_samples": self.num_samples,
@@ -262,7 +263,6 @@ class LDCE(ConfidenceModel):
             "smoothing": self.smoothing,
             "threshold": self.threshold,
             "seed": self.seed,
-            "name": self.name,
         }
 
     @classmethod

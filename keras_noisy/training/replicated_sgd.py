@@ -315,6 +315,7 @@ class ReplicatedSGD(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return every argument, with a replica as `build_model`."""
         return {
+            **super().get_config(),
             "build_model": keras.saving.serialize_keras_object(
                 self.replicas[0]
             ),
@@ -323,7 +324,6 @@ class ReplicatedSGD(keras.Model):
             "growth": self.growth,
             "schedule": self.schedule,
             "central_replica": self.central_replica,
-            "name": self.name,
         }
 
     @classmethod

@@ -183,9 +183,9 @@ class SAM(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
         return {
+            **super().get_config(),
             "model": keras.saving.serialize_keras_object(self.model),
             "rho": self.rho,
-            "name": self.name,
         }
 
     @classmethod

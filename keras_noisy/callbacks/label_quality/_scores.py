@@ -1,11 +1,11 @@
 """Scores of labels, updated in every epoch."""
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
 from keras_noisy._arguments import invalid
+from keras_noisy._warn import warn
 from keras_noisy.callbacks.label_quality._mixture import mixture
 from keras_noisy.callbacks.label_quality._statistics import ROWS, Statistics
 from keras_noisy.quality import Estimate
@@ -73,13 +73,12 @@ class Scores:
     def estimate(self, num_classes: int) -> Estimate:
         """Estimate from a mixture of two normals for area under the margin."""
         if not mixture(self.of("area_under_margin")).is_split:
-            warnings.warn(
+            warn(
                 "The areas under the margin are not of two kinds, so the "
                 "estimate is the share of labels that are not predicted. It "
                 "is not reliable: stop before wrong labels are memorized, with "
                 "fewer epochs or a robust loss, or use `FeatureQuality` or "
-                "`PredictionQuality`",
-                stacklevel=4,
+                "`PredictionQuality`"
             )
         wrong = self._wrong()
         matrix = np.zeros((num_classes, num_classes))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_noisy._containers import without_tensor
 from keras_noisy._elements import Elements
 from keras_noisy._stochastic import is_distribution
 
@@ -50,6 +51,7 @@ def statistics(
         samples = None
         if isinstance(part, Part):
             part, samples = part
+        part = without_tensor(part)
         columns = _checked_columns(part, elements, start)
         if samples is None:
             samples = np.arange(start, start + len(part))

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer
-from keras_noisy._given import labeled_elements
 from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.callbacks.label_quality.findings import Findings
 from keras_noisy.quality import Decisions, Estimate
@@ -152,24 +151,15 @@ class LabelQuality(keras.callbacks.Callback):
     ):
         super().__init__()
         self.batch_size = integer("batch_size", batch_size, 1)
-        given = labeled_elements(
-            y, clean_labels, class_names, images, ignore_class, multi_label
+        self._findings = Findings(
+            y, clean_labels, class_names, images, ignore_class, multi_label, top
         )
-        elements, images = given.elements, given.images
-        if images is None:
-            images = _training_set.pictures_in(x, elements, image_size)
+        elements = self._findings.elements
+        if self.images is None:
+            self.images = _training_set.pictures_in(x, elements, image_size)
         self.x = _training_set.samples(x, elements, self.batch_size, image_size)
         self.from_logits = boolean("from_logits", from_logits)
         self.start_epoch = integer("start_epoch", start_epoch, 0)
-        self._findings = Findings(
-            given.labels,
-            given.clean_labels,
-            given.class_names,
-            images,
-            elements.ignore_class,
-            elements.multi_label,
-            integer("top", top, 0),
-        )
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_noisy._elements import Elements
+from keras_noisy._arguments import integer
+from keras_noisy._given import labeled_elements
 from keras_noisy.callbacks.label_quality._scores import Scores
 from keras_noisy.callbacks.label_quality._statistics import (
     Statistics,
@@ -67,18 +68,25 @@ class Findings(AnyFindings):
 
     def __init__(
         self,
-        labels: np.ndarray,
-        clean_labels: np.ndarray | None = None,
-        class_names: Sequence[str] | None = None,
+        labels: Any,
+        clean_labels: Any = None,
+        class_names: Sequence[str] | Mapping[int, str] | None = None,
         images: Any = None,
         ignore_class: int | None = None,
         multi_label: bool = False,
         top: int = 0,
     ):
-        elements = Elements(labels, ignore_class, multi_label)
-        scores = Scores(elements.labels)
-        super().__init__(elements, scores, clean_labels, class_names, images)
-        self.top = top
+        self.top = integer("top", top, 0)
+        given = labeled_elements(
+            labels, clean_labels, class_names, images, ignore_class, multi_label
+        )
+        super().__init__(
+            given.elements,
+            Scores(given.elements.labels),
+            given.clean_labels,
+            given.class_names,
+            given.images,
+        )
 
     @property
     def epochs(self) -> int:
