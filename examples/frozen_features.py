@@ -123,14 +123,12 @@ def read_features():
 def learn_features():
     """The same, for digits that the network has not learned."""
     data = load(
-        "digits", num_classes=10, num_samples=2_000 if options.smoke else 10_000
+        "digits", num_classes=10, num_samples=4_000 if options.smoke else 10_000
     )
-    images = np.concatenate([data.x_train, data.x_test])
-    labels = np.concatenate([data.y_clean, data.y_test])
-    known = labels < 5
+    known = data.y_clean < 5
     network = keras.Sequential(
         [
-            keras.Input(images.shape[1:]),
+            keras.Input(data.x_train.shape[1:]),
             layers.Reshape((8, 8, 1)),
             layers.Rescaling(1 / 255),
             layers.Conv2D(32, 3, activation="relu"),
@@ -142,10 +140,19 @@ def learn_features():
     )
     network.compile("adam", "sparse_categorical_crossentropy")
     epochs = 2 if options.smoke else 5
-    network.fit(images[known], labels[known], epochs=epochs, verbose=0)
-    x = features(network, images[~known], layer="maps", verbose=0)
-    y, count = labels[~known] - 5, len(x) * 4 // 5
-    return x[:count], y[:count], x[count:], y[count:]
+    network.fit(
+        data.x_train[known], data.y_clean[known], epochs=epochs, verbose=0
+    )
+    found = []
+    # Images repeat within the training and the test set, but not across them.
+    for images, labels in (
+        (data.x_train, data.y_clean),
+        (data.x_test, data.y_test),
+    ):
+        unknown = labels >= 5
+        x = features(network, images[unknown], layer="maps", verbose=0)
+        found += [x, labels[unknown] - 5]
+    return found
 
 
 x, y, x_test, y_test = (
