@@ -93,6 +93,20 @@ for requirement, met in requirements.items():
     if not met:
         parser.error(requirement)
 
+
+def build_loss(name, num_classes):
+    """The loss with a name."""
+    # GCE has a hyperparameter, which "auto" fits to the number of classes.
+    more = {"q": "auto"} if name == "GCE" else {}
+    return losses.get(name, num_classes=num_classes, from_logits=True, **more)
+
+
+for name in options.losses:
+    try:
+        build_loss(name, 100)
+    except (TypeError, ValueError) as error:
+        parser.error(f"--losses {error}")
+
 """
 ## Features
 
@@ -200,11 +214,9 @@ def accuracy(loss, inputs, labels, sample_weight=None):
     )
     steps = options.epochs * -(-len(inputs) // 256)
     rate = keras.optimizers.schedules.CosineDecay(0.1, steps)
-    # GCE has a hyperparameter, which "auto" fits to the number of classes.
-    more = {"q": "auto"} if loss == "GCE" else {}
     head.compile(
         keras.optimizers.SGD(rate, 0.9),
-        losses.get(loss, num_classes=num_classes, from_logits=True, **more),
+        build_loss(loss, num_classes),
         metrics=["accuracy"],
     )
     head.fit(

@@ -39,6 +39,7 @@ def test_prints_a_table():
     [
         (["--noise", "human"], "--noise human needs --data-dir"),
         (["--rate", "1"], "--rate must be"),
+        (["--losses", "GCE", "ELR"], "--losses ELR"),
     ],
 )
 def test_bad_options_get_a_clear_error(arguments, message, monkeypatch, capsys):
