@@ -329,6 +329,8 @@ free = (
     "source",
 )
 settings = {k: v for k, v in vars(options).items() if k not in free}
+if options.fade == "cosine":  # It ends with the last epoch.
+    settings["epochs"] = options.epochs
 
 """
 ## The images

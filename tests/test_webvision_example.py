@@ -336,6 +336,14 @@ def test_resnet_50_takes_a_step_in_mixed_precision(example):
 
 
 @once
+def test_a_run_goes_on_for_more_epochs_unless_these_set_its_fade(example):
+    until = '\n"""\n## The images'
+    for fade, epochs in ((), None), (("--fade", "cosine"), 7):
+        names = example("--epochs", 7, *fade, until=until)
+        assert names["settings"].get("epochs") == epochs
+
+
+@once
 def test_a_loss_with_memory_is_given_the_index_of_each_sample(example):
     names = example("--smoke", "--loss", "ELR", "--epochs", 1)
     state = names["loss"].memory.state("targets")
