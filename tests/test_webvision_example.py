@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -501,10 +502,11 @@ def make_sample(folder):
 
 @once
 def test_a_sample_is_a_tree_in_the_official_layout(tmp_path, capsys):
-    folder = tmp_path / "new" / "sample"
+    folder = tmp_path / "new" / "a sample"
     code, printed = make_sample(folder)
     assert code is None
-    assert f"python webvision.py --data-dir {folder} --smoke" in printed
+    command = f"python webvision.py --data-dir {shlex.quote(str(folder))} --smoke"
+    assert command in printed
     means = {}
     for config, split, count in (
         ("mini", "train", 600),
