@@ -114,12 +114,12 @@ def main():
         parser.error(f"no notebook {unknown[0]!r}, choose from {[*NOTEBOOKS]}")
     names = options.names or [*NOTEBOOKS]
     folder = options.data_dir
-    if not options.check and "human_labels" in names:
-        if folder is None or not folder.is_dir():
-            parser.error(
-                "human_labels needs --data-dir, a folder with CIFAR-100N. "
-                f"Received: {folder}"
-            )
+    is_run = "human_labels" in names and not options.check
+    if is_run and not (folder and folder.is_dir()):
+        parser.error(
+            "human_labels needs --data-dir, a folder with CIFAR-100N. "
+            f"Received: {folder}"
+        )
     for name in names:
         notebook, file = to_notebook(name), notebook_file(name)
         if options.check:

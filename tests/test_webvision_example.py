@@ -505,7 +505,7 @@ def test_a_sample_is_a_tree_in_the_official_layout(tmp_path, capsys):
     folder = tmp_path / "new" / "a sample"
     code, printed = make_sample(folder)
     assert code is None
-    command = f"python webvision.py --data-dir {shlex.quote(str(folder))} --smoke"
+    command = f"webvision.py --data-dir {shlex.quote(str(folder))} --smoke"
     assert command in printed
     means = {}
     for config, split, count in (
