@@ -106,6 +106,8 @@ def main() -> None:
     add("--write", action="store_true", help="and write them into the pages")
     add("--plan", action="store_true", help="print what is left to run")
     options = parser.parse_args()
+    if options.together < 1:
+        parser.error("--together must be 1 or more")
     if options.table or options.write:
         known = accuracy_table.tables(rows.read(options.csv), CELLS)
         print(known["whole"])

@@ -221,6 +221,8 @@ def main() -> None:
     add("--table", action="store_true", help="print tables; runs nothing")
     add("--plan", action="store_true", help="print what is left to run")
     options = parser.parse_args()
+    if options.together < 1:
+        parser.error("--together must be 1 or more")
     if options.table:
         table(rows.read(options.csv))
         return

@@ -108,9 +108,10 @@ MODELS = {
 class Report(keras.callbacks.Callback):
     """Evaluates after each epoch, writes a row, and stops at the time limit."""
 
-    def __init__(self, path, run, tested, test, deadline):
+    def __init__(self, path, run, tested, test, deadline, start=(0, 0)):
         super().__init__()
         self.path, self.run, self.deadline = path, run, deadline
+        self.start = start
         # Training steps do not compute ranks.
         inputs = keras.Input((None,), dtype="int32")
         self.tester = keras.Model(inputs, tested(inputs))
@@ -127,7 +128,9 @@ class Report(keras.callbacks.Callback):
             self.model.stop_training = self.is_stopped = True
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.is_stopped:
+        # An epoch that was stopped in its middle goes on later.
+        done = self.start[1] if epoch == self.start[0] else 0
+        if done + self.steps < self.params["steps"]:
             return
         seconds = time.perf_counter() - self.began
         assert self.model.built  # On JAX this brings the weights back.
@@ -202,7 +205,7 @@ def train(run, data, options, deadline):
     optimizer = keras.optimizers.Adam(rate(run.epochs, steps))
     model.compile(optimizer, LOSSES[run.loss](data.num_items))
     test = SessionDataset(data.test, 200, by_length=True)
-    report = Report(options.csv, run, model, test, deadline)
+    report = Report(options.csv, run, model, test, deadline, resume.start)
     model.fit(
         batches,
         epochs=run.epochs,

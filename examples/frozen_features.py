@@ -93,6 +93,20 @@ for requirement, met in requirements.items():
     if not met:
         parser.error(requirement)
 
+
+def build_loss(name, num_classes):
+    """The loss with a name."""
+    # GCE has a hyperparameter, which "auto" fits to the number of classes.
+    more = {"q": "auto"} if name == "GCE" else {}
+    return losses.get(name, num_classes=num_classes, from_logits=True, **more)
+
+
+for name in options.losses:
+    try:
+        build_loss(name, 100)
+    except (TypeError, ValueError) as error:
+        parser.error(f"--losses {error}")
+
 """
 ## Features
 
@@ -123,14 +137,12 @@ def read_features():
 def learn_features():
     """The same, for digits that the network has not learned."""
     data = load(
-        "digits", num_classes=10, num_samples=2_000 if options.smoke else 10_000
+        "digits", num_classes=10, num_samples=4_000 if options.smoke else 10_000
     )
-    images = np.concatenate([data.x_train, data.x_test])
-    labels = np.concatenate([data.y_clean, data.y_test])
-    known = labels < 5
+    known = data.y_clean < 5
     network = keras.Sequential(
         [
-            keras.Input(images.shape[1:]),
+            keras.Input(data.x_train.shape[1:]),
             layers.Reshape((8, 8, 1)),
             layers.Rescaling(1 / 255),
             layers.Conv2D(32, 3, activation="relu"),
@@ -142,10 +154,19 @@ def learn_features():
     )
     network.compile("adam", "sparse_categorical_crossentropy")
     epochs = 2 if options.smoke else 5
-    network.fit(images[known], labels[known], epochs=epochs, verbose=0)
-    x = features(network, images[~known], layer="maps", verbose=0)
-    y, count = labels[~known] - 5, len(x) * 4 // 5
-    return x[:count], y[:count], x[count:], y[count:]
+    network.fit(
+        data.x_train[known], data.y_clean[known], epochs=epochs, verbose=0
+    )
+    found = []
+    # Images repeat within the training and the test set, but not across them.
+    for images, labels in (
+        (data.x_train, data.y_clean),
+        (data.x_test, data.y_test),
+    ):
+        unknown = labels >= 5
+        x = features(network, images[unknown], layer="maps", verbose=0)
+        found += [x, labels[unknown] - 5]
+    return found
 
 
 x, y, x_test, y_test = (
@@ -193,11 +214,9 @@ def accuracy(loss, inputs, labels, sample_weight=None):
     )
     steps = options.epochs * -(-len(inputs) // 256)
     rate = keras.optimizers.schedules.CosineDecay(0.1, steps)
-    # GCE has a hyperparameter, which "auto" fits to the number of classes.
-    more = {"q": "auto"} if loss == "GCE" else {}
     head.compile(
         keras.optimizers.SGD(rate, 0.9),
-        losses.get(loss, num_classes=num_classes, from_logits=True, **more),
+        build_loss(loss, num_classes),
         metrics=["accuracy"],
     )
     head.fit(

@@ -122,7 +122,7 @@ and the share of wrong labels that the network has memorized.
 """
 
 batch_size = 100
-steps = options.epochs * (len(x_train) // batch_size)
+steps = options.epochs * -(-len(x_train) // batch_size)
 
 
 def build_model():

@@ -32,6 +32,7 @@ provides.
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 for wheel in Path("/kaggle/input").glob("*/keras_noisy-*.whl"):
@@ -64,8 +65,10 @@ print(
 We write handwritten digits from 0 to 4 to one folder per class, the usual
 format of a competition. 40 % of the training images are in the folder of
 another class. The labels of the test images are correct, so that we see which
-tricks help.
+tricks help. The folders are new ones, without the images of an earlier run.
 """
+
+FOLDER = Path(tempfile.mkdtemp())
 
 
 def write(folder, images, classes):
@@ -80,9 +83,9 @@ data = load("digits", "symmetric", rate=0.4, num_classes=10)
 chosen = np.flatnonzero(data.y_clean < len(CLASSES))[:IMAGES]
 y_clean = data.y_clean[chosen]
 given = corrupt(y_clean, symmetric(len(CLASSES), 0.4), seed=0).labels
-write("images/train", data.x_train[chosen].squeeze(), given)
+write(FOLDER / "train", data.x_train[chosen].squeeze(), given)
 chosen = np.flatnonzero(data.y_test < len(CLASSES))[:IMAGES]
-write("images/test", data.x_test[chosen].squeeze(), data.y_test[chosen])
+write(FOLDER / "test", data.x_test[chosen].squeeze(), data.y_test[chosen])
 
 """
 ## The baseline
@@ -90,8 +93,8 @@ write("images/test", data.x_test[chosen].squeeze(), data.y_test[chosen])
 The baseline is a small network that trains with cross-entropy on all labels.
 """
 
-files = ImageFiles.from_directory("images/train", CLASSES)
-test = ImageFiles.from_directory("images/test", CLASSES)
+files = ImageFiles.from_directory(FOLDER / "train", CLASSES)
+test = ImageFiles.from_directory(FOLDER / "test", CLASSES)
 test_data = ImageDataset(test, image_size=SIZE)
 is_wrong = y_clean[[int(Path(file).stem) for file in files.files]]
 is_wrong = is_wrong != files.labels
@@ -146,7 +149,11 @@ def folds_of(chosen, loss, seed):
     unseen, mean = np.zeros((len(files.files), len(CLASSES))), 0.0
     for fold in range(FOLDS):
         model = trained(
-            loss, chosen[places != fold], fold, mix="mixup", num_classes=5
+            loss,
+            chosen[places != fold],
+            fold,
+            mix="mixup",
+            num_classes=len(CLASSES),
         )
         left = chosen[places == fold]
         part = files.files[left], files.labels[left]

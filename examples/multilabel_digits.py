@@ -90,6 +90,10 @@ for name in ("missing", "flipped"):
         parser.error(f"--{name} must be at least 0 and below 1")
 if options.missing + options.flipped >= 1:
     parser.error("--missing and --flipped must have a sum below 1")
+if options.epochs < 1:
+    parser.error("--epochs must be 1 or more")
+if options.csv and not options.csv.parent.is_dir():
+    parser.error("--csv must be in a folder that exists")
 if options.smoke:
     options.samples, options.epochs, options.width = 500, 2, 32
 

@@ -142,6 +142,13 @@ def read():
 
 x_all, y_all, x_test, y_test = read()
 num_classes = int(y_all.max()) + 1
+num_samples = min(options.samples, len(y_all))
+for share in options.trusted:
+    if not num_classes <= round(share * num_samples) < num_samples:
+        parser.error(
+            f"--trusted {share:g} must be at least one sample of each of the "
+            f"{num_classes} classes, and not all of the {num_samples} samples"
+        )
 human = None
 if "human" in options.noise:
     with np.load(

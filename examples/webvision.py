@@ -38,6 +38,7 @@ import colorsys
 import contextlib
 import hashlib
 import random
+import shlex
 import sys
 from pathlib import Path
 
@@ -229,10 +230,12 @@ def make_sample(folder):
 if options.make_sample:
     with reported("--make-sample"):
         make_sample(options.make_sample)
+    command = shlex.join(
+        ["python", sys.argv[0], "--data-dir", str(options.make_sample)]
+    )
     print(
         f"A small WebVision of drawings is in {options.make_sample}. Train on "
-        f"it by\n  python {sys.argv[0]} --data-dir {options.make_sample} "
-        "--smoke --limit 600 --epochs 20"
+        f"it by\n  {command} --smoke --limit 600 --epochs 20"
     )
     sys.exit()
 
@@ -329,6 +332,8 @@ free = (
     "source",
 )
 settings = {k: v for k, v in vars(options).items() if k not in free}
+if options.fade == "cosine":  # It ends with the last epoch.
+    settings["epochs"] = options.epochs
 
 """
 ## The images

@@ -90,6 +90,13 @@ requirements = {
     "--epochs must be 1 or more": options.epochs >= 1,
     "--units must be 1 or more": options.units >= 1,
     "--rho must be above 0": options.rho > 0,
+    "--output must be in a folder that exists, and end in .png, .pdf or .svg": (
+        options.output is None
+        or (
+            options.output.parent.is_dir()
+            and options.output.suffix in (".png", ".pdf", ".svg")
+        )
+    ),
 }
 for requirement, met in requirements.items():
     if not met:

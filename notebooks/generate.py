@@ -112,7 +112,15 @@ def main():
     unknown = sorted({*options.names} - {*NOTEBOOKS})
     if unknown:
         parser.error(f"no notebook {unknown[0]!r}, choose from {[*NOTEBOOKS]}")
-    for name in options.names or NOTEBOOKS:
+    names = options.names or [*NOTEBOOKS]
+    folder = options.data_dir
+    is_run = "human_labels" in names and not options.check
+    if is_run and not (folder and folder.is_dir()):
+        parser.error(
+            "human_labels needs --data-dir, a folder with CIFAR-100N. "
+            f"Received: {folder}"
+        )
+    for name in names:
         notebook, file = to_notebook(name), notebook_file(name)
         if options.check:
             if sources(notebook) != sources(nbformat.read(file, as_version=4)):
@@ -122,7 +130,7 @@ def main():
                     f"`python notebooks/generate.py {name}`"
                 )
             continue
-        execute(notebook, options.data_dir)
+        execute(notebook, folder)
         nbformat.validate(notebook)
         nbformat.write(notebook, file)
         if name == "quickstart":

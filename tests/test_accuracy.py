@@ -100,6 +100,14 @@ def test_a_cell_that_has_rows_is_not_run_again(bench, tmp_path, monkeypatch):
     assert len(bench["rows"].read(path)) == 3
 
 
+def test_no_training_at_a_time_is_an_error(bench, monkeypatch, capsys):
+    arguments = ["accuracy.py", "--plan", "--together", "0"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit):
+        bench["accuracy"].main()
+    assert "--together must be 1 or more" in capsys.readouterr().err
+
+
 def test_the_committed_tables_are_those_of_the_rows(bench, tmp_path):
     rows = bench["rows"].read(FOLDER / "accuracy.csv")
     known = bench["accuracy_table"].tables(rows, bench["accuracy"].CELLS)

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import run_here
 
@@ -15,7 +16,8 @@ OPTIONS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## Features')[0]
 
 
 def test_prints_a_table():
-    printed = run_here(EXAMPLE, "--smoke")["printed"]
+    found = run_here(EXAMPLE, "--smoke")
+    printed = found["printed"]
     says = re.search(
         r"(\d+\.\d) % of the labels.*estimated (\d+\.\d) %", printed
     )
@@ -27,6 +29,9 @@ def test_prints_a_table():
     ways = "as they are, drop, drop twice, relabel, weight, soft, true"
     assert ", ".join(rows) == ways
     assert float(rows["drop"]) > 75 and float(rows["relabel"]) > 75
+    seen = {row.tobytes() for row in np.round(found["x"], 2)}
+    tested = [row.tobytes() for row in np.round(found["x_test"], 2)]
+    assert len(tested) > 500 and seen.isdisjoint(tested)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +39,7 @@ def test_prints_a_table():
     [
         (["--noise", "human"], "--noise human needs --data-dir"),
         (["--rate", "1"], "--rate must be"),
+        (["--losses", "GCE", "ELR"], "--losses ELR"),
     ],
 )
 def test_bad_options_get_a_clear_error(arguments, message, monkeypatch, capsys):

@@ -32,6 +32,8 @@ def test_prints_and_saves_the_table(tmp_path):
         (["--missing", "1"], "--missing must be at least 0"),
         (["--flipped", "0.6"], "a sum below 1"),
         (["--losses", "MSE"], "'MSE' is none of"),
+        (["--epochs", "0"], "--epochs must be 1 or more"),
+        (["--csv", "nowhere/x.csv"], "--csv must be in a folder that exists"),
     ],
 )
 def test_bad_arguments_get_a_clear_error(arguments, message, capsys):

@@ -61,6 +61,20 @@ def test_the_picture_of_the_readme_is_that_of_the_quickstart():
         assert f"| {last} % | {best} % |" in readme
 
 
+def test_a_missing_folder_is_an_error_before_any_notebook_runs(
+    monkeypatch, capsys
+):
+    def never(*given):
+        raise AssertionError("it ran")
+
+    monkeypatch.setattr(GENERATE, "execute", never)
+    for options in ([], ["--data-dir", "nowhere"]):
+        monkeypatch.setattr("sys.argv", ["generate.py", *options])
+        with pytest.raises(SystemExit):
+            GENERATE.main()
+        assert "human_labels needs --data-dir" in capsys.readouterr().err
+
+
 def test_options_of_a_notebook_are_in_its_cells():
     cells = GENERATE.sources(GENERATE.to_notebook("session_recommendation"))
     assert any('parse_args(["--smoke"] if' in text for _, text in cells)

@@ -30,6 +30,13 @@ def test_prints_a_table():
     assert re.fullmatch(r"symmetric \| 20%( \| \d+\.\d){6} \| 0\.\d+", row)
 
 
+@pytest.mark.parametrize("share", ["0.01", "0.999"])
+def test_too_few_of_a_kind_are_an_error_before_the_training(share, capsys):
+    with pytest.raises(SystemExit):
+        run_here(EXAMPLE, "--samples", 400, "--trusted", "0.1", share)
+    assert f"--trusted {share} must be at least one" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

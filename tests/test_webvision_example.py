@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -336,6 +337,14 @@ def test_resnet_50_takes_a_step_in_mixed_precision(example):
 
 
 @once
+def test_a_run_goes_on_for_more_epochs_unless_these_set_its_fade(example):
+    until = '\n"""\n## The images'
+    for fade, epochs in ((), None), (("--fade", "cosine"), 7):
+        names = example("--epochs", 7, *fade, until=until)
+        assert names["settings"].get("epochs") == epochs
+
+
+@once
 def test_a_loss_with_memory_is_given_the_index_of_each_sample(example):
     names = example("--smoke", "--loss", "ELR", "--epochs", 1)
     state = names["loss"].memory.state("targets")
@@ -493,10 +502,11 @@ def make_sample(folder):
 
 @once
 def test_a_sample_is_a_tree_in_the_official_layout(tmp_path, capsys):
-    folder = tmp_path / "new" / "sample"
+    folder = tmp_path / "new" / "a sample"
     code, printed = make_sample(folder)
     assert code is None
-    assert f"python webvision.py --data-dir {folder} --smoke" in printed
+    command = f"webvision.py --data-dir {shlex.quote(str(folder))} --smoke"
+    assert command in printed
     means = {}
     for config, split, count in (
         ("mini", "train", 600),

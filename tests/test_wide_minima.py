@@ -24,8 +24,15 @@ def test_prints_a_table_and_saves_a_picture(tmp_path):
 
 
 @pytest.mark.once
-def test_bad_options_get_a_clear_error(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--noise", 1], "--noise must be at least 0 and below 1"),
+        (["--output", "nowhere/rise.png"], "--output must be in a folder that"),
+    ],
+)
+def test_bad_options_get_a_clear_error(capsys, arguments, message):
+    until = '\n"""\n## The network'
     with pytest.raises(SystemExit):
-        run_here(EXAMPLE, "--noise", 1)
-    message = "error: --noise must be at least 0 and below 1"
-    assert message in capsys.readouterr().err
+        run_here(EXAMPLE, *arguments, until=until)
+    assert f"error: {message}" in capsys.readouterr().err
