@@ -593,7 +593,7 @@ def brightness():
         (EPOCHS[0][:, :2] / 0.5, {}, r"labels in \[0, 2\).*a label 2"),
         (EPOCHS[0][:, :1], {}, r"labels in \[0, 2\).*a label 2"),
         (np.stack([EPOCHS[0]] * 2, 1), {}, r"one output.*\(4, 2, 3\)"),
-        (EPOCHS[0], {"class_names": "abcd"}, r"`class_names`.*3 names"),
+        (EPOCHS[0], {"class_names": list("abcd")}, r"`class_names`.*3 names"),
     ],
 )
 @pytest.mark.once
