@@ -485,7 +485,7 @@ def test_what_check_leaves_out_is_told(root, tmp_path, capsys):
     shutil.rmtree(copy / "google")
     (copy / "google").mkdir()
     message = failed(capsys, copy, tmp_path, until=until)
-    assert message.startswith("--data-dir: Expected an image that can be read")
+    assert message.startswith("--data-dir: Expected images that can be read")
 
 
 def make_sample(folder):
