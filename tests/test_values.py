@@ -203,6 +203,7 @@ def test_logit_clip_leaves_short_logits_alone_and_bounds_long_ones(norm):
         ("BiTempered", "CrossEntropy", 1, {"t1": 1.0, "t2": 1.0}),
         ("TaylorCE", "MAE", 0.5, {"t": 1}),
         ("JensenShannon", "CrossEntropy", 1, {"pi": 3e-5}),
+        ("JensenShannon", "CrossEntropy", 1, {"pi": 1e-8}),
         ("AGCE WebVision", "GCE", 1, {"a": 1e-9, "q": 0.7}),
         ("AGCE", "MAE", 5e5, {"a": 1e6, "q": 2.0}),
         ("PHuberCE", "CrossEntropy", 1, {"tau": 1e9}),

@@ -77,7 +77,12 @@ class JensenShannon(TrueClassLoss):
         rest, log_rest = 1 - pi, math.log1p(-pi)
         of = plain_ops()
         p, not_p = of.exp(log_p), complement(log_p)
-        log_m = of.log1p(-rest * not_p)
+        # 1 - m rounds where m is small, and m itself where it is near 1.
+        log_m = of.where(
+            log_p > -1,
+            of.log1p(-rest * complement(at_least(log_p, -1.0))),
+            of.log(p + pi * not_p),
+        )
         # log(m / p), which a small pi must not round away.
         near = at_least(log_p, -10.0)
         log_ratio = of.where(
