@@ -66,6 +66,8 @@ option("--samples", type=int, default=10_000, help="size of the training set")
 option("--epochs", type=int, default=6, help="passes over the training set")
 option("--seed", type=int, default=0, help="seed of the data and of training")
 options = parser.parse_args([] if "ipykernel" in sys.modules else None)
+if options.epochs < 1:
+    parser.error("--epochs must be 1 or more")
 
 """
 ## The logits of a fresh network

@@ -61,6 +61,8 @@ option("--features", type=int, default=100, help="numbers for each text")
 option("--epochs", type=int, default=10, help="passes of a head over the data")
 option("--seed", type=int, default=0, help="of noise, split and training")
 options = parser.parse_args([] if "ipykernel" in sys.modules else None)
+if options.epochs < 1:
+    parser.error("--epochs must be 1 or more")
 
 """
 ## Texts

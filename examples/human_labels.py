@@ -74,6 +74,8 @@ option("--seed", type=int, default=0)
 option("--smoke", action="store_true", help="a few seconds on digits, no data")
 in_notebook = "ipykernel" in sys.modules
 options = parser.parse_args([] if in_notebook else None)
+if options.epochs < 1:
+    parser.error("--epochs must be 1 or more")
 if not (options.smoke or options.data_dir):
     parser.error("--data-dir is needed, or --smoke")
 if options.smoke:

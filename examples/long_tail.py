@@ -105,6 +105,8 @@ option(
 )
 option("--smoke", action="store_true", help="a trial of a few seconds")
 options = parser.parse_args([] if "ipykernel" in sys.modules else None)
+if min(options.epochs, options.epochs_2) < 1:
+    parser.error("--epochs and --epochs-2 must be 1 or more")
 if options.dataset == "cifar100" and options.data_dir is None:
     parser.error("--dataset cifar100 needs --data-dir")
 if not 0 < options.imbalance <= 1:

@@ -66,6 +66,8 @@ option("--epochs", type=int, default=8, help="passes over the training set")
 option("--folds", type=int, default=3, help="networks that find wrong labels")
 option("--seed", type=int, default=0, help="seed of the data and of training")
 options = parser.parse_args([] if "ipykernel" in sys.modules else None)
+if options.epochs < 1:
+    parser.error("--epochs must be 1 or more")
 
 """
 ## Data
