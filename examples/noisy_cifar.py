@@ -180,6 +180,12 @@ if options.smoke:
     )
 options = parser.parse_args(arguments)
 
+
+def remembers(name):
+    """Whether a loss stores something about every training sample."""
+    return name.upper() in ("ELR", "SELC", "SOP")
+
+
 requirements = {
     "--rate must be at least 0 and at most 1": 0 <= options.rate <= 1,
     "--epochs must be 1 or more": options.epochs >= 1,
@@ -197,10 +203,10 @@ requirements = {
     "several processes need --distribute": (
         options.distribute or process_count() == 1
     ),
-    "ELR and SOP train in one process only on PyTorch": (
+    "ELR, SELC and SOP train in one process only on PyTorch": (
         process_count() == 1
         or keras.backend.backend() != "torch"
-        or not {"ELR", "SOP"} & {name.upper() for name in options.losses}
+        or not any(map(remembers, options.losses))
     ),
     "--tensorboard needs pip install tensorboard": (
         not options.tensorboard or importlib.util.find_spec("tensorboard")
@@ -317,10 +323,10 @@ if options.mixed_precision:
 """
 ## The losses
 
-Most losses need only the number of classes. `ELR` and `SOP` remember each
-training sample, so its index stands next to its label. Their memory is a layer
-of the model, and `loss.connect` passes the logits through it. `GivenLabelLoss`
-hides the clean labels from the loss.
+Most losses need only the number of classes. `ELR`, `SELC` and `SOP` remember
+each training sample, so its index stands next to its label. Their memory is a
+layer of the model, and `loss.connect` passes the logits through it.
+`GivenLabelLoss` hides the clean labels from the loss.
 """
 
 
@@ -334,7 +340,7 @@ def build_loss(name):
     """The loss with a name, and the labels that it learns from."""
     of_loss = {"num_classes": num_classes, "from_logits": True}
     labels = y_train
-    if name.upper() in ("ELR", "SOP"):
+    if remembers(name):
         of_loss["num_samples"] = len(x_train)
         labels = losses.with_index(labels)
     try:

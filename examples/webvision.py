@@ -274,6 +274,7 @@ print(
     f"keras-noisy {keras_noisy.__version__}"
 )
 
+remembers = options.loss.upper() in ("ELR", "SELC", "SOP")
 requirements = {
     "--image-size must be 32 or more": options.image_size >= 32,
     "--epochs must be 1 or more": options.epochs >= 1,
@@ -302,7 +303,7 @@ requirements = {
         or keras.backend.backend() != "tensorflow"
     ),
     f"--loss {options.loss} needs --source folder": (
-        options.loss not in ("ELR", "SOP") or options.source == "folder"
+        not remembers or options.source == "folder"
     ),
     "--imagenet-devkit needs --imagenet-dir": (
         options.imagenet_devkit is None or options.imagenet_dir is not None
@@ -485,8 +486,8 @@ if options.imagenet_dir is not None:
 """
 ## The loss
 
-Most losses need only the number of classes. `ELR` and `SOP` remember each
-training sample, so its index stands next to its label.
+Most losses need only the number of classes. `ELR`, `SELC` and `SOP` remember
+each training sample, so its index stands next to its label.
 """
 
 of_loss = {"num_classes": num_classes, "from_logits": True}
@@ -496,7 +497,7 @@ if options.fade == "cosine":
     of_loss["fade"] = keras.optimizers.schedules.CosineDecay(1.0, steps)
 elif options.fade:
     of_loss["fade"] = options.fade
-if options.loss in ("ELR", "SOP"):
+if remembers:
     of_loss["num_samples"] = len(train[1])
     train = train[0], losses.with_index(train[1])
 with reported("--loss"):
@@ -676,6 +677,13 @@ with devices as parallel:
         if first_epoch and log.exists():
             # An epoch that stopped before it was saved is repeated.
             lines = log.read_text().splitlines(keepends=True)
+            if lines and ("val_ilsvrc12_top1" in lines[0]) != (
+                "ilsvrc12" in validation
+            ):
+                parser.error(
+                    "--imagenet-dir must be given to the log in --output from "
+                    "its start, or not at all. Pass a new --output"
+                )
             log.write_text("".join(lines[: 1 + first_epoch]))
         callbacks.append(keras.callbacks.CSVLogger(log, append=first_epoch > 0))
     if resume:
