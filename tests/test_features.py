@@ -1,5 +1,7 @@
 """Features of any Keras model: pooled, saved, continued."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -104,6 +106,19 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
     arrays[3] = np.nan
     with pytest.raises(ValueError, match=r"1 of 28 rows .* number 3\."):
         features(network, arrays, batch_size=28, verbose=0)
+
+
+def test_a_folder_with_half_a_note_is_a_new_one(network, tmp_path, monkeypatch):
+    def killed(path, text, encoding):
+        path.write_bytes(text[:9].encode())
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(Path, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            features(network, IMAGES, directory=tmp_path, verbose=0)
+    found = features(network, IMAGES, directory=tmp_path, verbose=0)
+    assert np.array_equal(found, features(network, IMAGES, verbose=0))
 
 
 class Endless(keras.utils.PyDataset):

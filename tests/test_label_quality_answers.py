@@ -90,6 +90,24 @@ def test_scores_are_few_bytes_and_go_on_after_a_load(tmp_path):
         other.save(tmp_path / "other.npz")
 
 
+def test_a_save_that_fails_leaves_the_file_of_the_last_one(
+    tmp_path, monkeypatch
+):
+    quality, _ = shown(EPOCHS[:2], LABELS)
+    file = tmp_path / "scores"
+    quality.save(file)
+    before = file.read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        quality.save(file)
+    assert file.read_bytes() == before
+
+
 def test_predictions_of_few_samples_are_in_memory(monkeypatch):
     """Arrays and data sets in several parts give the same answers."""
     p, labels = probabilities()

@@ -2,7 +2,6 @@
 
 import json
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_noisy._canonical import Opaque, canonical, described, differences
+from keras_noisy._files import write_whole
 
 ADVICE = "Pass arrays instead, or leave `directory` out"
 
@@ -44,7 +44,9 @@ class SavedFolds:
         elif self.directory.exists() and any(self.directory.glob("fold_*.npy")):
             raise self._error("of an earlier version of this package")
         self.directory.mkdir(parents=True, exist_ok=True)
-        _write(note, lambda path: path.write_text(json.dumps(now), "utf-8"))
+        write_whole(
+            note, lambda path: path.write_text(json.dumps(now), "utf-8")
+        )
 
     def load(self, fold: int) -> np.ndarray | None:
         """The predictions of a finished fold, or `None`."""
@@ -53,7 +55,7 @@ class SavedFolds:
 
     def save(self, fold: int, predicted: np.ndarray) -> None:
         """Keep the predictions of a fold."""
-        _write(self._file(fold), lambda path: np.save(path, predicted))
+        write_whole(self._file(fold), lambda path: np.save(path, predicted))
 
     def close(self) -> None:
         """Note the state of the callbacks after training."""
@@ -97,10 +99,3 @@ def _before(callback: Any) -> Any:
 
 def _text(state: Any) -> str:
     return str(state) if isinstance(state, Opaque) else json.dumps(state)
-
-
-def _write(file: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file so that it is complete whenever it exists."""
-    unfinished = file.with_name(f"unfinished_{file.name}")
-    write(unfinished)
-    unfinished.replace(file)

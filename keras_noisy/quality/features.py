@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical, described, differences
+from keras_noisy._files import write_whole
 from keras_noisy.quality._batches import Batches
 
 #: Batches per file in a folder.
@@ -216,7 +217,9 @@ class _Parts:
                     f"{described(there)}, not {described(here)}"
                 )
         self.directory.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(now), "utf-8")
+        write_whole(
+            note, lambda path: path.write_text(json.dumps(now), "utf-8")
+        )
 
     def load(self) -> list[np.ndarray]:
         """Load the saved features, and count their batches."""
@@ -233,10 +236,11 @@ class _Parts:
         """Join the rows of some batches, and save them in the folder."""
         rows = np.concatenate(batches)
         if self.directory is not None:
-            file = self._file(self.done)
-            unfinished = file.with_name(f"unfinished_{file.name}")
-            np.savez(unfinished, rows=rows, batches=len(batches))
-            unfinished.replace(file)
+            count = len(batches)
+            write_whole(
+                self._file(self.done),
+                lambda path: np.savez(path, rows=rows, batches=count),
+            )
         self.done += len(batches)
         return rows
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer
+from keras_noisy._files import write_whole
 from keras_noisy._given import labeled_elements
 from keras_noisy.callbacks.label_quality._scores import Scores
 from keras_noisy.callbacks.label_quality._statistics import (
@@ -159,8 +160,12 @@ class Findings(AnyFindings):
             "is_single": np.array(self.is_single),
             **self.evidence.state(),
         }
-        with Path(path).open("wb") as file:
-            np.savez(file, **arrays)
+
+        def write(unfinished: Path) -> None:
+            with unfinished.open("wb") as file:  # whatever its suffix is
+                np.savez(file, **arrays)
+
+        write_whole(Path(path), write)
 
     def load(self, path: str | os.PathLike) -> None:
         """Continue with the scores that `save` wrote, instead of these.
