@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import without_tensor
+from keras_noisy._containers import check_no_mask, without_tensor
 
 
 def in_class_order(name: str, value: Any) -> Any:
@@ -39,6 +39,7 @@ def class_counts(name: str, value: Any) -> np.ndarray:
         "a positive number for each class, of at least 2 classes, such as "
         "`np.bincount(labels)`"
     )
+    check_no_mask(name, value)
     value = in_class_order(name, value)
     try:
         counts = np.array(without_tensor(value), "float64")

@@ -22,6 +22,17 @@ def without_tensor(value: Any) -> Any:
     return np.asarray(ops.convert_to_numpy(value)) if is_tensor else value
 
 
+def check_no_mask(name: str, value: Any) -> None:
+    """Reject an array of which some entries are masked."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected an array "
+            "without masked entries, as the values below the mask would "
+            f"count. Received: {np.ma.count_masked(value)} of them. "
+            f"Leave them out, or fill them, as in `{name}.filled(-1)`"
+        )
+
+
 def as_array(name: str, value: Any) -> np.ndarray:
     """`value` as an array whose first axis counts the samples.
 
@@ -31,13 +42,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
     if ops.is_tensor(value):
         array = without_tensor(value)
     else:
-        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-            raise ValueError(
-                f"Invalid value for argument `{name}`. Expected an array "
-                "without masked entries, as the values below the mask would "
-                f"count. Received: {np.ma.count_masked(value)} of them. "
-                f"Leave them out, or fill them, as in `{name}.filled(-1)`"
-            )
+        check_no_mask(name, value)
         try:
             array = np.asarray(value)
         except ValueError:  # rows that differ in length

@@ -148,6 +148,8 @@ def test_mistakes_of_the_layers_are_named():
     for counts in ([5], [[5, 3]], [5, 0], [5, np.nan], "abc"):
         with pytest.raises(ValueError, match="`class_counts`"):
             GaussianCloud(counts)
+    with pytest.raises(ValueError, match="Received: 1 of them"):
+        GaussianCloud(np.ma.masked_equal([5, 3, 9], 9))
     with pytest.raises(ValueError, match="add 1 to all counts"):
         GaussianCloud([5, 0, 0])
     with pytest.raises(ValueError, match="`strength`"):
