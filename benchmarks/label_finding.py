@@ -27,10 +27,8 @@ from keras_noisy.quality import PredictionQuality
 #: The method that runs last.
 LAST = "neighbors, posterior"
 WAYS = ("given", "drop", "relabel", "weight", "soft", "cleanlab", "true")
-FINDING, MENDING = (
-    Path(__file__).with_name(f"label_{name}.csv")
-    for name in ("finding", "mending")
-)
+#: Files of a folder.
+FINDING, MENDING = "label_finding.csv", "label_mending.csv"
 
 
 def area(wrong: np.ndarray, score: np.ndarray) -> float:
@@ -95,7 +93,7 @@ def answers(
     yield from asked(data.votes, {f"neighbors, {s}": s for s in names})
 
 
-def find(data: Data, cell: dict[str, str], done: set[str]) -> None:
+def find(data: Data, cell: dict[str, str], done: set[str], file: Path) -> None:
     """Append a row for each missing method."""
     for method, suspects, score, seconds in answers(data):
         if method in done:
@@ -109,7 +107,7 @@ def find(data: Data, cell: dict[str, str], done: set[str]) -> None:
             "seconds": round(seconds, 1),
         }
         print(*row.values(), sep=", ", flush=True)
-        rows.append(FINDING, [row])
+        rows.append(file, [row])
 
 
 def mend(
@@ -151,17 +149,23 @@ def main() -> None:
     add("--tasks", nargs="+", choices=TASKS, default=[*TASKS])
     add("--noises", nargs="+", metavar="NOISE", help="such as 'symmetric .4'")
     add("--only", choices=["find", "mend"], help="the other one is left out")
+    folder = Path(__file__).parent
+    add("--output", type=Path, default=folder, help="folder of the CSV files")
     add("--table", action="store_true", help="print what is measured")
     add("--plot", type=Path, metavar="PNG", help="draw what is measured")
     options = parser.parse_args()
+    found = rows.read(options.output / FINDING)
     if options.table:
-        label_finding_table.show(rows.read(FINDING), rows.read(MENDING))
+        label_finding_table.show(found, rows.read(options.output / MENDING))
     if options.plot:
-        label_finding_table.draw(rows.read(FINDING), options.plot)
+        label_finding_table.draw(found, options.plot)
     if options.table or options.plot:
         return
     if options.data_dir is None:
         parser.error("--data-dir is needed")
+    if options.samples is not None and options.output == folder:
+        parser.error("--samples needs --output: its rows are of other data")
+    options.output.mkdir(parents=True, exist_ok=True)
     for task in options.tasks:
         for kind in TASKS[task][0]:
             if options.noises is None or kind in options.noises:
@@ -171,14 +175,15 @@ def main() -> None:
 def run(task: str, kind: str, options: argparse.Namespace) -> None:
     """Measure the missing rows of a task and a kind of noise."""
     cell = {"task": task, "noise": kind}
+    finding, mending = options.output / FINDING, options.output / MENDING
     found = {
         row["method"]
-        for row in rows.read(FINDING)
+        for row in rows.read(finding)
         if (row["task"], row["noise"]) == (task, kind)
     }
     to_find = options.only != "mend" and LAST not in found
     keys = ("task", "noise", "labels", "loss")
-    done = {tuple(row[key] for key in keys) for row in rows.read(MENDING)}
+    done = {tuple(row[key] for key in keys) for row in rows.read(mending)}
     to_mend = [
         (way, loss)
         for way in WAYS
@@ -191,9 +196,9 @@ def run(task: str, kind: str, options: argparse.Namespace) -> None:
         return
     data = Data(task, kind, options.data_dir, options.samples)
     if to_find:
-        find(data, cell, found)
+        find(data, cell, found, finding)
     for way, loss in to_mend:
-        rows.append(MENDING, [mend(data, cell, way, loss)])
+        rows.append(mending, [mend(data, cell, way, loss)])
 
 
 if __name__ == "__main__":

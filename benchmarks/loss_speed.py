@@ -284,6 +284,8 @@ def main() -> None:
     if options.here:
         measure_here(chosen, options)
         return
+    if options.batch != 256 and options.csv == path:
+        parser.error("--batch needs --csv: the rows do not say their batch")
     for backend in () if options.table else options.backends:
         subprocess.run(
             [sys.executable, *sys.argv, "--here"],
