@@ -146,7 +146,8 @@ def taken(x: Any, indices: np.ndarray, count: int) -> Any:
         return x.iloc[indices]
     if isinstance(x, list | tuple):
         if _holds_inputs(x, count):
-            return type(x)([taken(part, indices, count) for part in x])
+            make = getattr(x, "_make", type(x))  # or a named tuple
+            return make([taken(part, indices, count) for part in x])
         chosen = [x[i] for i in indices.tolist()]
         # A list made from an array of paths holds NumPy strings.
         return type(x)(
