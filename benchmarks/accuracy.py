@@ -91,7 +91,11 @@ def main() -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--data-dir", type=Path, help="with the files that tasks.py lists")
+    add(
+        "--data-dir",
+        type=Path,
+        help="with the files that tasks.py lists, if a task is not of digits",
+    )
     add("--tasks", nargs="+", choices=CELLS, default=[*CELLS])
     add("--noises", nargs="+", choices=[*SIX, "human"])
     add("--losses", nargs="+", metavar="LOSS", choices=EVERY)
@@ -117,8 +121,9 @@ def main() -> None:
     if options.collect:
         print(rows.collect(options.csv, KEYS, options.collect), "new rows")
         return
-    if options.data_dir is None and not options.plan:
-        parser.error("--data-dir is needed to train")
+    drawn = all(task.startswith("digits") for task in options.tasks)
+    if options.data_dir is None and not (options.plan or drawn):
+        parser.error("--data-dir is needed for tasks other than digits")
 
     started = time.monotonic()
     gpu = has_gpu()

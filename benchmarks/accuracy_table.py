@@ -107,7 +107,9 @@ def _named(name: str) -> str:
 
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rule = ["---"] * len(head)
+    rule, lines = ["---"] * len(head), list(lines)
+    if not lines:
+        return ""
     return "\n".join(f"| {' | '.join(x)} |" for x in (head, rule, *lines))
 
 
@@ -128,7 +130,10 @@ def of_cells(
     lines = {name: [found.values(c, name) for c in cells] for name in names}
     lines = {name: line for name, line in lines.items() if any(line)}
     best = [
-        max(np.mean(line[i]) for line in lines.values() if line[i])
+        max(
+            (np.mean(line[i]) for line in lines.values() if line[i]),
+            default=None,
+        )
         for i in range(len(cells))
     ]
     return _table(
@@ -222,16 +227,18 @@ def tables(rows: Rows, cells: Cells) -> dict[str, str]:
     """All tables by name, those of the documents among them."""
     found = Found(rows)
     names = [*LOSSES, *TRICKS]
+    every = behind(found, cells, [*names, STOPPED])
+    gain = cost(found, cells)
     whole = [
-        "**Points behind the best loss of a cell**",
-        behind(found, cells, [*names, STOPPED]),
-        "**Points behind the best line tuned by noisy validation**",
-        cost(found, cells),
+        every and "**Points behind the best loss of a cell**",
+        every,
+        gain and "**Points behind the best line tuned by noisy validation**",
+        gain,
     ]
     known = {
         "behind": behind(found, cells, [*LOSSES, STOPPED]),
         "readme": behind(found, cells, [*LOSSES, STOPPED], README),
-        "cost": whole[-1],
+        "cost": gain,
     }
     short = [(task, n) for task in SHORT for n in cells.get(task, ())]
     known["short"] = of_cells(found, short, SHOWN)
@@ -248,7 +255,7 @@ def tables(rows: Rows, cells: Cells) -> dict[str, str]:
         known[f"tricks, {task}"] = of_task(
             found, task, noises, [*bases, *TRICKS]
         )
-    return {**known, "whole": "\n\n".join(whole)}
+    return {**known, "whole": "\n\n".join(filter(None, whole))}
 
 
 def fill(page: Path, known: Mapping[str, str]) -> None:

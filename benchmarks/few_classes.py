@@ -6,15 +6,17 @@ network with one hidden layer, and three seeds:
 
     KERAS_BACKEND=torch python benchmarks/few_classes.py
 
-It writes `few_classes.csv` and prints the mean accuracy on clean test labels.
+It prints the mean accuracy on clean test labels. Trainings with a row in
+`few_classes.csv` are skipped; `--csv again.csv` repeats them in another file.
 """
 
-import csv
+import argparse
 import itertools
 from pathlib import Path
 
 import keras
 import numpy as np
+import rows
 
 from keras_noisy import losses
 from keras_noisy.datasets import load
@@ -47,22 +49,29 @@ def accuracy(data, loss, epochs, seed):
 
 
 def main():
-    rows = []
-    for rate, seed in itertools.product(RATES, SEEDS):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    path = Path(__file__).with_suffix(".csv")
+    parser.add_argument("--csv", type=Path, default=path)
+    file = parser.parse_args().csv
+    done = {tuple(row.values())[:4] for row in rows.read(file)}
+    for rate, seed, epochs, name in itertools.product(
+        RATES, SEEDS, EPOCHS, LOSSES
+    ):
+        if (str(rate), str(epochs), name, str(seed)) in done:
+            continue
         noise = "symmetric" if rate else None
         data = load(
             "digits", noise, rate, seed, num_classes=10, num_samples=10_000
         )
-        for epochs, (name, loss) in itertools.product(EPOCHS, LOSSES.items()):
-            found = accuracy(data, loss, epochs, seed)
-            rows.append([rate, epochs, name, seed, f"{found:.4f}"])
-    path = Path(__file__).with_suffix(".csv")
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["rate", "epochs", "loss", "seed", "accuracy"])
-        writer.writerows(rows)
+        row = {"rate": rate, "epochs": epochs, "loss": name, "seed": seed}
+        found = accuracy(data, LOSSES[name], epochs, seed)
+        rows.append(file, [{**row, "accuracy": f"{found:.4f}"}])
     for rate, epochs, name in itertools.product(RATES, EPOCHS, LOSSES):
-        of = [float(r[4]) for r in rows if r[:3] == [rate, epochs, name]]
+        of = [
+            float(row["accuracy"])
+            for row in rows.read(file)
+            if tuple(row.values())[:3] == (str(rate), str(epochs), name)
+        ]
         print(f"{rate} {epochs:3} {name:16} {100 * np.mean(of):.1f} %")
 
 

@@ -19,6 +19,7 @@ from keras_noisy import (
 from keras_noisy.losses import (
     GCE,
     MAE,
+    SCE,
     CrossEntropy,
     MAEStar,
     RobustLoss,
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "GCE",
     "MAE",
+    "SCE",
     "CrossEntropy",
     "MAEStar",
     "RobustLoss",

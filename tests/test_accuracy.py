@@ -148,3 +148,12 @@ def test_points_behind_the_best_and_what_tuning_costs(bench):
     (line,) = table.cost(table.Found(rows), cells).splitlines()[2:]
     start = "| features-100, clean | 40.0 (GCE) | 60.0 | 5.0 |"
     assert line.startswith(start), line
+
+
+@pytest.mark.parametrize("name", ["CE", "GCE q=0.1"])
+def test_a_part_of_the_rows_gives_no_empty_table(bench, name):
+    found = bench["rows"].read(FOLDER / "accuracy.csv")
+    some = [row for row in found if row["loss"] == name]
+    cells = bench["accuracy"].CELLS
+    whole = bench["accuracy_table"].tables(some, cells)["whole"]
+    assert not re.search(r"--- \|(\n\n|$)", whole)

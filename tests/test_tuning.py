@@ -366,7 +366,7 @@ def test_bad_tuners_get_a_clear_error(tmp_path):
 def test_a_missing_package_is_named(missing, monkeypatch, tmp_path):
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     monkeypatch.setitem(sys.modules, missing, None)
-    message = f"needs {missing}.*`pip install keras-tuner tensorboard`"
+    message = f"needs {missing}.*`pip install keras-tuner six tensorboard`"
     with pytest.raises(ImportError, match=message):
         start(tmp_path)
 

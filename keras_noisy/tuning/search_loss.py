@@ -159,6 +159,6 @@ def imported(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"A search over losses needs {name}. Install it with "
-            "`pip install keras-tuner tensorboard`"
+            f"A search over losses needs {error.name or name}. Install it with "
+            "`pip install keras-tuner six tensorboard`"
         ) from error
