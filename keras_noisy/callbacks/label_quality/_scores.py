@@ -11,6 +11,10 @@ from keras_noisy.callbacks.label_quality._statistics import ROWS, Statistics
 from keras_noisy.quality import Estimate
 from keras_noisy.quality.learned import learned_nothing
 
+#: An estimate still moves if the share of labels that are predicted changed by
+#: more than this in an epoch, and by more than this many standard deviations.
+MOVES, ABOVE = 0.03, 4.0
+
 
 class Scores:
     """Scores of all labels, updated in every epoch.
@@ -23,6 +27,8 @@ class Scores:
     def __init__(self, labels: np.ndarray):
         self.labels = labels
         self.epochs = 0
+        #: Share of labels that the epoch before the last one predicted.
+        self.agreed = np.nan
         self.margin_sum = np.zeros(len(labels))
         self.forgotten = np.zeros(len(labels), "int32")
         self.correct = self.learned = np.zeros(len(labels), bool)
@@ -31,6 +37,7 @@ class Scores:
     def update(self, last: Statistics) -> None:
         """Count one more epoch."""
         correct = last.predicted == self.labels
+        self.agreed = self.correct.mean() if self.epochs else np.nan
         self.forgotten += self.correct & ~correct
         self.learned = self.learned | correct
         self.correct = correct
@@ -76,8 +83,17 @@ class Scores:
             warn(
                 "The areas under the margin are not of two kinds, so the "
                 "estimate is the share of labels that are not predicted. It "
-                "is not reliable: stop before wrong labels are memorized, with "
-                "fewer epochs or a robust loss, or use `FeatureQuality` or "
+                "is not reliable, though the order of the suspects may be: "
+                "stop before wrong labels are memorized, with fewer epochs or "
+                "a robust loss, or use `FeatureQuality` or `PredictionQuality`"
+            )
+        elif self._moves():
+            warn(
+                f"The model predicted {100 * self.agreed:.3g} % of the labels "
+                f"one epoch ago and {100 * self.correct.mean():.3g} % now, so "
+                "the estimate still changes. It is too high before the model "
+                "has learned, and too low once it memorizes: train for longer "
+                "with a robust loss, or use `FeatureQuality` or "
                 "`PredictionQuality`"
             )
         wrong = self._wrong()
@@ -101,6 +117,11 @@ class Scores:
             prior / prior.sum(),
             round(rate * len(wrong)),
         )
+
+    def _moves(self) -> bool:
+        change = abs(self.correct.mean() - self.agreed)
+        noise = np.sqrt(self.agreed * (1 - self.agreed) / len(self.labels))
+        return bool(change > max(MOVES, ABOVE * noise))
 
     def posterior(
         self, estimate: Estimate
@@ -140,6 +161,7 @@ class Scores:
             "epochs": np.array(self.epochs),
             "margin_sum": self.margin_sum,
             "forgotten": self.forgotten,
+            "agreed": np.array(self.agreed),
             "correct": self.correct,
             "learned": self.learned,
             **self.last._asdict(),
@@ -148,6 +170,7 @@ class Scores:
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Restore the numbers that `state` returned."""
         self.epochs = int(state["epochs"])
+        self.agreed = float(state.get("agreed", np.nan))
         for name in ("margin_sum", "forgotten", "correct", "learned"):
             setattr(self, name, state[name])
         none = np.empty((len(self.labels), 0), "float16")
