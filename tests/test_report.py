@@ -11,7 +11,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from test_label_quality import SCORES, shown
+from shown_epochs import SCORES, shown
 
 from keras_noisy.quality import PredictionQuality
 from keras_noisy.quality._pictures import SIDE
