@@ -38,6 +38,8 @@ LONGEST_FIRST = (
     "test_distribution.py",
     "test_extremes.py",
     "test_memory.py",
+    "test_memory_models.py",
+    "test_memory_batches.py",
     "test_closed_form.py",
     "test_parity.py",
     "test_training.py",
