@@ -56,6 +56,7 @@ LONGEST_FIRST = (
     "test_clouded_logits.py",
     "test_session_layers.py",
     "test_webvision_example.py",
+    "test_webvision_example_steps.py",
     "test_noisy_cifar.py",
     "test_clean_labels.py",
     "test_entropy_sgd.py",
