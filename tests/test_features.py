@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from test_label_quality import Batches, tensorflow_batches, torch_batches
+from batches import Batches, tensorflow_batches, torch_batches
 
 from keras_noisy.datasets import (
     ImageDataset,

@@ -5,7 +5,7 @@ import csv
 import keras
 import numpy as np
 import pytest
-from test_label_quality import Batches
+from batches import Batches
 
 from keras_noisy.callbacks import LabelQuality
 from keras_noisy.callbacks.label_quality import Findings, _training_set

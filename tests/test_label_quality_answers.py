@@ -3,18 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from test_label_quality import (
-    EPOCHS,
-    LABELS,
-    Batches,
-    blobs,
-    classifier,
-    fit,
-    identity,
-    probabilities,
-    seen,
-    shown,
-)
+from batches import Batches
+from noisy_blobs import blobs, classifier, fit
+from shown_epochs import EPOCHS, LABELS, identity, probabilities, seen, shown
 
 from keras_noisy.callbacks import LabelQuality
 from keras_noisy.callbacks.label_quality import _training_set

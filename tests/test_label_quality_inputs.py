@@ -1,17 +1,13 @@
-"""LabelQuality reads what `fit` reads, and lists of files."""
+"""LabelQuality reads what `fit` reads, and files in lists, folders, tables."""
+
+import types
 
 import keras
 import numpy as np
 import pytest
+from batches import Batches, tensorflow_batches, torch_batches
 from keras import ops
-from test_label_quality import (
-    Batches,
-    brightness,
-    probabilities,
-    seen,
-    tensorflow_batches,
-    torch_batches,
-)
+from shown_epochs import probabilities, seen
 
 from keras_noisy.callbacks import LabelQuality
 from keras_noisy.callbacks.label_quality import Findings, _training_set
@@ -32,6 +28,19 @@ def files(tmp_path_factory):
     labels = np.arange(40) % 4
     labels[[5, 17, 30]] = 0
     return paths, labels
+
+
+def brightness():
+    """A model that knows how bright the images of each class are."""
+    inputs = keras.Input((8, 8, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(inputs)
+    classes = keras.layers.Dense(4, "softmax", kernel_initializer="zeros")
+    model = keras.Model(inputs, classes(mean))
+    # Logits of -(x - c)^2 up to x^2, at the shades c of the classes.
+    shades = np.arange(4) * 60 / 255
+    kernel = 100 * np.tile(2 * shades / 3, (3, 1))
+    model.layers[-1].set_weights([kernel, -100 * shades**2])
+    return model
 
 
 def asked(quality):
@@ -62,6 +71,62 @@ def test_lists_of_paths_are_read_by_position(files):
         kept, _ = quality.clean(listed, n=3)
         assert {type(path) for path in kept} == {str}
         assert kept == [p for i, p in enumerate(paths) if i not in (5, 17, 30)]
+
+
+@pytest.mark.once
+def test_a_data_set_of_files_brings_labels_names_and_pictures(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="files need Pillow")
+    rng = np.random.default_rng(0)
+    files = []
+    for i in range(40):
+        files.append(str(tmp_path / f"{i}.png"))
+        pixels = np.full((8, 8, 3), 60 * (i % 4), "uint8")
+        image.fromarray(pixels).save(files[-1])
+    labels = np.where(rng.random(40) < 0.1, 0, np.arange(40) % 4)
+    data = types.SimpleNamespace(
+        files=np.array(files), labels=labels, class_names=[*"abcd"]
+    )
+    x = ImageDataset((data.files, data.labels), 16, image_size=8)
+    quality = LabelQuality(x, data)
+    assert np.array_equal(quality.labels, labels)
+    assert quality.class_names == [*"abcd"]
+    quality.set_model(brightness())
+    quality.on_epoch_end(0)
+    wrong = np.flatnonzero(labels != np.arange(40) % 4)
+    assert len(wrong) and set(quality.suspects(len(wrong))) == set(wrong)
+    (axes,) = quality.plot(1).axes
+    shade = 60 * (quality.suspects(1)[0] % 4)
+    assert np.all(axes.images[0].get_array() == shade)
+    # The separate argument counts.
+    quality = LabelQuality(x, data, class_names=[*"efgh"], images=files[::-1])
+    assert quality.class_names == [*"efgh"] and quality.images[0] == files[-1]
+
+
+@pytest.mark.once
+def test_folders_and_tables_are_taken_as_they_are(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="files need Pillow")
+    pandas = pytest.importorskip("pandas", reason="tables need pandas")
+    rows = []
+    for i, name in enumerate(["wolf", "bear", "wolf", "fox", "bear"]):
+        path = tmp_path / "images" / name / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.new("RGB", (8, 8), (40 * i, 0, 0)).save(path)
+        rows.append((str(path), name))
+    folder = tmp_path / "images"
+    table = pandas.DataFrame(rows, columns=["path", "label"]).sample(
+        frac=1, random_state=1
+    )
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    for given in (folder, str(folder), table, tmp_path / "labels.csv"):
+        quality = LabelQuality(ImageDataset(given, 2, image_size=8), given)
+        assert quality.class_names == ["bear", "fox", "wolf"]
+        for label, file in zip(quality.labels, quality.images, strict=True):
+            name = quality.class_names[label]
+            assert f"{name}/" in str(file).replace("\\", "/")
+    # A table of labels alone is a column of labels.
+    codes = table[["label"]].replace({"bear": 0, "fox": 1, "wolf": 2})
+    quality = LabelQuality(np.zeros((5, 4)), codes.astype(int))
+    assert quality.labels.tolist() == codes["label"].tolist()
 
 
 def test_an_index_says_which_samples_a_shuffled_data_set_gives(monkeypatch):

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from test_label_quality import shown
+from shown_epochs import shown
 
 from keras_noisy import noise
 from keras_noisy.quality.learned import learned_nothing

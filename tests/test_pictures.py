@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from test_label_quality import EPOCHS, LABELS, shown
+from shown_epochs import EPOCHS, LABELS, shown
 
 from keras_noisy.losses import GCE, MAE, NCE, ActivePassive, MAEStar
 from keras_noisy.quality._pictures import figure, pictures, with_notes

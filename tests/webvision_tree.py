@@ -2,7 +2,9 @@
 
 import functools
 import io
+import struct
 import tarfile
+import zlib
 from dataclasses import dataclass, field
 
 import real_data
@@ -54,6 +56,25 @@ def encoded(image, format="JPEG", **arguments):
     file = io.BytesIO()
     image.save(file, format, **arguments)
     return file.getvalue()
+
+
+def bomb(kind, width, height):
+    """An image of few bytes whose header claims many pixels."""
+    from PIL import Image
+
+    content = encoded(Image.new("RGB", (16, 16)), kind)
+    if kind == "JPEG":
+        place = content.index(b"\xff\xc0") + 5
+        size = struct.pack(">HH", height, width)
+    elif kind == "PNG":
+        place, size = 16, struct.pack(">II", width, height)
+        chunk = content[12:16] + size + content[24:29]
+        size += content[24:29] + struct.pack(">I", zlib.crc32(chunk))
+    elif kind == "GIF":
+        place, size = 6, struct.pack("<HH", width, height)
+    else:
+        place, size = 18, struct.pack("<ii", width, height)
+    return content[:place] + size + content[place + len(size) :]
 
 
 @functools.cache
