@@ -152,6 +152,24 @@ def test_scores_of_one_kind_are_warned_of():
     assert estimate.rate == pytest.approx(missed, abs=1e-6)
 
 
+def test_an_estimate_that_still_changes_is_warned_of(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=400)
+    true = np.where(rng.random(400) < 0.2, (labels + 1) % 3, labels)
+    learned = 0.1 + 0.7 * np.eye(3)[true]
+    halfway = np.where(rng.random((400, 1)) < 0.3, 1 - learned, 2 * learned)
+    halfway /= halfway.sum(axis=1, keepdims=True)
+    quality, _ = shown([halfway, learned], labels)
+    quality.save(tmp_path / "scores.npz")
+    again = LabelQuality(learned, labels)
+    again.load(tmp_path / "scores.npz")
+    for each in (quality, again):
+        with pytest.warns(UserWarning, match=r"predicted 5.* and 8.* changes"):
+            each.estimate()
+    quality.on_epoch_end(2)
+    assert quality.estimate().rate == pytest.approx(0.2, abs=0.05)
+
+
 def test_keras_trains_on_what_comes_out(trained):
     quality, x, labels, clean = trained
     inputs, soft = quality.clean(x, labels, "soft")

@@ -165,7 +165,9 @@ class Findings(Ranked):
         """Read the decisions that a person made on the page of `report`.
 
         Args:
-            path: The file `decisions.csv` that the page downloads.
+            path: The file `decisions.csv` that the page downloads, with the
+                columns `index`, `decision` (keep, drop or relabel), `given`,
+                `new` and `data`, a key of the labels and images.
 
         Returns:
             A `Decisions`, whose `apply` cleans the data.
