@@ -677,9 +677,9 @@ with devices as parallel:
         if first_epoch and log.exists():
             # An epoch that stopped before it was saved is repeated.
             lines = log.read_text().splitlines(keepends=True)
-            if lines and ("val_ilsvrc12_top1" in lines[0]) != (
-                "ilsvrc12" in validation
-            ):
+            had = "val_ilsvrc12_top1" in "".join(lines[:1])
+            goes_on = lines and first_epoch < options.epochs
+            if goes_on and had != ("ilsvrc12" in validation):
                 parser.error(
                     "--imagenet-dir must be given to the log in --output from "
                     "its start, or not at all. Pass a new --output"

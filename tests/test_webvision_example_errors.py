@@ -37,6 +37,7 @@ root, example = test_webvision_example.root, test_webvision_example.example
             "--loss: ForwardCorrection cannot be built",
         ),
         (["--loss", "SOP", "--source", "tfds"], "--loss SOP needs --source"),
+        (["--loss", "selc", "--source", "tfds"], "--loss selc needs --source"),
     ],
 )
 def test_bad_arguments_get_a_clear_error(example, capsys, arguments, message):
