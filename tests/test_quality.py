@@ -1,5 +1,6 @@
 """Wrong labels by their neighbors: the scores, the estimate."""
 
+import collections
 import functools
 
 import keras
@@ -152,6 +153,10 @@ def test_samples_of_every_form_are_cleaned_by_position():
     assert np.array_equal(taken["b"][0], rest)
     images = [np.full((2 + i % 3, 2), i) for i in range(len(labels))]
     assert [image[0, 0] for image in found.clean(images)[0]] == rest.tolist()
+    several = collections.namedtuple("Inputs", "image place")
+    given = several(np.arange(len(names)), np.arange(len(names))[:, None])
+    given = found.clean(given)[0]
+    assert np.array_equal(given.image, rest) and given.place.ndim == 2
     for wrong in (names[:-1], iter(names), {"a": names[1:]}):
         with pytest.raises(ValueError, match=r"`x`.*suspects\(\)"):
             found.clean(wrong)
