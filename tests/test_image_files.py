@@ -1,7 +1,9 @@
 """Folders and tables of images, and the errors of the readers."""
 
+import contextlib
 import pathlib
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -64,7 +66,9 @@ def test_a_folder_is_ordered_as_keras_orders_it(tree, names):
         str(tree), class_names=names, shuffle=False, verbose=False
     )
     for path in (tree, str(tree)):
-        ours = ImageFiles.from_directory(path, names)
+        empty = pytest.warns(UserWarning, match="of 1 of the 4 .*: 'empty'")
+        with empty if names is None else contextlib.nullcontext():
+            ours = ImageFiles.from_directory(path, names)
         assert ours.files.tolist() == theirs.file_paths
         assert ours.class_names == theirs.class_names
         assert ours.num_classes == len(theirs.class_names)
@@ -90,6 +94,41 @@ def test_a_folder_that_is_none_says_so(tree):
             ImageFiles.from_directory(tree, names)
     with pytest.raises(ValueError, match=r"`class_names`.*order"):
         ImageFiles.from_directory(tree, {"apple", "Zebra"})
+
+
+def warned(call, *arguments):
+    """What a call gives, and the texts and files of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = call(*arguments)
+    assert all(warning.filename == __file__ for warning in caught)
+    return found, [str(warning.message) for warning in caught]
+
+
+def test_a_class_without_images_keeps_its_number_and_is_named(tmp_path):
+    train, test = tmp_path / "train", tmp_path / "test"
+    for name in ("ape/1.png", "dog/1.png", "fox/1.png"):
+        picture(train / name)
+    (train / "cat").mkdir()
+    picture(test / "dog/1.png")
+    files, texts = warned(ImageFiles.from_directory, train)
+    assert files.labels.tolist() == [0, 2, 3]
+    assert len(texts) == 1
+    assert "1 of the 4 classes" in texts[0] and ": 'cat'." in texts[0]
+    assert "same `class_names`" in texts[0]
+    assert warned(ImageDataset, train, 1, 4)[1] == texts
+    assert warned(files.check, 1)[1] == []
+    of_test, texts = warned(ImageFiles.from_directory, test, files.class_names)
+    assert of_test.labels.tolist() == [2]
+    assert of_test.class_names == files.class_names
+    assert len(texts) == 1 and ": 'ape', 'cat', 'fox'. " in texts[0]
+    assert "if a name is misspelled" in texts[0]
+    picture(test / "FOXX/1.png")
+    with pytest.raises(ValueError, match="folder 'FOXX' the class 'fox'"):
+        ImageFiles.from_directory(test, files.class_names)
+    # A part of the folders, each of which is a class.
+    found, texts = warned(ImageFiles.from_directory, train, ["fox", "ape"])
+    assert (found.labels.tolist(), texts) == ([0, 1], [])
 
 
 # Tables
@@ -354,7 +393,8 @@ def test_check_leaves_out_what_cannot_be_read(tmp_path, capsys):
     write(tmp_path / "x/3.png", "<html>")
     given = ImageFiles.from_directory(tmp_path)
     (tmp_path / "y/1.png").unlink()
-    checked = given.check(workers=1)
+    with pytest.warns(UserWarning, match="1 of the 2 classes .* 'y'"):
+        checked = given.check(workers=1)
     assert checked.labels.tolist() == [0, 0]
     assert checked.skipped == {
         str(tmp_path / "x/3.png"): "no image (6 bytes)",

@@ -12,7 +12,8 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array, as_paths
 from keras_noisy._label_arrays import class_labels, whole_labels
-from keras_noisy._names import names_by_label
+from keras_noisy._names import listed, names_by_label, nearest
+from keras_noisy._warn import warn
 from keras_noisy.datasets import _table
 from keras_noisy.datasets._check import readable
 
@@ -123,16 +124,18 @@ class ImageFiles:
 
         Args:
             path: The folder. Class folders may have subfolders.
-            class_names: Folders to use, in the order of their numbers.
-                Defaults to `None`, all except hidden ones, sorted.
+            class_names: Folders to use, in the order of their numbers. A class
+                may lack a folder if no other folder is left. Defaults to
+                `None`, all except hidden ones, sorted. Read test images with
+                the `class_names` of the training images.
 
         Returns:
-            An `ImageFiles`.
+            An `ImageFiles`. A warning names classes without images.
 
         Raises:
             FileNotFoundError: If there is no such folder.
-            ValueError: If one of `class_names` is not a folder, or there are no
-                images in the folders.
+            ValueError: If one of `class_names` is not a folder while a folder
+                is not a class, or there are no images in the folders.
         """
         folder = os.path.expanduser(os.fspath(path))
         if not os.path.isdir(folder):
@@ -146,12 +149,15 @@ class ImageFiles:
             if os.path.isdir(os.path.join(folder, name)) and name[0] != "."
         ]
         names = found if class_names is None else names_by_label(class_names)
-        if not set(names) <= set(found) or len(set(names)) != len(names):
+        if len(set(names)) != len(names):
             raise invalid(
                 "class_names", class_names, f"different folders of {found}"
             )
+        _check_folders(folder, names, found)
         files, labels, skipped = [], [], {}
         for label, name in enumerate(names):
+            if name not in found:
+                continue
             for file in _walk(os.path.join(folder, name)):
                 if file.lower().endswith(_ENDINGS):
                     files.append(file)
@@ -166,6 +172,21 @@ class ImageFiles:
             )
         result = cls(files, labels, names)
         result.skipped = skipped
+        used = set(labels)
+        empty = [name for i, name in enumerate(names) if i not in used]
+        if empty:
+            warn(
+                f"There are no images of {len(empty)} of the {len(names)} "
+                f"classes in {folder}: {listed(empty)}. Their numbers stay "
+                "unused. "
+                + "Images with other endings are in `skipped`. " * bool(skipped)
+                + (
+                    "Remove such a folder if it is not a class, and read "
+                    "further folders with the same `class_names`"
+                    if class_names is None
+                    else "Correct `class_names` if a name is misspelled"
+                )
+            )
         return result
 
     @classmethod
@@ -260,6 +281,14 @@ class ImageFiles:
         checked = copy.copy(self)
         checked.files, checked.labels = self.files[good], self.labels[good]
         checked.skipped = self.skipped | skipped
+        lost = set(self.labels.tolist()) - set(checked.labels.tolist())
+        if lost and self.class_names is not None:
+            names = [self.class_names[label] for label in sorted(lost)]
+            warn(
+                f"No image of {len(lost)} of the {self.num_classes} classes "
+                f"can be read: {listed(names)}. Their numbers stay unused. "
+                "`skipped` has the reasons"
+            )
         return checked
 
 
@@ -278,6 +307,29 @@ def opened(dataset: Any) -> Any:
     if _table.is_table(dataset):
         return ImageFiles.from_table(dataset)
     return dataset
+
+
+def _check_folders(folder: str, names: list[str], found: list[str]) -> None:
+    """Refuse classes and folders that can be the same, spelled differently.
+
+    Classes may lack a folder, and folders may be no class, but not both.
+    """
+    classes = [name for name in names if name not in found]
+    others = [name for name in found if name not in names]
+    if not classes or not others:
+        return
+    pairs = [(name, nearest(name, classes)) for name in others]
+    hint = "".join(
+        f" Is the folder {name!r} the class {near!r}?"
+        for name, near in [pair for pair in pairs if pair[1]][:1]
+    )
+    raise ValueError(
+        "Invalid value for argument `class_names`. Expected every folder in "
+        f"{folder} to be a class, because there are classes without a folder. "
+        f"Received: the folders {listed(others)}, which are no classes, and "
+        f"the classes {listed(classes)}, which have no folder.{hint} Correct "
+        "the names, or move the other folders away"
+    )
 
 
 def _walk(folder: str) -> list[str]:
