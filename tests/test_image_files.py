@@ -266,6 +266,95 @@ def test_a_wrong_csv_file_is_an_error(tmp_path, text, message):
         ImageFiles.from_table(file)
 
 
+SHAPES = ["circle"] * 20 + ["square"] * 20 + ["star"] * 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (
+            ["circel", "Circle", "nan", "NA"],
+            [
+                "4 of the 7 class names",
+                "labels[43]='circel', perhaps 'circle'",
+                "labels[44]='Circle', perhaps 'circle'",
+                "labels[45]='nan', perhaps a missing label",
+                "pass `class_names=`",
+            ],
+        ),
+        (["circles"], ["labels[43]='circles', perhaps 'circle'"]),
+        (["squere", "crcle"], ["'square'", "'circle'"]),
+        (["Star"] * 3, ["1 of the 4", "'Star', perhaps 'star'"]),
+        # A long tail, a small class, two images, digits, and single letters.
+        (["moon", "sun", "none"], None),
+        (["stars"], None),
+        (["circel"] * 2, None),
+        (["cat 1"] * 20 + ["cat 2", "cat 12"], None),
+        (["A"] * 20 + ["a"], None),
+    ],
+)
+def test_class_names_that_look_like_mistakes_are_named(labels, expected):
+    labels = SHAPES + labels
+    paths = [f"{i}.png" for i in range(len(labels))]
+    found, texts = warned(ImageFiles, paths, labels)
+    assert len(texts) == (expected is not None)
+    for text in expected or ():
+        assert text in texts[0]
+    assert found.class_names == sorted(set(labels))
+    # Who names the classes means them.
+    assert warned(ImageFiles, paths, labels, found.class_names)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "warns"),
+    [
+        ([*range(1, 8)] * 5, True),
+        (["1", "2"] * 5, True),
+        ([1, 2] * 4, False),
+        ([1] * 20, False),
+        ([1, 2, 4] * 20, False),
+        ([0, 2] * 20, False),
+        ([-1, 1, 2] * 20, False),
+    ],
+    ids=str,
+)
+def test_numbers_that_start_at_1_are_named(tmp_path, labels, warns):
+    rows = [f"{i}.png,{label}" for i, label in enumerate(labels)]
+    file = write(tmp_path / "list.csv", "\n".join(["path,label", *rows]))
+    files, texts = warned(ImageFiles.from_table, file)
+    assert len(texts) == warns
+    if warns:
+        last = int(max(labels))
+        assert f"1 to {last}, so class 0 has no image" in texts[0]
+        names = [f"class {i}" for i in range(last + 1)]
+        assert warned(ImageFiles.from_table, file, *3 * [None], names)[1] == []
+        assert warned(ImageFiles, files.files, files.labels - 1)[1] == []
+
+
+def test_a_wrong_label_of_a_table_is_named_with_its_line(tmp_path):
+    text = "path,label\na.png,fig\n\nb.png,paer\nc.png,x\nd.png,pear\n"
+    file = write(tmp_path / "list.csv", text)
+    message = (
+        r"2 `class_names`.*labels\[1\]='paer' in line 4 of .*list\.csv, and "
+        r"1 more that are none of them\. Did you mean 'pear'\?"
+    )
+    with pytest.raises(ValueError, match=message):
+        ImageFiles.from_table(file, class_names=["fig", "pear"])
+
+
+def test_a_file_with_two_labels_is_named_with_its_lines(tmp_path):
+    text = "path,label\na.png,fig\nb.png,fig\na.png,pear\nb.png,fig\n"
+    file = write(tmp_path / "list.csv", text)
+    files, texts = warned(ImageFiles.from_table, file)
+    assert files.labels.tolist() == [0, 0, 1, 0]
+    assert len(texts) == 1
+    assert "for 1 of the 2 files, such as a.png: labels[0]='fig'" in texts[0]
+    assert "in line 2 of" in texts[0] and "in line 4 of" in texts[0]
+    texts = warned(ImageFiles, ["a", "a"], [3, 5])[1]
+    assert len(texts) == 1 and "labels[0]=3 and labels[1]=5." in texts[0]
+    assert warned(ImageFiles, ["a", "a"], [3, 3])[1] == []
+
+
 def test_another_encoding_is_an_error(tmp_path):
     file = write(tmp_path / "list.csv", "path,label\nä.png,1\n", "latin-1")
     with pytest.raises(ValueError, match=r"list\.csv .*UTF-8"):

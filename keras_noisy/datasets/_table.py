@@ -32,12 +32,12 @@ def column(
     missing = [_is_missing(entry) for entry in array.tolist()]
     if any(missing):
         row = missing.index(True)
-        where = f"row {row}, counted from 0"
+        where = f" in row {row}, counted from 0"
         if isinstance(table, CSV):
-            where = f"line {table.lines[row]} of {table.path}"
+            where = table.place(row)
         raise ValueError(
             f"Expected an entry in every row of the column {name!r}. Received: "
-            f"none in {where} ({sum(missing)} of {len(missing)} are missing). "
+            f"none{where} ({sum(missing)} of {len(missing)} are missing). "
             "Leave such rows out"
         )
     return array
@@ -77,6 +77,10 @@ class CSV(dict[str, list[str]]):
                     f"{name!r} twice"
                 )
             self[name] = list(entries)
+
+    def place(self, row: int) -> str:
+        """Where a row is, for messages."""
+        return f" in line {self.lines[row]} of {self.path}"
 
 
 def numbers(entries: np.ndarray) -> np.ndarray:

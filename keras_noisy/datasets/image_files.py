@@ -11,10 +11,9 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array, as_paths
-from keras_noisy._label_arrays import class_labels, whole_labels
 from keras_noisy._names import listed, names_by_label, nearest
 from keras_noisy._warn import warn
-from keras_noisy.datasets import _table
+from keras_noisy.datasets import _labels, _table
 from keras_noisy.datasets._check import readable
 
 #: Endings that `keras.utils.image_dataset_from_directory` takes.
@@ -62,10 +61,12 @@ class ImageFiles:
         labels: Labels of these images: `N` integers, or class names, which are
             numbered.
         class_names: Names of the classes, in the order of their numbers.
-            Defaults to `None`: the sorted labels, if they are text.
+            Defaults to `None`: the sorted labels, if they are text. A warning
+            then names those that look like mistakes.
 
     Returns:
-        An object that `pipeline` and `ImageDataset` take.
+        An object that `pipeline` and `ImageDataset` take. A warning names a
+        file that is listed with different labels.
 
     Raises:
         ValueError: If the files are not paths, or a label is not a class.
@@ -93,6 +94,16 @@ class ImageFiles:
         labels: Any,
         class_names: Sequence[str] | None = None,
     ):
+        self._read(files, labels, class_names, _labels.nowhere)
+
+    def _read(
+        self,
+        files: Any,
+        labels: Any,
+        class_names: Sequence[str] | None,
+        place: _labels.Place,
+    ) -> None:
+        """Set the attributes; messages have the place of a row in a file."""
         given = as_array("files", files)
         paths = as_paths(given)
         if paths is None:
@@ -101,12 +112,17 @@ class ImageFiles:
                 f"at least one. Received: {no_path(given)}"
             )
         self.files = paths
-        self.labels, self.class_names = _numbered(labels, class_names)
+        self.labels, self.class_names = _labels.numbered(
+            labels, class_names, place
+        )
         if len(self.files) != len(self.labels):
             raise ValueError(
                 "Expected as many labels as files. Received: "
                 f"{len(self.files)} files and {len(self.labels)} labels"
             )
+        _labels.warn_of_conflicts(
+            self.files, self.labels, self.class_names, place
+        )
         self.skipped: dict[str, str] = {}
 
     @classmethod
@@ -215,7 +231,8 @@ class ImageFiles:
                 the CSV file, or else the working directory.
             class_names: Names of the classes, in the order of their numbers.
                 Defaults to `None`: the sorted labels, if they are text. Whole
-                numbers in a CSV file are not text.
+                numbers in a CSV file are not text. Read test images with
+                the `class_names` of the training images.
 
         Returns:
             An `ImageFiles`.
@@ -230,12 +247,15 @@ class ImageFiles:
             root = os.path.dirname(table.path) if root is None else root
         files = _table.column(table, "path", path, _PATHS)
         labels = _table.column(table, "label", label, _LABELS)
+        place: _labels.Place = _labels.nowhere
         if isinstance(table, _table.CSV):
             names = () if class_names is None else names_by_label(class_names)
             # Given names such as "10" and "9" are not numbers.
             if set(labels.tolist()).isdisjoint(names):
                 labels = _table.numbers(labels)
-        result = cls(files, labels, class_names)
+            place = table.place
+        result = cls.__new__(cls)
+        result._read(files, labels, class_names, place)
         if root is not None:
             root = os.path.expanduser(os.fspath(root))
             paths = [os.path.join(root, file) for file in result.files.tolist()]
@@ -343,29 +363,3 @@ def _walk(folder: str) -> list[str]:
         for root, _, names in sorted(os.walk(folder, onerror=stop))
         for name in sorted(names)
     ]
-
-
-def _numbered(
-    labels: Any, class_names: Sequence[str] | None
-) -> tuple[np.ndarray, list[str] | None]:
-    """Labels as integers, and the names of their classes."""
-    array = as_array("labels", labels)
-    names = None if class_names is None else names_by_label(class_names)
-    if names is not None and len(set(names)) != len(names):
-        raise invalid("class_names", class_names, "different names")
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8")
-    entries = array.tolist()
-    if array.ndim != 1 or not all(isinstance(e, str) for e in entries):
-        if names is None:
-            return whole_labels("labels", array).astype("int64"), None
-        return class_labels("labels", array, len(names)).astype("int64"), names
-    names = sorted(set(entries)) if names is None else names
-    numbers = {name: number for number, name in enumerate(names)}
-    for row, entry in enumerate(entries):
-        if entry not in numbers:
-            raise ValueError(
-                "Invalid value for argument `labels`. Expected names of the "
-                f"{len(names)} `class_names`. Received: labels[{row}]={entry!r}"
-            )
-    return np.array([numbers[entry] for entry in entries], "int64"), names
