@@ -331,6 +331,43 @@ def test_numbers_that_start_at_1_are_named(tmp_path, labels, warns):
         assert warned(ImageFiles, files.files, files.labels - 1)[1] == []
 
 
+def test_ids_of_files_get_their_ending(tmp_path, capsys):
+    picture(tmp_path / "0001.jpg")
+    picture(tmp_path / "2.jpg")
+    file = write(tmp_path / "list.csv", "id,label\n0001,0\n2,1\n")
+    found = ImageFiles.from_table(file, suffix=".jpg")
+    names = [str(tmp_path / name) for name in ("0001.jpg", "2.jpg")]
+    assert found.files.tolist() == names
+    assert ImageFiles.from_table(file, "id").files[0] == names[0][:-4]
+    table = {"id": np.array([1, 2]), "label": [0, 1]}
+    found = ImageFiles.from_table(table, root=tmp_path, suffix=".jpg")
+    assert found.files.tolist() == [str(tmp_path / "1.jpg"), names[1]]
+    # A better column counts.
+    for better in ("image", "image_id"):
+        two = table | {better: ["a.png", "b.png"]}
+        assert ImageFiles.from_table(two).files.tolist() == two[better]
+    for wrong in (lambda: ImageFiles.from_table(file), lambda: samples(table)):
+        with pytest.raises(ValueError, match=r'`path`, or.*`suffix="\.jpg"`'):
+            wrong()
+    with pytest.raises(ValueError, match="`suffix`"):
+        ImageFiles.from_table(table, suffix=1)
+    given = ImageFiles.from_table(file, "id")
+    message = re.escape("0001.jpg exists: add the ending, as in `ImageFiles.")
+    with pytest.raises(ValueError, match=message):
+        given.check(1)
+    with pytest.raises(FileNotFoundError, match=message):
+        ImageDataset(given, 1, image_size=4)[0]
+
+
+def test_the_columns_of_an_unknown_table_are_named():
+    for table, message in (
+        ({"uuid": ["a"], "label": [0]}, "from_table(table, path='uuid')`. "),
+        ({"id": ["a"], "kind": [0]}, "from_table(table, label='kind')`. "),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            ImageDataset(table)
+
+
 def test_a_wrong_label_of_a_table_is_named_with_its_line(tmp_path):
     text = "path,label\na.png,fig\n\nb.png,paer\nc.png,x\nd.png,pear\n"
     file = write(tmp_path / "list.csv", text)

@@ -19,15 +19,25 @@ def is_table(value: Any) -> bool:
 
 
 def column(
-    table: Any, argument: str, name: str | None, guesses: tuple[str, ...]
+    table: Any, argument: str, name: str | None, *guesses: tuple[str, ...]
 ) -> np.ndarray:
-    """The column `name`, or else the only one with a name in `guesses`."""
+    """The column `name`, or else the only one with a guessed name.
+
+    Later guesses count if there is no column of an earlier one.
+    """
     names = [*table] if isinstance(table, Mapping) else _names(table) or []
+    expected = f"the name of one of the columns {names}"
     if name is None:
-        found = [n for n in names if str(n).lower() in guesses]
+        matches = [
+            [n for n in names if str(n).lower() in guess] for guess in guesses
+        ]
+        found = next(filter(None, matches), [])
         name = found[0] if len(found) == 1 else None
+        if names:
+            example = f"{argument}={names[0 if argument == 'path' else -1]!r}"
+            expected += f", as in `ImageFiles.from_table(table, {example})`"
     if names.count(name) != 1:
-        raise invalid(argument, name, f"the name of one of the columns {names}")
+        raise invalid(argument, name, expected)
     array = as_array(argument, table[name])
     missing = [_is_missing(entry) for entry in array.tolist()]
     if any(missing):

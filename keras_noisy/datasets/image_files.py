@@ -30,8 +30,9 @@ _PATHS = (
     "file_path",
     "image",
     "image_path",
-    "image_id",
 )
+#: Names of columns that have paths if there is no better one.
+_IDS = ("image_id",), ("id",)
 _LABELS = ("label", "class", "class_name", "category", "target")
 
 
@@ -213,6 +214,7 @@ class ImageFiles:
         label: str | None = None,
         root: str | os.PathLike | None = None,
         class_names: Sequence[str] | None = None,
+        suffix: str = "",
     ) -> ImageFiles:
         """The images that a table lists, one per row, with their labels.
 
@@ -222,8 +224,8 @@ class ImageFiles:
                 by position.
             path: Name of the column of paths. Defaults to `None`: the only
                 column named `"path"`, `"file"`, `"filename"`, `"file_name"`,
-                `"filepath"`, `"file_path"`, `"image"`, `"image_path"` or
-                `"image_id"`.
+                `"filepath"`, `"file_path"`, `"image"` or `"image_path"`, or
+                else `"image_id"` or `"id"`.
             label: Name of the column of labels, integers or class names.
                 Defaults to `None`: the only column named `"label"`,
                 `"class"`, `"class_name"`, `"category"` or `"target"`.
@@ -233,6 +235,9 @@ class ImageFiles:
                 Defaults to `None`: the sorted labels, if they are text. Whole
                 numbers in a CSV file are not text. Read test images with
                 the `class_names` of the training images.
+            suffix: Text to add to every path, such as `".jpg"` if the table has
+                the names of files without their ending, or numbers. Defaults
+                to `""`.
 
         Returns:
             An `ImageFiles`.
@@ -245,7 +250,20 @@ class ImageFiles:
         if isinstance(table, str | os.PathLike):
             table = _table.CSV(os.path.expanduser(os.fspath(table)))
             root = os.path.dirname(table.path) if root is None else root
-        files = _table.column(table, "path", path, _PATHS)
+        if not isinstance(suffix, str):
+            raise invalid("suffix", suffix, 'text, such as ".jpg"')
+        files = _table.column(table, "path", path, _PATHS, *_IDS)
+        if suffix:
+            files = _with_suffix(files, suffix)
+        elif files.dtype.kind in "iu" or (
+            path is None and all(str(file).isdigit() for file in files)
+        ):
+            raise ValueError(
+                "Expected paths of images. Received: numbers, such as "
+                f"{files[0]!s}. Pass the name of the column of paths as "
+                "`path`, or, if the files are such as "
+                f'{files[0]}.jpg, `suffix=".jpg"`'
+            )
         labels = _table.column(table, "label", label, _LABELS)
         place: _labels.Place = _labels.nowhere
         if isinstance(table, _table.CSV):
@@ -327,6 +345,14 @@ def opened(dataset: Any) -> Any:
     if _table.is_table(dataset):
         return ImageFiles.from_table(dataset)
     return dataset
+
+
+def _with_suffix(files: np.ndarray, suffix: str) -> np.ndarray:
+    """Paths, or whole numbers, with a text after them."""
+    paths = as_paths(files.astype(str) if files.dtype.kind in "iu" else files)
+    if paths is None:
+        return files  # an error follows that names the entry
+    return np.array([path + suffix for path in paths.tolist()])
 
 
 def _check_folders(folder: str, names: list[str], found: list[str]) -> None:
