@@ -1,6 +1,7 @@
 """Names of classes, by label."""
 
-from collections.abc import Mapping, Set
+import difflib
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -31,3 +32,17 @@ def names_by_label(names: Any) -> list[str]:
         name.decode() if isinstance(name, bytes) else str(name)
         for name in names
     ]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is spelled most alike, if one is close."""
+    plain = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold(), plain, 1)
+    return plain[near[0]] if near else None
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """The first names in quotes, and the number of the others."""
+    text = ", ".join(map(repr, names[:most]))
+    more = len(names) - most
+    return f"{text} and {more} more" if more > 0 else text

@@ -1,6 +1,8 @@
 """Images read by Pillow, which decides whether a file is readable."""
 
+import glob
 import io
+import os
 from typing import Any
 
 import numpy as np
@@ -47,8 +49,8 @@ def picture(source: Source, name: str | None = None) -> Any:
         if error.filename is None:  # the content is wrong, not the path
             raise _undecodable(label, error) from error
         raise type(error)(
-            f"Cannot read {label}: {error.strerror}. Correct the path, or "
-            "leave it out of the dataset"
+            f"Cannot read {label}: {error.strerror}. {found_ending(source)}"
+            "Correct the path, or leave it out of the dataset"
         ) from error
     except Exception as error:  # decoders raise errors of every kind
         raise _undecodable(label, error) from error
@@ -64,6 +66,20 @@ def fault(source: Source) -> str | None:
     except Exception as error:
         return _reason(error)
     return None
+
+
+def found_ending(source: Source) -> str:
+    """Advice if a file is only missing because its path has no ending."""
+    if not isinstance(source, str) or os.path.exists(source):
+        return ""
+    for path in sorted(glob.glob(glob.escape(source) + ".*")):
+        if fault(path) is None:
+            ending = path[len(source) :]
+            return (
+                f"{path} exists: add the ending, as in "
+                f'`ImageFiles.from_table(table, suffix="{ending}")`. '
+            )
+    return ""
 
 
 def _decoded(source: Source, scaled: bool = False) -> Any:

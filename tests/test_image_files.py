@@ -1,7 +1,9 @@
 """Folders and tables of images, and the errors of the readers."""
 
+import contextlib
 import pathlib
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -64,7 +66,9 @@ def test_a_folder_is_ordered_as_keras_orders_it(tree, names):
         str(tree), class_names=names, shuffle=False, verbose=False
     )
     for path in (tree, str(tree)):
-        ours = ImageFiles.from_directory(path, names)
+        empty = pytest.warns(UserWarning, match="of 1 of the 4 .*: 'empty'")
+        with empty if names is None else contextlib.nullcontext():
+            ours = ImageFiles.from_directory(path, names)
         assert ours.files.tolist() == theirs.file_paths
         assert ours.class_names == theirs.class_names
         assert ours.num_classes == len(theirs.class_names)
@@ -90,6 +94,41 @@ def test_a_folder_that_is_none_says_so(tree):
             ImageFiles.from_directory(tree, names)
     with pytest.raises(ValueError, match=r"`class_names`.*order"):
         ImageFiles.from_directory(tree, {"apple", "Zebra"})
+
+
+def warned(call, *arguments):
+    """What a call gives, and the texts and files of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = call(*arguments)
+    assert all(warning.filename == __file__ for warning in caught)
+    return found, [str(warning.message) for warning in caught]
+
+
+def test_a_class_without_images_keeps_its_number_and_is_named(tmp_path):
+    train, test = tmp_path / "train", tmp_path / "test"
+    for name in ("ape/1.png", "dog/1.png", "fox/1.png"):
+        picture(train / name)
+    (train / "cat").mkdir()
+    picture(test / "dog/1.png")
+    files, texts = warned(ImageFiles.from_directory, train)
+    assert files.labels.tolist() == [0, 2, 3]
+    assert len(texts) == 1
+    assert "1 of the 4 classes" in texts[0] and ": 'cat'." in texts[0]
+    assert "same `class_names`" in texts[0]
+    assert warned(ImageDataset, train, 1, 4)[1] == texts
+    assert warned(files.check, 1)[1] == []
+    of_test, texts = warned(ImageFiles.from_directory, test, files.class_names)
+    assert of_test.labels.tolist() == [2]
+    assert of_test.class_names == files.class_names
+    assert len(texts) == 1 and ": 'ape', 'cat', 'fox'. " in texts[0]
+    assert "if a name is misspelled" in texts[0]
+    picture(test / "FOXX/1.png")
+    with pytest.raises(ValueError, match="folder 'FOXX' the class 'fox'"):
+        ImageFiles.from_directory(test, files.class_names)
+    # A part of the folders, each of which is a class.
+    found, texts = warned(ImageFiles.from_directory, train, ["fox", "ape"])
+    assert (found.labels.tolist(), texts) == ([0, 1], [])
 
 
 # Tables
@@ -227,6 +266,132 @@ def test_a_wrong_csv_file_is_an_error(tmp_path, text, message):
         ImageFiles.from_table(file)
 
 
+SHAPES = ["circle"] * 20 + ["square"] * 20 + ["star"] * 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (
+            ["circel", "Circle", "nan", "NA"],
+            [
+                "4 of the 7 class names",
+                "labels[43]='circel', perhaps 'circle'",
+                "labels[44]='Circle', perhaps 'circle'",
+                "labels[45]='nan', perhaps a missing label",
+                "pass `class_names=`",
+            ],
+        ),
+        (["circles"], ["labels[43]='circles', perhaps 'circle'"]),
+        (["squere", "crcle"], ["'square'", "'circle'"]),
+        (["Star"] * 3, ["1 of the 4", "'Star', perhaps 'star'"]),
+        # A long tail, a small class, two images, digits, and single letters.
+        (["moon", "sun", "none"], None),
+        (["stars"], None),
+        (["circel"] * 2, None),
+        (["cat 1"] * 20 + ["cat 2", "cat 12"], None),
+        (["A"] * 20 + ["a"], None),
+    ],
+)
+def test_class_names_that_look_like_mistakes_are_named(labels, expected):
+    labels = SHAPES + labels
+    paths = [f"{i}.png" for i in range(len(labels))]
+    found, texts = warned(ImageFiles, paths, labels)
+    assert len(texts) == (expected is not None)
+    for text in expected or ():
+        assert text in texts[0]
+    assert found.class_names == sorted(set(labels))
+    # Who names the classes means them.
+    assert warned(ImageFiles, paths, labels, found.class_names)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "warns"),
+    [
+        ([*range(1, 8)] * 5, True),
+        (["1", "2"] * 5, True),
+        ([1, 2] * 4, False),
+        ([1] * 20, False),
+        ([1, 2, 4] * 20, False),
+        ([0, 2] * 20, False),
+        ([-1, 1, 2] * 20, False),
+    ],
+    ids=str,
+)
+def test_numbers_that_start_at_1_are_named(tmp_path, labels, warns):
+    rows = [f"{i}.png,{label}" for i, label in enumerate(labels)]
+    file = write(tmp_path / "list.csv", "\n".join(["path,label", *rows]))
+    files, texts = warned(ImageFiles.from_table, file)
+    assert len(texts) == warns
+    if warns:
+        last = int(max(labels))
+        assert f"1 to {last}, so class 0 has no image" in texts[0]
+        names = [f"class {i}" for i in range(last + 1)]
+        assert warned(ImageFiles.from_table, file, *3 * [None], names)[1] == []
+        assert warned(ImageFiles, files.files, files.labels - 1)[1] == []
+
+
+def test_ids_of_files_get_their_ending(tmp_path, capsys):
+    picture(tmp_path / "0001.jpg")
+    picture(tmp_path / "2.jpg")
+    file = write(tmp_path / "list.csv", "id,label\n0001,0\n2,1\n")
+    found = ImageFiles.from_table(file, suffix=".jpg")
+    names = [str(tmp_path / name) for name in ("0001.jpg", "2.jpg")]
+    assert found.files.tolist() == names
+    assert ImageFiles.from_table(file, "id").files[0] == names[0][:-4]
+    table = {"id": np.array([1, 2]), "label": [0, 1]}
+    found = ImageFiles.from_table(table, root=tmp_path, suffix=".jpg")
+    assert found.files.tolist() == [str(tmp_path / "1.jpg"), names[1]]
+    # A better column counts.
+    for better in ("image", "image_id"):
+        two = table | {better: ["a.png", "b.png"]}
+        assert ImageFiles.from_table(two).files.tolist() == two[better]
+    for wrong in (lambda: ImageFiles.from_table(file), lambda: samples(table)):
+        with pytest.raises(ValueError, match=r'`path`, or.*`suffix="\.jpg"`'):
+            wrong()
+    with pytest.raises(ValueError, match="`suffix`"):
+        ImageFiles.from_table(table, suffix=1)
+    given = ImageFiles.from_table(file, "id")
+    message = re.escape("0001.jpg exists: add the ending, as in `ImageFiles.")
+    with pytest.raises(ValueError, match=message):
+        given.check(1)
+    with pytest.raises(FileNotFoundError, match=message):
+        ImageDataset(given, 1, image_size=4)[0]
+
+
+def test_the_columns_of_an_unknown_table_are_named():
+    for table, message in (
+        ({"uuid": ["a"], "label": [0]}, "from_table(table, path='uuid')`. "),
+        ({"id": ["a"], "kind": [0]}, "from_table(table, label='kind')`. "),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            ImageDataset(table)
+
+
+def test_a_wrong_label_of_a_table_is_named_with_its_line(tmp_path):
+    text = "path,label\na.png,fig\n\nb.png,paer\nc.png,x\nd.png,pear\n"
+    file = write(tmp_path / "list.csv", text)
+    message = (
+        r"2 `class_names`.*labels\[1\]='paer' in line 4 of .*list\.csv, and "
+        r"1 more that are none of them\. Did you mean 'pear'\?"
+    )
+    with pytest.raises(ValueError, match=message):
+        ImageFiles.from_table(file, class_names=["fig", "pear"])
+
+
+def test_a_file_with_two_labels_is_named_with_its_lines(tmp_path):
+    text = "path,label\na.png,fig\nb.png,fig\na.png,pear\nb.png,fig\n"
+    file = write(tmp_path / "list.csv", text)
+    files, texts = warned(ImageFiles.from_table, file)
+    assert files.labels.tolist() == [0, 0, 1, 0]
+    assert len(texts) == 1
+    assert "for 1 of the 2 files, such as a.png: labels[0]='fig'" in texts[0]
+    assert "in line 2 of" in texts[0] and "in line 4 of" in texts[0]
+    texts = warned(ImageFiles, ["a", "a"], [3, 5])[1]
+    assert len(texts) == 1 and "labels[0]=3 and labels[1]=5." in texts[0]
+    assert warned(ImageFiles, ["a", "a"], [3, 3])[1] == []
+
+
 def test_another_encoding_is_an_error(tmp_path):
     file = write(tmp_path / "list.csv", "path,label\nä.png,1\n", "latin-1")
     with pytest.raises(ValueError, match=r"list\.csv .*UTF-8"):
@@ -354,7 +519,8 @@ def test_check_leaves_out_what_cannot_be_read(tmp_path, capsys):
     write(tmp_path / "x/3.png", "<html>")
     given = ImageFiles.from_directory(tmp_path)
     (tmp_path / "y/1.png").unlink()
-    checked = given.check(workers=1)
+    with pytest.warns(UserWarning, match="1 of the 2 classes .* 'y'"):
+        checked = given.check(workers=1)
     assert checked.labels.tolist() == [0, 0]
     assert checked.skipped == {
         str(tmp_path / "x/3.png"): "no image (6 bytes)",

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import integer
-from keras_noisy._pillow import fault, pillow
+from keras_noisy._pillow import fault, found_ending, pillow
 
 
 def readable(
@@ -35,10 +35,13 @@ def readable(
             progress.update(len(found))
     good = np.array([why is None for why in found], bool)
     if not good.any():
+        advice = found_ending(str(files[0])) or (
+            "Are the paths relative to another folder, or in another column?"
+        )
         raise ValueError(
             "Expected images that can be read. Received: "
             f"{len(files)} files and none is, such as {files[0]}: "
-            f"{found[0]}. Are the paths relative to another folder?"
+            f"{found[0]}. {advice.rstrip('. ')}"
         )
     pairs = zip(names, found, strict=True)
     return good, {str(name): why for name, why in pairs if why is not None}

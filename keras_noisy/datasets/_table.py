@@ -19,25 +19,35 @@ def is_table(value: Any) -> bool:
 
 
 def column(
-    table: Any, argument: str, name: str | None, guesses: tuple[str, ...]
+    table: Any, argument: str, name: str | None, *guesses: tuple[str, ...]
 ) -> np.ndarray:
-    """The column `name`, or else the only one with a name in `guesses`."""
+    """The column `name`, or else the only one with a guessed name.
+
+    Later guesses count if there is no column of an earlier one.
+    """
     names = [*table] if isinstance(table, Mapping) else _names(table) or []
+    expected = f"the name of one of the columns {names}"
     if name is None:
-        found = [n for n in names if str(n).lower() in guesses]
+        matches = [
+            [n for n in names if str(n).lower() in guess] for guess in guesses
+        ]
+        found = next(filter(None, matches), [])
         name = found[0] if len(found) == 1 else None
+        if names:
+            example = f"{argument}={names[0 if argument == 'path' else -1]!r}"
+            expected += f", as in `ImageFiles.from_table(table, {example})`"
     if names.count(name) != 1:
-        raise invalid(argument, name, f"the name of one of the columns {names}")
+        raise invalid(argument, name, expected)
     array = as_array(argument, table[name])
     missing = [_is_missing(entry) for entry in array.tolist()]
     if any(missing):
         row = missing.index(True)
-        where = f"row {row}, counted from 0"
+        where = f" in row {row}, counted from 0"
         if isinstance(table, CSV):
-            where = f"line {table.lines[row]} of {table.path}"
+            where = table.place(row)
         raise ValueError(
             f"Expected an entry in every row of the column {name!r}. Received: "
-            f"none in {where} ({sum(missing)} of {len(missing)} are missing). "
+            f"none{where} ({sum(missing)} of {len(missing)} are missing). "
             "Leave such rows out"
         )
     return array
@@ -77,6 +87,10 @@ class CSV(dict[str, list[str]]):
                     f"{name!r} twice"
                 )
             self[name] = list(entries)
+
+    def place(self, row: int) -> str:
+        """Where a row is, for messages."""
+        return f" in line {self.lines[row]} of {self.path}"
 
 
 def numbers(entries: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array, as_paths
-from keras_noisy._label_arrays import class_labels, whole_labels
-from keras_noisy._names import names_by_label
-from keras_noisy.datasets import _table
+from keras_noisy._names import listed, names_by_label, nearest
+from keras_noisy._warn import warn
+from keras_noisy.datasets import _labels, _table
 from keras_noisy.datasets._check import readable
 
 #: Endings that `keras.utils.image_dataset_from_directory` takes.
@@ -30,8 +30,9 @@ _PATHS = (
     "file_path",
     "image",
     "image_path",
-    "image_id",
 )
+#: Names of columns that have paths if there is no better one.
+_IDS = ("image_id",), ("id",)
 _LABELS = ("label", "class", "class_name", "category", "target")
 
 
@@ -61,10 +62,12 @@ class ImageFiles:
         labels: Labels of these images: `N` integers, or class names, which are
             numbered.
         class_names: Names of the classes, in the order of their numbers.
-            Defaults to `None`: the sorted labels, if they are text.
+            Defaults to `None`: the sorted labels, if they are text. A warning
+            then names those that look like mistakes.
 
     Returns:
-        An object that `pipeline` and `ImageDataset` take.
+        An object that `pipeline` and `ImageDataset` take. A warning names a
+        file that is listed with different labels.
 
     Raises:
         ValueError: If the files are not paths, or a label is not a class.
@@ -92,6 +95,16 @@ class ImageFiles:
         labels: Any,
         class_names: Sequence[str] | None = None,
     ):
+        self._read(files, labels, class_names, _labels.nowhere)
+
+    def _read(
+        self,
+        files: Any,
+        labels: Any,
+        class_names: Sequence[str] | None,
+        place: _labels.Place,
+    ) -> None:
+        """Set the attributes; messages have the place of a row in a file."""
         given = as_array("files", files)
         paths = as_paths(given)
         if paths is None:
@@ -100,12 +113,17 @@ class ImageFiles:
                 f"at least one. Received: {no_path(given)}"
             )
         self.files = paths
-        self.labels, self.class_names = _numbered(labels, class_names)
+        self.labels, self.class_names = _labels.numbered(
+            labels, class_names, place
+        )
         if len(self.files) != len(self.labels):
             raise ValueError(
                 "Expected as many labels as files. Received: "
                 f"{len(self.files)} files and {len(self.labels)} labels"
             )
+        _labels.warn_of_conflicts(
+            self.files, self.labels, self.class_names, place
+        )
         self.skipped: dict[str, str] = {}
 
     @classmethod
@@ -123,16 +141,18 @@ class ImageFiles:
 
         Args:
             path: The folder. Class folders may have subfolders.
-            class_names: Folders to use, in the order of their numbers.
-                Defaults to `None`, all except hidden ones, sorted.
+            class_names: Folders to use, in the order of their numbers. A class
+                may lack a folder if no other folder is left. Defaults to
+                `None`, all except hidden ones, sorted. Read test images with
+                the `class_names` of the training images.
 
         Returns:
-            An `ImageFiles`.
+            An `ImageFiles`. A warning names classes without images.
 
         Raises:
             FileNotFoundError: If there is no such folder.
-            ValueError: If one of `class_names` is not a folder, or there are no
-                images in the folders.
+            ValueError: If one of `class_names` is not a folder while a folder
+                is not a class, or there are no images in the folders.
         """
         folder = os.path.expanduser(os.fspath(path))
         if not os.path.isdir(folder):
@@ -146,12 +166,15 @@ class ImageFiles:
             if os.path.isdir(os.path.join(folder, name)) and name[0] != "."
         ]
         names = found if class_names is None else names_by_label(class_names)
-        if not set(names) <= set(found) or len(set(names)) != len(names):
+        if len(set(names)) != len(names):
             raise invalid(
                 "class_names", class_names, f"different folders of {found}"
             )
+        _check_folders(folder, names, found)
         files, labels, skipped = [], [], {}
         for label, name in enumerate(names):
+            if name not in found:
+                continue
             for file in _walk(os.path.join(folder, name)):
                 if file.lower().endswith(_ENDINGS):
                     files.append(file)
@@ -166,6 +189,21 @@ class ImageFiles:
             )
         result = cls(files, labels, names)
         result.skipped = skipped
+        used = set(labels)
+        empty = [name for i, name in enumerate(names) if i not in used]
+        if empty:
+            warn(
+                f"There are no images of {len(empty)} of the {len(names)} "
+                f"classes in {folder}: {listed(empty)}. Their numbers stay "
+                "unused. "
+                + "Images with other endings are in `skipped`. " * bool(skipped)
+                + (
+                    "Remove such a folder if it is not a class, and read "
+                    "further folders with the same `class_names`"
+                    if class_names is None
+                    else "Correct `class_names` if a name is misspelled"
+                )
+            )
         return result
 
     @classmethod
@@ -176,6 +214,7 @@ class ImageFiles:
         label: str | None = None,
         root: str | os.PathLike | None = None,
         class_names: Sequence[str] | None = None,
+        suffix: str = "",
     ) -> ImageFiles:
         """The images that a table lists, one per row, with their labels.
 
@@ -185,8 +224,8 @@ class ImageFiles:
                 by position.
             path: Name of the column of paths. Defaults to `None`: the only
                 column named `"path"`, `"file"`, `"filename"`, `"file_name"`,
-                `"filepath"`, `"file_path"`, `"image"`, `"image_path"` or
-                `"image_id"`.
+                `"filepath"`, `"file_path"`, `"image"` or `"image_path"`, or
+                else `"image_id"` or `"id"`.
             label: Name of the column of labels, integers or class names.
                 Defaults to `None`: the only column named `"label"`,
                 `"class"`, `"class_name"`, `"category"` or `"target"`.
@@ -194,7 +233,11 @@ class ImageFiles:
                 the CSV file, or else the working directory.
             class_names: Names of the classes, in the order of their numbers.
                 Defaults to `None`: the sorted labels, if they are text. Whole
-                numbers in a CSV file are not text.
+                numbers in a CSV file are not text. Read test images with
+                the `class_names` of the training images.
+            suffix: Text to add to every path, such as `".jpg"` if the table has
+                the names of files without their ending, or numbers. Defaults
+                to `""`.
 
         Returns:
             An `ImageFiles`.
@@ -207,14 +250,30 @@ class ImageFiles:
         if isinstance(table, str | os.PathLike):
             table = _table.CSV(os.path.expanduser(os.fspath(table)))
             root = os.path.dirname(table.path) if root is None else root
-        files = _table.column(table, "path", path, _PATHS)
+        if not isinstance(suffix, str):
+            raise invalid("suffix", suffix, 'text, such as ".jpg"')
+        files = _table.column(table, "path", path, _PATHS, *_IDS)
+        if suffix:
+            files = _with_suffix(files, suffix)
+        elif files.dtype.kind in "iu" or (
+            path is None and all(str(file).isdigit() for file in files)
+        ):
+            raise ValueError(
+                "Expected paths of images. Received: numbers, such as "
+                f"{files[0]!s}. Pass the name of the column of paths as "
+                "`path`, or, if the files are such as "
+                f'{files[0]}.jpg, `suffix=".jpg"`'
+            )
         labels = _table.column(table, "label", label, _LABELS)
+        place: _labels.Place = _labels.nowhere
         if isinstance(table, _table.CSV):
             names = () if class_names is None else names_by_label(class_names)
             # Given names such as "10" and "9" are not numbers.
             if set(labels.tolist()).isdisjoint(names):
                 labels = _table.numbers(labels)
-        result = cls(files, labels, class_names)
+            place = table.place
+        result = cls.__new__(cls)
+        result._read(files, labels, class_names, place)
         if root is not None:
             root = os.path.expanduser(os.fspath(root))
             paths = [os.path.join(root, file) for file in result.files.tolist()]
@@ -260,6 +319,14 @@ class ImageFiles:
         checked = copy.copy(self)
         checked.files, checked.labels = self.files[good], self.labels[good]
         checked.skipped = self.skipped | skipped
+        lost = set(self.labels.tolist()) - set(checked.labels.tolist())
+        if lost and self.class_names is not None:
+            names = [self.class_names[label] for label in sorted(lost)]
+            warn(
+                f"No image of {len(lost)} of the {self.num_classes} classes "
+                f"can be read: {listed(names)}. Their numbers stay unused. "
+                "`skipped` has the reasons"
+            )
         return checked
 
 
@@ -280,6 +347,37 @@ def opened(dataset: Any) -> Any:
     return dataset
 
 
+def _with_suffix(files: np.ndarray, suffix: str) -> np.ndarray:
+    """Paths, or whole numbers, with a text after them."""
+    paths = as_paths(files.astype(str) if files.dtype.kind in "iu" else files)
+    if paths is None:
+        return files  # an error follows that names the entry
+    return np.array([path + suffix for path in paths.tolist()])
+
+
+def _check_folders(folder: str, names: list[str], found: list[str]) -> None:
+    """Refuse classes and folders that can be the same, spelled differently.
+
+    Classes may lack a folder, and folders may be no class, but not both.
+    """
+    classes = [name for name in names if name not in found]
+    others = [name for name in found if name not in names]
+    if not classes or not others:
+        return
+    pairs = [(name, nearest(name, classes)) for name in others]
+    hint = "".join(
+        f" Is the folder {name!r} the class {near!r}?"
+        for name, near in [pair for pair in pairs if pair[1]][:1]
+    )
+    raise ValueError(
+        "Invalid value for argument `class_names`. Expected every folder in "
+        f"{folder} to be a class, because there are classes without a folder. "
+        f"Received: the folders {listed(others)}, which are no classes, and "
+        f"the classes {listed(classes)}, which have no folder.{hint} Correct "
+        "the names, or move the other folders away"
+    )
+
+
 def _walk(folder: str) -> list[str]:
     """All files in a folder, in the order of Keras."""
 
@@ -291,29 +389,3 @@ def _walk(folder: str) -> list[str]:
         for root, _, names in sorted(os.walk(folder, onerror=stop))
         for name in sorted(names)
     ]
-
-
-def _numbered(
-    labels: Any, class_names: Sequence[str] | None
-) -> tuple[np.ndarray, list[str] | None]:
-    """Labels as integers, and the names of their classes."""
-    array = as_array("labels", labels)
-    names = None if class_names is None else names_by_label(class_names)
-    if names is not None and len(set(names)) != len(names):
-        raise invalid("class_names", class_names, "different names")
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8")
-    entries = array.tolist()
-    if array.ndim != 1 or not all(isinstance(e, str) for e in entries):
-        if names is None:
-            return whole_labels("labels", array).astype("int64"), None
-        return class_labels("labels", array, len(names)).astype("int64"), names
-    names = sorted(set(entries)) if names is None else names
-    numbers = {name: number for number, name in enumerate(names)}
-    for row, entry in enumerate(entries):
-        if entry not in numbers:
-            raise ValueError(
-                "Invalid value for argument `labels`. Expected names of the "
-                f"{len(names)} `class_names`. Received: labels[{row}]={entry!r}"
-            )
-    return np.array([numbers[entry] for entry in entries], "int64"), names
