@@ -20,9 +20,13 @@ import keras
 import numpy as np
 import parallel_mistakes
 from helpers import CATALOGUE, build
+from keras import ops
 
 from keras_noisy import losses
 from keras_noisy.calibration import MarginFade
+from keras_noisy.callbacks import LabelQuality
+from keras_noisy.callbacks.label_quality import Findings
+from keras_noisy.datasets import ImageDataset
 from keras_noisy.distribution import (
     data_parallel,
     process_count,
@@ -117,6 +121,47 @@ def refused():
     return errors
 
 
+def uneven():
+    """JAX: what is refused before it starts, and scores of such a batch."""
+    x = np.random.default_rng(1).normal(size=(64, 8)).astype("float32")
+    y = np.arange(64) % 3
+    images, some = np.repeat(x[:, :, None, None], 3, -1), y[:61]
+    with data_parallel() as parallel:
+        model = keras.Sequential(
+            [
+                keras.Input((8, 1, 3)),
+                keras.layers.Flatten(),
+                keras.layers.Dense(3, activation="softmax"),
+            ]
+        )
+        model.compile("sgd", losses.CrossEntropy())
+        errors = []
+        for method, length, arguments in (
+            (parallel.fit, 64, {"batch_size": 31}),
+            (parallel.evaluate, 63, {}),
+            (parallel.fit, 64, {"validation_data": (images[:33], y[:33])}),
+            (parallel.fit, 64, {"validation_split": 0.1}),
+        ):
+            try:
+                method(model, images[:length], y[:length], **arguments)
+            except ValueError as error:
+                errors.append(str(error))
+        data = ImageDataset((images[:61], some), 7)
+        try:
+            parallel.evaluate(model, data)
+        except ValueError as error:
+            errors.append(str(error))
+        found = [
+            LabelQuality(x, some, batch_size=7) for x in (images[:61], data)
+        ]
+        parallel.fit(model, images, y, 16, callbacks=found, verbose=0)
+        outputs = ops.convert_to_numpy(model(images[:61]))
+    expected = Findings(some)
+    expected.update(expected.compare(outputs))
+    scores = [each.scores().tolist() for each in (*found, expected)]
+    return {"errors": errors, "scores": scores}
+
+
 def main():
     if BACKEND == "tensorflow" and process_count() == 1:
         import tensorflow as tf
@@ -135,6 +180,8 @@ def main():
                 results["mistakes"] = parallel_mistakes.errors(parallel)
             if count > 1:
                 results["refused"] = refused()
+                if BACKEND == "jax":
+                    results["uneven"] = uneven()
     print("\n" + json.dumps(results))
 
 

@@ -211,12 +211,82 @@ def test_a_number_that_is_forgotten_is_an_error():
 
     with pytest.raises(TypeError, match=r"argument `n`, which is not in its"):
         Forgotten(3.0)([0], [[0.5, 0.5]])
-    with pytest.raises(TypeError, match=r"takes `m`, which the class does not"):
 
-        class Undeclared(losses.TrueClassLoss):
-            @staticmethod
-            def formula(log_p, m):
-                return -m * log_p
+
+def own(base, formula):
+    """A loss with the number `q` and a formula of one's own."""
+    return type("Own", (base,), {"q": losses.number(0.7), "formula": formula})
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        (
+            staticmethod(lambda log_p, q, m: -m * log_p),
+            "takes `m`, which the class does not",
+        ),
+        (
+            staticmethod(lambda log_p: -log_p),
+            "`Own` declares `q`, which its formula does not take",
+        ),
+        (lambda self, log_p: -log_p, "`Own` declares `q`, which"),
+        (
+            lambda self, log_p, q: -q * log_p,
+            r"`def formula\(log_p, q\)`; or `def formula\(self, log_p\)`, "
+            r"which reads `self\.q`",
+        ),
+        (
+            lambda labels, log_p, q: -q * log_p,
+            r"`@staticmethod` above `def formula\(labels, log_p, q\)`",
+        ),
+        (
+            staticmethod(lambda self, log_p, q: -q * log_p),
+            r"has no `self`\. Expected `def formula\(log_p, q\)`",
+        ),
+        (
+            staticmethod(lambda q, log_p: -q * log_p),
+            r"last, `def formula\(log_p, q\)`",
+        ),
+    ],
+)
+def test_a_formula_and_its_numbers_go_together(formula, message):
+    with pytest.raises(TypeError, match=message):
+        own(losses.TrueClassLoss, formula)
+
+
+def test_a_method_reads_its_numbers():
+    loss = own(losses.TrueClassLoss, lambda self, log_p: -self.q * log_p)(q=2.0)
+    assert number(loss([0], [[0.5, 0.5]])) == pytest.approx(2 * np.log(2))
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_formula_that_reduces_is_an_error(keepdims):
+    def mean(labels, log_p, q):
+        return q * ops.mean(-labels.pick(log_p), keepdims=keepdims)
+
+    def mean_of_label(log_p, q):
+        return q * ops.mean(-log_p, keepdims=keepdims)
+
+    def mean_of_all(labels, logits, q):
+        return q * ops.mean(labels * logits, keepdims=keepdims)
+
+    soft = np.array([[0.5, 0.5], [0.1, 0.9], [0.3, 0.7]], "float32")
+    for base, formula, y in (
+        (losses.DistributionLoss, mean, [0, 1, 1]),
+        (losses.DistributionLoss, mean, soft),
+        (losses.TrueClassLoss, mean_of_label, [0, 1, 1]),
+        (losses.TrueClassLoss, mean_of_label, soft),
+        (losses.MultiLabelLoss, mean_of_all, soft),
+    ):
+        loss = own(base, staticmethod(formula))()
+        with pytest.raises(ValueError, match="one value per sample"):
+            loss(y, soft, [1.0, 0.0, 0.0])
+    if not keepdims:  # The shape is not known of a batch of any size.
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+        kind = own(losses.DistributionLoss, staticmethod(mean))
+        model.compile("sgd", kind(from_logits=True))
+        with pytest.raises(ValueError, match="one value per sample"):
+            model.fit(soft, np.array([0, 1, 1]), verbose=0)
 
 
 def test_a_registered_loss_of_ones_own_is_found_by_name():

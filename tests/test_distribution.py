@@ -72,6 +72,27 @@ def test_several_devices_train_like_one(names):
     assert f"a multiple of the {DEVICES} devices" in refused
     if BACKEND == "jax":
         assert "Expected batches, the last one too" in refused
+        assert "lost its weights" in refused
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="others take any batch")
+def test_batches_that_the_devices_cannot_share():
+    found = on_devices(FEW)["uneven"]
+    received = [
+        f"a batch of {size} samples in `{name}`"
+        for size, name in (
+            (31, "x"),
+            (31, "x"),
+            (1, "validation_data"),
+            (7, "validation_split"),
+            (7, "x"),
+        )
+    ]
+    for error, text in zip(found["errors"], received, strict=True):
+        assert "multiple of the 4 devices" in error and text in error
+    *scores, expected = found["scores"]
+    for each in scores:
+        np.testing.assert_allclose(each, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

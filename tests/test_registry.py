@@ -221,6 +221,7 @@ def test_every_name_is_found():
     ("identifier", "arguments", "message"),
     [
         ("gcee", {}, r"no loss 'gcee'\. Did you mean 'GCE'\?.*AEL"),
+        ("CGE", {}, r"no loss 'CGE'\. Did you mean 'GCE'\?"),
         ("nothing_like_it", {}, r"Expected one of \['AEL'"),
         (3, {}, "identifier=3"),
         (None, {}, "identifier=None"),

@@ -10,6 +10,7 @@ import numpy as np
 from keras_noisy.calibration.average_error import as_calibratable, checked_std
 from keras_noisy.calibration.fresh import Calibratable
 from keras_noisy.calibration.matching import automatic
+from keras_noisy.distribution import divisible
 
 
 class LogitDistribution(NamedTuple):
@@ -129,7 +130,7 @@ def _calibration(loss: Calibratable) -> str:
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:
     """Logits of a model, computed from probabilities if it returns these."""
-    outputs = model.predict(x, verbose=0)
+    outputs = divisible.predict(model, x)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(
             "Expected a model with one output. Received: a model whose "

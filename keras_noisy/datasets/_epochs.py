@@ -42,6 +42,15 @@ class Epochs(keras.utils.PyDataset):
         """Whether samples are shuffled and changed, as in training."""
         return self._reader.training
 
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Sizes of the first and the last batch of an epoch."""
+        size = self._reader.batch_size
+        if self._reader.training:
+            return (size,)
+        part = len(range(self._reader.index, self._count, self._reader.count))
+        return min(size, part), (part - 1) % size + 1
+
     def __len__(self) -> int:
         """Number of batches of an epoch, or of the rest of it."""
         return self._num_batches - self._reader.place(self._iteration)[1]

@@ -63,6 +63,12 @@ class TrustedAndNoisy(Epochs):
         """Number of training samples, trusted and noisy."""
         return len(self._labels)
 
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The size of every step."""
+        shots = self.shots * self.num_classes
+        return (shots + self.queries + self._reader.batch_size,)
+
     def __getitem__(self, index: int) -> tuple[np.ndarray, dict]:
         """The samples of a step, and their labels, indices and parts."""
         epoch, number, chosen = self._chosen(index)

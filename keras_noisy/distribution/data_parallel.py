@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy.distribution import divisible
 from keras_noisy.distribution.processes import (
     each_alone,
     process_count,
@@ -89,9 +90,12 @@ class DataParallel:
         self, model: keras.Model, method: str, args: tuple, kwargs: dict
     ) -> Any:
         run = getattr(model, method)
-        if self._count == 1:
+        if self._count == 1 and divisible.parts() == 1:
             return run(*args, **kwargs)
         given = inspect.signature(run).bind(*args, **kwargs)
+        divisible.check(given.arguments)
+        if self._count == 1:
+            return run(*args, **kwargs)
         if not self.is_chief:
             given.arguments["verbose"] = 0
         backend = _backend()
@@ -195,7 +199,8 @@ def _explained(error: Exception, count: int) -> Exception | None:
         return ValueError(
             "Expected batches, the last one too, whose size the number of "
             "devices divides. Use `parallel.batch_size`, and data whose last "
-            f"batch is complete or has such a size. {error}"
+            "batch is complete or has such a size. The model may have lost "
+            f"its weights: build it anew, or load a saved one. {error}"
         )
     of_backend = not isinstance(error, (ValueError, TypeError, LookupError))
     if count > 1 and of_backend and LOST.search(str(error)):

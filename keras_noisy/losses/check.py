@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import invalid
+from keras_noisy.distribution import divisible
 from keras_noisy.losses.base.multi_label import SeveralLabels
 from keras_noisy.losses.base.robust_loss import RobustLoss
 from keras_noisy.losses.given_label_loss import GivenLabelLoss
@@ -61,7 +62,7 @@ def check(model: keras.Model, loss: Any, batch: Any) -> None:
         expected = "`(x, y)`, or a data set with a batch of them"
         raise invalid("batch", type(batch), expected)
     x, y = parts[:2]
-    y_pred = model.predict(x, verbose=0)
+    y_pred = divisible.predict(model, x)
     for one, labels, outputs in _triples(model, loss, y, y_pred):
         _check_one(one, labels, outputs)
 

@@ -121,7 +121,9 @@ def _by_name(name: str, arguments: dict[str, Any]) -> RobustLoss:
                     f"Received: {name!r}. Build it, `{PACKAGE}.losses.{kind}"
                     "(...)`"
                 )
-        near = difflib.get_close_matches(plain, known, 1)
+        # Swapped letters: difflib would find "ce" before "gce" in "cge".
+        swapped = [other for other in known if sorted(other) == sorted(plain)]
+        near = swapped or difflib.get_close_matches(plain, known, 1)
         hint = f" Did you mean {known[near[0]]!r}?" if near else ""
         raise ValueError(
             f"There is no loss {name!r}.{hint} Expected one of {names()}"

@@ -14,6 +14,7 @@ from keras_noisy._new_models import NewModels
 from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
+from keras_noisy.distribution import divisible
 from keras_noisy.noise._saved_folds import SavedFolds
 
 
@@ -142,7 +143,7 @@ def out_of_fold_probabilities(
                 )
                 models.after_training(model)
                 batch_size = fit_arguments.get("batch_size")
-                predicted = model.predict(x[held_out], batch_size, verbose=0)
+                predicted = divisible.predict(model, x[held_out], batch_size)
                 predicted = _probabilities(predicted, from_logits, labels.max())
                 model = None
                 if saved:

@@ -13,6 +13,7 @@ from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._new_models import NewModels
 from keras_noisy._stochastic import distributions, transition_matrix
+from keras_noisy.distribution import divisible
 
 
 def find_label_issues(
@@ -216,8 +217,8 @@ class KerasClassifier:
         """
         if not hasattr(self, "model_"):
             raise RuntimeError("Call `fit` before `predict_proba`")
-        predicted = self.model_.predict(
-            np.asarray(X), self.fit_arguments.get("batch_size"), verbose=0
+        predicted = divisible.predict(
+            self.model_, np.asarray(X), self.fit_arguments.get("batch_size")
         )
         predicted = np.asarray(predicted, "float64")
         if self.from_logits:

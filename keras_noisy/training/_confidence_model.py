@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._trusted import trusted_mask
+from keras_noisy.distribution import divisible
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.training._ldce_checks import checked_samples
 from keras_noisy.training._similarity import log_confidence, similarities
@@ -92,9 +93,7 @@ class ConfidenceModel(keras.Model):
         samples, all_labels = checked_samples(
             (x, labels), (shots, shot_labels), self.num_classes
         )
-        features = self.encoder.predict(
-            samples, batch_size=batch_size, verbose=0
-        )
+        features = divisible.predict(self.encoder, samples, batch_size)
         num_shots = len(samples) - len(labels)
         known = ops.convert_to_tensor(all_labels)
         similarity, _ = similarities(

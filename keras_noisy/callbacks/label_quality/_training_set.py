@@ -15,6 +15,7 @@ from keras_noisy._elements import Elements
 from keras_noisy._given import check_length, without_index
 from keras_noisy.callbacks.label_quality._statistics import Part
 from keras_noisy.datasets import ImageDataset
+from keras_noisy.distribution import divisible
 
 #: Number of labels whose predictions are in memory at once.
 SAMPLES = 8192
@@ -92,7 +93,7 @@ def predict(
         for start in range(0, count, size):
             rows = slice(start, start + size)
             part = keras.tree.map_structure(lambda of: of[rows], x)  # noqa: B023
-            yield model.predict(part, batch_size=batch_size, verbose=0)
+            yield divisible.predict(model, part, batch_size)
         return
     batches = _Batches(x, elements)
     left = iter(batches)
@@ -103,6 +104,7 @@ def predict(
             # Keras warns whenever an iterator ends.
             warnings.filterwarnings("ignore", "Your input ran out of data")
             found = model.predict(_generator(first, more), verbose=0)
+        found = batches.without_padding(found)
         if batches.in_order and batches.count <= count:
             yield Part(found, batches.since_last())
     if not batches.in_order:
@@ -151,6 +153,8 @@ class _Batches:
         # Clean labels pass for an index where a batch has few samples.
         self._may_have_index = True
         self._samples: list[np.ndarray] = []
+        #: Sizes of the batches since the last call, and what they lacked.
+        self._sizes: list[tuple[int, int]] = []
         self._yielded = 0
 
     def __iter__(self) -> Iterator[tuple[Any]]:
@@ -171,10 +175,20 @@ class _Batches:
                 else:
                     self.in_order &= _agrees(y, labels, self.ignore_class)
             self._samples.append(samples)
-            yield (inputs,)
+            more = divisible.missing(size)
+            self._sizes.append((size, more))
+            yield (divisible.padded(inputs, more),)
             # A data set that repeats never ends.
             if self.count > len(self.labels) or not self.in_order:
                 return
+
+    def without_padding(self, found: Any) -> Any:
+        """Predictions since the last call, of the samples alone."""
+        sizes, self._sizes = self._sizes, []
+        if not any(more for _, more in sizes):
+            return found
+        kept = np.concatenate([np.arange(n + m) < n for n, m in sizes])
+        return keras.tree.map_structure(lambda y: y[kept], found)
 
     def since_last(self) -> np.ndarray:
         """The samples since the last call."""

@@ -10,6 +10,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy.calibration.matching import automatic
 from keras_noisy.losses.base import _signature
 from keras_noisy.losses.base._arguments import declared
+from keras_noisy.losses.base._formulas import names_of
 
 #: Calibrations of every loss, and the values that change nothing.
 TRANSFORMS = {"logit_bias": 0.0, "margin_scale": 1.0}
@@ -134,7 +135,7 @@ class DeclaredLoss(keras.losses.Loss):
         kinds = type(self).__mro__
         function = next(vars(k)[formula] for k in kinds if formula in vars(k))
         if isinstance(function, staticmethod):
-            names = _signature.names_of(function.__func__)[len(inputs) :]
+            names = names_of(function.__func__)[len(inputs) :]
             return function.__func__(*inputs, *(numbers[n] for n in names))
         # A method reads the numbers from its loss.
         before, self._now = self._now, numbers

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import keras
 
 from keras_noisy.losses.base._arguments import Shared, declared
+from keras_noisy.losses.base._formulas import FORMULAS, check, names_of
 
 PACKAGE = "keras_noisy"
 Kind = TypeVar("Kind", bound=type)
@@ -22,17 +23,6 @@ RETURNS = """Returns:
 RAISES = """Raises:
     ValueError: If an argument is outside its range.
 """
-
-
-#: Functions of tensors and of the numbers of a loss.
-FORMULAS = (
-    "formula",
-    "target_formula",
-    "class_losses",
-    "headroom",
-    "log_probabilities",
-    "error_powers",
-)
 
 
 class Pure(staticmethod):
@@ -134,7 +124,7 @@ def complete(cls: Any) -> None:
     for name, value in list(vars(cls).items()):
         if name in FORMULAS and isinstance(value, staticmethod):
             setattr(cls, name, Pure(value.__func__))
-            _check_names(cls, value.__func__, arguments)
+    check(cls, arguments)
 
 
 @functools.cache
@@ -188,30 +178,12 @@ def _show_signature(cls: Any) -> None:
     cls.__init__ = shown
 
 
-@functools.cache
-def names_of(function: Any) -> list[str]:
-    """The names of the arguments of a formula."""
-    return list(inspect.signature(function).parameters)
-
-
 def takes_num_classes(cls: type) -> bool:
     """Whether a formula of the class names the number of classes."""
     formula = inspect.getattr_static(cls, "formula", None)
     return isinstance(formula, staticmethod) and "num_classes" in names_of(
         formula.__func__
     )
-
-
-def _check_names(cls: type, function: Any, arguments: dict) -> None:
-    inputs = {"labels", "log_p", "logits", "targets", "total", "is_late"}
-    for name in names_of(function):
-        if name not in arguments and name not in inputs:
-            raise TypeError(
-                f"`{cls.__name__}.{function.__name__}` takes `{name}`, which "
-                f"the class does not declare. Expected `{name} = "
-                "keras_noisy.losses.number(default)` in the class, or a first "
-                "argument `log_p`, or `labels` and `log_p`"
-            )
 
 
 def check_config(loss: Any) -> None:

@@ -10,6 +10,7 @@ from keras_noisy.losses.base._class_sums import (
     has_closed_form,
     log_probabilities,
 )
+from keras_noisy.losses.base._formulas import check_shape
 from keras_noisy.losses.base._labels import Labels, SparseLabels
 from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
@@ -59,7 +60,9 @@ class DistributionLoss(RobustLoss):
         # Classes of an earlier version call it `distribution_formula`.
         older = hasattr(self, "distribution_formula")
         name = "distribution_formula" if older else "formula"
-        return self.evaluate(name, (labels, log_p), numbers)
+        values = self.evaluate(name, (labels, log_p), numbers)
+        check_shape(self, values, tuple(log_p.shape[:1]))
+        return values
 
     @staticmethod
     @any_numbers

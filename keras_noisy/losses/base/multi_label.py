@@ -20,6 +20,7 @@ from keras_noisy.losses.base import (
 from keras_noisy.losses.base import shared as _shared
 from keras_noisy.losses.base._autograph import unconverted
 from keras_noisy.losses.base._declared import DeclaredLoss
+from keras_noisy.losses.base._formulas import check_shape
 from keras_noisy.losses.base._labels import BinaryTargets
 from keras_noisy.losses.base._per_label import PosWeight
 
@@ -241,7 +242,10 @@ class MultiLabelLoss(SeveralLabels):
         """Values of a batch in which every label counts as a sample."""
         logits = batch.logits[:, 0]
         share = share_of(batch.labels, logits)
-        return self.evaluate("formula", (share, logits), self.arguments)
+        inputs = share, logits
+        values = self.evaluate("formula", inputs, self.arguments)
+        check_shape(self, values, tuple(logits.shape))
+        return values
 
 
 def share_of(labels: Any, like: Tensor) -> Tensor:

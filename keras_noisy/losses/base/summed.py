@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from keras_noisy.losses.base._class_sums import WINNER, Term, plain_sum
+from keras_noisy.losses.base._formulas import check_shape
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._math import LOWEST
 from keras_noisy.losses.base.distribution import DistributionLoss
@@ -56,7 +57,9 @@ class SummedLoss(DistributionLoss):
         self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
     ) -> Tensor:
         """Values from the log-probability of the label and the sum."""
-        return self.evaluate("formula", (log_p, next(sums)), numbers)
+        values = self.evaluate("formula", (log_p, next(sums)), numbers)
+        check_shape(self, values, tuple(log_p.shape))
+        return values
 
     def terms(
         self, labels: Labels, like: Tensor, numbers: dict[str, Any]

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base import _math, _single
+from keras_noisy.losses.base._formulas import check_shape
 from keras_noisy.losses.base._labels import DenseLabels, Labels
 from keras_noisy.losses.base._of_label import (
     all_margins,
@@ -68,7 +69,9 @@ class TrueClassLoss(RobustLoss):
 
     def of_true_class(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
         """The formula, elementwise."""
-        return self.evaluate("formula", (log_p,), numbers)
+        values = self.evaluate("formula", (log_p,), numbers)
+        check_shape(self, values, tuple(log_p.shape))
+        return values
 
     def of_targets(
         self, targets: Tensor, log_p: Tensor, numbers: dict[str, Any]
