@@ -126,6 +126,9 @@ def test_a_class_without_images_keeps_its_number_and_is_named(tmp_path):
     picture(test / "FOXX/1.png")
     with pytest.raises(ValueError, match="folder 'FOXX' the class 'fox'"):
         ImageFiles.from_directory(test, files.class_names)
+    (test / "FOXX").rename(test / "dgo")
+    with pytest.raises(ValueError, match="folder 'dgo' the class 'dog'"):
+        ImageFiles.from_directory(test, files.class_names)
     # A part of the folders, each of which is a class.
     found, texts = warned(ImageFiles.from_directory, train, ["fox", "ape"])
     assert (found.labels.tolist(), texts) == ([0, 1], [])

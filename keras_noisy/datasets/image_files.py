@@ -364,7 +364,10 @@ def _check_folders(folder: str, names: list[str], found: list[str]) -> None:
     others = [name for name in found if name not in names]
     if not classes or not others:
         return
-    pairs = [(name, nearest(name, classes)) for name in others]
+    pairs = [
+        (name, nearest(name, classes) or nearest(name, names))
+        for name in others
+    ]
     hint = "".join(
         f" Is the folder {name!r} the class {near!r}?"
         for name, near in [pair for pair in pairs if pair[1]][:1]
