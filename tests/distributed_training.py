@@ -123,9 +123,11 @@ def refused():
 
 def uneven():
     """JAX: what is refused before it starts, and scores of such a batch."""
-    x = np.random.default_rng(1).normal(size=(64, 8)).astype("float32")
-    y = np.arange(64) % 3
-    images, some = np.repeat(x[:, :, None, None], 3, -1), y[:61]
+    pixels = np.random.default_rng(1).integers(
+        256, size=(64, 8, 1, 3), dtype="uint8"
+    )
+    images, y = pixels.astype("float32") / 255, np.arange(64) % 3
+    some = y[:61]
     with data_parallel() as parallel:
         model = keras.Sequential(
             [
@@ -146,7 +148,7 @@ def uneven():
                 method(model, images[:length], y[:length], **arguments)
             except ValueError as error:
                 errors.append(str(error))
-        data = ImageDataset((images[:61], some), 7)
+        data = ImageDataset((pixels[:61], some), 7)
         try:
             parallel.evaluate(model, data)
         except ValueError as error:

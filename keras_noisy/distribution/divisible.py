@@ -102,7 +102,7 @@ def _of_data(
     if hasattr(x, "element_spec"):  # of TensorFlow
         specs = keras.tree.flatten(x.element_spec)
         shapes = [getattr(spec, "shape", None) for spec in specs]
-        known = [x for x in shapes if getattr(x, "rank", None)]
+        known = [shape for shape in shapes if shape is not None and shape.rank]
         return [shape[0] for shape in known if shape[0]]
     leaves = keras.tree.flatten(x)
     if not _are_arrays(leaves):
