@@ -32,16 +32,21 @@ def names_of(function: Any) -> list[str]:
 def check(cls: type, arguments: dict[str, Any]) -> None:
     """Raise on a formula of the class that does not go with its numbers."""
     found = [name for name in FORMULAS if name in vars(cls)]
+    taken: set[str] = set()
     for name in found:
         value = vars(cls)[name]
         if isinstance(value, staticmethod):
-            _check_names(cls, name, names_of(value.__func__), arguments)
+            names = names_of(value.__func__)
+            _check_names(cls, name, names, arguments)
+            taken.update(names)
         elif inspect.isfunction(value) or isinstance(value, classmethod):
             function = getattr(value, "__func__", value)
             _check_method(cls, name, function, arguments)
     for number, value in vars(cls).items():
         declared = isinstance(value, Argument) and not isinstance(value, Shared)
-        if found and declared and number not in _used(cls):
+        if not (found and declared) or number in taken:
+            continue
+        if number not in _used(cls):  # slow
             raise TypeError(
                 f"`{cls.__name__}` declares `{number}`, which its formula does "
                 f"not take, so it would do nothing. Expected `{number}` among "
