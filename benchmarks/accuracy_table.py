@@ -29,7 +29,7 @@ OURS = (
 )
 #: Losses that the documents show for each task.
 SHOWN = (
-    *("CE", "CE, epoch by noisy validation", "ELR", "SOP", "OGC"),
+    *("CE", "CE, epoch by noisy validation", "ELR", "OGC"),
     *("GCE .7", "NCE+RCE", "NCE+AGCE", "SCE", "CE, clip 3", *OURS),
 )
 STOPPED = "CE, epoch by noisy validation"
