@@ -66,4 +66,4 @@ def write_python_version(root, images, labels, coarse_labels=None):
             content[b"fine_labels"] = labels[split].tolist()
             content[b"coarse_labels"] = coarse_labels[split].tolist()
         with open(root / split, "wb") as file:
-            pickle.dump(content, file, protocol=2)
+            pickle.dump(content, file, protocol=4)

@@ -23,22 +23,17 @@ HUMAN = {
 SOURCE = "https://github.com/UCSC-REAL/cifar-10-100n (CC BY-NC 4.0)"
 
 
-def human_file(base: str, data_dir: str | Path | None) -> Path:
-    """The official file, in the user's folder."""
+def human_labels(
+    base: str, column: str, data_dir: str | Path | None
+) -> tuple[Path, np.ndarray, np.ndarray]:
+    """The official file in the user's folder, its given and clean labels."""
     file = f"{base.upper().replace('R1', 'R-1')}_human.pt"
     if data_dir is None:
         raise ValueError(
             f"Invalid value for argument `data_dir`. Expected the folder with "
             f"{file}, which you download from {SOURCE}. Received: None"
         )
-    return _files.find(data_dir, file, source=SOURCE)
-
-
-def human_labels(
-    base: str, column: str, clean: np.ndarray, data_dir: str | Path | None
-) -> np.ndarray:
-    """A column of the file, if its clean labels match the images."""
-    path = human_file(base, data_dir)
+    path = _files.find(data_dir, file, source=SOURCE)
     with _files.reading(path, SOURCE):
         columns = _files.torch_dictionary(path)
     of_clean = "clean_coarse_label" if "coarse" in column else "clean_label"
@@ -48,20 +43,26 @@ def human_labels(
                 f"Expected {path} to have {needed!r}. Received: a file with "
                 f"{sorted(columns)}. Download it again from {SOURCE}"
             )
-    found = np.reshape(columns[of_clean], -1)
-    if len(found) != len(clean) or np.any(found != clean):
-        wrong = "another number of labels"
-        if len(found) == len(clean):
-            wrong = f"{np.count_nonzero(found != clean)} labels that differ"
+    given, clean = (np.reshape(columns[c], -1) for c in (column, of_clean))
+    if len(given) != len(clean):
         raise ValueError(
-            f"Expected the clean labels in {path} to be those of the images, "
-            f"one by one. Received: {wrong}. The human labels are in the "
-            "order of the python version of CIFAR: take the images from there"
+            f"Expected {path} to have as many labels in {column!r} as in "
+            f"{of_clean!r}. Received: {len(given)} and {len(clean)}. Download "
+            f"it again from {SOURCE}"
         )
-    labels = np.reshape(columns[column], -1)
-    if len(labels) != len(clean):
-        raise ValueError(
-            f"Expected {path} to have {len(clean)} labels in {column!r}. "
-            f"Received: {len(labels)}. Download it again from {SOURCE}"
-        )
-    return labels
+    return path, given, clean
+
+
+def check_order(path: Path, found: np.ndarray, clean: np.ndarray) -> None:
+    """The clean labels of the file must be those of the images."""
+    wrong = "another number of labels"
+    if len(found) == len(clean):
+        differ = np.count_nonzero(found != clean)
+        if not differ:
+            return
+        wrong = f"{differ} labels that differ"
+    raise ValueError(
+        f"Expected the clean labels in {path} to be those of the images, one "
+        f"by one. Received: {wrong}. The human labels are in the order of the "
+        "python version of CIFAR: take the images from there"
+    )

@@ -10,7 +10,7 @@ from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._noise_checks import noise_rate, random_seed
 from keras_noisy.datasets import _files
-from keras_noisy.datasets._cifar_n import HUMAN, human_file, human_labels
+from keras_noisy.datasets._cifar_n import HUMAN, check_order, human_labels
 from keras_noisy.datasets._class_names import CLASS_NAMES
 from keras_noisy.datasets._digits import digits, digits_inside
 from keras_noisy.datasets.noisy_dataset import NoisyDataset
@@ -154,8 +154,8 @@ def load(
 
     base = name.removesuffix("n")
     coarse = human is not None and noise == "noisy_coarse"
-    if human:
-        human_file(base, data_dir)  # Raise before images are downloaded.
+    if human:  # Raise before images are downloaded or read.
+        file, given, clean = human_labels(base, human[noise], data_dir)
     if name == "digits":
         num_classes = 1000 if num_classes is None else num_classes
         if integer("num_classes", num_classes) not in (10, 100, 1000):
@@ -180,8 +180,8 @@ def load(
             )
     (x_train, y_clean), (x_test, y_test) = checked
     if human:
-        y_train = human_labels(base, human[noise], y_clean, data_dir)
-        y_train = class_labels("labels", y_train, len(class_names))
+        check_order(file, clean, y_clean)
+        y_train = class_labels("labels", given, len(class_names))
         y_train = y_train.astype(y_clean.dtype)
     else:
         y_train = _noisy_labels(
