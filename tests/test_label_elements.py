@@ -336,3 +336,6 @@ def test_decisions_about_elements_and_about_areas(tmp_path):
     kept, rest = found.decisions(path).apply(x)
     assert kept == x[:5] + x[6:]
     assert np.array_equal(rest, np.delete(pixels, 5, axis=0))
+    write(path, [(5, "relabel", 2, 0)], fingerprint(pixels, None))
+    with pytest.raises(ValueError, match="line 2: relabel, but an area"):
+        found.decisions(path)
