@@ -147,6 +147,11 @@ def test_samples_of_every_form_are_cleaned_by_position():
     assert found.clean(names)[0] == [names[i] for i in rest]
     table = pandas.DataFrame({"name": names}, index=range(len(names), 0, -1))
     assert found.clean(table)[0]["name"].tolist() == [names[i] for i in rest]
+    sparse = pytest.importorskip("scipy.sparse", reason="it needs SciPy")
+    counts = sparse.coo_array(np.arange(len(labels))[:, None])
+    assert np.array_equal(found.clean(counts)[0].toarray()[:, 0], rest)
+    with pytest.raises(ValueError, match=r"`x`.*coo_array of length 1\b"):
+        found.clean(counts.T)
     parts = {"a": np.arange(len(labels)), "b": [np.arange(len(labels))]}
     taken = found.clean(parts)[0]
     assert np.array_equal(taken["a"], rest)
