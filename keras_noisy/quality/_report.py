@@ -3,6 +3,8 @@
 import hashlib
 import importlib.resources
 import json
+import os
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,7 @@ from keras_noisy.quality._shown import Shown
 
 #: Keeps spreadsheets from reading a fingerprint as a number.
 _PREFIX = "data-"
+_PATH = str | bytes | os.PathLike
 _NO_PIXELS = np.empty((0, 0), "uint8")
 _NO_CLASS = "none of the classes"
 
@@ -177,7 +180,19 @@ def fingerprint(labels: np.ndarray, images: Any) -> str:
         return _PREFIX + key.hexdigest()[:16]
     for picture in pictures(images, (0, count // 2, count - 1)):
         key.update(picture.tobytes())
+    # A new file in a folder moves those behind it; three pictures may stay.
+    are_listed = isinstance(images, list | tuple | np.ndarray)
+    for image in images if are_listed else ():
+        if isinstance(image, _PATH):
+            key.update(_file_name(image))
     return _PREFIX + key.hexdigest()[:16]
+
+
+def _file_name(path: str | bytes | os.PathLike) -> bytes:
+    """The name in a file system of any kind, wherever the folder is."""
+    name = os.fsdecode(path).replace("\\", "/").rpartition("/")[2]
+    name = unicodedata.normalize("NFC", name)
+    return name.encode("utf-8", "surrogateescape") + b"/"
 
 
 def _short(value: float) -> float:

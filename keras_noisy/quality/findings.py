@@ -167,7 +167,8 @@ class Findings(Ranked):
         Args:
             path: The file `decisions.csv` that the page downloads, with the
                 columns `index`, `decision` (keep, drop or relabel), `given`,
-                `new` and `data`, a key of the labels and images.
+                `new` and `data`, a key of the labels, of the names of the
+                files and of some pictures.
 
         Returns:
             A `Decisions`, whose `apply` cleans the data.
