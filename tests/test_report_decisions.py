@@ -277,6 +277,7 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
         ([f"20,drop,1,,{key}"], r"'20', not in \[0, 20\)"),
         ([f"1,drop,2,,{key}"], "another given label"),
         ([f"1,relabel,1,,{key}"], "line 2: ''"),
+        ([f"1,keep,1,2,{key}"], "line 2, a new label to keep"),
         ([f"1,relabel,1,4,{key}"], r"not in \[0, 4\)"),
         (["1,drop,1,,0123"], "belongs to other labels or pictures"),
     ):

@@ -147,6 +147,9 @@ def read_decisions(
                     what = "relabel, but an area is kept or dropped"
                     raise _error(path, f"line {line}: {what}")
                 new.append(_number(path, line, row["new"], num_classes))
+            elif row["new"]:  # someone forgot to change the decision
+                what = f"a new label to {row['decision']}, not to relabel"
+                raise _error(path, f"line {line}, {what}")
     kept, dropped, relabeled = (
         _indices(np.array(places, "int64"), elements)
         for places in found.values()
