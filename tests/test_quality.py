@@ -269,6 +269,23 @@ def test_predictions_of_models_that_have_not_seen_the_samples():
             PredictionQuality(bad, labels)
 
 
+@pytest.mark.once
+def test_an_estimate_does_not_depend_on_the_order_of_the_samples():
+    """Predictions that are exactly 1 are all the surest."""
+    rng = np.random.default_rng(0)
+    clean = np.arange(8000) // 2000
+    wrong = (rng.random(8000) < 0.4) & (clean > 0)
+    labels = np.where(wrong, (clean + 1) % 4, clean)
+    found = PredictionQuality(np.eye(4)[clean], labels)
+    assert found.estimate().rate == pytest.approx(wrong.mean(), abs=0.05)
+    # Two neighbors stand out from no others.
+    place = np.arange(8000) % 2000
+    near = [2000 * clean + (place + step) % 2000 for step in (1, 2)]
+    near = np.stack(near, axis=1), np.ones((8000, 2))
+    found = FeatureQuality(None, labels, k=2, neighbors=near)
+    assert found.estimate().rate == pytest.approx(wrong.mean(), abs=0.05)
+
+
 def test_all_labels_may_be_wrong():
     labels = np.arange(40)
     found = PredictionQuality(np.eye(40)[(labels + 1) % 40], labels)

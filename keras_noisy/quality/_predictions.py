@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy.quality._consensus import class_rows
-from keras_noisy.quality.estimate import Estimate, estimate_of
+from keras_noisy.quality.estimate import Estimate, estimate_of, largest
 from keras_noisy.quality.learned import learned_nothing
 
 #: Number of predictions to process at once.
@@ -55,7 +55,7 @@ class Predictions:
         """
         count = len(self.labels)
         most = min(count, max(int(SUREST * count), PER_CLASS * num_classes))
-        chosen = np.argsort(-self.probability, kind="stable")[:most]
+        chosen = largest(self.probability, most)
         joint = np.zeros((num_classes, num_classes))
         np.add.at(joint, (self.labels[chosen], self.predicted[chosen]), 1)
         # Add two of each, so that a share of 0 or 1 also has an interval.

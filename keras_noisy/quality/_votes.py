@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy.quality._consensus import consensus
-from keras_noisy.quality.estimate import Estimate, estimate_of
+from keras_noisy.quality.estimate import Estimate, estimate_of, largest
 from keras_noisy.quality.learned import learned_nothing
 
 #: Number of votes in memory at once.
@@ -86,7 +86,7 @@ class Votes:
         count = len(self.labels)
         standing_out = self.cosines[:, 1] - self.cosines[:, -1]
         most = max(int(DENSEST * count), PER_CLASS * num_classes)
-        chosen = np.argsort(-standing_out, kind="stable")[:most]
+        chosen = largest(standing_out, most)
         pairs = self.labels[self.indices[chosen, :2]]
         triples = np.column_stack([self.labels[chosen], pairs])
         matrix, error = consensus(triples, num_classes)
