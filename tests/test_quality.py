@@ -286,6 +286,31 @@ def test_an_estimate_does_not_depend_on_the_order_of_the_samples():
     assert found.estimate().rate == pytest.approx(wrong.mean(), abs=0.05)
 
 
+@pytest.mark.once
+def test_the_worst_of_equal_scores_are_of_all_classes():
+    labels = np.arange(2000) // 500
+    wrong = np.arange(2000) % 2 == 0
+    rest = np.where(wrong, 1e-20, 1.0)[:, None]
+    p = np.where(np.eye(4)[labels] > 0, rest, (1 - rest) / 3)
+    found = PredictionQuality(p, labels)
+    assert wrong[found.suspects(800)].all()
+    assert np.bincount(labels[found.suspects(200)]).min() > 25
+    p[wrong, labels[wrong]] = np.linspace(1e-20, 1e-30, 1000)
+    worst = np.flatnonzero(wrong)[::-1]
+    for score in ("confidence", "margin"):
+        found = PredictionQuality(p, labels)
+        assert np.array_equal(found.suspects(1000, score), worst)
+    # All neighbors of a wrong one are right ones of the next class.
+    of_class = np.where(wrong, (labels + 1) % 4, labels)
+    steps = np.arange(2000)[:, None] + np.arange(2, 24, 2)
+    near = 500 * of_class[:, None] + steps // 2 * 2 % 500 + 1
+    near = near, np.ones(near.shape)
+    found = FeatureQuality(None, labels, neighbors=near)
+    for score in ("weights", "ranks", "votes"):
+        worst = found.suspects(200, score)
+        assert wrong[worst].all() and np.bincount(labels[worst]).min() > 25
+
+
 def test_all_labels_may_be_wrong():
     labels = np.arange(40)
     found = PredictionQuality(np.eye(40)[(labels + 1) % 40], labels)

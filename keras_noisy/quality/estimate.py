@@ -92,6 +92,15 @@ def largest(values: np.ndarray, most: int) -> np.ndarray:
     return mixed[np.argsort(-values[mixed], kind="stable")[:most]]
 
 
+def worst_first(*scores: np.ndarray) -> np.ndarray:
+    """Places by the first score; the others, and then chance, break ties.
+
+    In their order, equal ones at the top would be those of the first classes.
+    """
+    chance = Random(0, 21).uniform(len(scores[0]))
+    return np.lexsort([chance, *(-score for score in reversed(scores))])
+
+
 def true_shares(transition: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Shares of the true classes that make the given labels most likely."""
     prior = np.full(len(given), 1 / len(given))
