@@ -4,13 +4,13 @@ import hashlib
 import importlib.resources
 import json
 import os
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_noisy._elements import Elements
+from keras_noisy._files import file_name
 from keras_noisy.quality._pictures import (
     SIDE,
     pictures,
@@ -184,15 +184,8 @@ def fingerprint(labels: np.ndarray, images: Any) -> str:
     are_listed = isinstance(images, list | tuple | np.ndarray)
     for image in images if are_listed else ():
         if isinstance(image, _PATH):
-            key.update(_file_name(image))
+            key.update(f"{file_name(image)}/".encode(errors="replace"))
     return _PREFIX + key.hexdigest()[:16]
-
-
-def _file_name(path: str | bytes | os.PathLike) -> bytes:
-    """The name in a file system of any kind, wherever the folder is."""
-    name = os.fsdecode(path).replace("\\", "/").rpartition("/")[2]
-    name = unicodedata.normalize("NFC", name)
-    return name.encode("utf-8", "surrogateescape") + b"/"
 
 
 def _short(value: float) -> float:
