@@ -145,7 +145,7 @@ class Findings(Ranked):
             title: The title of the page. Defaults to `"Label quality"`.
             texts: Texts to show with or without pictures: a text for each
                 sample, or a word for each label, shown with the words around
-                it. Defaults to `None`.
+                it. Padding at the end needs no word. Defaults to `None`.
 
         Returns:
             The path.
