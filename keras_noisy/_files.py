@@ -1,5 +1,7 @@
 """Files that are complete whenever they exist."""
 
+import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,3 +12,9 @@ def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
     unfinished = file.with_name(f"unfinished_{file.name}")
     write(unfinished)
     unfinished.replace(file)
+
+
+def file_name(path: str | bytes | os.PathLike) -> str:
+    """The name without its folder, the same on every system."""
+    name = os.fsdecode(path).replace("\\", "/").rpartition("/")[2]
+    return unicodedata.normalize("NFC", name)

@@ -197,4 +197,10 @@ def _lists_files(y: Any) -> bool:
     if isinstance(y, str | os.PathLike | Mapping):
         return True
     is_frame = hasattr(y, "columns") and not isinstance(y, np.ndarray)
-    return is_frame and len(y.columns) > 1 and np.asarray(y).dtype.kind == "O"
+    if not is_frame or len(y.columns) < 2:
+        return False
+    # Columns of labels that differ in type are objects too, but not text.
+    cells = np.asarray(y)
+    return cells.dtype.kind == "O" and any(
+        isinstance(cell, str | os.PathLike) for cell in cells.flat
+    )

@@ -12,7 +12,8 @@ class Random:
 
     The first number belongs to the caller: 1 `corrupt`, 2 `instance_dependent`,
     3 `open_set`, 4 `out_of_fold_probabilities`, 5 the digits, 6 the pipelines,
-    7 `LDCE`, 16 clicks that are replaced, 20 `flip_labels`.
+    7 `LDCE`, 16 clicks that are replaced, 20 `flip_labels`, 21 the estimates of
+    `keras_noisy.quality`.
     """
 
     def __init__(self, seed: int, *path: int):

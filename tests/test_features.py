@@ -108,6 +108,26 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
         features(network, arrays, batch_size=28, verbose=0)
 
 
+def test_other_files_are_other_data(network, tmp_path):
+    pillow = pytest.importorskip("PIL.Image", reason="files need Pillow")
+    for i in range(6):
+        image = pillow.fromarray(np.full((8, 8, 3), 40 * i, "uint8"))
+        image.save(tmp_path / f"{i}.png")
+    paths = [f"{tmp_path}/{i}.png" for i in (0, 1, 2, 4)]
+
+    def found(paths):
+        data = ImageDataset((paths, [0] * 4), 2, image_size=8)
+        folder = tmp_path / "features"
+        return features(network, data, directory=folder, verbose=0)
+
+    whole = found(paths)
+    assert np.array_equal(
+        found([f"{tmp_path}/./{p[-5:]}" for p in paths]), whole
+    )
+    with pytest.raises(ValueError, match=r"`directory`.*files"):
+        found([*paths[:2], f"{tmp_path}/3.png", paths[2]])
+
+
 def test_a_folder_with_half_a_note_is_a_new_one(network, tmp_path, monkeypatch):
     def killed(path, text, encoding):
         path.write_bytes(text[:9].encode())

@@ -116,6 +116,16 @@ def test_predictions_have_the_same_elements():
 
 
 @pytest.mark.once
+def test_several_labels_may_be_columns_of_a_table():
+    pandas = pytest.importorskip("pandas", reason="tables need pandas")
+    labels = np.array([[0, 1], [1, 0], [1, 1]])
+    mixed = pandas.DataFrame({"cat": labels[:, 0] == 1, "dog": labels[:, 1]})
+    for table in (mixed, mixed.astype("Int64"), mixed.astype(float)):
+        found = PredictionQuality(0.8 * labels + 0.1, table, multi_label=True)
+        assert np.array_equal(found.labels, labels)
+
+
+@pytest.mark.once
 def test_what_cannot_be_meant_is_an_error():
     one_hot = np.eye(3, dtype=int)[[0, 1, 2, 0]]
     x = np.zeros((4, 3), "float32")
@@ -336,3 +346,6 @@ def test_decisions_about_elements_and_about_areas(tmp_path):
     kept, rest = found.decisions(path).apply(x)
     assert kept == x[:5] + x[6:]
     assert np.array_equal(rest, np.delete(pixels, 5, axis=0))
+    write(path, [(5, "relabel", 2, 0)], fingerprint(pixels, None))
+    with pytest.raises(ValueError, match="line 2: relabel, but an area"):
+        found.decisions(path)

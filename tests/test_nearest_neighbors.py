@@ -44,6 +44,14 @@ def test_copies_of_a_sample_are_its_neighbors_and_it_is_not(candidates):
     assert all(len(set(row)) == 5 for row in found.tolist())
 
 
+def test_neighbors_of_copies_are_not_the_first_of_them():
+    """In their order, which is often by class, copies vote for one class."""
+    labels = np.arange(600) // 100
+    found, _ = nearest_neighbors(np.ones((600, 3)), 51)
+    shares = np.bincount(labels[found].ravel(), minlength=6) / found.size
+    assert shares.max() < 0.5
+
+
 @pytest.mark.once
 def test_the_nearest_lists_hold_most_of_them(tmp_path):
     """Features in half precision stay in their file."""

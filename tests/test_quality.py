@@ -147,6 +147,11 @@ def test_samples_of_every_form_are_cleaned_by_position():
     assert found.clean(names)[0] == [names[i] for i in rest]
     table = pandas.DataFrame({"name": names}, index=range(len(names), 0, -1))
     assert found.clean(table)[0]["name"].tolist() == [names[i] for i in rest]
+    sparse = pytest.importorskip("scipy.sparse", reason="it needs SciPy")
+    counts = sparse.coo_array(np.arange(len(labels))[:, None])
+    assert np.array_equal(found.clean(counts)[0].toarray()[:, 0], rest)
+    with pytest.raises(ValueError, match=r"`x`.*coo_array of length 1\b"):
+        found.clean(counts.T)
     parts = {"a": np.arange(len(labels)), "b": [np.arange(len(labels))]}
     taken = found.clean(parts)[0]
     assert np.array_equal(taken["a"], rest)
@@ -262,6 +267,48 @@ def test_predictions_of_models_that_have_not_seen_the_samples():
     ):
         with pytest.raises(ValueError, match=f"`probabilities`.*{message}"):
             PredictionQuality(bad, labels)
+
+
+@pytest.mark.once
+def test_an_estimate_does_not_depend_on_the_order_of_the_samples():
+    """Predictions that are exactly 1 are all the surest."""
+    rng = np.random.default_rng(0)
+    clean = np.arange(8000) // 2000
+    wrong = (rng.random(8000) < 0.4) & (clean > 0)
+    labels = np.where(wrong, (clean + 1) % 4, clean)
+    found = PredictionQuality(np.eye(4)[clean], labels)
+    assert found.estimate().rate == pytest.approx(wrong.mean(), abs=0.05)
+    # Two neighbors stand out from no others.
+    place = np.arange(8000) % 2000
+    near = [2000 * clean + (place + step) % 2000 for step in (1, 2)]
+    near = np.stack(near, axis=1), np.ones((8000, 2))
+    found = FeatureQuality(None, labels, k=2, neighbors=near)
+    assert found.estimate().rate == pytest.approx(wrong.mean(), abs=0.05)
+
+
+@pytest.mark.once
+def test_the_worst_of_equal_scores_are_of_all_classes():
+    labels = np.arange(2000) // 500
+    wrong = np.arange(2000) % 2 == 0
+    rest = np.where(wrong, 1e-20, 1.0)[:, None]
+    p = np.where(np.eye(4)[labels] > 0, rest, (1 - rest) / 3)
+    found = PredictionQuality(p, labels)
+    assert wrong[found.suspects(800)].all()
+    assert np.bincount(labels[found.suspects(200)]).min() > 25
+    p[wrong, labels[wrong]] = np.linspace(1e-20, 1e-30, 1000)
+    worst = np.flatnonzero(wrong)[::-1]
+    for score in ("confidence", "margin"):
+        found = PredictionQuality(p, labels)
+        assert np.array_equal(found.suspects(1000, score), worst)
+    # All neighbors of a wrong one are right ones of the next class.
+    of_class = np.where(wrong, (labels + 1) % 4, labels)
+    steps = np.arange(2000)[:, None] + np.arange(2, 24, 2)
+    near = 500 * of_class[:, None] + steps // 2 * 2 % 500 + 1
+    near = near, np.ones(near.shape)
+    found = FeatureQuality(None, labels, neighbors=near)
+    for score in ("weights", "ranks", "votes"):
+        worst = found.suspects(200, score)
+        assert wrong[worst].all() and np.bincount(labels[worst]).min() > 25
 
 
 def test_all_labels_may_be_wrong():

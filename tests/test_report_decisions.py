@@ -4,9 +4,11 @@ import csv
 import importlib.resources
 import io
 import json
+import pathlib
 import re
 import shutil
 import subprocess
+import unicodedata
 
 import numpy as np
 import pytest
@@ -23,6 +25,8 @@ from test_report import (
     rows,
     visible,
 )
+
+from keras_noisy.quality._report import fingerprint
 
 pytest.importorskip("PIL", reason="the report needs Pillow")
 
@@ -273,6 +277,7 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
         ([f"20,drop,1,,{key}"], r"'20', not in \[0, 20\)"),
         ([f"1,drop,2,,{key}"], "another given label"),
         ([f"1,relabel,1,,{key}"], "line 2: ''"),
+        ([f"1,keep,1,2,{key}"], "line 2, a new label to keep"),
         ([f"1,relabel,1,4,{key}"], r"not in \[0, 4\)"),
         (["1,drop,1,,0123"], "belongs to other labels or pictures"),
     ):
@@ -290,6 +295,18 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
         path.write_bytes(text.encode(encoding))
         with pytest.raises(ValueError, match=rf"decisions\.csv, .*{message}"):
             quality.decisions(path)
+
+
+def test_decisions_know_the_names_of_all_files():
+    names = [f"ä{i}.png" for i in range(8)]
+    key = fingerprint(GIVEN[:8], names)
+    moved = np.array([f"C:\\photos\\{name}" for name in names], object)
+    apart = [unicodedata.normalize("NFD", f"other/{name}") for name in names]
+    for same in (moved, apart, [pathlib.Path("x", name) for name in names]):
+        assert fingerprint(GIVEN[:8], same) == key
+    # The first, the last and the one in the middle are in their places.
+    names[1:3] = names[2], "new.png"
+    assert fingerprint(GIVEN[:8], names) != key
 
 
 def test_decisions_survive_a_reload_and_another_report(

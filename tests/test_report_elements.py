@@ -73,6 +73,23 @@ def test_tokens_are_read_and_decided_about(open_page, tmp_path):
     assert np.count_nonzero(mended != labels) == 2
 
 
+def test_padding_needs_no_word(tmp_path):
+    labels, epochs, _ = noisy((20, 5), 3)
+    labels[:, 0], labels[::2, 3:] = 0, -1
+    found = compared(labels, epochs, ignore_class=-1)
+    lengths = [5 - np.argmax(row[::-1] != -1) for row in labels]
+    words = [[f"w{i}-{j}" for j in range(n)] for i, n in enumerate(lengths)]
+    cards = content(found.report(tmp_path / "page.html", texts=words))["cards"]
+    for card_of, (i, j) in zip(cards, found.suspects(500), strict=True):
+        before, word, after = card_of["words"]
+        assert word == words[i][j]
+        assert [*before.split(), word, *after.split()] == words[i]
+    # Words that are not those of the labels are shown without a mark.
+    words = [row[:-1] for row in words]
+    cards = content(found.report(tmp_path / "page.html", texts=words))["cards"]
+    assert all(card_of["words"][1:] == ["", ""] for card_of in cards)
+
+
 def test_an_image_is_there_once_with_its_suspected_pixels(open_page, tmp_path):
     from PIL import Image
 

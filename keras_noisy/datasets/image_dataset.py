@@ -157,6 +157,8 @@ class ImageDataset(Epochs):
         self._images = Images(found.images, reader)
         self._labels = found.labels
         self._mix = reader.mixer(found.labels)
+        #: The paths of the files, in order, or None for arrays.
+        self.paths = found.images if found.are_files else None
         super().__init__(
             reader,
             len(found.labels),

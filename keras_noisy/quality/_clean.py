@@ -127,7 +127,9 @@ def _count(labels: np.ndarray) -> str:
 def check_samples(x: Any, count: int) -> None:
     """Raise unless samples of `x` can be selected by position."""
     for part in _parts(x, count):
-        size = len(part) if hasattr(part, "__len__") else None
+        size = None
+        if hasattr(part, "__len__"):
+            size = part.shape[0] if _is_sparse(part) else len(part)
         if size != count or isinstance(part, keras.utils.PyDataset):
             raise ValueError(
                 f"Invalid value for argument `x`. Expected {count} samples in "
@@ -144,6 +146,8 @@ def taken(x: Any, indices: np.ndarray, count: int) -> Any:
         return {name: taken(of, indices, count) for name, of in x.items()}
     if hasattr(x, "iloc"):  # a table, whose index is not a position
         return x.iloc[indices]
+    if _is_sparse(x):
+        return x.tocsr()[indices]
     if isinstance(x, list | tuple):
         if _holds_inputs(x, count):
             make = getattr(x, "_make", type(x))  # or a named tuple
@@ -154,6 +158,11 @@ def taken(x: Any, indices: np.ndarray, count: int) -> Any:
             [str(of) if isinstance(of, np.str_) else of for of in chosen]
         )
     return as_array("x", x)[indices]
+
+
+def _is_sparse(x: Any) -> bool:
+    """Whether this is a sparse matrix of SciPy, which has no `len`."""
+    return hasattr(x, "tocsr")
 
 
 def _holds_inputs(x: list | tuple, count: int) -> bool:

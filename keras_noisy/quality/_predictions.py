@@ -8,7 +8,12 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy.quality._consensus import class_rows
-from keras_noisy.quality.estimate import Estimate, estimate_of
+from keras_noisy.quality.estimate import (
+    Estimate,
+    estimate_of,
+    largest,
+    worst_first,
+)
 from keras_noisy.quality.learned import learned_nothing
 
 #: Number of predictions to process at once.
@@ -45,7 +50,9 @@ class Predictions:
 
     def order(self, name: str) -> np.ndarray:
         """All samples, the most likely wrong labels first."""
-        return np.lexsort([-self.of("margin"), -self.of(name)])
+        # Next to 1, both scores round what the probability tells apart.
+        of_given = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return worst_first(self.of(name), self.of("margin"), -of_given)
 
     def estimate(self, num_classes: int) -> Estimate:
         """Estimate from the samples with the surest predictions.
@@ -55,7 +62,7 @@ class Predictions:
         """
         count = len(self.labels)
         most = min(count, max(int(SUREST * count), PER_CLASS * num_classes))
-        chosen = np.argsort(-self.probability, kind="stable")[:most]
+        chosen = largest(self.probability, most)
         joint = np.zeros((num_classes, num_classes))
         np.add.at(joint, (self.labels[chosen], self.predicted[chosen]), 1)
         # Add two of each, so that a share of 0 or 1 also has an interval.

@@ -114,7 +114,8 @@ class Ranked:
     ) -> np.ndarray:
         """The labels that are most likely wrong, the worst first.
 
-        The default score breaks ties.
+        The default score breaks ties, then how sure the prediction is, and
+        then chance.
 
         Args:
             n: Maximum number of suspects. Defaults to `None`, the estimated

@@ -3,12 +3,14 @@
 import hashlib
 import importlib.resources
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_noisy._elements import Elements
+from keras_noisy._files import file_name
 from keras_noisy.quality._pictures import (
     SIDE,
     pictures,
@@ -20,6 +22,7 @@ from keras_noisy.quality._shown import Shown
 
 #: Keeps spreadsheets from reading a fingerprint as a number.
 _PREFIX = "data-"
+_PATH = str | bytes | os.PathLike
 _NO_PIXELS = np.empty((0, 0), "uint8")
 _NO_CLASS = "none of the classes"
 
@@ -177,6 +180,11 @@ def fingerprint(labels: np.ndarray, images: Any) -> str:
         return _PREFIX + key.hexdigest()[:16]
     for picture in pictures(images, (0, count // 2, count - 1)):
         key.update(picture.tobytes())
+    # A new file in a folder moves those behind it; three pictures may stay.
+    are_listed = isinstance(images, list | tuple | np.ndarray)
+    for image in images if are_listed else ():
+        if isinstance(image, _PATH):
+            key.update(f"{file_name(image)}/".encode(errors="replace"))
     return _PREFIX + key.hexdigest()[:16]
 
 

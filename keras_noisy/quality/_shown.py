@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer
-from keras_noisy._containers import as_array
 from keras_noisy._given import by_position
 from keras_noisy.quality._pictures import Picture, painted, with_notes
 from keras_noisy.quality._ranked import Ranked
@@ -74,19 +73,35 @@ class Shown:
         elements = self.findings.elements
         texts = by_position("texts", self.texts, len(elements.given))
         are_words = elements.given.ndim == 2 and not elements.multi_label
-        if are_words and as_array("texts", texts).shape == elements.given.shape:
-            for sample, at in elements.indices(self.found).tolist():
-                words = [str(word) for word in texts[sample]]
+        places = elements.places(self.found).tolist()
+        for sample, at in (divmod(place, elements.each) for place in places):
+            text = texts[sample]
+            words = self._words_of(text, sample) if are_words else None
+            if words is None:
+                text = str(text)
+                cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+                yield [cut, "", ""]
+            else:
                 yield [
                     " ".join(words[max(0, at - AROUND) : at]),
                     words[at],
                     " ".join(words[at + 1 : at + 1 + AROUND]),
                 ]
-            return
-        for sample in elements.samples(self.found).tolist():
-            text = str(texts[sample])
-            cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-            yield [cut, "", ""]
+
+    def _words_of(self, text: Any, sample: int) -> list[str] | None:
+        """The words of a sample, None unless each label has one.
+
+        Padding at the end, which is ignored, may have none.
+        """
+        if isinstance(text, str | bytes) or not hasattr(text, "__len__"):
+            return None
+        elements = self.findings.elements
+        own = elements.given[sample]
+        if elements.ignore_class is not None:
+            own = np.trim_zeros(own != elements.ignore_class, "b")
+        if not len(own) <= len(text) <= elements.each:
+            return None
+        return [str(word) for word in text]
 
 
 def shown_on(

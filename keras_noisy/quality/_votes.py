@@ -8,7 +8,12 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy.quality._consensus import consensus
-from keras_noisy.quality.estimate import Estimate, estimate_of
+from keras_noisy.quality.estimate import (
+    Estimate,
+    estimate_of,
+    largest,
+    worst_first,
+)
 from keras_noisy.quality.learned import learned_nothing
 
 #: Number of votes in memory at once.
@@ -73,7 +78,8 @@ class Votes:
 
     def order(self, name: str) -> np.ndarray:
         """All samples, the most likely wrong labels first."""
-        return np.lexsort([-self.of("weights"), -self.of(name)])
+        # Labels that no neighbor has: it counts how sure the other class is.
+        return worst_first(self.of(name), self.of("weights"), self.probability)
 
     def estimate(self, num_classes: int) -> Estimate:
         """Estimate from samples whose two nearest neighbors stand out most.
@@ -86,7 +92,7 @@ class Votes:
         count = len(self.labels)
         standing_out = self.cosines[:, 1] - self.cosines[:, -1]
         most = max(int(DENSEST * count), PER_CLASS * num_classes)
-        chosen = np.argsort(-standing_out, kind="stable")[:most]
+        chosen = largest(standing_out, most)
         pairs = self.labels[self.indices[chosen, :2]]
         triples = np.column_stack([self.labels[chosen], pairs])
         matrix, error = consensus(triples, num_classes)

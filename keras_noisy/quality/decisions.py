@@ -143,7 +143,13 @@ def read_decisions(
                 raise _error(path, f"line {line}, another given label")
             found[row["decision"]].append(index)
             if row["decision"] == "relabel":
+                if elements.are_areas:  # one label for the whole area
+                    what = "relabel, but an area is kept or dropped"
+                    raise _error(path, f"line {line}: {what}")
                 new.append(_number(path, line, row["new"], num_classes))
+            elif row["new"]:  # someone forgot to change the decision
+                what = f"a new label to {row['decision']}, not to relabel"
+                raise _error(path, f"line {line}, {what}")
     kept, dropped, relabeled = (
         _indices(np.array(places, "int64"), elements)
         for places in found.values()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_noisy._random import Random
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -78,6 +80,25 @@ def estimate_of(
         prior,
         round(rate * len(labels)),
     )
+
+
+def largest(values: np.ndarray, most: int) -> np.ndarray:
+    """Places of the largest values, those of equal ones at random.
+
+    Many predictions are exactly 1 in float32. In their order, which is often
+    that of the classes, the estimate would be that of the first classes.
+    """
+    mixed = Random(0, 21).permutation(len(values))
+    return mixed[np.argsort(-values[mixed], kind="stable")[:most]]
+
+
+def worst_first(*scores: np.ndarray) -> np.ndarray:
+    """Places by the first score; the others, and then chance, break ties.
+
+    In their order, equal ones at the top would be those of the first classes.
+    """
+    chance = Random(0, 21).uniform(len(scores[0]))
+    return np.lexsort([chance, *(-score for score in reversed(scores))])
 
 
 def true_shares(transition: np.ndarray, given: np.ndarray) -> np.ndarray:

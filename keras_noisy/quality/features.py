@@ -14,7 +14,8 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical, described, differences
-from keras_noisy._files import write_whole
+from keras_noisy._files import file_name, write_whole
+from keras_noisy.datasets import ImageDataset
 from keras_noisy.quality._batches import Batches
 
 #: Batches per file in a folder.
@@ -51,8 +52,9 @@ def features(
             to `64`.
         directory: A folder to save features during the computation. A second
             call with the same model and data continues after the saved
-            batches. Of a data set it compares only the first batch and the
-            number of batches. Defaults to `None`, which saves nothing.
+            batches. Of a data set it compares only the first batch, the
+            number of batches, and the names of the files of an
+            `ImageDataset`. Defaults to `None`, which saves nothing.
         dtype: The dtype of the features. Defaults to `"float16"`, which takes
             two bytes per number.
         verbose: `0` for no progress bar. Defaults to `1`.
@@ -203,6 +205,10 @@ class _Parts:
             "data": _digest(keras.tree.flatten(data.to_compare())),
             "batches": data.total,
         }
+        paths = data.data.paths if isinstance(data.data, ImageDataset) else None
+        if paths is not None:  # another file moves those behind it
+            names = "/".join(map(file_name, paths)).encode(errors="replace")
+            now["files"] = canonical("data", names, ADVICE)
         note = self.directory / "features.json"
         if note.exists():
             found = differences(json.loads(note.read_text("utf-8")), now)

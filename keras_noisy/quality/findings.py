@@ -145,7 +145,7 @@ class Findings(Ranked):
             title: The title of the page. Defaults to `"Label quality"`.
             texts: Texts to show with or without pictures: a text for each
                 sample, or a word for each label, shown with the words around
-                it. Defaults to `None`.
+                it. Padding at the end needs no word. Defaults to `None`.
 
         Returns:
             The path.
@@ -167,7 +167,8 @@ class Findings(Ranked):
         Args:
             path: The file `decisions.csv` that the page downloads, with the
                 columns `index`, `decision` (keep, drop or relabel), `given`,
-                `new` and `data`, a key of the labels and images.
+                `new` and `data`, a key of the labels, of the names of the
+                files and of some pictures.
 
         Returns:
             A `Decisions`, whose `apply` cleans the data.

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
+from keras_noisy._random import Random
 from keras_noisy.quality._index import among_lists
 from keras_noisy.quality._unit_rows import unit_blocks, usable
 
@@ -72,8 +73,11 @@ def _among_all(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     tiles = -(-count // TILE)
     size = -(-count // tiles)
     rows = np.zeros((tiles * size, features.shape[1]), "float32")
+    # Among many copies of a picture, the first are often of the first class.
+    order = Random(0, 21).permutation(count)
+    place = np.argsort(order)
     for part, units in unit_blocks(features):
-        rows[part] = units
+        rows[place[part]] = units
     best = _Best(count, len(rows), k)
     parts = np.arange(len(rows)).reshape(tiles, size)
     for first, own in enumerate(parts):
@@ -82,7 +86,8 @@ def _among_all(features: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
             best.add(own, other, similarity)
             if number > 0:
                 best.add(other, own, ops.transpose(similarity))
-    return best.found()
+    indices, cosines = best.found()
+    return order.astype("int32")[indices[place]], cosines[place]
 
 
 def _cosines(rows: np.ndarray, columns: np.ndarray) -> Any:

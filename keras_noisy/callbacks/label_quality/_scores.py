@@ -9,6 +9,7 @@ from keras_noisy._warn import warn
 from keras_noisy.callbacks.label_quality._mixture import mixture
 from keras_noisy.callbacks.label_quality._statistics import ROWS, Statistics
 from keras_noisy.quality import Estimate
+from keras_noisy.quality.estimate import worst_first
 from keras_noisy.quality.learned import learned_nothing
 
 #: An estimate still moves if the share of labels that are predicted changed by
@@ -57,8 +58,8 @@ class Scores:
 
     def order(self, name: str) -> np.ndarray:
         """All samples, the most likely wrong labels first."""
-        keys = [self.of(key) for key in ("loss", "area_under_margin", name)]
-        return np.lexsort([-key for key in keys])
+        keys = (name, "area_under_margin", "loss")
+        return worst_first(*(self.of(key) for key in keys))
 
     def of(self, name: str) -> np.ndarray:
         """A score of each sample, higher if its label is more likely wrong."""
