@@ -136,6 +136,7 @@ def read_features():
 
 def learn_features():
     """The same, for digits that the network has not learned."""
+    keras.utils.set_random_seed(1)
     data = load(
         "digits", num_classes=10, num_samples=4_000 if options.smoke else 10_000
     )
