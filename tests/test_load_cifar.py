@@ -118,7 +118,6 @@ def test_cifar10_from_its_archive(cifar10, tmp_path):
         ("random2", 18.12),
         ("random3", 17.64),
         ("worse", 40.21),
-        (None, 40.21),
     ],
 )
 def test_human_labels_of_cifar10_have_their_published_rates(
@@ -143,6 +142,13 @@ def test_human_labels_of_cifar100(cifar100):
         real_data.cifar100_labels()["fine_to_coarse"][fine.y_clean],
     )
     assert coarse.class_names[14] == "people"
+
+
+@pytest.mark.once
+def test_the_default_of_cifar10n_is_the_worst_label(cifar10):
+    default = load("cifar10n", data_dir=cifar10)
+    worse = load("cifar10n", "worse", data_dir=cifar10)
+    assert np.array_equal(default.y_train, worse.y_train)
 
 
 @pytest.mark.skipif(
@@ -176,16 +182,11 @@ def test_images_in_another_order_are_an_error(cifar10, tmp_path):
     root.mkdir()
     (root / "cifar-10-batches-py").symlink_to(cifar10 / "cifar-10-batches-py")
     clean = real_data.cifar_n_labels()["c10_clean_label"]
-    short = {"clean_label": clean[:-1], "worse_label": clean[:-1]}
-    for columns, message in (
-        (
-            {"clean_label": np.roll(clean, 1)},
-            r"\d+ labels that differ.*python version",
-        ),
-        (short, "another number"),
-        ({"clean_label": clean[:-1]}, r"50000 and 49999.*Download it again"),
+    for shifted, message in (
+        (np.roll(clean, 1), r"\d+ labels that differ.*python version"),
+        (clean[:-1], "another number"),
     ):
-        write_human_labels(root, "10", **columns)
+        write_human_labels(root, "10", clean_label=shifted)
         with pytest.raises(ValueError, match=message):
             load("cifar10n", data_dir=root)
 
@@ -286,6 +287,9 @@ def test_broken_files_are_named(cifar10, tmp_path):
     (other / "cifar-10-python.tar.gz").write_bytes(gzip.compress(b"<html>"))
     with pytest.raises(ValueError, match=r"tar\.gz.*Download it again"):
         load("cifar10", data_dir=other)
+    (other / "CIFAR-10_human.pt").write_bytes(b"<html>")
+    with pytest.raises(ValueError, match=r"human\.pt.*Download it again"):
+        load("cifar10n", data_dir=other)  # It is read before the images.
     with tarfile.open(other / "cifar-100-python.tar.gz", "w:gz") as file:
         file.add(cifar10 / "CIFAR-10_human.pt", "cifar-10-batches-py/x")
     with pytest.raises(ValueError, match=r"tar\.gz.*Download it again"):

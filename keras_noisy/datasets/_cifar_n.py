@@ -44,25 +44,24 @@ def human_labels(
                 f"{sorted(columns)}. Download it again from {SOURCE}"
             )
     given, clean = (np.reshape(columns[c], -1) for c in (column, of_clean))
-    if len(given) != len(clean):
-        raise ValueError(
-            f"Expected {path} to have as many labels in {column!r} as in "
-            f"{of_clean!r}. Received: {len(given)} and {len(clean)}. Download "
-            f"it again from {SOURCE}"
-        )
     return path, given, clean
 
 
-def check_order(path: Path, found: np.ndarray, clean: np.ndarray) -> None:
-    """The clean labels of the file must be those of the images."""
-    wrong = "another number of labels"
-    if len(found) == len(clean):
-        differ = np.count_nonzero(found != clean)
-        if not differ:
-            return
-        wrong = f"{differ} labels that differ"
-    raise ValueError(
-        f"Expected the clean labels in {path} to be those of the images, one "
-        f"by one. Received: {wrong}. The human labels are in the order of the "
-        "python version of CIFAR: take the images from there"
-    )
+def check_order(
+    path: Path, given: np.ndarray, found: np.ndarray, clean: np.ndarray
+) -> None:
+    """The clean labels found in the file must be those of the images."""
+    if len(found) != len(clean) or np.any(found != clean):
+        wrong = "another number of labels"
+        if len(found) == len(clean):
+            wrong = f"{np.count_nonzero(found != clean)} labels that differ"
+        raise ValueError(
+            f"Expected the clean labels in {path} to be those of the images, "
+            f"one by one. Received: {wrong}. The human labels are in the "
+            "order of the python version of CIFAR: take the images from there"
+        )
+    if len(given) != len(clean):
+        raise ValueError(
+            f"Expected {path} to have {len(clean)} human labels. Received: "
+            f"{len(given)}. Download it again from {SOURCE}"
+        )

@@ -180,7 +180,7 @@ def load(
             )
     (x_train, y_clean), (x_test, y_test) = checked
     if human:
-        check_order(file, clean, y_clean)
+        check_order(file, given, clean, y_clean)
         y_train = class_labels("labels", given, len(class_names))
         y_train = y_train.astype(y_clean.dtype)
     else:
