@@ -19,7 +19,7 @@ def is_table(value: Any) -> bool:
 
 
 def column(
-    table: Any, argument: str, name: str | None, *guesses: tuple[str, ...]
+    table: Any, argument: str, name: Any, *guesses: tuple[str, ...]
 ) -> np.ndarray:
     """The column `name`, or else the only one with a guessed name.
 
