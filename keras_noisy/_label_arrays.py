@@ -20,7 +20,7 @@ def whole_labels(name: str, value: Any) -> np.ndarray:
             f"Invalid value for argument `{name}`. Expected {WHOLE}. Received: "
             f"{name}.shape={array.shape}"
             + "; take `np.argmax(..., axis=-1)` of one-hot labels first"
-            * (array.ndim == 2)
+            * _may_be_one_hot(array)
         )
     array = array.reshape(-1)
     if array.dtype.kind == "O":
@@ -77,6 +77,13 @@ def refuse_wide(name: str, array: np.ndarray) -> None:
         "is larger: give such samples a label such as -1 and the loss "
         "`ignore_class=-1`",
     )
+
+
+def _may_be_one_hot(array: np.ndarray) -> bool:
+    """Whether rows may be one-hot or soft labels, and not several labels."""
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        return False
+    return bool(np.all(np.abs(array.sum(axis=1) - 1) < 0.1))
 
 
 def _from_objects(name: str, array: np.ndarray) -> np.ndarray:

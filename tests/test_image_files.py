@@ -250,6 +250,7 @@ LABELS = np.arange(4)
         (IMAGES, np.array(list("abcd"), object), "np.unique(labels"),
         (IMAGES, [0, 1, None, 2], "labels[2]=None"),
         (IMAGES, [0.0, 1.0, np.nan, np.inf], "labels[2]=nan (2 of 4)"),
+        (IMAGES, np.full((4, 3), np.nan), "write -1 for what is unknown"),
         (IMAGES, [0, 1, 2, -(2**63)], "labels[3]=-9223372036854775808"),
         (IMAGES, np.array([0, 2**32, 1, 2], "uint64"), "labels[1]"),
         (IMAGES, np.array([0, 2**31, 1, 2], "uint32"), "labels[1]"),

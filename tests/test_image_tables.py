@@ -249,6 +249,12 @@ def test_the_columns_of_an_unknown_table_are_named():
             ImageDataset(table)
 
 
+def test_several_columns_of_labels_are_no_label():
+    table = {"id": ["a.png"], "sea": [0], "sky": [1]}
+    with pytest.raises(ValueError, match=r"pass `\(paths, labels\)`"):
+        ImageFiles.from_table(table, label=["sea", "sky"])
+
+
 def test_a_wrong_label_of_a_table_is_named_with_its_line(tmp_path):
     text = "path,label\na.png,fig\n\nb.png,paer\nc.png,x\nd.png,pear\n"
     file = write(tmp_path / "list.csv", text)

@@ -9,7 +9,7 @@ import pytest
 from memory_model import CLASSES, SAMPLES, both, data, network, state
 
 from keras_noisy.layers import SampleMemory, without_state
-from keras_noisy.losses import ELR, CrossEntropy, with_index
+from keras_noisy.losses import ELR, GCE, CrossEntropy, with_index
 from keras_noisy.metrics import LabelAccuracy
 
 
@@ -217,12 +217,35 @@ def test_without_state_keeps_the_input():
 def test_without_state_loads_without_this_package(tmp_path):
     x, _ = data()
     model = network(ELR(SAMPLES, from_logits=True))
+    assert model.compiled
     plain = without_state(model)
     plain.save(tmp_path / "plain.keras")
+    assert not plain.compiled  # or its loss would be saved
     assert "keras_noisy" not in str(plain.get_config())
     again = keras.models.load_model(tmp_path / "plain.keras")
     np.testing.assert_allclose(
         again.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-6
+    )
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("kind", ["sequential", "functional"])
+def test_without_state_of_a_model_with_a_compiled_one_inside(kind):
+    x, inputs = {"one": data()[0]}, {"one": keras.Input((8,), name="one")}
+    inner = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3)])
+    if kind == "functional":
+        inner = keras.Model(inputs, {"two": inner(inputs["one"])})
+    inner.compile("sgd", GCE(from_logits=True))
+    is_plain = kind == "sequential"
+    outputs = {"two": inner(inputs["one"])} if is_plain else inner(inputs)
+    outer = keras.Model(inputs, outputs, name="outer")
+    outer.compile("sgd", GCE(from_logits=True))
+    assert "keras_noisy" in str(outer.get_config())
+    plain = without_state(outer)
+    assert plain.name == "outer" and not plain.compiled
+    assert "keras_noisy" not in str(plain.get_config())
+    np.testing.assert_array_equal(
+        plain.predict(x, verbose=0)["two"], outer.predict(x, verbose=0)["two"]
     )
 
 

@@ -66,6 +66,11 @@ BAD = {
     "infinity": (noise.corrupt, ([0, np.inf], SYMMETRIC), r"whole.*=inf"),
     "ragged": (noise.corrupt, ([[0], [1, 2]], SYMMETRIC), r"shape \(N,\)"),
     "one-hot": (noise.corrupt, (np.eye(3), SYMMETRIC), "np.argmax"),
+    "several labels": (
+        noise.corrupt,
+        ([[1, 1], [0, 1]], SYMMETRIC),
+        r"shape=\(2, 2\)$",  # no advice to take the argmax
+    ),
     "scalar": (noise.corrupt, (1, SYMMETRIC), "one entry per sample"),
     "rows": (noise.corrupt, ([0], 2 * SYMMETRIC), "sums to 2"),
     "columns": (noise.corrupt, ([0], [[0.5, 1], [0.5, 0]]), "row 0"),

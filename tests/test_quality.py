@@ -138,6 +138,15 @@ def test_cleans_in_every_way():
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("action", ["drop", "relabel"])
+def test_warns_of_a_class_that_cleaning_removes(action):
+    p = np.eye(3)[[0, 0, 1, 1, 0]] * 0.7 + 0.1
+    found = PredictionQuality(p, [0, 0, 1, 1, 2])
+    with pytest.warns(UserWarning, match="No label of class 2 is left"):
+        found.clean(np.arange(5), None, action, 1)
+
+
+@pytest.mark.once
 def test_samples_of_every_form_are_cleaned_by_position():
     pandas = pytest.importorskip("pandas", reason="tables need pandas")
     _, labels, _ = noisy()

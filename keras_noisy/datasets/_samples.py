@@ -158,10 +158,16 @@ def _labels(value: Any) -> np.ndarray:
     bad = bad.any(axis=1) if labels.ndim == 2 else bad
     if bad.any():
         first = int(np.argmax(bad))
+        unknown = (
+            ". If each column is a yes or no, write -1 for what is unknown, "
+            "and pass `ignore_class=-1` to the loss within `Binary`"
+        )
         raise ValueError(
             "Invalid value for argument `labels`. Expected finite labels. "
             f"Received: labels[{first}]={labels[first]} ({bad.sum()} of "
             f"{len(labels)}). Leave such samples out"
+            + unknown
+            * (labels.ndim == 2 and labels.shape[1] > 1)
         )
     refuse_wide("labels", labels)
     return labels

@@ -1,7 +1,7 @@
 """Columns of tables and of CSV files, by position."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ def is_table(value: Any) -> bool:
 
 
 def column(
-    table: Any, argument: str, name: str | None, *guesses: tuple[str, ...]
+    table: Any, argument: str, name: Any, *guesses: tuple[str, ...]
 ) -> np.ndarray:
     """The column `name`, or else the only one with a guessed name.
 
@@ -36,6 +36,11 @@ def column(
         if names:
             example = f"{argument}={names[0 if argument == 'path' else -1]!r}"
             expected += f", as in `ImageFiles.from_table(table, {example})`"
+    if isinstance(name, Sequence) and not isinstance(name, str):
+        expected += (
+            ". For several labels of an image pass `(paths, labels)` to "
+            "`ImageDataset` or `pipeline`, with labels of shape (N, k)"
+        )
     if names.count(name) != 1:
         raise invalid(argument, name, expected)
     array = as_array(argument, table[name])

@@ -11,14 +11,16 @@ def without_state(model: keras.Model) -> keras.Model:
     """Remove the layers that hold the state of a loss from a model.
 
     Use it to deploy a model that was trained with `ELR`, `SOP` or a `fade`: the
-    new model predicts the same, is smaller, and loads without this package. A
-    model inside the model is replaced in the same way.
+    new model predicts the same, is smaller, is not compiled, and loads without
+    this package. A model inside the model is replaced in the same way, also
+    one that was compiled with a loss or metric of this package: Keras would
+    load these with it, even with `compile=False`.
 
     Args:
         model: A functional or sequential model.
 
     Returns:
-        A `keras.Model` that shares the other layers and their weights.
+        A new `keras.Model` that shares the other layers and their weights.
 
     Raises:
         ValueError: If the model is neither functional nor sequential.
@@ -56,18 +58,24 @@ def without_state(model: keras.Model) -> keras.Model:
         )
         layers = [inputs, *map(_without_state, kept)]
         return keras.Sequential(layers, name=model.name)
-    return keras.models.clone_model(
+    plain = keras.models.clone_model(
         model, clone_function=_without_state, call_function=call
     )
+    if plain.compiled:  # Keras clones the loss too.
+        plain = keras.Model(plain.input, plain.output, name=plain.name)
+    return plain
 
 
 def _without_state(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer itself, unless it is a model with the state of a loss."""
-    is_model = not isinstance(layer, PassThrough) and _holds_state(layer)
+    """The layer itself, unless it is a model that needs this package."""
+    is_model = not isinstance(layer, PassThrough) and _needs_package(layer)
     return without_state(layer) if is_model else layer
 
 
-def _holds_state(layer: keras.layers.Layer) -> bool:
+def _needs_package(layer: keras.layers.Layer) -> bool:
     if isinstance(layer, PassThrough):
         return True
-    return any(_holds_state(part) for part in getattr(layer, "layers", ()))
+    is_compiled = isinstance(layer, keras.Model) and layer.compiled
+    if is_compiled and "keras_noisy" in str(layer.get_compile_config()):
+        return True
+    return any(_needs_package(part) for part in getattr(layer, "layers", ()))

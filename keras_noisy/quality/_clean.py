@@ -11,6 +11,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._elements import Elements
 from keras_noisy._given import labels_of_elements
+from keras_noisy._warn import warn
 
 ACTIONS = ("drop", "relabel", "weight", "soft")
 
@@ -43,10 +44,23 @@ def cleaned(
     if action == "relabel":
         flat[places] = findings.mended(suspects)
     elif elements.is_plain:
-        return without(x, labels, places, "n", len(places))
+        x, labels = without(x, labels, places, "n", len(places))
     else:
         flat[places] = elements.ignore_class
+    warn_of_lost_classes(elements, labels)
     return x, labels
+
+
+def warn_of_lost_classes(elements: Elements, labels: np.ndarray) -> None:
+    """Warn if a class among the given labels is not among the new ones."""
+    lost = np.setdiff1d(elements.labels, labels)
+    if len(lost):
+        warn(
+            f"No label of class {lost[0]} is left, the first of {len(lost)} "
+            "such classes: a network that trains on these data cannot learn "
+            "them. To keep rare classes, drop or relabel fewer labels (`n` of "
+            '`clean`), or weight them with `clean(x, y, "weight")`'
+        )
 
 
 def without(

@@ -15,6 +15,7 @@ from keras_noisy.quality._clean import (
     check_can_be_left_out,
     check_samples,
     own_labels,
+    warn_of_lost_classes,
     without,
 )
 
@@ -92,11 +93,17 @@ class Decisions:
         if self.dropped.ndim == 1:
             if len(self.relabeled):  # never if a sample has many labels
                 labels[self.relabeled] = self.new_labels
-            return without(x, labels, self.dropped, "dropped", self.dropped)
-        labels[tuple(self.relabeled.T)] = self.new_labels
-        if len(self.dropped):
-            check_can_be_left_out(self.ignore_class, "dropped", self.dropped)
-            labels[tuple(self.dropped.T)] = self.ignore_class
+            x, labels = without(
+                x, labels, self.dropped, "dropped", self.dropped
+            )
+        else:
+            labels[tuple(self.relabeled.T)] = self.new_labels
+            if len(self.dropped):
+                check_can_be_left_out(
+                    self.ignore_class, "dropped", self.dropped
+                )
+                labels[tuple(self.dropped.T)] = self.ignore_class
+        warn_of_lost_classes(elements, labels)
         return x, labels
 
 
