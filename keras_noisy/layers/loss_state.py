@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import uuid
 import weakref
@@ -122,17 +123,19 @@ class _Call:
         self.layer = weakref.ref(layer)
         self.training = training
         self.clash = clash
-        self.stateless = training and _is_stateless()
+        self.compiled = training and _is_compiled()
         #: Forward passes that no loss has used yet.
         self.passes = 1
         self.labels: Any = lambda: None
 
 
-def _is_stateless() -> bool:
-    """Whether this runs in a `keras.StatelessScope` on JAX.
+def _is_compiled() -> bool:
+    """Whether this runs in a TensorFlow graph or a JAX `StatelessScope`.
 
-    Keras creates no variable there, which is the only public way to know.
+    Keras creates no variable in a scope, the only public way to know.
     """
+    if keras.backend.backend() == "tensorflow":
+        return not sys.modules["tensorflow"].executing_eagerly()
     if keras.backend.backend() != "jax":
         return False
     try:
@@ -199,11 +202,20 @@ class Reference(Generic[Layer]):
         return found
 
     def use(self, loss: str, labels: Tensor = None) -> Use:
-        """The last forward pass; it then counts as used for these labels."""
+        """The last forward pass; it then counts as used for these labels.
+
+        Labels are only given if the state depends on them.
+        """
         found = self.called(loss)
         call = _CALLS.of_key[self.layer.key]
-        if call.training and call.stateless and not _is_stateless():
-            raise ValueError(_OUTSIDE.format(loss, self.layer.role))
+        if call.training and call.compiled and not _is_compiled():
+            backend = keras.backend.backend()
+            # Without labels, the compiled layer itself counts the steps.
+            if found.first and (labels is not None or backend == "jax"):
+                text = _OUTSIDE[backend].format(loss, self.layer.role)
+                raise ValueError(text)
+            # A compiled `predict` that runs again does not call the layer.
+            return found._replace(training=False)
         repeated = labels is not None and call.labels() is labels
         if found.first:
             call.passes -= 1
@@ -212,14 +224,21 @@ class Reference(Generic[Layer]):
         return found._replace(repeated=repeated)
 
 
-_OUTSIDE = (
-    "Expected `{}` on JAX in a `keras.StatelessScope`, as the model was called "
-    "in one. Received: a call outside, where it cannot read {} and would train "
-    "without. Compile the model with the loss, and after "
-    "`model.stateless_call` use `loss, (_, non_trainable, _) = "
-    "model.stateless_compute_loss(trainable, non_trainable, metrics_variables, "
-    "x=x, y=y, y_pred=y_pred)`"
-)
+_OUTSIDE = {
+    "jax": (
+        "Expected `{}` on JAX in a `keras.StatelessScope`, as the model was "
+        "called in one. Received: a call outside, where it cannot read {} and "
+        "would train without. Compile the model with the loss, and after "
+        "`model.stateless_call` use `loss, (_, non_trainable, _) = "
+        "model.stateless_compute_loss(trainable, non_trainable, "
+        "metrics_variables, x=x, y=y, y_pred=y_pred)`"
+    ),
+    "tensorflow": (
+        "Expected `{}` in the `tf.function` that calls the model. Received: a "
+        "call outside, where {} would only follow the first batch. Call the "
+        "model and the loss in the same function, or both outside"
+    ),
+}
 
 
 def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:
