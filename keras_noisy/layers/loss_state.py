@@ -113,6 +113,10 @@ def value(variable: keras.Variable) -> Tensor:
             "On JAX a metric cannot read the state of a loss. Expected a loss "
             "with `fade=` or a memory only in `loss` of `compile`. Take it "
             "out of `metrics`; the logs have it as `loss`"
+            if _is_compiled()
+            else "On JAX the training step holds the state of a loss within "
+            "an epoch. Expected `model.jax_state_sync()` before the state is "
+            "read in a callback"
         ) from error
 
 
