@@ -80,14 +80,17 @@ class PassThrough(keras.layers.Layer):
         training = bool(training) and self.counts
         if training:
             self.begin_step()
+        call = _Call(self, training)
         last = _CALLS.of_key.get(self.key)
         if last is not None and not (
-            training and last.training and last.passes > 0
+            training
+            and last.training
+            and last.passes > 0
+            and last.compiled == call.compiled
         ):
             last = None  # No more losses will follow for it.
-        clash = last is not None and last.layer() not in (self, None)
-        call = _Call(self, training, clash)
         if last is not None:  # Two views, whose losses follow.
+            call.clash = last.layer() not in (self, None)
             call.passes += last.passes
         _CALLS.of_key[self.key] = call
         return inputs
@@ -123,10 +126,10 @@ def value(variable: keras.Variable) -> Tensor:
 class _Call:
     """A call of a layer, and how losses have used it."""
 
-    def __init__(self, layer: PassThrough, training: bool, clash: bool):
+    def __init__(self, layer: PassThrough, training: bool):
         self.layer = weakref.ref(layer)
         self.training = training
-        self.clash = clash
+        self.clash = False
         self.compiled = training and _is_compiled()
         #: Forward passes that no loss has used yet.
         self.passes = 1
