@@ -295,6 +295,23 @@ def test_a_fade_as_a_metric():
         assert metric == pytest.approx(value, rel=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX alone")
+def test_a_callback_on_jax_is_told_to_take_the_state_back_first():
+    loss, shares = losses.MAEStar(num_classes=CLASSES, fade=HALF), []
+    model = network(loss)
+    model.compile("sgd", loss)
+
+    def read(batch, logs):
+        with pytest.raises(ValueError, match=r"model\.jax_state_sync\(\)"):
+            loss.fading.share()
+        model.jax_state_sync()
+        shares.append(float(loss.fading.share()))
+
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=read)
+    model.fit(np.ones((4, 8)), np.arange(4), verbose=0, callbacks=[callback])
+    assert shares == [0.5]
+
+
 def test_a_second_model_begins_anew():
     fade = schedules.PolynomialDecay(1.0, 4, 0.0)
     loss = losses.MAEStar(num_classes=100, fade=fade)

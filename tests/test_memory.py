@@ -186,6 +186,20 @@ def test_the_loss_of_predictions_is_cross_entropy_each_time(loss_class):
 
 
 @both
+def test_predictions_of_a_step_compiled_before_training_are_no_training(
+    loss_class,
+):
+    x, labels = data()
+    loss = loss_class(SAMPLES, from_logits=True)
+    model = network(loss)
+    model.predict(x, verbose=0)
+    model.fit(x, with_index(labels), verbose=0)
+    z = model.predict(x, verbose=0)
+    exact = number(CrossEntropy(from_logits=True)(labels, z))
+    assert number(loss(with_index(labels), z)) == pytest.approx(exact, rel=1e-5)
+
+
+@both
 @pytest.mark.once
 def test_calibration_is_that_of_cross_entropy(loss_class):
     x, labels = data()

@@ -202,3 +202,20 @@ def test_label_accuracy_checks_shapes_and_is_saved():
         MemorizationRate().update_state(np.eye(3), np.eye(3))
     metric.update_state(np.zeros((4, 3)), np.zeros((4, 3)))
     assert np.isnan(number(metric.result()))  # no targets of three classes
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="PyTorch compiles no step"
+)
+def test_passes_outside_a_compiled_step_are_not_of_its_losses():
+    """Such as those of Monte Carlo dropout before training."""
+    x, labels = data()
+    loss = ELR(SAMPLES, beta=0.6, from_logits=True)
+    model = network(loss, metrics=[loss])
+    for _ in range(3):
+        model(x, training=True)
+    model.fit(x, with_index(labels), verbose=0)
+    # Written once: 0.4 times predictions that sum to 1.
+    np.testing.assert_allclose(
+        state(loss, "targets").sum(axis=1), 0.4, rtol=1e-5
+    )

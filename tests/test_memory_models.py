@@ -9,7 +9,7 @@ import pytest
 from memory_model import CLASSES, SAMPLES, both, data, network, state
 
 from keras_noisy.layers import SampleMemory, without_state
-from keras_noisy.losses import ELR, GCE, CrossEntropy, with_index
+from keras_noisy.losses import ELR, GCE, MAE, CrossEntropy, with_index
 from keras_noisy.metrics import LabelAccuracy
 
 
@@ -93,6 +93,30 @@ def test_a_loop_of_its_own_on_jax_reaches_the_memory_or_raises():
         *states, [], x=x, y=y, y_pred=y_pred
     )
     assert np.all(np.asarray(memory)[:-1] > 0)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow alone"
+)
+def test_a_loss_outside_the_function_of_the_model_raises():
+    import tensorflow as tf
+
+    x, labels = data()
+    y = with_index(labels)
+    memory = ELR(SAMPLES, from_logits=True)
+    margin, schedule = (
+        MAE(logit_bias=2.0, fade=fade, from_logits=True)
+        for fade in ("margin", keras.optimizers.schedules.CosineDecay(1.0, 9))
+    )
+    for loss in (memory, margin, schedule):
+        model = network(loss)
+        forward = tf.function(lambda x, m=model: m(x, training=True))
+        outputs = forward(x)
+        if loss is schedule:
+            loss(labels, outputs)
+            continue
+        with pytest.raises(ValueError, match="only follow the first batch"):
+            loss(y if loss is memory else labels, outputs)
 
 
 def test_a_clone_remembers_for_itself():

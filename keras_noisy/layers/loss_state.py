@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import uuid
 import weakref
@@ -79,14 +80,17 @@ class PassThrough(keras.layers.Layer):
         training = bool(training) and self.counts
         if training:
             self.begin_step()
+        call = _Call(self, training)
         last = _CALLS.of_key.get(self.key)
         if last is not None and not (
-            training and last.training and last.passes > 0
+            training
+            and last.training
+            and last.passes > 0
+            and last.compiled == call.compiled
         ):
             last = None  # No more losses will follow for it.
-        clash = last is not None and last.layer() not in (self, None)
-        call = _Call(self, training, clash)
         if last is not None:  # Two views, whose losses follow.
+            call.clash = last.layer() not in (self, None)
             call.passes += last.passes
         _CALLS.of_key[self.key] = call
         return inputs
@@ -112,27 +116,33 @@ def value(variable: keras.Variable) -> Tensor:
             "On JAX a metric cannot read the state of a loss. Expected a loss "
             "with `fade=` or a memory only in `loss` of `compile`. Take it "
             "out of `metrics`; the logs have it as `loss`"
+            if _is_compiled()
+            else "On JAX the training step holds the state of a loss within "
+            "an epoch. Expected `model.jax_state_sync()` before the state is "
+            "read in a callback"
         ) from error
 
 
 class _Call:
     """A call of a layer, and how losses have used it."""
 
-    def __init__(self, layer: PassThrough, training: bool, clash: bool):
+    def __init__(self, layer: PassThrough, training: bool):
         self.layer = weakref.ref(layer)
         self.training = training
-        self.clash = clash
-        self.stateless = training and _is_stateless()
+        self.clash = False
+        self.compiled = training and _is_compiled()
         #: Forward passes that no loss has used yet.
         self.passes = 1
         self.labels: Any = lambda: None
 
 
-def _is_stateless() -> bool:
-    """Whether this runs in a `keras.StatelessScope` on JAX.
+def _is_compiled() -> bool:
+    """Whether this runs in a TensorFlow graph or a JAX `StatelessScope`.
 
-    Keras creates no variable there, which is the only public way to know.
+    Keras creates no variable in a scope, the only public way to know.
     """
+    if keras.backend.backend() == "tensorflow":
+        return not sys.modules["tensorflow"].executing_eagerly()
     if keras.backend.backend() != "jax":
         return False
     try:
@@ -199,11 +209,20 @@ class Reference(Generic[Layer]):
         return found
 
     def use(self, loss: str, labels: Tensor = None) -> Use:
-        """The last forward pass; it then counts as used for these labels."""
+        """The last forward pass; it then counts as used for these labels.
+
+        Labels are only given if the state depends on them.
+        """
         found = self.called(loss)
         call = _CALLS.of_key[self.layer.key]
-        if call.training and call.stateless and not _is_stateless():
-            raise ValueError(_OUTSIDE.format(loss, self.layer.role))
+        if call.training and call.compiled and not _is_compiled():
+            backend = keras.backend.backend()
+            # Without labels, the compiled layer itself counts the steps.
+            if found.first and (labels is not None or backend == "jax"):
+                text = _OUTSIDE[backend].format(loss, self.layer.role)
+                raise ValueError(text)
+            # A compiled `predict` that runs again does not call the layer.
+            return found._replace(training=False)
         repeated = labels is not None and call.labels() is labels
         if found.first:
             call.passes -= 1
@@ -212,14 +231,21 @@ class Reference(Generic[Layer]):
         return found._replace(repeated=repeated)
 
 
-_OUTSIDE = (
-    "Expected `{}` on JAX in a `keras.StatelessScope`, as the model was called "
-    "in one. Received: a call outside, where it cannot read {} and would train "
-    "without. Compile the model with the loss, and after "
-    "`model.stateless_call` use `loss, (_, non_trainable, _) = "
-    "model.stateless_compute_loss(trainable, non_trainable, metrics_variables, "
-    "x=x, y=y, y_pred=y_pred)`"
-)
+_OUTSIDE = {
+    "jax": (
+        "Expected `{}` on JAX in a `keras.StatelessScope`, as the model was "
+        "called in one. Received: a call outside, where it cannot read {} and "
+        "would train without. Compile the model with the loss, and after "
+        "`model.stateless_call` use `loss, (_, non_trainable, _) = "
+        "model.stateless_compute_loss(trainable, non_trainable, "
+        "metrics_variables, x=x, y=y, y_pred=y_pred)`"
+    ),
+    "tensorflow": (
+        "Expected `{}` in the `tf.function` that calls the model. Received: a "
+        "call outside, where {} would only follow the first batch. Call the "
+        "model and the loss in the same function, or both outside"
+    ),
+}
 
 
 def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:

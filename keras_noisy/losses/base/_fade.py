@@ -98,8 +98,10 @@ def now(loss: Any, numbers: dict[str, Any], batch: Any) -> dict[str, Any]:
 
     Numbers that fade have shape (N,), or (N, 1) next to a class axis.
     """
-    layer, training, first, _ = loss._fading.use(type(loss).__name__)
     labels, logits = batch.labels, batch.logits
+    given = labels.given if loss.fading.by_margin else None
+    name = type(loss).__name__
+    layer, training, first, _ = loss._fading.use(name, given)
     label = labels.label()
     # Read the share before `observe`: each device sees only its shard.
     share = _math.cast(layer.share(), logits.dtype)
