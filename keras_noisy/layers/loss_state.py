@@ -171,6 +171,12 @@ class Reference(Generic[Layer]):
     def __init__(self, layer: Layer):
         self.layer = layer
 
+    def for_new_model(self) -> Layer:
+        """The layer, or a fresh one if it has the state of another model."""
+        if self.layer.built:
+            self.layer = self.layer.fresh()
+        return self.layer
+
     def peek(self) -> Use | None:
         """The last forward pass, or None if the model has not called the layer.
 

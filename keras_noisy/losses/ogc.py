@@ -172,9 +172,7 @@ class OGC(TrueClassLoss):
         return [self._history, *super()._states()]
 
     def _new_layers(self) -> list[PassThrough]:
-        if self.history.built:
-            self._history = Reference(self.history.fresh())
-        return [self.history, *super()._new_layers()]
+        return [self._history.for_new_model(), *super()._new_layers()]
 
     @staticmethod
     def _base(numbers: dict[str, Any]) -> _clipped.Base:

@@ -142,9 +142,7 @@ class SmallLoss(keras.losses.Loss):
         """Pass the outputs of a model through the layers of both losses."""
         layers = self.loss._new_layers()
         if self._history is not None:
-            if self._history.layer.built:
-                self._history = Reference(self._history.layer.fresh())
-            layers = [self._history.layer, *layers]
+            layers = [self._history.for_new_model(), *layers]
         return connected(outputs, layers) if layers else outputs
 
     @unconverted

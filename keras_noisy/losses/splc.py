@@ -104,9 +104,7 @@ class SPLC(MultiLabelLoss):
 
     def connect(self, outputs: Tensor) -> Tensor:
         """Pass the outputs of a model through the layer that counts."""
-        if self.counter.built:
-            self._counting = Reference(self.counter.fresh())
-        return connected(outputs, [self.counter])
+        return connected(outputs, [self._counting.for_new_model()])
 
     @staticmethod
     def formula(
