@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._arguments import integer
+from keras_noisy._arguments import integer, invalid
 from keras_noisy.layers._replicas import of_all_replicas
-from keras_noisy.layers.loss_state import PassThrough, value
+from keras_noisy.layers.loss_state import PassThrough, Reference, value
 
 Tensor = Any
 
@@ -159,3 +159,18 @@ class LossHistory(PassThrough):
             "start": self.start,
             "update_every": self.update_every,
         }
+
+
+def history_of_loss(
+    size: int, start: Sequence[float], update_every: int, key: str | None
+) -> Reference[LossHistory]:
+    """The layer of a loaded model with the key of a loss, or else a new one."""
+    found = LossHistory.without_loss(key)
+    if found and found.size != size:
+        raise invalid(
+            "history_size",
+            size,
+            f"{found.size}, as the layer of the loaded model has. For another "
+            "size leave `history_key` out",
+        )
+    return Reference(found or LossHistory(size, start, update_every, key))

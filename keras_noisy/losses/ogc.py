@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.calibration.fresh import Fresh
-from keras_noisy.layers.loss_history import LossHistory
+from keras_noisy.layers.loss_history import LossHistory, history_of_loss
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses import _clipped
 from keras_noisy.losses._schedule import at, config_of, scheduled
@@ -140,22 +140,13 @@ class OGC(TrueClassLoss):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        found = LossHistory.without_loss(self.history_key)
-        if found and found.size != self.history_size:
-            raise invalid(
-                "history_size",
-                self.history_size,
-                f"{found.size}, as the layer of the loaded model has. For "
-                "another size leave `history_key` out",
-            )
-        layer = found or LossHistory(
+        self._history = history_of_loss(
             self.history_size,
             [_clipped.MOST],
             self.update_every,
             self.history_key,
         )
-        self._history = Reference(layer)
-        self.history_key = layer.key
+        self.history_key = self.history.key
 
     @property
     def history(self) -> LossHistory:

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy.layers.loss_history import LossHistory
+from keras_noisy.layers.loss_history import LossHistory, history_of_loss
 from keras_noisy.layers.loss_state import Reference, connected
 from keras_noisy.losses import _mixture, _schedule
 from keras_noisy.losses.base import _math, _reduction
@@ -119,19 +119,10 @@ class SmallLoss(keras.losses.Loss):
         self._history: Reference[LossHistory] | None = None
         if not isinstance(self.keep, float):
             size = self.history_size if keep == MIXTURE else 1
-            found = LossHistory.without_loss(history_key)
-            if found and found.size != size:
-                raise invalid(
-                    "history_size",
-                    size,
-                    f"{found.size}, as the layer of the loaded model has. For "
-                    "another size leave `history_key` out",
-                )
-            layer = found or LossHistory(
+            self._history = history_of_loss(
                 size, _mixture.START, self.update_every, history_key
             )
-            self._history = Reference(layer)
-            self.history_key = layer.key
+            self.history_key = self._history.layer.key
 
     @property
     def history(self) -> LossHistory | None:
