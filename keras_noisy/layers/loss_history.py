@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,21 +78,10 @@ class LossHistory(PassThrough):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
-
-        def weight(
-            name: str, shape: tuple[int, ...] = (), initializer: Any = "zeros"
-        ) -> keras.Variable:
-            return self.add_weight(
-                name=name,
-                shape=shape,
-                initializer=initializer,
-                dtype="float32",
-                trainable=False,
-                autocast=False,
-                # Each replica writes the losses of all replicas.
-                aggregation="only_first_replica",
-            )
-
+        # Each replica writes the losses of all replicas.
+        weight = functools.partial(
+            self._add_state, aggregation="only_first_replica"
+        )
         self.queue = weight("queue", (self.size,))
         self.filled = weight("filled")
         self.steps = weight("steps")

@@ -79,16 +79,13 @@ class SampleMemory(PassThrough):
         num_classes = self.num_classes or input_shape[-1]
         for name, initializer in self.initializers.items():
             width = 1 if name.endswith("_per_sample") else num_classes
-            self._states[name] = self.add_weight(
-                name=name,
+            self._states[name] = self._add_state(
+                name,
                 # One scratch row, for the samples that are left out.
-                shape=(self.num_samples + 1, width),
-                initializer=initializer,
-                dtype="float32",
-                trainable=False,
-                autocast=False,
+                (self.num_samples + 1, width),
+                initializer,
                 # Each replica writes the rows of all replicas.
-                aggregation="only_first_replica",
+                "only_first_replica",
             )
 
     def state(self, name: str) -> keras.Variable:
