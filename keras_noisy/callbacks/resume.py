@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._canonical import canonical, described
+from keras_noisy._canonical import canonical, described_both
 from keras_noisy._start import Start
 from keras_noisy.callbacks import _checkpoint
 from keras_noisy.callbacks._checkpoint import Checkpoint
@@ -298,11 +298,10 @@ class Resume(keras.callbacks.Callback):
     def _compare(self, saved: dict[str, Any]) -> None:
         found = other_settings(saved, self.settings, self._given)
         if found:
-            there = {name: pair[0] for name, pair in found.items()}
-            here = {name: pair[1] for name, pair in found.items()}
+            there, here = described_both(found)
             raise ValueError(
-                f"{self.directory} is a run with {described(there)}. Give "
-                f"another directory. Received: {described(here)}"
+                f"{self.directory} is a run with {there}. Give another "
+                f"directory. Received: {here}"
             )
 
     def _variables(self, owner: str) -> list[keras.Variable]:
