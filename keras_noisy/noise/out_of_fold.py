@@ -10,7 +10,7 @@ import numpy as np
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._new_models import NewModels
+from keras_noisy._new_models import built, train
 from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
@@ -108,10 +108,9 @@ def out_of_fold_probabilities(
             f"of samples, {len(x)}. Received: folds={folds}"
         )
     boolean("from_logits", from_logits)
-    saved, model, models = None, None, NewModels(build_model)
+    saved, model = None, built(build_model)
     if directory is not None:
         saved = SavedFolds(Path(directory))
-        model = models.build()
         saved.claim(
             model,
             x=x,
@@ -134,14 +133,8 @@ def out_of_fold_probabilities(
             held_out = fold_of == fold
             predicted = saved.load(fold) if saved else None
             if predicted is None:
-                model = models.build() if model is None else model
-                models.before_training(model)
-                model.fit(
-                    x[~held_out],
-                    labels[~held_out],
-                    **{"verbose": 0, **fit_arguments},
-                )
-                models.after_training(model)
+                model = built(build_model) if model is None else model
+                train(model, x[~held_out], labels[~held_out], **fit_arguments)
                 batch_size = fit_arguments.get("batch_size")
                 predicted = divisible.predict(model, x[held_out], batch_size)
                 predicted = _probabilities(predicted, from_logits, labels.max())
