@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
 from keras_noisy.quality._consensus import class_rows
 from keras_noisy.quality.estimate import (
     Estimate,
@@ -43,9 +42,6 @@ class Predictions:
 
     def of(self, name: str) -> np.ndarray:
         """A score of each sample, higher where the label is likelier wrong."""
-        if name not in self._scores:
-            names = ", ".join(map(repr, self.names))
-            raise invalid("score", name, f"one of {names}")
         return self._scores[name].copy()
 
     def order(self, name: str) -> np.ndarray:

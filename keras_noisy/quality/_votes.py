@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
 from keras_noisy.quality._consensus import consensus
 from keras_noisy.quality.estimate import (
     Estimate,
@@ -65,9 +64,6 @@ class Votes:
 
     def of(self, name: str) -> np.ndarray:
         """A score of each sample, higher where the label is likelier wrong."""
-        if name not in self.names:
-            names = ", ".join(map(repr, self.names))
-            raise invalid("score", name, f"one of {names}")
         if name not in self._scores:
             found = self._scores[name] = np.empty(len(self.labels))
             estimate = self.estimate(self.num_classes)
