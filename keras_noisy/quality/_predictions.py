@@ -11,6 +11,7 @@ from keras_noisy.quality.estimate import (
     Estimate,
     estimate_of,
     largest,
+    posterior,
     worst_first,
 )
 from keras_noisy.quality.learned import learned_nothing
@@ -71,11 +72,8 @@ class Predictions:
         self, estimate: Estimate
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Probability of each true class, given label and prediction."""
-        columns = np.ascontiguousarray(estimate.transition.T)
-        for rows in self._parts():
-            shares = 0.98 * self.probabilities[rows] + 0.02 * estimate.prior
-            shares *= columns[self.labels[rows]]
-            yield rows, shares / shares.sum(axis=1, keepdims=True)
+        parts = ((rows, self.probabilities[rows]) for rows in self._parts())
+        return posterior(estimate, self.labels, parts)
 
     def source(self) -> str:
         """The origin of the scores, as text for the report page."""
