@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy._containers import as_array, batches_of
+from keras_noisy._containers import as_array, batches_of, in_parts
 from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
@@ -200,16 +200,9 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         x = self.data[0] if is_tuple else self.data
         if not (is_tuple or hasattr(x, "shape") or isinstance(x, dict)):
             return self.data
-        parts = [as_array("data", part) for part in keras.tree.flatten(x)]
-        starts = range(0, len(parts[0]), self.batch_size)
-        return (
-            (
-                keras.tree.pack_sequence_as(
-                    x, [part[start : start + self.batch_size] for part in parts]
-                ),
-            )
-            for start in starts
-        )
+        x = keras.tree.map_structure(lambda part: as_array("data", part), x)
+        count = len(keras.tree.flatten(x)[0])
+        return ((part,) for part in in_parts(x, self.batch_size, count))
 
 
 def _averages(optimizer: Any) -> bool:
