@@ -8,7 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._label_tensors import as_tensor, static_shape, widened
+from keras_noisy._label_tensors import (
+    agree,
+    as_tensor,
+    static_shape,
+    widened,
+)
 from keras_noisy.distribution.processes import check_together
 from keras_noisy.losses.base import (
     _batch,
@@ -274,7 +279,7 @@ def _is_per_label(weights: Tensor, y_pred: Tensor) -> bool:
 def _check_shapes(y_true: Tensor, y_pred: Tensor) -> None:
     shape = static_shape(y_true)
     outputs = static_shape(y_pred)
-    if len(outputs) > 1 and _batch.agree(shape, outputs):
+    if len(outputs) > 1 and agree(shape, outputs):
         return
     raise ValueError(
         "Expected `y_true` and `y_pred` of the same shape (N, labels), with a "
