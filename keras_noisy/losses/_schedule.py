@@ -23,13 +23,6 @@ def scheduled(name: str, given: Any, high: float, alternative: str = "") -> Any:
     return real(name, given, 0, high, closed, expected)
 
 
-def config_of(given: Any) -> Any:
-    """The number or schedule as `get_config` returns it."""
-    if isinstance(given, Schedule):
-        return keras.saving.serialize_keras_object(given)
-    return given
-
-
 def at(given: Any, step: Any) -> Any:
     """Its value at a training step."""
     if isinstance(given, Schedule):

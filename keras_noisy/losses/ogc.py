@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
@@ -11,7 +12,7 @@ from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.layers.loss_history import LossHistory, history_of_loss
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses import _clipped
-from keras_noisy.losses._schedule import at, config_of, scheduled
+from keras_noisy.losses._schedule import at, scheduled
 from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._arguments import (
     Argument,
@@ -50,7 +51,7 @@ class Rate(Argument):
 
     def config(self, value: Any) -> Any:
         """The number, or the schedule, serialized."""
-        return config_of(value)
+        return keras.saving.serialize_keras_object(value)
 
 
 @robust_loss

@@ -191,7 +191,7 @@ class SmallLoss(keras.losses.Loss):
         """Return every argument."""
         return {
             "loss": keras.losses.serialize(self.loss),
-            "keep": _schedule.config_of(self.keep),
+            "keep": keras.saving.serialize_keras_object(self.keep),
             "history_size": self.history_size,
             "update_every": self.update_every,
             "history_key": self.history_key,
