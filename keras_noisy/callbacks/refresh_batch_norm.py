@@ -113,8 +113,13 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         """Refresh, if this is the validation of `fit`."""
-        if self._is_stale:
-            self._refresh_center()
+        if not self._is_stale:
+            return
+        optimizer = centered(self.model)
+        if optimizer is not None:
+            optimizer.show_center()
+        self.refresh(self.model)
+        self._is_stale = False
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Refresh for the callbacks after this one."""
@@ -124,13 +129,6 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         """Refresh if the optimizer has set the weights to their average."""
         if _averages(self.model.optimizer):
             self.refresh(self.model)
-
-    def _refresh_center(self) -> None:
-        optimizer = centered(self.model)
-        if optimizer is not None:
-            optimizer.show_center()
-        self.refresh(self.model)
-        self._is_stale = False
 
     def refresh(self, model: keras.Model) -> None:
         """Measure the statistics of a model and assign them to it."""
