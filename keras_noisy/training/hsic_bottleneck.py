@@ -19,7 +19,7 @@ from keras_noisy.training._bottleneck import (
     objective,
     one_hot,
 )
-from keras_noisy.training._losses import device_count
+from keras_noisy.training._devices import device_count
 from keras_noisy.training._masks import averaged, stopped
 
 Tensor = Any

@@ -1,4 +1,4 @@
-"""Helpers for models that compute their own loss."""
+"""The devices that share the loss of a batch."""
 
 from __future__ import annotations
 
