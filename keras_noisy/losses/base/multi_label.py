@@ -243,12 +243,16 @@ class MultiLabelLoss(SeveralLabels):
         """Whether outputs are logits, and the label that means unknown."""
         return self.from_logits, self.ignore_class
 
+    def _numbers_now(self) -> dict[str, Any]:
+        """The numbers that the formula takes."""
+        return self.arguments
+
     def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
         """Values of a batch in which every label counts as a sample."""
         logits = batch.logits[:, 0]
         share = share_of(batch.labels, logits)
         inputs = share, logits
-        values = self.evaluate("formula", inputs, self.arguments)
+        values = self.evaluate("formula", inputs, self._numbers_now())
         check_shape(self, values, tuple(logits.shape))
         return values
 
