@@ -170,12 +170,14 @@ class Resume(keras.callbacks.Callback):
         if process_index() == 0:
             self._lock.acquire()
         try:
+            self._check()
             self._begin()
         except BaseException:
             self._lock.release()
             raise
 
-    def _begin(self) -> None:
+    def _check(self) -> None:
+        """Raise if this run cannot continue the saved one."""
         seen = _checkpoint.names(self.directory)
         if process_index() == 0 and seen != self._seen:
             raise ValueError(
@@ -200,12 +202,14 @@ class Resume(keras.callbacks.Callback):
                 "`pipeline`, not the batches that it returns. Received: "
                 f"{self.params['steps']} batches"
             )
-        model = self.model
-        if not model.built:
+        if not self.model.built:
             raise ValueError(
                 "Expected a model whose weights exist. Give it a "
                 "`keras.Input`, or call it on a batch before `fit`"
             )
+
+    def _begin(self) -> None:
+        model = self.model
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         self._runs = self._is_first_epoch = True
