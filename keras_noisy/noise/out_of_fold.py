@@ -88,25 +88,8 @@ def out_of_fold_probabilities(
           dataset labels, JAIR 2021, arXiv 1911.00068
     """
     x, labels = as_array("x", x), class_labels("y", y)
-    if x.shape[:1] != labels.shape or x.dtype.kind in "OSUT":
-        raise ValueError(
-            "Invalid value for argument `x`. Expected one array of numbers, "
-            f"with one sample for each of the {len(labels)} labels. Received: "
-            f"x.shape={x.shape}, x.dtype={x.dtype}. Number texts and classes "
-            "first, and join several inputs into one array that the model "
-            "splits"
-        )
-    if "sample_weight" in fit_arguments:
-        raise ValueError(
-            "`sample_weight` cannot be split over the folds. Leave it out, or "
-            "pass `class_weight`"
-        )
     folds, seed = integer("folds", folds, 2), random_seed(seed)
-    if folds > len(x):
-        raise ValueError(
-            f"Invalid value for argument `folds`. Expected at most the number "
-            f"of samples, {len(x)}. Received: folds={folds}"
-        )
+    _check(x, labels, folds, fit_arguments)
     boolean("from_logits", from_logits)
     saved, model = None, built(build_model)
     if directory is not None:
@@ -150,6 +133,30 @@ def out_of_fold_probabilities(
     for fold, predicted in enumerate(found):
         result[fold_of == fold] = predicted
     return result
+
+
+def _check(
+    x: np.ndarray, labels: np.ndarray, folds: int, fit_arguments: dict[str, Any]
+) -> None:
+    """Raise on samples that cannot be split into folds."""
+    if x.shape[:1] != labels.shape or x.dtype.kind in "OSUT":
+        raise ValueError(
+            "Invalid value for argument `x`. Expected one array of numbers, "
+            f"with one sample for each of the {len(labels)} labels. Received: "
+            f"x.shape={x.shape}, x.dtype={x.dtype}. Number texts and classes "
+            "first, and join several inputs into one array that the model "
+            "splits"
+        )
+    if "sample_weight" in fit_arguments:
+        raise ValueError(
+            "`sample_weight` cannot be split over the folds. Leave it out, or "
+            "pass `class_weight`"
+        )
+    if folds > len(x):
+        raise ValueError(
+            f"Invalid value for argument `folds`. Expected at most the number "
+            f"of samples, {len(x)}. Received: folds={folds}"
+        )
 
 
 def _probabilities(
