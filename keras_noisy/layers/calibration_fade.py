@@ -9,8 +9,8 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._replicas import replica
 from keras_noisy.calibration.margin_fade import MarginFade, fresh_margin
-from keras_noisy.layers._replicas import replica
 from keras_noisy.layers.loss_state import PassThrough, value
 
 Tensor = Any

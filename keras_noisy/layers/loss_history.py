@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy.layers._replicas import of_all_replicas
+from keras_noisy._replicas import of_all_replicas
 from keras_noisy.layers.loss_state import PassThrough, Reference, value
 
 Tensor = Any

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy.layers._replicas import of_all_replicas, replica
+from keras_noisy._replicas import device_count, of_all_replicas
 from keras_noisy.layers.loss_state import PassThrough, value
 
 Tensor = Any
@@ -114,9 +114,7 @@ class SampleMemory(PassThrough):
 
     def batch_size(self, x: Tensor) -> Tensor:
         """Number of samples of a batch on all replicas, as a float."""
-        here = replica()
-        count = 1 if here is None else here.num_replicas_in_sync
-        return ops.cast(count * ops.shape(x)[0], x.dtype)
+        return ops.cast(device_count() * ops.shape(x)[0], x.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
