@@ -17,8 +17,7 @@ from keras_noisy.datasets.image_files import opened
 def given_labels(name: str, labels: Any) -> np.ndarray:
     """Labels of shape (N,), also from (N, 1) and those of `with_index`."""
     array = as_array(name, labels)
-    # One-hot labels of two classes have many equal rows.
-    if array.shape[1:] == (2,) and len(np.unique(array[:, 1])) == len(array):
+    if _has_index(array):
         array = array[:, 0]
     array = whole_labels(name, array).astype("int64")
     if len(array) == 0:
@@ -36,9 +35,7 @@ def labels_of_elements(
     array = as_array(name, labels)
     if array.ndim > 1 and array.shape[-1] == 1:
         array = array[..., 0]
-    has_index = array.shape[1:] == (2,) and not multi_label
-    has_index = has_index and len(np.unique(array[:, 1])) == len(array)
-    if array.ndim == 1 or has_index:
+    if array.ndim == 1 or (not multi_label and _has_index(array)):
         return given_labels(name, array)
     if array.dtype.kind == "f" and np.any(np.isnan(array)):
         expected = "whole numbers; mark unknown labels with `ignore_class`"
@@ -56,6 +53,12 @@ def labels_of_elements(
             f"{name}.shape={array.shape}, with one 1 in each row"
         )
     return array
+
+
+def _has_index(array: np.ndarray) -> bool:
+    """Whether a second column has the number of each sample."""
+    # One-hot labels of two classes have many equal rows.
+    return array.shape[1:] == (2,) and len(np.unique(array[:, 1])) == len(array)
 
 
 def _is_one_hot(array: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._new_models import NewModels
+from keras_noisy._new_models import built, train
 from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
@@ -88,30 +88,12 @@ def out_of_fold_probabilities(
           dataset labels, JAIR 2021, arXiv 1911.00068
     """
     x, labels = as_array("x", x), class_labels("y", y)
-    if x.shape[:1] != labels.shape or x.dtype.kind in "OSUT":
-        raise ValueError(
-            "Invalid value for argument `x`. Expected one array of numbers, "
-            f"with one sample for each of the {len(labels)} labels. Received: "
-            f"x.shape={x.shape}, x.dtype={x.dtype}. Number texts and classes "
-            "first, and join several inputs into one array that the model "
-            "splits"
-        )
-    if "sample_weight" in fit_arguments:
-        raise ValueError(
-            "`sample_weight` cannot be split over the folds. Leave it out, or "
-            "pass `class_weight`"
-        )
     folds, seed = integer("folds", folds, 2), random_seed(seed)
-    if folds > len(x):
-        raise ValueError(
-            f"Invalid value for argument `folds`. Expected at most the number "
-            f"of samples, {len(x)}. Received: folds={folds}"
-        )
+    _check(x, labels, folds, fit_arguments)
     boolean("from_logits", from_logits)
-    saved, model, models = None, None, NewModels(build_model)
+    saved, model = None, built(build_model)
     if directory is not None:
         saved = SavedFolds(Path(directory))
-        model = models.build()
         saved.claim(
             model,
             x=x,
@@ -134,14 +116,8 @@ def out_of_fold_probabilities(
             held_out = fold_of == fold
             predicted = saved.load(fold) if saved else None
             if predicted is None:
-                model = models.build() if model is None else model
-                models.before_training(model)
-                model.fit(
-                    x[~held_out],
-                    labels[~held_out],
-                    **{"verbose": 0, **fit_arguments},
-                )
-                models.after_training(model)
+                model = built(build_model) if model is None else model
+                train(model, x[~held_out], labels[~held_out], **fit_arguments)
                 batch_size = fit_arguments.get("batch_size")
                 predicted = divisible.predict(model, x[held_out], batch_size)
                 predicted = _probabilities(predicted, from_logits, labels.max())
@@ -157,6 +133,30 @@ def out_of_fold_probabilities(
     for fold, predicted in enumerate(found):
         result[fold_of == fold] = predicted
     return result
+
+
+def _check(
+    x: np.ndarray, labels: np.ndarray, folds: int, fit_arguments: dict[str, Any]
+) -> None:
+    """Raise on samples that cannot be split into folds."""
+    if x.shape[:1] != labels.shape or x.dtype.kind in "OSUT":
+        raise ValueError(
+            "Invalid value for argument `x`. Expected one array of numbers, "
+            f"with one sample for each of the {len(labels)} labels. Received: "
+            f"x.shape={x.shape}, x.dtype={x.dtype}. Number texts and classes "
+            "first, and join several inputs into one array that the model "
+            "splits"
+        )
+    if "sample_weight" in fit_arguments:
+        raise ValueError(
+            "`sample_weight` cannot be split over the folds. Leave it out, or "
+            "pass `class_weight`"
+        )
+    if folds > len(x):
+        raise ValueError(
+            f"Invalid value for argument `folds`. Expected at most the number "
+            f"of samples, {len(x)}. Received: folds={folds}"
+        )
 
 
 def _probabilities(
