@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from typing import TypeGuard
 
 #: Longest text of a value in an error: a list of arrays can be very long.
 LONGEST = 400
@@ -54,6 +55,11 @@ def integer(name: str, value: object, low: int | None = None) -> int:
     return int(value)
 
 
+def is_auto(value: object) -> TypeGuard[str]:
+    """Whether it is the text `"auto"`; arrays cannot be compared with one."""
+    return isinstance(value, str) and value == "auto"
+
+
 def real_or_auto(
     name: str,
     value: object,
@@ -62,7 +68,7 @@ def real_or_auto(
     closed: str = "",
 ) -> float | str:
     """`value` as a float inside an interval, or `"auto"`."""
-    if isinstance(value, str) and value == "auto":
+    if is_auto(value):
         return value
     return real(name, value, low, high, closed, ', or "auto"')
 

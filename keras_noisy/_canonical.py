@@ -89,6 +89,13 @@ def described(values: Mapping[str, Any]) -> str:
     return ", ".join(t if len(t) <= 120 else f"{t[:117]}..." for t in texts)
 
 
+def described_both(found: Mapping[str, tuple[Any, Any]]) -> tuple[str, str]:
+    """The two sides of `differences`, each as text."""
+    there = {name: pair[0] for name, pair in found.items()}
+    here = {name: pair[1] for name, pair in found.items()}
+    return described(there), described(here)
+
+
 def _plain(form: Any) -> Any:
     """The content of a form with a single key such as `__float__`."""
     if isinstance(form, Mapping) and len(form) == 1:

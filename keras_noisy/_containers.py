@@ -65,6 +65,21 @@ def batches_of(dataset: keras.utils.PyDataset, first: int = 0) -> Iterator[Any]:
     return map(dataset.__getitem__, numbers)
 
 
+def are_arrays(x: Any) -> bool:
+    """Whether `x` holds arrays instead of giving batches."""
+    leaves = keras.tree.flatten(x)
+    return len(leaves) > 0 and all(hasattr(leaf, "shape") for leaf in leaves)
+
+
+def in_parts(
+    arrays: Any, size: int, count: int, first: int = 0
+) -> Iterator[Any]:
+    """The samples of arrays from `first` to `count`, `size` at a time."""
+    for start in range(first, count, size):
+        rows = slice(start, start + size)
+        yield keras.tree.map_structure(lambda x: x[rows], arrays)  # noqa: B023
+
+
 def as_paths(array: np.ndarray) -> np.ndarray | None:
     """Text of an array of paths, or None if it holds anything else."""
     if array.ndim != 1 or len(array) == 0:

@@ -6,61 +6,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_noisy._arguments import boolean, integer, invalid
+from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._elements import Elements
-from keras_noisy._label_arrays import check_classes, whole_labels
+from keras_noisy._given_labels import (
+    elements_of,
+    given_labels,
+    labels_of_elements,
+)
+from keras_noisy._label_arrays import check_classes
 from keras_noisy._names import names_by_label
 from keras_noisy.datasets.image_files import opened
-
-
-def given_labels(name: str, labels: Any) -> np.ndarray:
-    """Labels of shape (N,), also from (N, 1) and those of `with_index`."""
-    array = as_array(name, labels)
-    # One-hot labels of two classes have many equal rows.
-    if array.shape[1:] == (2,) and len(np.unique(array[:, 1])) == len(array):
-        array = array[:, 0]
-    array = whole_labels(name, array).astype("int64")
-    if len(array) == 0:
-        raise invalid(name, labels, "at least one label")
-    return array
-
-
-def labels_of_elements(
-    name: str, labels: Any, multi_label: bool, may_be_one_hot: bool
-) -> np.ndarray:
-    """Labels of any shape; those of samples as `given_labels` reads them.
-
-    A last axis of length 1 is left out.
-    """
-    array = as_array(name, labels)
-    if array.ndim > 1 and array.shape[-1] == 1:
-        array = array[..., 0]
-    has_index = array.shape[1:] == (2,) and not multi_label
-    has_index = has_index and len(np.unique(array[:, 1])) == len(array)
-    if array.ndim == 1 or has_index:
-        return given_labels(name, array)
-    if array.dtype.kind == "f" and np.any(np.isnan(array)):
-        expected = "whole numbers; mark unknown labels with `ignore_class`"
-        raise invalid(name, array, expected)
-    flat = whole_labels(name, array.reshape(-1)).astype("int64")
-    array = flat.reshape(array.shape)
-    if array.size == 0:
-        raise invalid(name, labels, "at least one label")
-    if not may_be_one_hot and _is_one_hot(array):
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected integer labels; "
-            "take `np.argmax(..., axis=-1)` of one-hot labels first. If each "
-            "column is its own label, pass `multi_label=True`; if these "
-            "are tokens or pixels, pass `ignore_class=-1`. Received: "
-            f"{name}.shape={array.shape}, with one 1 in each row"
-        )
-    return array
-
-
-def _is_one_hot(array: np.ndarray) -> bool:
-    is_binary = array.min() == 0 and array.max() == 1
-    return bool(is_binary and np.all(array.sum(axis=-1) == 1))
 
 
 def by_position(name: str, value: Any, count: int) -> Any:
@@ -128,6 +84,7 @@ def labeled(
     """The labels of `y`, with names and pictures if it lists files."""
     y, class_names, images = _of_files(y, class_names, images)
     labels = given_labels("y", y)
+    check_classes("y", labels)
     if clean_labels is not None:
         clean_labels = given_labels("clean_labels", clean_labels)
     return _checked(Elements(labels), clean_labels, class_names, images)
@@ -142,17 +99,12 @@ def labeled_elements(
     multi_label: bool = False,
 ) -> Labeled:
     """Like `labeled`, for labels of any shape."""
-    if ignore_class is not None:
-        ignore_class = integer("ignore_class", ignore_class)
-    multi_label = boolean("multi_label", multi_label)
     y, class_names, images = _of_files(y, class_names, images)
-    many_ones = multi_label or ignore_class is not None
-    labels = labels_of_elements("y", y, multi_label, many_ones)
+    elements = elements_of("y", y, ignore_class, multi_label)
     if clean_labels is not None:
         clean_labels = labels_of_elements(
             "clean_labels", clean_labels, multi_label, True
         )
-    elements = Elements(labels, ignore_class, multi_label)
     return _checked(elements, clean_labels, class_names, images)
 
 
@@ -171,10 +123,6 @@ def _of_files(y: Any, class_names: Any, images: Any) -> tuple[Any, Any, Any]:
 def _checked(
     elements: Elements, clean_labels: Any, class_names: Any, images: Any
 ) -> Labeled:
-    flat, ignored = elements.given.reshape(-1), elements.ignore_class
-    if ignored is not None:
-        flat = np.where(flat == ignored, 0, flat)
-    check_classes("y", flat, 2 if elements.multi_label else None)
     count = len(elements.given)
     if clean_labels is not None:
         check_length("clean_labels", len(clean_labels), count)

@@ -77,6 +77,13 @@ def static_shape(x: Any) -> tuple[int | None, ...]:
     return tuple(x.shape)
 
 
+def agree(left: tuple, right: tuple) -> bool:
+    """Whether shapes can be equal, where None is a size that is not known."""
+    return len(left) == len(right) and all(
+        None in (a, b) or a == b for a, b in zip(left, right, strict=True)
+    )
+
+
 def widened(labels: Any) -> Any:
     """Labels in a dtype that holds every class count and `ignore_class`."""
     dtype = keras.backend.standardize_dtype(labels.dtype)

@@ -18,53 +18,50 @@ EXPECTED = "a function of no arguments that returns a new compiled model"
 _LEARNED: dict[int, tuple[weakref.ref, bytes]] = {}
 
 
-class NewModels:
-    """Builds models, and rejects a model that was trained before.
+def check_builder(build_model: Any) -> None:
+    """Raise unless it is a function, rather than a model."""
+    if isinstance(build_model, keras.Model) or not callable(build_model):
+        raise invalid("build_model", build_model, EXPECTED)
+
+
+def built(build_model: Callable[[], keras.Model]) -> keras.Model:
+    """A new model; an error if the result is not a model."""
+    check_builder(build_model)
+    model = build_model()
+    if not (hasattr(model, "fit") and hasattr(model, "predict")):
+        raise ValueError(
+            "Invalid value for argument `build_model`. Expected "
+            f"{EXPECTED}. Received: one that returns a "
+            f"{type(model).__name__}"
+        )
+    return model
+
+
+def train(model: Any, x: Any, y: Any, **fit_arguments: Any) -> None:
+    """Fit a model; raise if it has learned from another fold.
 
     Such a model would predict samples that it has seen in another fold. A model
     that is built only once counts as new if its weights are reset each time.
     """
-
-    def __init__(self, build_model: Callable[[], keras.Model]):
-        if isinstance(build_model, keras.Model) or not callable(build_model):
-            raise invalid("build_model", build_model, EXPECTED)
-        self._build = build_model
-        self._before: dict[int, bytes] = {}
-
-    def build(self) -> keras.Model:
-        """Build a model; raise an error if the result is not a model."""
-        model = self._build()
-        if not (hasattr(model, "fit") and hasattr(model, "predict")):
+    before = {}
+    for variable in _weights(model):
+        key, now, path = id(variable), _digest(variable), variable.path
+        of, learned = _LEARNED.get(key, (None, b""))
+        if of and of() is variable and learned == now:
             raise ValueError(
-                "Invalid value for argument `build_model`. Expected "
-                f"{EXPECTED}. Received: one that returns a "
-                f"{type(model).__name__}"
+                f"Invalid value for argument `build_model`. Expected "
+                f"{EXPECTED}. Received: one whose models share the weight "
+                f"{path}, which an earlier fold has trained, so that they "
+                "predict samples that they have seen. Create new layers in "
+                "the function, or freeze the layers of a trained network "
+                "with `trainable = False`"
             )
-        return model
-
-    def before_training(self, model: Any) -> None:
-        """Raise if the model has learned from another fold."""
-        self._before = {}
-        for variable in _weights(model):
-            key, now, path = id(variable), _digest(variable), variable.path
-            of, learned = _LEARNED.get(key, (None, b""))
-            if of and of() is variable and learned == now:
-                raise ValueError(
-                    f"Invalid value for argument `build_model`. Expected "
-                    f"{EXPECTED}. Received: one whose models share the weight "
-                    f"{path}, which an earlier fold has trained, so that they "
-                    "predict samples that they have seen. Create new layers in "
-                    "the function, or freeze the layers of a trained network "
-                    "with `trainable = False`"
-                )
-            self._before[key] = now
-
-    def after_training(self, model: Any) -> None:
-        """Remember what the model has learned."""
-        for variable in _weights(model):
-            key, now = id(variable), _digest(variable)
-            if self._before.get(key) != now:
-                _LEARNED[key] = weakref.ref(variable, _forget(key)), now
+        before[key] = now
+    model.fit(x, y, **{"verbose": 0, **fit_arguments})
+    for variable in _weights(model):
+        key, now = id(variable), _digest(variable)
+        if before.get(key) != now:
+            _LEARNED[key] = weakref.ref(variable, _forget(key)), now
 
 
 def _forget(key: int) -> Callable[[weakref.ref], None]:

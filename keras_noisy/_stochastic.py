@@ -7,10 +7,11 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import without_tensor
 
-# Half precision rounds a row by this much.
+#: Half precision rounds a row by this much.
 TOLERANCE = 2e-3
-# In bfloat16, the sum over many classes is this far from 1.
-ROUGHLY = 0.1005
+#: How far the sum of probabilities may be from 1 after rounding to a few
+#: decimals, or in bfloat16. No sum of such decimals equals this limit.
+SUM_TOLERANCE = 0.1005
 
 
 def distributions(name: str, value: Any, expected: str) -> np.ndarray:
@@ -33,7 +34,7 @@ def distributions(name: str, value: Any, expected: str) -> np.ndarray:
     bad = ~(np.all(rows >= 0, axis=1) & (np.abs(sums - 1) < TOLERANCE))
     if np.any(bad):
         first = int(np.argmax(bad))
-        near = np.all(rows[first] >= 0) and abs(sums[first] - 1) < ROUGHLY
+        near = np.all(rows[first] >= 0) and abs(sums[first] - 1) < SUM_TOLERANCE
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}, in "
             "rows without negative entries that sum to 1. Received: row "
@@ -66,6 +67,11 @@ def is_distribution(rows: np.ndarray) -> bool:
 
     Rows with NaN pass: they show in the loss anyway.
     """
+    return not np.any(bad_rows(rows))
+
+
+def bad_rows(rows: np.ndarray) -> np.ndarray:
+    """Which rows are not probabilities that sum to 1, roughly."""
     rows = rows.astype("float32")
     sums = np.sum(rows, axis=-1, dtype="float32")
-    return not (np.any(rows < 0) or np.any(np.abs(sums - 1) > ROUGHLY))
+    return np.any(rows < 0, axis=-1) | (np.abs(sums - 1) > SUM_TOLERANCE)

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from interrupted import Stop, assert_same
 from keras import ops
 
 from keras_noisy import MAEStar
@@ -178,12 +179,6 @@ def test_fit_ends_at_a_center_and_goes_on_from_there():
     assert not np.array_equal(model.get_weights()[0], start[0])
 
 
-class Stop(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-
 def test_a_run_goes_on_with_its_walk_and_noise(tmp_path):
     def run(folder, *callbacks):
         keras.utils.set_random_seed(len(callbacks))
@@ -201,13 +196,8 @@ def test_a_run_goes_on_with_its_walk_and_noise(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", Stop())
     found = run(tmp_path / "parts")
-    for one, other in zip(
-        found.optimizer.variables, whole.optimizer.variables, strict=True
-    ):
-        np.testing.assert_array_equal(array(one), array(other))
-    np.testing.assert_array_equal(
-        found.get_weights()[0], whole.get_weights()[0]
-    )
+    assert_same(found.optimizer.variables, whole.optimizer.variables)
+    assert_same(found.get_weights(), whole.get_weights())
 
 
 def test_everything_that_optimizers_of_keras_do(tmp_path):

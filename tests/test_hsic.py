@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers import compiled
 from keras import ops
 
 from keras_noisy.hsic import (
@@ -28,15 +29,6 @@ def array(tensor):
 
 def batch(dtype):
     return (np.array(GOLDEN[name], dtype) for name in "XZY")
-
-
-def compiled(function):
-    """One program on JAX, which would compile each operation otherwise."""
-    if BACKEND != "jax":
-        return function
-    import jax
-
-    return jax.jit(function)
 
 
 def gradient(function, x):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import run_here
+from interrupted import Stop, assert_same
 from keras import ops
 
 from keras_noisy import GCE, losses
@@ -160,17 +161,6 @@ def test_a_classifier_with_a_single_output():
     np.testing.assert_allclose(found, np.repeat(found[::3], [3, 2]), 1e-6)
 
 
-class Stop(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-
-def assert_same(one, other):
-    for found, wanted in zip(one, other, strict=True):
-        np.testing.assert_array_equal(found, wanted)
-
-
 @pytest.mark.once
 def test_several_sigmas_with_a_memory_are_saved_and_go_on(tmp_path):
     rng = np.random.default_rng(0)
@@ -223,7 +213,7 @@ def test_several_sigmas_with_a_memory_are_saved_and_go_on(tmp_path):
         array(whole(x)), array(whole.classifier(sum(last) / 2)), 1e-5, 1e-6
     )
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "parts", 0, Stop())
+        run(tmp_path / "parts", 0, Stop(epoch=1))
     again, _ = run(tmp_path / "parts", 1)
     assert_same(again.get_weights(), whole.get_weights())
 

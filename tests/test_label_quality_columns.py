@@ -3,33 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from columns import Column
 from shown_epochs import EPOCHS, LABELS, X, identity, shown
 
 from keras_noisy.callbacks import LabelQuality
 from keras_noisy.losses import with_index
-
-
-class Column:
-    """A column of a table whose index is not the order of its rows."""
-
-    def __init__(self, values):
-        self.values = list(values)
-        self.shape = (len(self.values),)
-
-    def __len__(self):
-        return len(self.values)
-
-    def __getitem__(self, key):
-        return self.values[-1 - key]
-
-    def __iter__(self):
-        return iter(self.values)
-
-    def to_numpy(self):
-        return np.array(self.values)
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.values, dtype)
 
 
 @pytest.mark.once

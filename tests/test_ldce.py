@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import TESTS, reference
+from interrupted import Stop, assert_same
 from keras import ops
 from precision import TOLERANCE, both_dtypes, precision
 
@@ -111,12 +112,6 @@ def blobs(count=96, num_classes=3, seed=0):
     return x.astype("float32"), labels, trusted, wrong
 
 
-class Stop(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-
 def run(folder, *callbacks, seed=0):
     keras.utils.set_random_seed(seed)
     x, labels, trusted, _ = blobs()
@@ -146,11 +141,6 @@ def run(folder, *callbacks, seed=0):
     return model, resume.history
 
 
-def assert_same_weights(one, other):
-    for left, right in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(left, right)
-
-
 def test_finds_wrong_labels_and_is_saved(tmp_path):
     whole, history = run(tmp_path / "whole")
     _, _, trusted, wrong = blobs()
@@ -165,7 +155,7 @@ def test_finds_wrong_labels_and_is_saved(tmp_path):
     whole.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.get_config().keys() == whole.get_config().keys()
-    assert_same_weights(loaded, whole)
+    assert_same(loaded.get_weights(), whole.get_weights())
     x, y = blobs()[:2]
     logits = loaded.predict(x, verbose=0)
     gce = reference.gce(np.eye(3)[y], logits).mean()
@@ -177,7 +167,8 @@ def test_a_run_goes_on(tmp_path):
     whole, _ = run(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", Stop())
-    assert_same_weights(run(tmp_path / "parts", seed=1)[0], whole)
+    found = run(tmp_path / "parts", seed=1)[0]
+    assert_same(found.get_weights(), whole.get_weights())
 
 
 def test_other_data_and_losses_are_refused():

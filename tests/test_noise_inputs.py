@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from columns import Column
 from test_noise import CLEAN
 
 from keras_noisy import noise
@@ -107,33 +108,6 @@ def test_bad_input_is_a_value_error_that_names_it(case):
     function, arguments, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         function(*arguments)
-
-
-class Column:
-    """A column of a table whose index is not the order of its rows."""
-
-    def __init__(self, values):
-        self.values = list(values)
-        self.shape = (len(self.values),)
-
-    def __len__(self):
-        return len(self.values)
-
-    def __getitem__(self, key):
-        return self.values[-1 - key]
-
-    def __iter__(self):
-        return iter(self.values)
-
-    def to_numpy(self):
-        return self.__array__()
-
-    def __array__(self, dtype=None, copy=None):
-        if not isinstance(self.values[0], np.ndarray):
-            return np.array(self.values, dtype)
-        found = np.empty(len(self.values), object)
-        found[:] = self.values
-        return found
 
 
 def test_labels_of_every_container_and_kind_are_the_same():

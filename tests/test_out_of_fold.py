@@ -6,7 +6,8 @@ import pytest
 import real_data
 
 from keras_noisy import noise
-from keras_noisy.quality import KerasClassifier
+from keras_noisy.losses import GCE, Binary
+from keras_noisy.quality import KerasClassifier, PredictionQuality
 
 
 def small_model(activation="softmax"):
@@ -226,3 +227,80 @@ def test_a_model_that_another_fold_has_trained_is_refused():
         KerasClassifier(lambda: model).fit(x, labels)
     shared.trainable = False
     assert predict(lambda: on(shared)).shape == (12, 3)
+
+
+class Sigmoids(Frequencies):
+    """A model with an output for each column, which reads the samples."""
+
+    def fit(self, x, y, **arguments):
+        self.shape = y.shape[1:]
+
+    def predict(self, x, batch_size=None, verbose=0):
+        return x[:, : max(np.prod(self.shape, dtype=int), 1)]
+
+
+def test_a_single_output_gives_both_classes():
+    y = (ROWS[:, 0] > 0.5).astype("int8")
+    found, of_logits = (
+        noise.out_of_fold_probabilities(
+            Sigmoids, x, y, 2, from_logits=from_logits, verbose=0
+        )
+        for x, from_logits in (
+            (ROWS, False),
+            (np.log(ROWS / (1 - ROWS)), True),
+        )
+    )
+    wanted = np.stack([1 - ROWS[:, 0], ROWS[:, 0]], axis=1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    np.testing.assert_allclose(of_logits, wanted, rtol=1e-6)
+    assert noise.estimate_transition(found, y, percentile=100).shape == (2, 2)
+    with pytest.raises(ValueError, match="from_logits=True"):
+        noise.out_of_fold_probabilities(Sigmoids, 3 * ROWS, y, 2, verbose=0)
+
+
+@pytest.mark.once
+def test_predictions_of_several_labels_find_the_wrong_ones():
+    x = np.random.default_rng(0).normal(size=(400, 8)).astype("float32")
+    clean = (x @ np.eye(8, 3) > 0).astype(int)
+    y = clean.copy()
+    y[:40, 1] = 1 - y[:40, 1]
+    y[300:, 2] = -1
+
+    def build_model():
+        sigmoid = keras.layers.Dense(3, "sigmoid")
+        model = keras.Sequential([keras.Input((8,)), sigmoid])
+        loss = Binary(GCE(0.7, ignore_class=-1))
+        model.compile(keras.optimizers.Adam(0.1), loss)
+        return model
+
+    keras.utils.set_random_seed(0)
+    several = {"ignore_class": -1, "multi_label": True}
+    p = noise.out_of_fold_probabilities(
+        build_model, x, y, 2, epochs=10, verbose=0, **several
+    )
+    assert p.shape == y.shape and p.dtype == "float32"
+    found = PredictionQuality(p, y, **several).suspects(20)
+    assert np.mean((found[:, 0] < 40) & (found[:, 1] == 1)) > 0.8
+    with pytest.raises(ValueError, match=r"3, num_classes\).*\(200, 3\)"):
+        noise.out_of_fold_probabilities(
+            build_model, x, y, 2, verbose=0, ignore_class=-1
+        )
+    with pytest.raises(ValueError, match="labels in"):
+        noise.out_of_fold_probabilities(build_model, x, y, multi_label=True)
+
+
+def test_predictions_of_tokens_have_their_shape():
+    y = np.arange(60 * 7).reshape(60, 7) % 4
+    y[:, -1] = -1
+
+    class Tokens(Sigmoids):
+        def predict(self, x, batch_size=None, verbose=0):
+            rows = x[:, :28].reshape(-1, 7, 4)
+            return rows / rows.sum(axis=-1, keepdims=True)
+
+    found = noise.out_of_fold_probabilities(
+        Tokens, ROWS, y, 3, ignore_class=-1, verbose=0
+    )
+    np.testing.assert_allclose(found, Tokens().predict(ROWS), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"each class, more than 4.*4 outputs"):
+        noise.out_of_fold_probabilities(Tokens, ROWS, y + 1, 3, verbose=0)

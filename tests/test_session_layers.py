@@ -1,8 +1,6 @@
 """Layers for sessions against their authors' programs."""
 
-import contextlib
 import json
-import sys
 
 import helpers
 import keras
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import compiled, gradient
 from keras import ops
+from precision import TOLERANCE, precision
 
 from keras_noisy import layers
 from keras_noisy.models import SRGNN
@@ -17,17 +16,10 @@ from keras_noisy.models import SRGNN
 GOLDEN = json.loads((helpers.TESTS / "golden_session.json").read_text())
 SESSION, PERSONAL = GOLDEN["session"], GOLDEN["personal"]
 WEIGHTS = {k: np.array(v) for k, v in SESSION["weights"].items()}
-TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
 both_dtypes = pytest.mark.parametrize(
     "dtype", ["float64", pytest.param("float32", marks=pytest.mark.once)]
 )
 CLICKS = np.array([s + [0] * (5 - len(s)) for s in SESSION["sessions"]])
-
-
-def precision(dtype):
-    if keras.backend.backend() == "jax" and dtype == "float64":
-        return sys.modules["jax"].enable_x64(True)
-    return contextlib.nullcontext()
 
 
 def gradients(value, variables, dtype="float32"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from interrupted import Stop, assert_same
 from keras import ops
 
 from keras_noisy import losses
@@ -117,17 +118,6 @@ def normalized():
     return dense(
         extra=[keras.layers.Dense(4), keras.layers.BatchNormalization()]
     )
-
-
-class Stop(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-
-def assert_same(one, other):
-    for found, wanted in zip(one, other, strict=True):
-        np.testing.assert_array_equal(array(found), array(wanted))
 
 
 def whole_and_resumed(folder, build, data):

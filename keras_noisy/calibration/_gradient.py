@@ -1,4 +1,4 @@
-"""The derivative of a function of tensors, by the backend in use."""
+"""The derivative of a function of arrays, outside of a traced step."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_noisy import _gradient
+
 
 def gradient(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     """Gradient of the sum of `function(x)`, with concrete values.
@@ -15,36 +17,20 @@ def gradient(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
     A training step may be traced at this moment. Tracing belongs to its
     thread, so the gradient is computed in another one.
     """
-    derivatives = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}
     backend = keras.backend.backend()
-    if backend not in derivatives:
+    if backend not in _gradient.BY_BACKEND:
         raise RuntimeError(
             "The average error of this loss needs a backend that computes "
-            f"gradients, one of {sorted(derivatives)}. Received: {backend!r}"
+            f"gradients, one of {sorted(_gradient.BY_BACKEND)}. Received: "
+            f"{backend!r}"
         )
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(derivatives[backend], function, x).result()
+        return thread.submit(gradient_here, function, x).result()
 
 
-def _jax(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
-    import jax
-
-    return np.asarray(jax.grad(lambda inputs: ops.sum(function(inputs)))(x))
-
-
-def _tensorflow(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
-    import tensorflow as tf
-
-    inputs = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        total = ops.sum(function(inputs))
-    return tape.gradient(total, inputs).numpy()
-
-
-def _torch(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
-    import torch
-
-    inputs = ops.convert_to_tensor(x).requires_grad_()
-    (result,) = torch.autograd.grad(ops.sum(function(inputs)), inputs)
-    return result.cpu().numpy()
+def gradient_here(function: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
+    """The same in this thread."""
+    (found,) = _gradient.gradient(
+        lambda inputs: ops.sum(function(*inputs)), [ops.convert_to_tensor(x)]
+    )
+    return np.asarray(ops.convert_to_numpy(found))

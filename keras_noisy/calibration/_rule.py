@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from keras_noisy.calibration.average_error import errors_at
-from keras_noisy.calibration.fresh import Fresh
+from keras_noisy.calibration.average_error import as_calibratable, errors_at
+from keras_noisy.calibration.fresh import Calibratable, Fresh
 
 #: Robust losses are known to train with this many classes.
 REFERENCE_CLASSES = 10
@@ -23,6 +24,12 @@ class NoMatch(ValueError):
     def __init__(self, finding: str, advice: str):
         super().__init__(f"{finding}. {advice}")
         self.finding = finding
+
+
+def uncalibrated(loss: Calibratable, num_classes: int, **changes: Any) -> Fresh:
+    """A loss for a number of classes, without bias, scale and transforms."""
+    plain = {"logit_bias": None, "margin_scale": None, **NO_TRANSFORM}
+    return as_calibratable(loss).fresh(num_classes, **plain, **changes)
 
 
 def first_bracket(

@@ -7,17 +7,13 @@ import numpy as np
 from keras_noisy._arguments import integer, invalid
 from keras_noisy.calibration._rule import (
     NO_PRIOR,
-    NO_TRANSFORM,
     REFERENCE_CLASSES,
     NoMatch,
     bisected,
     error_of_few,
+    uncalibrated,
 )
-from keras_noisy.calibration.average_error import (
-    as_calibratable,
-    checked_std,
-    errors_at,
-)
+from keras_noisy.calibration.average_error import checked_std, errors_at
 from keras_noisy.calibration.fresh import Calibratable
 
 #: Smallest margin scale in the search; a billion classes need 0.11.
@@ -79,8 +75,7 @@ def matched_margin_scale(
     num_classes = integer("num_classes", num_classes, 2)
     reference_classes = integer("reference_classes", reference_classes, 2)
     logit_std = checked_std(logit_std)
-    plain = {"logit_bias": None, "margin_scale": None, **NO_TRANSFORM}
-    few = as_calibratable(loss).fresh(reference_classes, **plain, **NO_PRIOR)
+    few = uncalibrated(loss, reference_classes, **NO_PRIOR)
     if few.formula is None:
         raise invalid(
             "loss",
@@ -91,7 +86,7 @@ def matched_margin_scale(
     if num_classes <= reference_classes:
         return 1.0
     target = error_of_few(few, reference_classes, logit_std)
-    many = loss.fresh(num_classes, **plain)
+    many = uncalibrated(loss, num_classes)
 
     def excess(scale: float) -> float:
         scaled = many._replace(margin_scale=float(scale))

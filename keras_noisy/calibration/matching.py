@@ -16,12 +16,9 @@ from keras_noisy.calibration._rule import (
     bisected,
     error_of_few,
     first_bracket,
+    uncalibrated,
 )
-from keras_noisy.calibration.average_error import (
-    as_calibratable,
-    checked_std,
-    errors_at,
-)
+from keras_noisy.calibration.average_error import checked_std, errors_at
 from keras_noisy.calibration.fresh import Calibratable
 from keras_noisy.calibration.margin_scale import matched_margin_scale
 
@@ -78,10 +75,9 @@ def matched_logit_bias(
     logit_std = checked_std(logit_std)
     if num_classes <= reference_classes:
         return 0.0
-    plain = {"logit_bias": None, "margin_scale": None, **NO_TRANSFORM}
-    few = as_calibratable(loss).fresh(reference_classes, **plain, **NO_PRIOR)
+    few = uncalibrated(loss, reference_classes, **NO_PRIOR)
     target = error_of_few(few, reference_classes, logit_std)
-    many = loss.fresh(num_classes, **plain)
+    many = uncalibrated(loss, num_classes)
     high = math.log(num_classes) + logit_std**2 + 10
     # More digits than sampling gives would only cost time.
     sampled = few.formula is None

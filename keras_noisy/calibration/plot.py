@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy._text import wrapped
+from keras_noisy._plots import matplotlib_figure, wrapped
 from keras_noisy.calibration.average_error import (
     as_calibratable,
     average_error,
@@ -111,17 +111,6 @@ def plot_average_error(
     histogram.set_ylabel("density of\nlogits")
     histogram.set_xlabel("logit of the true class")
     return figure
-
-
-def matplotlib_figure(function: str) -> Any:
-    """The class of figures; an ImportError that names the function."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            f"{function} needs matplotlib: pip install matplotlib"
-        ) from error
-    return Figure
 
 
 def labels_of(

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._plots import matplotlib_figure
 from keras_noisy.calibration._log_sum import log_sum
 from keras_noisy.calibration.average_error import (
     checked_std,
     error_at_margin,
 )
 from keras_noisy.calibration.fresh import Calibratable
-from keras_noisy.calibration.plot import labels_of, matplotlib_figure
+from keras_noisy.calibration.plot import labels_of
 
 
 def plot_margin_error(

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy._containers import as_array, batches_of
+from keras_noisy._containers import as_array, batches_of, in_parts
 from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
@@ -113,8 +113,13 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         """Refresh, if this is the validation of `fit`."""
-        if self._is_stale:
-            self._refresh_center()
+        if not self._is_stale:
+            return
+        optimizer = centered(self.model)
+        if optimizer is not None:
+            optimizer.show_center()
+        self.refresh(self.model)
+        self._is_stale = False
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Refresh for the callbacks after this one."""
@@ -124,13 +129,6 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         """Refresh if the optimizer has set the weights to their average."""
         if _averages(self.model.optimizer):
             self.refresh(self.model)
-
-    def _refresh_center(self) -> None:
-        optimizer = centered(self.model)
-        if optimizer is not None:
-            optimizer.show_center()
-        self.refresh(self.model)
-        self._is_stale = False
 
     def refresh(self, model: keras.Model) -> None:
         """Measure the statistics of a model and assign them to it."""
@@ -200,16 +198,9 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         x = self.data[0] if is_tuple else self.data
         if not (is_tuple or hasattr(x, "shape") or isinstance(x, dict)):
             return self.data
-        parts = [as_array("data", part) for part in keras.tree.flatten(x)]
-        starts = range(0, len(parts[0]), self.batch_size)
-        return (
-            (
-                keras.tree.pack_sequence_as(
-                    x, [part[start : start + self.batch_size] for part in parts]
-                ),
-            )
-            for start in starts
-        )
+        x = keras.tree.map_structure(lambda part: as_array("data", part), x)
+        count = len(keras.tree.flatten(x)[0])
+        return ((part,) for part in in_parts(x, self.batch_size, count))
 
 
 def _averages(optimizer: Any) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._canonical import canonical, described
+from keras_noisy._canonical import canonical, described_both
 from keras_noisy._start import Start
 from keras_noisy.callbacks import _checkpoint
 from keras_noisy.callbacks._checkpoint import Checkpoint
@@ -170,12 +170,14 @@ class Resume(keras.callbacks.Callback):
         if process_index() == 0:
             self._lock.acquire()
         try:
+            self._check()
             self._begin()
         except BaseException:
             self._lock.release()
             raise
 
-    def _begin(self) -> None:
+    def _check(self) -> None:
+        """Raise if this run cannot continue the saved one."""
         seen = _checkpoint.names(self.directory)
         if process_index() == 0 and seen != self._seen:
             raise ValueError(
@@ -200,12 +202,14 @@ class Resume(keras.callbacks.Callback):
                 "`pipeline`, not the batches that it returns. Received: "
                 f"{self.params['steps']} batches"
             )
-        model = self.model
-        if not model.built:
+        if not self.model.built:
             raise ValueError(
                 "Expected a model whose weights exist. Give it a "
                 "`keras.Input`, or call it on a batch before `fit`"
             )
+
+    def _begin(self) -> None:
+        model = self.model
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         self._runs = self._is_first_epoch = True
@@ -298,11 +302,10 @@ class Resume(keras.callbacks.Callback):
     def _compare(self, saved: dict[str, Any]) -> None:
         found = other_settings(saved, self.settings, self._given)
         if found:
-            there = {name: pair[0] for name, pair in found.items()}
-            here = {name: pair[1] for name, pair in found.items()}
+            there, here = described_both(found)
             raise ValueError(
-                f"{self.directory} is a run with {described(there)}. Give "
-                f"another directory. Received: {described(here)}"
+                f"{self.directory} is a run with {there}. Give another "
+                f"directory. Received: {here}"
             )
 
     def _variables(self, owner: str) -> list[keras.Variable]:

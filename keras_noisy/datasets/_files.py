@@ -214,12 +214,16 @@ def torch_dictionary(path: Path) -> dict[str, Any]:
         # Files before version 1.6 have magic number, version and system first.
         for _ in range(3):
             _Unpickler(file).load()
-        return _decoded(_Unpickler(file, encoding="bytes").load())
+        return loads(file.read())
 
 
 def loads(data: bytes) -> dict[str, Any]:
     """The pickled dictionary, which has only arrays, lists and text."""
-    return _decoded(_Unpickler(io.BytesIO(data), encoding="bytes").load())
+    content = _Unpickler(io.BytesIO(data), encoding="bytes").load()
+    return {
+        key.decode() if isinstance(key, bytes) else key: value
+        for key, value in content.items()
+    }
 
 
 class _Unpickler(pickle.Unpickler):
@@ -241,13 +245,6 @@ class _Unpickler(pickle.Unpickler):
             f"Expected a file of NumPy arrays. Received: one with "
             f"{module}.{name}, which is not loaded, as it could do harm"
         )
-
-
-def _decoded(content: dict) -> dict[str, Any]:
-    return {
-        key.decode() if isinstance(key, bytes) else key: value
-        for key, value in content.items()
-    }
 
 
 def _members(path: Path, folder: str, files: list[str]) -> dict[str, bytes]:

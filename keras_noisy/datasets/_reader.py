@@ -34,80 +34,17 @@ class Reader:
         self.batch_size = integer("batch_size", batch_size, 1)
         self.training = boolean("training", training)
         self.seed = integer("seed", seed, 0)
-        names = ", ".join(f'"{name}"' for name in PRESETS)
+        self.augment: Any = _checked_augment(augment)
         self.is_preset = isinstance(augment, str)
-        known = augment in PRESETS if self.is_preset else callable(augment)
-        if augment is not None and (not known or isinstance(augment, type)):
-            raise invalid(
-                "augment", augment, f"None, {names}, a layer or a function"
-            )
-        self.augment: Any = augment
-        try:
-            self.index, self.count = (0, 1) if shard is None else shard
-            integer("shard", self.count, 1)
-            if not 0 <= integer("shard", self.index) < self.count:
-                raise ValueError
-        except (TypeError, ValueError) as error:
-            expected = "(index, count) with 0 <= index < count, or None"
-            raise invalid("shard", shard, expected) from error
+        self.index, self.count = _checked_shard(shard)
+        self.start = _checked_start(start, self.training)
         self.is_resumed = isinstance(start, Start)
-        if isinstance(start, Start):
-            self.start = start
-            if not self.training or start.num_batches is not None:
-                raise ValueError(
-                    "Expected `start=resume.start` for the training data, of "
-                    "which there is one. Leave `start` out for others, such as "
-                    "validation data"
-                )
-        else:
-            try:
-                epoch, batch = (integer("start", n, 0) for n in start)
-            except (TypeError, ValueError) as error:
-                expected = "(epoch, batch), two integers >= 0"
-                raise invalid("start", start, expected) from error
-            self.start = Start((epoch, batch))
-        self.sample_weight = self._checked_weight(sample_weight)
+        self.sample_weight = _checked_weight(sample_weight, self.training)
         self.mix = checked(mix, self.training)
         if mix is None and num_classes is not None:
             raise invalid("num_classes", num_classes, "None without `mix`")
         self.num_classes = num_classes
-        self.image_size: Size | None = None
-        if image_size is not None:
-            sides: Any = image_size
-            if not isinstance(sides, (tuple, list)):
-                sides = (sides, sides)
-            try:
-                height, width = (integer("image_size", n, 1) for n in sides)
-            except ValueError as error:
-                expected = "an integer >= 1, two of them or None"
-                raise invalid("image_size", image_size, expected) from error
-            self.image_size = height, width
-
-    def _checked_weight(self, value: Any) -> np.ndarray | None:
-        """Sampling weights as float64, or None."""
-        if value is None:
-            return None
-        if not self.training:
-            raise ValueError(
-                "Invalid value for argument `sample_weight`. Expected None "
-                "with training=False, where every sample comes once, in "
-                "order. Leave it out"
-            )
-        expected = "finite numbers of at least 0, not all 0, of shape (N,)"
-        weights = as_array("sample_weight", value)
-        if weights.dtype.kind not in "biuf" or weights.ndim != 1:
-            raise ValueError(
-                f"Invalid value for argument `sample_weight`. Expected "
-                f"{expected}. Received: dtype {weights.dtype}, shape "
-                f"{weights.shape}. `keras_noisy.datasets.sample_weights` makes "
-                "them from the weights of classes"
-            )
-        weights = weights.astype("float64")
-        bad = ~(np.isfinite(weights) & (weights >= 0))
-        if bad.any() or not weights.any():
-            found = weights[bad][:1] if bad.any() else weights[:1]
-            raise invalid("sample_weight", found.tolist(), expected)
-        return weights
+        self.image_size = _checked_size(image_size)
 
     def size(self, shape: tuple[int | None, ...]) -> Size:
         """Height and width of the output images.
@@ -204,3 +141,87 @@ class Reader:
         if self.training:
             return part[self.random(epoch, 0).permutation(len(part))]
         return part
+
+
+def _checked_augment(augment: Any) -> Any:
+    """`augment`, if it is None, a name, a layer or a function."""
+    is_name = isinstance(augment, str)
+    known = augment in PRESETS if is_name else callable(augment)
+    if augment is not None and (not known or isinstance(augment, type)):
+        names = ", ".join(f'"{name}"' for name in PRESETS)
+        expected = f"None, {names}, a layer or a function"
+        raise invalid("augment", augment, expected)
+    return augment
+
+
+def _checked_shard(shard: tuple[int, int] | None) -> tuple[int, int]:
+    """Index and number of the processes."""
+    try:
+        index, count = (0, 1) if shard is None else shard
+        integer("shard", count, 1)
+        if not 0 <= integer("shard", index) < count:
+            raise ValueError
+    except (TypeError, ValueError) as error:
+        expected = "(index, count) with 0 <= index < count, or None"
+        raise invalid("shard", shard, expected) from error
+    return index, count
+
+
+def _checked_start(start: tuple[int, int], training: bool) -> Start:
+    """The epoch and batch to begin with, which a `Resume` may own."""
+    if isinstance(start, Start):
+        if not training or start.num_batches is not None:
+            raise ValueError(
+                "Expected `start=resume.start` for the training data, of "
+                "which there is one. Leave `start` out for others, such as "
+                "validation data"
+            )
+        return start
+    try:
+        epoch, batch = (integer("start", n, 0) for n in start)
+    except (TypeError, ValueError) as error:
+        expected = "(epoch, batch), two integers >= 0"
+        raise invalid("start", start, expected) from error
+    return Start((epoch, batch))
+
+
+def _checked_size(image_size: int | Size | None) -> Size | None:
+    """Height and width of the output images, if they are given."""
+    if image_size is None:
+        return None
+    sides: Any = image_size
+    if not isinstance(sides, (tuple, list)):
+        sides = (sides, sides)
+    try:
+        height, width = (integer("image_size", n, 1) for n in sides)
+    except ValueError as error:
+        expected = "an integer >= 1, two of them or None"
+        raise invalid("image_size", image_size, expected) from error
+    return height, width
+
+
+def _checked_weight(value: Any, training: bool) -> np.ndarray | None:
+    """Sampling weights as float64, or None."""
+    if value is None:
+        return None
+    if not training:
+        raise ValueError(
+            "Invalid value for argument `sample_weight`. Expected None "
+            "with training=False, where every sample comes once, in "
+            "order. Leave it out"
+        )
+    expected = "finite numbers of at least 0, not all 0, of shape (N,)"
+    weights = as_array("sample_weight", value)
+    if weights.dtype.kind not in "biuf" or weights.ndim != 1:
+        raise ValueError(
+            f"Invalid value for argument `sample_weight`. Expected "
+            f"{expected}. Received: dtype {weights.dtype}, shape "
+            f"{weights.shape}. `keras_noisy.datasets.sample_weights` makes "
+            "them from the weights of classes"
+        )
+    weights = weights.astype("float64")
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any() or not weights.any():
+        found = weights[bad][:1] if bad.any() else weights[:1]
+        raise invalid("sample_weight", found.tolist(), expected)
+    return weights

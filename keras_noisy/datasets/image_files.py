@@ -171,16 +171,13 @@ class ImageFiles:
                 "class_names", class_names, f"different folders of {found}"
             )
         _check_folders(folder, names, found)
-        files, labels, skipped = [], [], {}
-        for label, name in enumerate(names):
-            if name not in found:
-                continue
-            for file in _walk(os.path.join(folder, name)):
-                if file.lower().endswith(_ENDINGS):
-                    files.append(file)
-                    labels.append(label)
-                elif file.lower().endswith(_OTHER_ENDINGS):
-                    skipped[file] = f"does not end in {', '.join(_ENDINGS)}"
+        files, labels, skipped = _images_in(
+            {
+                os.path.join(folder, name): label
+                for label, name in enumerate(names)
+                if name in found
+            }
+        )
         if not files:
             raise ValueError(
                 f"Expected images ({', '.join(_ENDINGS)}) in a folder for each "
@@ -379,6 +376,21 @@ def _check_folders(folder: str, names: list[str], found: list[str]) -> None:
         f"the classes {listed(classes)}, which have no folder.{hint} Correct "
         "the names, or move the other folders away"
     )
+
+
+def _images_in(
+    folders: dict[str, int],
+) -> tuple[list[str], list[int], dict[str, str]]:
+    """Images in folders, their labels, and those with other endings."""
+    files, labels, skipped = [], [], {}
+    for folder, label in folders.items():
+        for file in _walk(folder):
+            if file.lower().endswith(_ENDINGS):
+                files.append(file)
+                labels.append(label)
+            elif file.lower().endswith(_OTHER_ENDINGS):
+                skipped[file] = f"does not end in {', '.join(_ENDINGS)}"
+    return files, labels, skipped
 
 
 def _walk(folder: str) -> list[str]:

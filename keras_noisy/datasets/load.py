@@ -1,5 +1,6 @@
 """Loads data sets of papers by name, with noise by name."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,50 +153,74 @@ def load(
             f"num_samples={num_samples!r} for {name!r}"
         )
 
-    base = name.removesuffix("n")
-    coarse = human is not None and noise == "noisy_coarse"
-    if human:  # Raise before images are downloaded or read.
-        file, given, clean = human_labels(base, human[noise], data_dir)
+    if human:
+        return _with_human_labels(name, human[noise], data_dir)
     if name == "digits":
-        num_classes = 1000 if num_classes is None else num_classes
-        if integer("num_classes", num_classes) not in (10, 100, 1000):
-            raise invalid("num_classes", num_classes, "10, 100 or 1000")
-        count = 30_000 if num_samples is None else num_samples
-        count = integer("num_samples", count, 1)
-        splits = digits(num_classes, count, seed)
-        class_names = tuple(map(str, range(num_classes)))
+        splits, class_names = _digits(num_classes, num_samples, seed)
     else:
-        splits = _images(base, data_dir, coarse, bool(human))
-        class_names = CLASS_NAMES[base + "_coarse" * coarse]
-    checked = []
+        splits, class_names = _images(name, data_dir), CLASS_NAMES[name]
+    (x_train, y_clean), (x_test, y_test) = _checked(name, splits, class_names)
+    y_train = _noisy_labels(
+        name, noise, rate, seed, mode, x_train, y_clean, len(class_names)
+    )
+    return NoisyDataset(x_train, y_train, y_clean, x_test, y_test, class_names)
+
+
+def _with_human_labels(
+    name: str, column: str, data_dir: str | Path | None
+) -> NoisyDataset:
+    """CIFAR with the labels that people gave to its images."""
+    base, coarse = name.removesuffix("n"), "coarse" in column
+    # Raise before images are downloaded or read.
+    file, given, clean = human_labels(base, column, data_dir)
+    splits = _images(base, data_dir, coarse, human=True)
+    class_names = CLASS_NAMES[base + "_coarse" * coarse]
+    (x_train, y_clean), (x_test, y_test) = _checked(name, splits, class_names)
+    check_order(file, given, clean, y_clean)
+    y_train = class_labels("labels", given, len(class_names))
+    y_train = y_train.astype(y_clean.dtype)
+    return NoisyDataset(x_train, y_train, y_clean, x_test, y_test, class_names)
+
+
+def _digits(
+    num_classes: int | None, num_samples: int | None, seed: int
+) -> tuple[list[_files.Split], tuple[str, ...]]:
+    """Both splits of numbers, and the names of their classes."""
+    num_classes = 1000 if num_classes is None else num_classes
+    if integer("num_classes", num_classes) not in (10, 100, 1000):
+        raise invalid("num_classes", num_classes, "10, 100 or 1000")
+    splits = digits(num_classes, _count(num_samples), seed)
+    return splits, tuple(map(str, range(num_classes)))
+
+
+def _count(num_samples: int | None) -> int:
+    """The number of training samples of digits."""
+    count = 30_000 if num_samples is None else num_samples
+    return integer("num_samples", count, 1)
+
+
+def _checked(
+    name: str, splits: Iterable[_files.Split], class_names: Sequence[str]
+) -> list[_files.Split]:
+    """Images with labels of a small type, a label for each."""
+    found = []
     for images, labels in splits:
         labels = class_labels("labels", labels, len(class_names))
         dtype = "int32" if name == "digits" else "uint8"
-        checked.append((images, labels.astype(dtype)))
+        found.append((images, labels.astype(dtype)))
         if len(images) != len(labels) or images.ndim not in (3, 4):
             raise ValueError(
                 f"Expected a label for each image of {name!r}. Received: "
                 f"images of shape {images.shape} and labels of shape "
                 f"{labels.shape}. Download it again"
             )
-    (x_train, y_clean), (x_test, y_test) = checked
-    if human:
-        check_order(file, given, clean, y_clean)
-        y_train = class_labels("labels", given, len(class_names))
-        y_train = y_train.astype(y_clean.dtype)
-    else:
-        y_train = _noisy_labels(
-            name, noise, rate, seed, mode, x_train, y_clean, len(class_names)
-        )
-    return NoisyDataset(x_train, y_train, y_clean, x_test, y_test, class_names)
+    return found
 
 
 def _multilabel_digits(
     noise: Any, rate: float, seed: int, num_samples: int | None
 ) -> NoisyDataset:
     """Images of numbers, with flipped labels for the digits in them."""
-    count = 30_000 if num_samples is None else num_samples
-    count = integer("num_samples", count, 1)
     rates = noise
     if noise is None or isinstance(noise, str):
         known: dict[str | None, Any]
@@ -206,7 +231,9 @@ def _multilabel_digits(
             )
             raise invalid("noise", noise, expected)
         rates = known[noise]
-    (x_train, clean), (x_test, y_test) = digits_inside(count, seed)
+    (x_train, clean), (x_test, y_test) = digits_inside(
+        _count(num_samples), seed
+    )
     noisy = flip_labels(clean, rates, seed=seed).labels
     names = tuple(map(str, range(clean.shape[1])))
     return NoisyDataset(x_train, noisy, clean, x_test, y_test, names)
@@ -274,7 +301,10 @@ def _noisy_labels(
 
 
 def _images(
-    name: str, data_dir: str | Path | None, coarse: bool, human: bool
+    name: str,
+    data_dir: str | Path | None,
+    coarse: bool = False,
+    human: bool = False,
 ) -> Any:
     """Both splits as (images, labels), channels last, labels of shape (N,)."""
     if data_dir is not None:

@@ -43,7 +43,6 @@ class SessionLayer(keras.layers.Layer):
         """Return every argument."""
         return {
             **super().get_config(),
-            "initializer": self.initializer
-            and keras.initializers.serialize(self.initializer),
+            "initializer": keras.initializers.serialize(self.initializer),
             "regularizer": keras.regularizers.serialize(self.regularizer),
         }

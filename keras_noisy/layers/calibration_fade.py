@@ -9,8 +9,8 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._replicas import replica
 from keras_noisy.calibration.margin_fade import MarginFade, fresh_margin
-from keras_noisy.layers._replicas import replica
 from keras_noisy.layers.loss_state import PassThrough, value
 
 Tensor = Any
@@ -80,14 +80,8 @@ class CalibrationFade(PassThrough):
             shape = (num_classes,) if self.fade.per_class else ()
             self._way = max(self.fade.margin_end - start, 1.0)
         self._start = start
-        self.progress = self.add_weight(
-            name="progress",
-            shape=shape,
-            initializer=keras.initializers.Constant(start),
-            dtype="float32",
-            trainable=False,
-            autocast=False,
-            aggregation="mean",
+        self.progress = self._add_state(
+            "progress", shape, keras.initializers.Constant(start)
         )
 
     def begin_step(self) -> None:

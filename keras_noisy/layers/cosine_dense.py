@@ -142,16 +142,14 @@ class CosineDense(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
-        cloud = self.cloud
-        if cloud is not None:
-            cloud = keras.saving.serialize_keras_object(cloud)
         return {
             **super().get_config(),
             "units": self.units,
             "scale": self.scale,
-            "cloud": cloud,
-            "kernel_initializer": self.kernel_initializer
-            and keras.initializers.serialize(self.kernel_initializer),
+            "cloud": keras.saving.serialize_keras_object(self.cloud),
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
             "kernel_regularizer": keras.regularizers.serialize(
                 self.kernel_regularizer
             ),

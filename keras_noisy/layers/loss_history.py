@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_noisy._arguments import integer
-from keras_noisy.layers._replicas import of_all_replicas
-from keras_noisy.layers.loss_state import PassThrough, value
+from keras_noisy._arguments import integer, invalid
+from keras_noisy._replicas import of_all_replicas
+from keras_noisy.layers.loss_state import PassThrough, Reference, value
 
 Tensor = Any
 
@@ -77,21 +78,10 @@ class LossHistory(PassThrough):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights."""
-
-        def weight(
-            name: str, shape: tuple[int, ...] = (), initializer: Any = "zeros"
-        ) -> keras.Variable:
-            return self.add_weight(
-                name=name,
-                shape=shape,
-                initializer=initializer,
-                dtype="float32",
-                trainable=False,
-                autocast=False,
-                # Each replica writes the losses of all replicas.
-                aggregation="only_first_replica",
-            )
-
+        # Each replica writes the losses of all replicas.
+        weight = functools.partial(
+            self._add_state, aggregation="only_first_replica"
+        )
         self.queue = weight("queue", (self.size,))
         self.filled = weight("filled")
         self.steps = weight("steps")
@@ -159,3 +149,18 @@ class LossHistory(PassThrough):
             "start": self.start,
             "update_every": self.update_every,
         }
+
+
+def history_of_loss(
+    size: int, start: Sequence[float], update_every: int, key: str | None
+) -> Reference[LossHistory]:
+    """The layer of a loaded model with the key of a loss, or else a new one."""
+    found = LossHistory.without_loss(key)
+    if found and found.size != size:
+        raise invalid(
+            "history_size",
+            size,
+            f"{found.size}, as the layer of the loaded model has. For another "
+            "size leave `history_key` out",
+        )
+    return Reference(found or LossHistory(size, start, update_every, key))

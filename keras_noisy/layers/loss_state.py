@@ -75,6 +75,24 @@ class PassThrough(keras.layers.Layer):
         _WITHOUT_LOSS.pop(self.key, None)
         return layer
 
+    def _add_state(
+        self,
+        name: str,
+        shape: tuple[Any, ...] = (),
+        initializer: Any = "zeros",
+        aggregation: str = "mean",
+    ) -> keras.Variable:
+        """A weight that the loss changes, in float32."""
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=initializer,
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            aggregation=aggregation,
+        )
+
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Return the inputs, and tell the loss whether this is training."""
         training = bool(training) and self.counts
@@ -180,6 +198,12 @@ class Reference(Generic[Layer]):
 
     def __init__(self, layer: Layer):
         self.layer = layer
+
+    def for_new_model(self) -> Layer:
+        """The layer, or a fresh one if it has the state of another model."""
+        if self.layer.built:
+            self.layer = self.layer.fresh()
+        return self.layer
 
     def peek(self) -> Use | None:
         """The last forward pass, or None if the model has not called the layer.

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy.layers._replicas import of_all_replicas, replica
+from keras_noisy._replicas import device_count, of_all_replicas
 from keras_noisy.layers.loss_state import PassThrough, value
 
 Tensor = Any
@@ -79,16 +79,13 @@ class SampleMemory(PassThrough):
         num_classes = self.num_classes or input_shape[-1]
         for name, initializer in self.initializers.items():
             width = 1 if name.endswith("_per_sample") else num_classes
-            self._states[name] = self.add_weight(
-                name=name,
+            self._states[name] = self._add_state(
+                name,
                 # One scratch row, for the samples that are left out.
-                shape=(self.num_samples + 1, width),
-                initializer=initializer,
-                dtype="float32",
-                trainable=False,
-                autocast=False,
+                (self.num_samples + 1, width),
+                initializer,
                 # Each replica writes the rows of all replicas.
-                aggregation="only_first_replica",
+                "only_first_replica",
             )
 
     def state(self, name: str) -> keras.Variable:
@@ -117,9 +114,7 @@ class SampleMemory(PassThrough):
 
     def batch_size(self, x: Tensor) -> Tensor:
         """Number of samples of a batch on all replicas, as a float."""
-        here = replica()
-        count = 1 if here is None else here.num_replicas_in_sync
-        return ops.cast(count * ops.shape(x)[0], x.dtype)
+        return ops.cast(device_count() * ops.shape(x)[0], x.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

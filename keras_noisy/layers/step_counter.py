@@ -51,15 +51,7 @@ class StepCounter(PassThrough):
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Create the weight."""
-        self.steps = self.add_weight(
-            name="steps",
-            shape=(),
-            initializer="zeros",
-            dtype="float32",
-            trainable=False,
-            autocast=False,
-            aggregation="mean",
-        )
+        self.steps = self._add_state("steps")
 
     def begin_step(self) -> None:
         """Count a training step."""

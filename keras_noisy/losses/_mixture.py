@@ -68,16 +68,13 @@ def _maximized(losses: Tensor, high: Tensor) -> Mixture:
     some = ops.maximum(count, TINY)
     # A Gaussian without losses gets the moments of all losses.
     empty = count < 1e-6
-    mean = ops.where(empty, ops.mean(losses), _dot(weight, losses) / some)
+    mean = ops.sum(weight * losses, axis=-1) / some
+    mean = ops.where(empty, ops.mean(losses), mean)
     squares = ops.square(losses - mean[:, None])
     variance = ops.sum(weight * squares, axis=-1) / some
     variance = ops.where(empty, ops.mean(squares, axis=-1), variance)
     share = count / ops.sum(count)
     return Mixture(mean, variance + LEAST_VARIANCE, share)
-
-
-def _dot(weight: Tensor, losses: Tensor) -> Tensor:
-    return ops.sum(weight * losses, axis=-1)
 
 
 def _log_odds(losses: Tensor, mixture: Mixture) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._arguments import invalid, real
+from keras_noisy._arguments import real
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -19,18 +19,8 @@ def scheduled(name: str, given: Any, high: float, alternative: str = "") -> Any:
     if isinstance(given, Schedule):
         return given
     expected = f" or a schedule of keras.optimizers.schedules{alternative}"
-    if isinstance(given, str | list | tuple) or given is None:
-        end = "]" if high < float("inf") else ")"
-        raise invalid(name, given, f"a number in (0, {high:g}{end}{expected}")
     closed = "high" if high < float("inf") else ""
     return real(name, given, 0, high, closed, expected)
-
-
-def config_of(given: Any) -> Any:
-    """The number or schedule as `get_config` returns it."""
-    if isinstance(given, Schedule):
-        return keras.saving.serialize_keras_object(given)
-    return given
 
 
 def at(given: Any, step: Any) -> Any:

@@ -13,7 +13,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy._class_counts import in_class_order
 from keras_noisy._stochastic import distributions, transition_matrix
 from keras_noisy.calibration.fresh import Fresh
-from keras_noisy.losses.base._arguments import Argument
+from keras_noisy.losses.base._arguments import Argument, Converted
 from keras_noisy.losses.base._math import LOWEST
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import RobustLoss
@@ -81,13 +81,8 @@ class Matrix:
         return np.ascontiguousarray(columns)
 
 
-class Transition(PerClass):
+class Transition(PerClass, Converted):
     """A row-stochastic square matrix, shown to users as lists."""
-
-    def __get__(self, loss: Any, owner: type) -> Any:
-        if loss is None:
-            return self
-        return self.config(loss.arguments[self.name])
 
     def check(self, value: Any) -> Matrix:
         """The matrix."""

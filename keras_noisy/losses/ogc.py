@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.calibration.fresh import Fresh
-from keras_noisy.layers.loss_history import LossHistory
+from keras_noisy.layers.loss_history import LossHistory, history_of_loss
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses import _clipped
-from keras_noisy.losses._schedule import at, config_of, scheduled
+from keras_noisy.losses._schedule import at, scheduled
 from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._arguments import (
     Argument,
@@ -50,7 +51,7 @@ class Rate(Argument):
 
     def config(self, value: Any) -> Any:
         """The number, or the schedule, serialized."""
-        return config_of(value)
+        return keras.saving.serialize_keras_object(value)
 
 
 @robust_loss
@@ -140,22 +141,13 @@ class OGC(TrueClassLoss):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        found = LossHistory.without_loss(self.history_key)
-        if found and found.size != self.history_size:
-            raise invalid(
-                "history_size",
-                self.history_size,
-                f"{found.size}, as the layer of the loaded model has. For "
-                "another size leave `history_key` out",
-            )
-        layer = found or LossHistory(
+        self._history = history_of_loss(
             self.history_size,
             [_clipped.MOST],
             self.update_every,
             self.history_key,
         )
-        self._history = Reference(layer)
-        self.history_key = layer.key
+        self.history_key = self.history.key
 
     @property
     def history(self) -> LossHistory:
@@ -172,9 +164,7 @@ class OGC(TrueClassLoss):
         return [self._history, *super()._states()]
 
     def _new_layers(self) -> list[PassThrough]:
-        if self.history.built:
-            self._history = Reference(self.history.fresh())
-        return [self.history, *super()._new_layers()]
+        return [self._history.for_new_model(), *super()._new_layers()]
 
     @staticmethod
     def _base(numbers: dict[str, Any]) -> _clipped.Base:

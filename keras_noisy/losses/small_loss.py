@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy.layers.loss_history import LossHistory
+from keras_noisy.layers.loss_history import LossHistory, history_of_loss
 from keras_noisy.layers.loss_state import Reference, connected
 from keras_noisy.losses import _mixture, _schedule
 from keras_noisy.losses.base import _math, _reduction
@@ -119,19 +119,10 @@ class SmallLoss(keras.losses.Loss):
         self._history: Reference[LossHistory] | None = None
         if not isinstance(self.keep, float):
             size = self.history_size if keep == MIXTURE else 1
-            found = LossHistory.without_loss(history_key)
-            if found and found.size != size:
-                raise invalid(
-                    "history_size",
-                    size,
-                    f"{found.size}, as the layer of the loaded model has. For "
-                    "another size leave `history_key` out",
-                )
-            layer = found or LossHistory(
+            self._history = history_of_loss(
                 size, _mixture.START, self.update_every, history_key
             )
-            self._history = Reference(layer)
-            self.history_key = layer.key
+            self.history_key = self._history.layer.key
 
     @property
     def history(self) -> LossHistory | None:
@@ -142,9 +133,7 @@ class SmallLoss(keras.losses.Loss):
         """Pass the outputs of a model through the layers of both losses."""
         layers = self.loss._new_layers()
         if self._history is not None:
-            if self._history.layer.built:
-                self._history = Reference(self._history.layer.fresh())
-            layers = [self._history.layer, *layers]
+            layers = [self._history.for_new_model(), *layers]
         return connected(outputs, layers) if layers else outputs
 
     @unconverted
@@ -202,7 +191,7 @@ class SmallLoss(keras.losses.Loss):
         """Return every argument."""
         return {
             "loss": keras.losses.serialize(self.loss),
-            "keep": _schedule.config_of(self.keep),
+            "keep": keras.saving.serialize_keras_object(self.keep),
             "history_size": self.history_size,
             "update_every": self.update_every,
             "history_key": self.history_key,

@@ -9,14 +9,13 @@ from keras import ops
 
 from keras_noisy.layers import StepCounter
 from keras_noisy.layers.loss_state import Reference, connected
-from keras_noisy.losses.base import _batch
 from keras_noisy.losses.base._arguments import (
     Argument,
     number,
     typed,
     whole_number,
 )
-from keras_noisy.losses.base.multi_label import MultiLabelLoss, share_of
+from keras_noisy.losses.base.multi_label import MultiLabelLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.hill import focal_margin
 
@@ -104,9 +103,7 @@ class SPLC(MultiLabelLoss):
 
     def connect(self, outputs: Tensor) -> Tensor:
         """Pass the outputs of a model through the layer that counts."""
-        if self.counter.built:
-            self._counting = Reference(self.counter.fresh())
-        return connected(outputs, [self.counter])
+        return connected(outputs, [self._counting.for_new_model()])
 
     @staticmethod
     def formula(
@@ -126,14 +123,11 @@ class SPLC(MultiLabelLoss):
         positive = focal_margin(logits, margin, gamma)
         return labels * positive + (1 - labels) * negative
 
-    def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
-        """Values of a batch in which every label counts as a sample."""
+    def _numbers_now(self) -> dict[str, Any]:
+        """The numbers, and whether labels are added now."""
         is_late: Any = True
         if self.start > 0:
             found = self._counting.use(type(self).__name__)
             # The current batch has already been counted.
             is_late = found.layer.count() > self.start
-        logits = batch.logits[:, 0]
-        share = share_of(batch.labels, logits)
-        numbers = {**self.arguments, "is_late": is_late}
-        return self.evaluate("formula", (share, logits), numbers)
+        return {**self.arguments, "is_late": is_late}

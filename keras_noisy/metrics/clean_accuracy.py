@@ -5,17 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._arguments import boolean, real
-from keras_noisy.metrics._label_columns import (
-    label_columns,
-    per_label,
-    several_labels,
-    share,
-)
+from keras_noisy.metrics._clean_metric import CleanMetric
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class CleanAccuracy(keras.metrics.Mean):
+class CleanAccuracy(CleanMetric):
     """Accuracy against the clean label next to the given one.
 
     Use it in experiments in which the true labels are known: it shows how much
@@ -75,29 +69,10 @@ class CleanAccuracy(keras.metrics.Mean):
         threshold: float = 0.5,
         multi_label: bool = False,
     ):
-        super().__init__(name=name, dtype=dtype)
-        self.threshold = real("threshold", threshold)
-        self.multi_label = boolean("multi_label", multi_label)
+        super().__init__(name, dtype, threshold, multi_label)
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
-        """Add a batch."""
+    def _compared(self, given: Any, clean: Any) -> tuple[Any, Any]:
+        """The clean labels, of which those of several may be unknown."""
         if self.multi_label:
-            _, clean, predicted = several_labels(y_true, y_pred, self.threshold)
-            counted = ops.logical_or(clean == 0, clean == 1)
-        else:
-            _, clean, predicted = label_columns(
-                y_true, y_pred, threshold=self.threshold
-            )
-            counted = ops.ones_like(clean, "bool")
-        weight = per_label(sample_weight, counted)
-        super().update_state(share(predicted == clean), weight)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return every argument."""
-        return {
-            **super().get_config(),
-            "threshold": self.threshold,
-            "multi_label": self.multi_label,
-        }
+            return clean, ops.logical_or(clean == 0, clean == 1)
+        return clean, ops.ones_like(clean, "bool")

@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._plots import matplotlib_figure
 
 
 class LocalEnergy(NamedTuple):
@@ -202,13 +203,9 @@ def plot_local_energy(energies: Mapping[str, LocalEnergy]) -> Any:
     """
     if not energies:
         raise invalid("energies", energies, "at least one result")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "plot_local_energy needs matplotlib: pip install matplotlib"
-        ) from error
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = matplotlib_figure("plot_local_energy")(
+        figsize=(6, 4), layout="constrained"
+    )
     axes = figure.subplots()
     for name, energy in energies.items():
         rises = 100 * (energy.errors - energy.error)

@@ -5,17 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._arguments import boolean, real
-from keras_noisy.metrics._label_columns import (
-    label_columns,
-    per_label,
-    several_labels,
-    share,
-)
+from keras_noisy.metrics._clean_metric import CleanMetric
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class MemorizationRate(keras.metrics.Mean):
+class MemorizationRate(CleanMetric):
     """Share of the corrupted samples whose wrong label is predicted.
 
     A network that has not memorized the noise predicts these labels only by
@@ -79,33 +73,12 @@ class MemorizationRate(keras.metrics.Mean):
         threshold: float = 0.5,
         multi_label: bool = False,
     ):
-        super().__init__(name=name, dtype=dtype)
-        self.threshold = real("threshold", threshold)
-        self.multi_label = boolean("multi_label", multi_label)
+        super().__init__(name, dtype, threshold, multi_label)
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
-        """Add a batch."""
-        if self.multi_label:
-            given, clean, predicted = several_labels(
-                y_true, y_pred, self.threshold
-            )
-            known = ops.logical_or(given == 0, given == 1)
-            # The clean label may also be unknown.
-            known = ops.logical_and(known, clean == 1 - given)
-        else:
-            given, clean, predicted = label_columns(
-                y_true, y_pred, threshold=self.threshold
-            )
-            known = ops.logical_and(given != clean, given >= 0)
-        weight = per_label(sample_weight, known)
-        super().update_state(share(predicted == given), weight)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return every argument."""
-        return {
-            **super().get_config(),
-            "threshold": self.threshold,
-            "multi_label": self.multi_label,
-        }
+    def _compared(self, given: Any, clean: Any) -> tuple[Any, Any]:
+        """The given labels, of which those known to be wrong count."""
+        if not self.multi_label:
+            return given, ops.logical_and(given != clean, given >= 0)
+        known = ops.logical_or(given == 0, given == 1)
+        # The clean label may also be unknown.
+        return given, ops.logical_and(known, clean == 1 - given)

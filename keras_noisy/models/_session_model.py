@@ -143,8 +143,7 @@ class SessionModel(keras.Model):
             **super().get_config(),
             "num_items": self.num_items,
             "units": self.units,
-            "initializer": self.initializer
-            and keras.initializers.serialize(self.initializer),
+            "initializer": keras.initializers.serialize(self.initializer),
             "regularizer": keras.regularizers.serialize(self.regularizer),
         }
 

@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_noisy._canonical import Opaque, canonical, described, differences
+from keras_noisy._canonical import Opaque, canonical
 from keras_noisy._files import write_whole
+from keras_noisy._notes import claim
 
 ADVICE = "Pass arrays instead, or leave `directory` out"
 
@@ -33,20 +34,11 @@ class SavedFolds:
             },
         }
         note = self.directory / "folds.json"
-        if note.exists():
-            found = differences(json.loads(note.read_text("utf-8")), now)
-            there = {name: pair[0] for name, pair in found.items()}
-            here = {name: pair[1] for name, pair in found.items()}
-            if found:
-                raise self._error(
-                    f"with {described(there)}, not {described(here)}"
-                )
-        elif self.directory.exists() and any(self.directory.glob("fold_*.npy")):
+        if not note.exists() and any(self.directory.glob("fold_*.npy")):
             raise self._error("of an earlier version of this package")
-        self.directory.mkdir(parents=True, exist_ok=True)
-        write_whole(
-            note, lambda path: path.write_text(json.dumps(now), "utf-8")
-        )
+        other = claim(note, now)
+        if other:
+            raise self._error(f"with {other[0]}, not {other[1]}")
 
     def load(self, fold: int) -> np.ndarray | None:
         """The predictions of a finished fold, or `None`."""

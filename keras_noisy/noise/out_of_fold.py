@@ -9,8 +9,9 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
-from keras_noisy._label_arrays import class_labels
-from keras_noisy._new_models import NewModels
+from keras_noisy._elements import Elements
+from keras_noisy._given_labels import elements_of
+from keras_noisy._new_models import built, train
 from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy._stochastic import distributions
@@ -28,20 +29,25 @@ def out_of_fold_probabilities(
     seed: int = 0,
     from_logits: bool = False,
     verbose: int = 1,
+    ignore_class: int | None = None,
+    multi_label: bool = False,
     **fit_arguments: Any,
 ) -> np.ndarray:
     """Predict every sample with a network that was not trained on it.
 
     No network can have memorized the labels of the samples that it predicts,
     so the predictions tell wrong labels from right ones. Pass them to
-    `estimate_transition`. Every class is spread evenly over the folds.
+    `estimate_transition` or `keras_noisy.quality.PredictionQuality`. Every
+    class is spread evenly over the folds if samples have one label each.
 
     Args:
         build_model: Function of no arguments that returns a new compiled
-            model with `num_classes` outputs.
+            model with `num_classes` outputs; for labels 0 and 1, also with a
+            single output.
         x: Training inputs, an array of numbers of shape `(N, ...)`. If the
             model has several inputs, let it split them from one array.
-        y: Given labels, integers of shape `(N,)` or `(N, 1)`.
+        y: Given labels, integers of shape `(N,)` or `(N, 1)`; for tokens or
+            pixels with further axes, or several labels of shape `(N, labels)`.
         folds: Number of networks, each trained on all folds except one; from
             2 to `N`. Defaults to `5`.
         directory: Folder for the predictions of finished folds. A second call
@@ -54,11 +60,17 @@ def out_of_fold_probabilities(
         from_logits: Whether the model returns logits. Defaults to `False`.
         verbose: 1 for a progress bar over the folds, 0 for silence. Defaults
             to `1`.
+        ignore_class: A label that is no class, such as the label of padding.
+            The loss must ignore it too. Defaults to `None`.
+        multi_label: Whether each column of `y` is a separate label, 0 or 1,
+            and the output of the model its probability. Defaults to `False`.
         **fit_arguments: Further arguments of `model.fit`, such as `epochs` and
             `batch_size`.
 
     Returns:
-        Array of shape `(N, num_classes)`, float32, in the order of `x`.
+        Array of shape `(N, num_classes)`, float32, in the order of `x`, also
+        for a single output; for tokens, pixels and several labels, in the
+        shape of the outputs.
 
     Raises:
         ValueError: If arguments do not fit, a new model already has weights
@@ -87,8 +99,64 @@ def out_of_fold_probabilities(
         - Northcutt et al., Confident learning: estimating uncertainty in
           dataset labels, JAIR 2021, arXiv 1911.00068
     """
-    x, labels = as_array("x", x), class_labels("y", y)
-    if x.shape[:1] != labels.shape or x.dtype.kind in "OSUT":
+    x, elements = (
+        as_array("x", x),
+        elements_of("y", y, ignore_class, multi_label),
+    )
+    labels = elements.given
+    folds, seed = integer("folds", folds, 2), random_seed(seed)
+    _check(x, labels, folds, fit_arguments)
+    boolean("from_logits", from_logits)
+    saved, model = None, built(build_model)
+    if directory is not None:
+        saved = SavedFolds(Path(directory))
+        saved.claim(
+            model,
+            x=x,
+            y=labels,
+            folds=folds,
+            seed=seed,
+            from_logits=from_logits,
+            **fit_arguments,
+        )
+
+    order = Random(seed, 4).permutation(len(x))
+    if elements.is_plain:
+        order = order[np.argsort(labels[order], kind="stable")]
+    fold_of = np.empty(len(x), int)
+    fold_of[order] = np.arange(len(x)) % folds
+
+    progress = keras.utils.Progbar(folds, verbose=verbose, unit_name="fold")
+    found = []
+    try:
+        for fold in range(folds):
+            held_out = fold_of == fold
+            predicted = saved.load(fold) if saved else None
+            if predicted is None:
+                model = built(build_model) if model is None else model
+                train(model, x[~held_out], labels[~held_out], **fit_arguments)
+                batch_size = fit_arguments.get("batch_size")
+                predicted = divisible.predict(model, x[held_out], batch_size)
+                predicted = _probabilities(predicted, from_logits, elements)
+                model = None
+                if saved:
+                    saved.save(fold, predicted)
+            found.append(predicted)
+            progress.update(fold + 1)
+    finally:
+        if saved:
+            saved.close()
+    result = np.empty((len(x), *found[0].shape[1:]), "float32")
+    for fold, predicted in enumerate(found):
+        result[fold_of == fold] = predicted
+    return result
+
+
+def _check(
+    x: np.ndarray, labels: np.ndarray, folds: int, fit_arguments: dict[str, Any]
+) -> None:
+    """Raise on samples that cannot be split into folds."""
+    if x.shape[:1] != labels.shape[:1] or x.dtype.kind in "OSUT":
         raise ValueError(
             "Invalid value for argument `x`. Expected one array of numbers, "
             f"with one sample for each of the {len(labels)} labels. Received: "
@@ -101,85 +169,55 @@ def out_of_fold_probabilities(
             "`sample_weight` cannot be split over the folds. Leave it out, or "
             "pass `class_weight`"
         )
-    folds, seed = integer("folds", folds, 2), random_seed(seed)
     if folds > len(x):
         raise ValueError(
             f"Invalid value for argument `folds`. Expected at most the number "
             f"of samples, {len(x)}. Received: folds={folds}"
         )
-    boolean("from_logits", from_logits)
-    saved, model, models = None, None, NewModels(build_model)
-    if directory is not None:
-        saved = SavedFolds(Path(directory))
-        model = models.build()
-        saved.claim(
-            model,
-            x=x,
-            y=labels,
-            folds=folds,
-            seed=seed,
-            from_logits=from_logits,
-            **fit_arguments,
-        )
-
-    order = Random(seed, 4).permutation(len(x))
-    order = order[np.argsort(labels[order], kind="stable")]
-    fold_of = np.empty(len(x), int)
-    fold_of[order] = np.arange(len(x)) % folds
-
-    progress = keras.utils.Progbar(folds, verbose=verbose, unit_name="fold")
-    found = []
-    try:
-        for fold in range(folds):
-            held_out = fold_of == fold
-            predicted = saved.load(fold) if saved else None
-            if predicted is None:
-                model = models.build() if model is None else model
-                models.before_training(model)
-                model.fit(
-                    x[~held_out],
-                    labels[~held_out],
-                    **{"verbose": 0, **fit_arguments},
-                )
-                models.after_training(model)
-                batch_size = fit_arguments.get("batch_size")
-                predicted = divisible.predict(model, x[held_out], batch_size)
-                predicted = _probabilities(predicted, from_logits, labels.max())
-                model = None
-                if saved:
-                    saved.save(fold, predicted)
-            found.append(predicted)
-            progress.update(fold + 1)
-    finally:
-        if saved:
-            saved.close()
-    result = np.empty((len(x), found[0].shape[1]), "float32")
-    for fold, predicted in enumerate(found):
-        result[fold_of == fold] = predicted
-    return result
 
 
 def _probabilities(
-    predicted: np.ndarray, from_logits: bool, largest: int
+    predicted: Any, from_logits: bool, elements: Elements
 ) -> np.ndarray:
+    """The outputs of a model as probabilities, of a class or of all classes."""
     try:
         predicted = np.asarray(predicted, "float64")
     except (TypeError, ValueError) as error:
         expected = "a model with a single output"
         raise invalid("build_model", type(predicted), expected) from error
-    if from_logits:
-        powers = np.exp(predicted - predicted.max(axis=-1, keepdims=True))
-        predicted = powers / powers.sum(axis=-1, keepdims=True)
+    columns, largest = elements.columns(predicted.shape), elements.labels.max()
+    if columns is None and not elements.is_plain:
+        raise ValueError(
+            "Invalid value for argument `build_model`. Expected a model with "
+            f"outputs of shape {elements.expected()}. Received: "
+            f"{predicted.shape} for {len(predicted)} of the samples"
+        )
+    is_single = columns == 1 and largest < 2
+    if is_single:
+        rows = predicted.reshape(-1, 1)
+        if from_logits:
+            rows = np.exp(-np.logaddexp(0, -rows))
+        # A number outside [0, 1] gives a negative entry.
+        rows = np.hstack([1 - rows, rows])
+    else:
+        rows = predicted
+        if predicted.ndim > 2:
+            rows = predicted.reshape(-1, predicted.shape[-1])
+        if from_logits:
+            powers = np.exp(rows - rows.max(axis=-1, keepdims=True))
+            rows = powers / powers.sum(axis=-1, keepdims=True)
     expected = "a model that returns probabilities, or `from_logits=True`"
-    sums = predicted.sum(axis=-1, keepdims=True)
+    sums = rows.sum(axis=-1, keepdims=True)
     # Rounding of a bfloat16 sum over many classes.
-    if predicted.ndim == 2 and np.all(np.abs(sums - 1) < 0.02):
-        predicted = predicted / sums
-    predicted = distributions("build_model", predicted, expected)
-    if predicted.shape[1] <= largest:
+    if rows.ndim == 2 and np.all(np.abs(sums - 1) < 0.02):
+        rows = rows / sums
+    rows = distributions("build_model", rows, expected).astype("float32")
+    if rows.shape[1] <= largest:
         raise ValueError(
             "Invalid value for argument `build_model`. Expected a model with "
             f"an output for each class, more than {largest}. Received: "
-            f"{predicted.shape[1]} outputs"
+            f"{rows.shape[1]} outputs"
         )
-    return predicted.astype("float32")
+    if elements.is_plain:
+        return rows
+    return (rows[:, 1] if is_single else rows).reshape(predicted.shape)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_noisy._names import names_by_label
+from keras_noisy._plots import matplotlib_figure, wrapped
 from keras_noisy._stochastic import transition_matrix
-from keras_noisy._text import wrapped
 
 # With more classes numbers and names do not fit into the plot.
 MOST_NAMES = 20
@@ -53,13 +53,9 @@ def plot_transition(
             "Invalid value for argument `class_names`. Expected a name for "
             f"each of {len(matrix)} classes. Received: {len(names)} names"
         )
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "plot_transition needs matplotlib: pip install matplotlib"
-        ) from error
-    figure = Figure(figsize=(7, 6), layout="constrained")
+    figure = matplotlib_figure("plot_transition")(
+        figsize=(7, 6), layout="constrained"
+    )
     axes = figure.subplots()
     image = axes.imshow(matrix, cmap="Blues", vmin=0)
     figure.colorbar(image, label="probability of the label")

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import batches_of
+from keras_noisy._containers import are_arrays, batches_of, in_parts
 from keras_noisy._given import without_index
 
 ENDLESS = "a data set that does not repeat"
@@ -20,10 +20,7 @@ class Batches:
     """Batches in order, starting at any batch, without their labels."""
 
     def __init__(self, data: Any, batch_size: int):
-        leaves = keras.tree.flatten(data)
-        self.is_arrays = bool(leaves) and all(
-            hasattr(leaf, "shape") for leaf in leaves
-        )
+        self.is_arrays = are_arrays(data)
         self.batch_size = batch_size
         self.total: int | None = None
         self.data = data
@@ -55,10 +52,9 @@ class Batches:
     def from_number(self, first: int) -> Iterator[Any]:
         """The inputs of each batch, starting at batch `first`."""
         if self.is_arrays:
-            for number in range(first, self.total or 0):
-                start = number * self.batch_size
-                rows = slice(start, start + self.batch_size)
-                yield keras.tree.map_structure(lambda x: x[rows], self.data)  # noqa: B023
+            size = self.batch_size
+            end = (self.total or 0) * size
+            yield from in_parts(self.data, size, end, first * size)
             return
         batches: Iterable[Any]
         if isinstance(self.data, keras.utils.PyDataset):

@@ -10,7 +10,7 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._elements import Elements
-from keras_noisy._given import labels_of_elements
+from keras_noisy._given_labels import labels_of_elements
 from keras_noisy._warn import warn
 
 ACTIONS = ("drop", "relabel", "weight", "soft")

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._pillow import pillow, rgb
-from keras_noisy._text import wrapped
+from keras_noisy._plots import matplotlib_figure, wrapped
 
 #: Longest side of a thumbnail, and of an image read from a file, in pixels.
 SIDE, LARGEST = 96, 512
@@ -101,15 +101,10 @@ def thumbnail(picture: np.ndarray) -> str:
 
 def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
     """A matplotlib Figure of pictures with lines above, in rows of six."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "plot needs matplotlib: pip install matplotlib"
-        ) from error
+    figure_class = matplotlib_figure("plot")
     images = list(images)
     if not images:
-        figure = Figure(figsize=(3, 2))
+        figure = figure_class(figsize=(3, 2))
         figure.text(0.5, 0.5, "no suspects", ha="center", va="center")
         return figure
     refuse_only_gaps(images)
@@ -120,7 +115,9 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
     rows = -(-len(texts) // columns)
     lines = max(title.count("\n") + 1 for title in texts)
     height = 2 + 0.18 * max(lines, 3)
-    figure = Figure(figsize=(2 * columns, height * rows), layout="constrained")
+    figure = figure_class(
+        figsize=(2 * columns, height * rows), layout="constrained"
+    )
     for i, (image, title) in enumerate(zip(images, texts, strict=True)):
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.axis("off")

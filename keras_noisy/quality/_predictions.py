@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
 from keras_noisy.quality._consensus import class_rows
 from keras_noisy.quality.estimate import (
     Estimate,
     estimate_of,
     largest,
+    posterior,
     worst_first,
 )
 from keras_noisy.quality.learned import learned_nothing
@@ -43,9 +43,6 @@ class Predictions:
 
     def of(self, name: str) -> np.ndarray:
         """A score of each sample, higher where the label is likelier wrong."""
-        if name not in self._scores:
-            names = ", ".join(map(repr, self.names))
-            raise invalid("score", name, f"one of {names}")
         return self._scores[name].copy()
 
     def order(self, name: str) -> np.ndarray:
@@ -75,11 +72,8 @@ class Predictions:
         self, estimate: Estimate
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Probability of each true class, given label and prediction."""
-        columns = np.ascontiguousarray(estimate.transition.T)
-        for rows in self._parts():
-            shares = 0.98 * self.probabilities[rows] + 0.02 * estimate.prior
-            shares *= columns[self.labels[rows]]
-            yield rows, shares / shares.sum(axis=1, keepdims=True)
+        parts = ((rows, self.probabilities[rows]) for rows in self._parts())
+        return posterior(estimate, self.labels, parts)
 
     def source(self) -> str:
         """The origin of the scores, as text for the report page."""

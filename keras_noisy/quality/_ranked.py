@@ -230,7 +230,13 @@ class Ranked:
             warn(warning)
 
     def _named(self, score: str | None) -> str:
-        return self.evidence.names[0] if score is None else score
+        names = self.evidence.names
+        if score is None:
+            return names[0]
+        if score not in names:
+            expected = f"one of {', '.join(map(repr, names))}"
+            raise invalid("score", score, expected)
+        return score
 
     def _names(self) -> Sequence[str]:
         """The name of each class."""

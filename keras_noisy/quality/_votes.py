@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
 from keras_noisy.quality._consensus import consensus
 from keras_noisy.quality.estimate import (
     Estimate,
     estimate_of,
     largest,
+    posterior,
     worst_first,
 )
 from keras_noisy.quality.learned import learned_nothing
@@ -65,9 +65,6 @@ class Votes:
 
     def of(self, name: str) -> np.ndarray:
         """A score of each sample, higher where the label is likelier wrong."""
-        if name not in self.names:
-            names = ", ".join(map(repr, self.names))
-            raise invalid("score", name, f"one of {names}")
         if name not in self._scores:
             found = self._scores[name] = np.empty(len(self.labels))
             estimate = self.estimate(self.num_classes)
@@ -103,12 +100,8 @@ class Votes:
         self, estimate: Estimate
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Probability of each true class, given label and neighbors."""
-        columns = np.ascontiguousarray(estimate.transition.T)
-        for rows, _, shares in self._votes():
-            # Mix in the class prior, so that no share is 0.
-            shares = 0.98 * shares + 0.02 * estimate.prior
-            shares *= columns[self.labels[rows]]
-            yield rows, shares / shares.sum(axis=1, keepdims=True)
+        parts = ((rows, shares) for rows, _, shares in self._votes())
+        return posterior(estimate, self.labels, parts)
 
     def source(self) -> str:
         """The origin of the scores, as text for the report page."""

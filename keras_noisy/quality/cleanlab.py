@@ -11,7 +11,7 @@ import numpy as np
 from keras_noisy._arguments import boolean, invalid
 from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._new_models import NewModels
+from keras_noisy._new_models import built, check_builder, train
 from keras_noisy._stochastic import distributions, transition_matrix
 from keras_noisy.distribution import divisible
 
@@ -171,7 +171,7 @@ class KerasClassifier:
         from_logits: bool = False,
         **fit_arguments: Any,
     ):
-        NewModels(build_model)  # Raise here rather than in `fit`.
+        check_builder(build_model)  # Raise here rather than in `fit`.
         self.build_model = build_model
         self.from_logits = boolean("from_logits", from_logits)
         self.fit_arguments = fit_arguments
@@ -188,16 +188,14 @@ class KerasClassifier:
             The classifier itself.
         """
         labels = class_labels("y", y)
-        models = NewModels(self.build_model)
-        self.model_ = models.build()
-        models.before_training(self.model_)
-        self.model_.fit(
+        self.model_ = built(self.build_model)
+        train(
+            self.model_,
             np.asarray(X),
             labels,
             sample_weight=sample_weight,
-            **{"verbose": 0, **self.fit_arguments},
+            **self.fit_arguments,
         )
-        models.after_training(self.model_)
         predicted = self.predict_proba(np.asarray(X)[:1])
         self.classes_ = np.arange(predicted.shape[1])
         if labels.max() >= predicted.shape[1]:

@@ -113,50 +113,37 @@ def read_decisions(
     """Read decisions from a file, which must belong to these labels."""
     path, labels = Path(path), elements.given.reshape(-1)
     count = len(elements.given) if elements.are_areas else len(labels)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        try:
-            # In many countries spreadsheets separate columns by semicolons.
-            header = file.readline()
-            file.seek(0)
-            delimiter = max(",;\t", key=header.count)
-            reader = csv.DictReader(file, delimiter=delimiter)
-            rows, columns = list(reader), reader.fieldnames or ()
-        except (UnicodeDecodeError, csv.Error) as error:
-            what = "which is not UTF-8 text: save it as CSV (UTF-8)"
-            raise _error(path, what) from error
-        if set(COLUMNS) - set(columns):
-            raise _error(path, f"columns {', '.join(columns) or 'none'}")
-        found: dict[str, list[int]] = {"keep": [], "drop": [], "relabel": []}
-        new = []
-        seen = set()
-        for line, row in enumerate(rows, 2):
-            if not any(row.values()):
-                continue
-            if row["data"] != key:
-                raise _error(
-                    path,
-                    f"line {line}, which belongs to other labels or pictures "
-                    f"(data {row['data']}, not {key})",
-                )
-            index = _number(path, line, row["index"], count)
-            if index in seen:
-                raise _error(path, f"line {line}, a second one for {index}")
-            seen.add(index)
-            if row["decision"] not in found:
-                raise _error(path, f"line {line}: {row['decision']!r}")
-            given = _number(path, line, row["given"], num_classes)
-            # The line of an area shows only the worst of its many labels.
-            if not elements.are_areas and given != labels[index]:
-                raise _error(path, f"line {line}, another given label")
-            found[row["decision"]].append(index)
-            if row["decision"] == "relabel":
-                if elements.are_areas:  # one label for the whole area
-                    what = "relabel, but an area is kept or dropped"
-                    raise _error(path, f"line {line}: {what}")
-                new.append(_number(path, line, row["new"], num_classes))
-            elif row["new"]:  # someone forgot to change the decision
-                what = f"a new label to {row['decision']}, not to relabel"
-                raise _error(path, f"line {line}, {what}")
+    found: dict[str, list[int]] = {"keep": [], "drop": [], "relabel": []}
+    new = []
+    seen = set()
+    for line, row in enumerate(_rows(path), 2):
+        if not any(row.values()):
+            continue
+        if row["data"] != key:
+            raise _error(
+                path,
+                f"line {line}, which belongs to other labels or pictures "
+                f"(data {row['data']}, not {key})",
+            )
+        index = _number(path, line, row["index"], count)
+        if index in seen:
+            raise _error(path, f"line {line}, a second one for {index}")
+        seen.add(index)
+        if row["decision"] not in found:
+            raise _error(path, f"line {line}: {row['decision']!r}")
+        given = _number(path, line, row["given"], num_classes)
+        # The line of an area shows only the worst of its many labels.
+        if not elements.are_areas and given != labels[index]:
+            raise _error(path, f"line {line}, another given label")
+        found[row["decision"]].append(index)
+        if row["decision"] == "relabel":
+            if elements.are_areas:  # one label for the whole area
+                what = "relabel, but an area is kept or dropped"
+                raise _error(path, f"line {line}: {what}")
+            new.append(_number(path, line, row["new"], num_classes))
+        elif row["new"]:  # someone forgot to change the decision
+            what = f"a new label to {row['decision']}, not to relabel"
+            raise _error(path, f"line {line}, {what}")
     kept, dropped, relabeled = (
         _indices(np.array(places, "int64"), elements)
         for places in found.values()
@@ -170,6 +157,24 @@ def read_decisions(
         elements.ignore_class,
         elements.multi_label,
     )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file after the first, which names the columns."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        try:
+            # In many countries spreadsheets separate columns by semicolons.
+            header = file.readline()
+            file.seek(0)
+            delimiter = max(",;\t", key=header.count)
+            reader = csv.DictReader(file, delimiter=delimiter)
+            rows, columns = list(reader), reader.fieldnames or ()
+        except (UnicodeDecodeError, csv.Error) as error:
+            what = "which is not UTF-8 text: save it as CSV (UTF-8)"
+            raise _error(path, what) from error
+    if set(COLUMNS) - set(columns):
+        raise _error(path, f"columns {', '.join(columns) or 'none'}")
+    return rows
 
 
 def _indices(places: np.ndarray, elements: Elements) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,6 +81,23 @@ def estimate_of(
         prior,
         round(rate * len(labels)),
     )
+
+
+def posterior(
+    estimate: Estimate,
+    labels: np.ndarray,
+    parts: Iterable[tuple[slice, np.ndarray]],
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Probability of each true class, given labels and shares of the classes.
+
+    Rows of the labels come with their shares, some at a time.
+    """
+    columns = np.ascontiguousarray(estimate.transition.T)
+    for rows, shares in parts:
+        # Mix in the class prior, so that no share is 0.
+        shares = 0.98 * shares + 0.02 * estimate.prior
+        shares *= columns[labels[rows]]
+        yield rows, shares / shares.sum(axis=1, keepdims=True)
 
 
 def largest(values: np.ndarray, most: int) -> np.ndarray:

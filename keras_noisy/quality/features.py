@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._canonical import canonical, described, differences
+from keras_noisy._canonical import canonical
 from keras_noisy._files import file_name, write_whole
+from keras_noisy._notes import claim
 from keras_noisy.datasets import ImageDataset
 from keras_noisy.quality._batches import Batches
 
@@ -209,23 +209,14 @@ class _Parts:
         if paths is not None:  # another file moves those behind it
             names = "/".join(map(file_name, paths)).encode(errors="replace")
             now["files"] = canonical("data", names, ADVICE)
-        note = self.directory / "features.json"
-        if note.exists():
-            found = differences(json.loads(note.read_text("utf-8")), now)
-            if found:
-                there = {name: pair[0] for name, pair in found.items()}
-                here = {name: pair[1] for name, pair in found.items()}
-                raise ValueError(
-                    "Invalid value for argument `directory`. Expected a new "
-                    "folder, or the one of an earlier call with the same "
-                    "model and data. Received: "
-                    f"{str(self.directory)!r}, which holds features with "
-                    f"{described(there)}, not {described(here)}"
-                )
-        self.directory.mkdir(parents=True, exist_ok=True)
-        write_whole(
-            note, lambda path: path.write_text(json.dumps(now), "utf-8")
-        )
+        other = claim(self.directory / "features.json", now)
+        if other:
+            raise ValueError(
+                "Invalid value for argument `directory`. Expected a new "
+                "folder, or the one of an earlier call with the same model "
+                f"and data. Received: {str(self.directory)!r}, which holds "
+                f"features with {other[0]}, not {other[1]}"
+            )
 
     def load(self) -> list[np.ndarray]:
         """Load the saved features, and count their batches."""

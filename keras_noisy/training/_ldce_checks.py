@@ -11,8 +11,8 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
+from keras_noisy._replicas import device_count
 from keras_noisy.distribution.processes import process_count
-from keras_noisy.training._losses import device_count
 
 
 def check_encoder(encoder: Any) -> tuple[int | None, ...]:

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
+from keras_noisy._replicas import device_count
 from keras_noisy.hsic.matrices import bandwidth
 from keras_noisy.training._bottleneck import (
     check_compiled,
@@ -19,7 +20,6 @@ from keras_noisy.training._bottleneck import (
     objective,
     one_hot,
 )
-from keras_noisy.training._losses import device_count
 from keras_noisy.training._masks import averaged, stopped
 
 Tensor = Any

@@ -11,10 +11,10 @@ from keras import ops
 
 from keras_noisy._arguments import boolean, integer, invalid, real
 from keras_noisy._layers import all_layers
+from keras_noisy._replicas import device_count
 from keras_noisy.layers.loss_state import PassThrough
 from keras_noisy.training._callbacks import with_callback
 from keras_noisy.training._growth import SCHEDULES, Growth
-from keras_noisy.training._losses import device_count
 from keras_noisy.training._masks import joined
 
 Tensor = Any

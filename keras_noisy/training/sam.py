@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid, real
+from keras_noisy._gradient import gradient
 from keras_noisy.training._masks import stopped
 
 Tensor = Any
@@ -153,9 +153,6 @@ class SAM(keras.Model):
         return value + there - ops.stop_gradient(there)
 
     def _ascent(self, loss_at: Any, weights: list[Tensor]) -> list[Tensor]:
-        backend = importlib.import_module(
-            f"keras_noisy.training._gradient_{keras.backend.backend()}"
-        )
         # In half precision small gradients become 0 and large ones infinite:
         # scale the loss. The norm cancels the factor.
         is_half = self.model.compute_dtype == "float16"
@@ -167,7 +164,7 @@ class SAM(keras.Model):
             size = ops.stop_gradient(ops.maximum(ops.abs(loss), 1.0))
             return loss * (1024.0 / size)
 
-        gradients = backend.gradient(scaled, weights)
+        gradients = gradient(scaled, weights)
         gradients = [ops.stop_gradient(g) for g in gradients]
         squares = [
             ops.sum(ops.square(ops.cast(g, "float32"))) for g in gradients

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
 from keras_noisy._warn import warn
 from keras_noisy.callbacks.label_quality._mixture import mixture
 from keras_noisy.callbacks.label_quality._statistics import ROWS, Statistics
@@ -71,12 +70,8 @@ class Scores:
             return -self.last.margin.astype("float64")
         if name == "loss":
             return self.last.loss.astype("float64")
-        if name == "forgetting":
-            # A label that was never predicted scores above any count.
-            return np.where(self.learned, self.forgotten, float(self.epochs))
-        raise invalid(
-            "score", name, "one of " + ", ".join(map(repr, self.names))
-        )
+        # A label that was never predicted scores above any count.
+        return np.where(self.learned, self.forgotten, float(self.epochs))
 
     def estimate(self, num_classes: int) -> Estimate:
         """Estimate from a mixture of two normals for area under the margin."""

@@ -10,7 +10,13 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import as_array, as_paths, batches_of
+from keras_noisy._containers import (
+    are_arrays,
+    as_array,
+    as_paths,
+    batches_of,
+    in_parts,
+)
 from keras_noisy._elements import Elements
 from keras_noisy._given import check_length, without_index
 from keras_noisy.callbacks.label_quality._statistics import Part
@@ -36,14 +42,14 @@ def samples(
         pair = files, elements.given
         return ImageDataset(pair, batch_size, image_size=image_size)
     text_is_input = keras.backend.backend() == "tensorflow"
-    if files is not None and not (is_arrays(x) and text_is_input):
+    if files is not None and not (are_arrays(x) and text_is_input):
         raise ValueError(
             "Invalid value for argument `image_size`. Expected height and "
             "width, as `x` lists files; or in place of `x` "
             "`ImageDataset(x, batch_size, image_size=...)`, or the data set "
             "that is trained on, not shuffled. Received: image_size=None"
         )
-    if is_arrays(x):
+    if are_arrays(x):
         x = keras.tree.map_structure(without_index, x)
         for array in keras.tree.flatten(x):
             check_length("x", array.shape[0] if array.shape else 0, count)
@@ -73,12 +79,6 @@ def _files(x: Any) -> np.ndarray | None:
     return as_paths(as_array("x", x)) if is_column and len(x) else None
 
 
-def is_arrays(x: Any) -> bool:
-    """Whether `x` holds arrays instead of giving batches."""
-    leaves = keras.tree.flatten(x)
-    return len(leaves) > 0 and all(hasattr(leaf, "shape") for leaf in leaves)
-
-
 def predict(
     model: keras.Model, x: Any, elements: Elements, batch_size: int
 ) -> Iterator[Any]:
@@ -88,11 +88,9 @@ def predict(
     """
     count = len(elements.given)
     at_once = max(1, SAMPLES // elements.each)
-    if is_arrays(x):
+    if are_arrays(x):
         size = -(-at_once // batch_size) * batch_size
-        for start in range(0, count, size):
-            rows = slice(start, start + size)
-            part = keras.tree.map_structure(lambda of: of[rows], x)  # noqa: B023
+        for part in in_parts(x, size, count):
             yield divisible.predict(model, part, batch_size)
         return
     batches = _Batches(x, elements)

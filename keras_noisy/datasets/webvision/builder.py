@@ -271,31 +271,9 @@ Terms of use: {_layout.HOMEPAGE}
         converted = self.info.metadata["converted"][split]
         for source, of_source in labels.items():
             before = len(skipped)
-            unread = dict(of_source)
-            faults: dict[str, str] = {}
-            for image_id, content in self._read_images(
-                root, source, unread, faults
-            ):
-                label = unread.pop(image_id)
-                try:
-                    image = as_jpeg(content)
-                except ValueError as error:
-                    skipped[image_id] = str(error)
-                    continue
-                if image is not content:
-                    converted.append(image_id)
-                yield (
-                    image_id,
-                    {
-                        "image": image,
-                        "label": label,
-                        "id": image_id,
-                        "source": source,
-                        "query": _layout.query(image_id),
-                    },
-                )
-            for image_id in unread:
-                skipped[image_id] = faults.get(image_id, "missing")
+            yield from self._examples_of(
+                root, source, of_source, skipped, converted
+            )
             if len(skipped) - before > _MOST_SKIPPED * len(of_source):
                 faults = dict([*skipped.items()][before:])
                 raise ValueError(
@@ -317,6 +295,41 @@ Terms of use: {_layout.HOMEPAGE}
                 len(skipped),
                 _layout.listed(skipped, 100),
             )
+
+    def _examples_of(
+        self,
+        root: Any,
+        source: str,
+        labels: Mapping[str, int],
+        skipped: dict[str, str],
+        converted: list[str],
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The examples of a source; notes the images that are not as given."""
+        unread = dict(labels)
+        faults: dict[str, str] = {}
+        for image_id, content in self._read_images(
+            root, source, unread, faults
+        ):
+            label = unread.pop(image_id)
+            try:
+                image = as_jpeg(content)
+            except ValueError as error:
+                skipped[image_id] = str(error)
+                continue
+            if image is not content:
+                converted.append(image_id)
+            yield (
+                image_id,
+                {
+                    "image": image,
+                    "label": label,
+                    "id": image_id,
+                    "source": source,
+                    "query": _layout.query(image_id),
+                },
+            )
+        for image_id in unread:
+            skipped[image_id] = faults.get(image_id, "missing")
 
 
 def _place(root: Any, part: str) -> Any:

@@ -110,20 +110,15 @@ class WebVisionFolder:
         self.class_names = _layout.class_names(
             (info / _layout.SYNSETS).read_bytes(), config
         )
-        parts = []
-        for source, name in zip(sources, lists, strict=True):
-            found = _layout.labels((info / name).read_bytes(), source, config)
-            ids = np.array([*found])
-            parts.append(
-                (
-                    np.array([*found.values()], "int64"),
-                    ids,
-                    np.full(len(ids), source),
-                )
-            )
-        self.labels, self.ids, self.sources = map(
-            np.concatenate, zip(*parts, strict=True)
+        found = [
+            _layout.labels((info / name).read_bytes(), source, config)
+            for source, name in zip(sources, lists, strict=True)
+        ]
+        self.ids = np.array([name for of in found for name in of])
+        self.labels = np.array(
+            [label for of in found for label in of.values()], "int64"
         )
+        self.sources = np.repeat(sources, [len(of) for of in found])
         self.skipped: dict[str, str] = {}
 
     @property

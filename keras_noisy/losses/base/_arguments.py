@@ -56,6 +56,13 @@ class Argument:
         return of(self.name, kind, default=self.default)
 
 
+class Converted(Argument):
+    """An argument that is stored in another form, and shown as in a config."""
+
+    def __get__(self, loss: Any, owner: type) -> Any:
+        return self if loss is None else self.config(loss.arguments[self.name])
+
+
 def typed(argument: Argument) -> Any:
     """The argument, typed so that a class can annotate it freely."""
     return argument

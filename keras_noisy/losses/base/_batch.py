@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_tensors import (
+    agree,
     as_tensor,
     safe_index,
     static_shape,
@@ -192,9 +193,3 @@ def class_count(y_pred: Tensor, num_classes: int | None) -> Any:
             f"{tuple(y_pred.shape)}",
         )
     return found
-
-
-def agree(left: tuple, right: tuple) -> bool:
-    return len(left) == len(right) and all(
-        None in (a, b) or a == b for a, b in zip(left, right, strict=True)
-    )

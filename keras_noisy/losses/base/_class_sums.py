@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import sys
 from collections.abc import Callable
@@ -121,16 +122,13 @@ def class_sums(
         places.append(first_argmax(ops.stop_gradient(logits)))
     count = len(places)
 
-    def with_inputs(inputs: tuple[Tensor, ...]) -> list:
-        found, start = [], count
-        for term in sums:
-            stop = start + len(term.inputs)
-            found.append((term, inputs[start:stop]))
-            start = stop
-        return found
-
     def split(inputs: tuple[Tensor, ...]) -> tuple:
-        return inputs[:count], with_inputs(inputs)
+        more = iter(inputs[count:])
+        of_terms = [
+            (term, tuple(itertools.islice(more, len(term.inputs))))
+            for term in sums
+        ]
+        return inputs[:count], of_terms
 
     is_fused = keras.backend.backend() == "jax"
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from keras_noisy._arguments import invalid
+from keras_noisy._arguments import invalid, is_auto
 from keras_noisy.calibration.matching import automatic
 from keras_noisy.losses.base import _signature
 from keras_noisy.losses.base._arguments import declared
@@ -60,7 +60,7 @@ class DeclaredLoss(keras.losses.Loss):
         self.arguments = {**values, **self.arguments, **values}
         self._own += [name for name in values if name not in self._own]
         for name, value in values.items():
-            if _is_auto(value) and name not in self.references:
+            if is_auto(value) and name not in self.references:
                 raise invalid(name, value, 'a number: it has no "auto"')
         self._check_automatic()
 
@@ -79,12 +79,12 @@ class DeclaredLoss(keras.losses.Loss):
     def automatic_arguments(self) -> list[str]:
         """Names of the arguments that were given as `"auto"`."""
         names = [*self.references, *TRANSFORMS]
-        return [n for n in names if _is_auto(self.arguments.get(n))]
+        return [n for n in names if is_auto(self.arguments.get(n))]
 
     def argument(self, name: str) -> Any:
         """The value of an argument; may be `"auto"` without `num_classes`."""
         value = self._now.get(name, self.arguments[name])
-        if _is_auto(value) and self.num_classes is not None:
+        if is_auto(value) and self.num_classes is not None:
             return self.matched(name, self.num_classes)
         return value
 
@@ -112,7 +112,7 @@ class DeclaredLoss(keras.losses.Loss):
         own = {n: vars(self)[n] for n in self._own if n in vars(self)}
         values = {**self.arguments, **own, **changes}
         values["num_classes"] = num_classes
-        automatic = [name for name, v in values.items() if _is_auto(v)]
+        automatic = [name for name, v in values.items() if is_auto(v)]
         if not isinstance(num_classes, int) and (
             automatic or _signature.takes_num_classes(kind)
         ):
@@ -165,7 +165,3 @@ class DeclaredLoss(keras.losses.Loss):
 
 def _from_config(kind: type[DeclaredLoss], config: dict) -> DeclaredLoss:
     return kind.from_config(config)
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"

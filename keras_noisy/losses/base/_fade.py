@@ -68,9 +68,7 @@ class FadingLoss(DeclaredLoss):
         if self._fading is None:
             return []
         ends(self)  # Raise here rather than in training.
-        if self._fading.layer.built:
-            self._fading = Reference(self._fading.layer.fresh())
-        return [self._fading.layer]
+        return [self._fading.for_new_model()]
 
 
 def ends(loss: Any) -> dict[str, float]:

@@ -10,9 +10,8 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._label_tensors import numbers_of
-from keras_noisy._stochastic import is_distribution
+from keras_noisy._stochastic import bad_rows, is_distribution
 from keras_noisy.losses.base import _single
-from keras_noisy.losses.base._math import SUM_TOLERANCE
 
 Tensor = Any
 
@@ -69,13 +68,9 @@ def is_filler(y_true: Tensor, y_pred: Tensor) -> bool:
     return all(x is not None and np.all(x == 1) for x in arrays)
 
 
-def _off(x: np.ndarray) -> np.ndarray:
-    return np.abs(np.sum(x, axis=-1, dtype="float32") - 1) > SUM_TOLERANCE
-
-
 def _first_bad_row(x: np.ndarray) -> np.ndarray:
     rows = x.reshape(-1, x.shape[-1]).astype("float32")
-    return rows[np.argmax(np.any(rows < 0, axis=-1) | _off(rows))]
+    return rows[np.argmax(bad_rows(rows))]
 
 
 def _check_predictions(

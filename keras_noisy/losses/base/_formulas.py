@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
+from keras_noisy._label_tensors import agree
 from keras_noisy.losses.base._arguments import Argument, Shared
 
 #: Functions of tensors and of the numbers of a loss.
@@ -60,10 +61,7 @@ def check_shape(loss: Any, values: Any, expected: tuple) -> None:
     shape = getattr(values, "shape", ())
     if getattr(shape, "rank", 0) is None:  # TensorFlow has forgotten it.
         return
-    fits = len(shape) == len(expected) and all(
-        None in (a, b) or a == b for a, b in zip(shape, expected, strict=True)
-    )
-    if not fits:
+    if not agree(tuple(shape), expected):
         each = "sample" if len(expected) == 1 else "sample and class"
         raise ValueError(
             f"Expected the formula of `{type(loss).__name__}` to return one "

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_noisy._stochastic import SUM_TOLERANCE
+
 Tensor = Any
 
 TINY = float(np.finfo("float32").tiny)
@@ -16,9 +18,6 @@ TINY = float(np.finfo("float32").tiny)
 LOWEST = -1e6
 #: Stands for the log-probability 0 where slopes divide by it, also twice.
 HIGHEST = -(2.0**-60)
-#: How far the sum of probabilities may be from 1 after rounding to a few
-#: decimals or to half precision. No sum of such decimals equals this limit.
-SUM_TOLERANCE = 0.1005
 #: With fewer classes, TensorFlow spends more time on calls than on matrices.
 FEW = 256
 

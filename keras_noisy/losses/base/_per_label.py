@@ -8,10 +8,10 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import without_tensor
-from keras_noisy.losses.base._arguments import Argument
+from keras_noisy.losses.base._arguments import Converted
 
 
-class PerLabel(Argument):
+class PerLabel(Converted):
     """Numbers that all labels share, or numbers for each label."""
 
     #: Axes of the numbers of one label.
@@ -35,11 +35,6 @@ class PerLabel(Argument):
     def fits(self, array: np.ndarray) -> bool:
         """Whether the numbers are in their range."""
         raise TypeError(f"{type(self).__name__} must define `fits(array)`")
-
-    def __get__(self, loss: Any, owner: type) -> Any:
-        if loss is None:
-            return self
-        return self.config(loss.arguments[self.name])
 
     def config(self, value: np.ndarray | None) -> Any:
         """The numbers as a float or as lists."""

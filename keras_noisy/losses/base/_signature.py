@@ -135,12 +135,9 @@ def signature(cls: type) -> inspect.Signature:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
         for name, value in OF_KERAS.items()
     ]
-    parameters.sort(key=lambda p: p.kind)
-    # Required arguments come first.
-    positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    positional.sort(key=lambda p: p.default is not p.empty)
-    rest = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-    return inspect.Signature([*positional, *rest])
+    # Positional arguments come first, the required ones before the others.
+    parameters.sort(key=lambda p: (p.kind, p.default is not p.empty))
+    return inspect.Signature(parameters)
 
 
 def bound(cls: type, args: tuple, kwargs: dict) -> dict[str, Any]:
@@ -188,15 +185,13 @@ def takes_num_classes(cls: type) -> bool:
 
 def check_config(loss: Any) -> None:
     """Raise if an argument of a user's `__init__` is not in the config."""
-    kind = type(loss)
-    parameters = inspect.signature(kind).parameters.values()
+    kind, config = type(loss), loss.get_config()
     forgotten = [
         p.name
-        for p in parameters
+        for p in inspect.signature(kind).parameters.values()
         if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        and p.name not in config
     ]
-    config = loss.get_config()
-    forgotten = [name for name in forgotten if name not in config]
     if forgotten:
         name = forgotten[0]
         raise TypeError(

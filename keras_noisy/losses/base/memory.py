@@ -112,9 +112,7 @@ class MemoryLoss(DistributionLoss):
         return [self._memory, *super()._states()]
 
     def _new_layers(self) -> list[PassThrough]:
-        if self.memory.built:
-            self._memory = Reference(self.memory.fresh())
-        return [self.memory, *super()._new_layers()]
+        return [self._memory.for_new_model(), *super()._new_layers()]
 
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
         """Cross-entropy: there is nothing to remember yet."""

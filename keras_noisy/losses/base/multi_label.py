@@ -8,7 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._label_tensors import as_tensor, static_shape, widened
+from keras_noisy._label_tensors import (
+    agree,
+    as_tensor,
+    static_shape,
+    widened,
+)
 from keras_noisy.distribution.processes import check_together
 from keras_noisy.losses.base import (
     _batch,
@@ -238,12 +243,16 @@ class MultiLabelLoss(SeveralLabels):
         """Whether outputs are logits, and the label that means unknown."""
         return self.from_logits, self.ignore_class
 
+    def _numbers_now(self) -> dict[str, Any]:
+        """The numbers that the formula takes."""
+        return self.arguments
+
     def rows_of(self, batch: _batch.Batch, labels: int | None) -> Tensor:
         """Values of a batch in which every label counts as a sample."""
         logits = batch.logits[:, 0]
         share = share_of(batch.labels, logits)
         inputs = share, logits
-        values = self.evaluate("formula", inputs, self.arguments)
+        values = self.evaluate("formula", inputs, self._numbers_now())
         check_shape(self, values, tuple(logits.shape))
         return values
 
@@ -274,7 +283,7 @@ def _is_per_label(weights: Tensor, y_pred: Tensor) -> bool:
 def _check_shapes(y_true: Tensor, y_pred: Tensor) -> None:
     shape = static_shape(y_true)
     outputs = static_shape(y_pred)
-    if len(outputs) > 1 and _batch.agree(shape, outputs):
+    if len(outputs) > 1 and agree(shape, outputs):
         return
     raise ValueError(
         "Expected `y_true` and `y_pred` of the same shape (N, labels), with a "

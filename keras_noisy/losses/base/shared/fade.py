@@ -30,8 +30,6 @@ class Fade(Shared):
 
     def config(self, value: Any) -> Any:
         """The fade, serialized."""
-        if value is None:
-            return None
         return keras.saving.serialize_keras_object(value)
 
 

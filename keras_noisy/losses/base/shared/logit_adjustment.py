@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_noisy._arguments import real
 from keras_noisy._class_counts import class_counts
-from keras_noisy.losses.base._arguments import Shared, declared
+from keras_noisy.losses.base._arguments import Converted, Shared, declared
 
 
 class Prior:
@@ -37,7 +37,7 @@ class Prior:
         return log - log.mean()
 
 
-class LogitAdjustment(Shared):
+class LogitAdjustment(Shared, Converted):
     """A positive number per class, or None for no adjustment."""
 
     documentation = (
@@ -49,12 +49,6 @@ class LogitAdjustment(Shared):
         "for labels with these shares. With noisy labels, count the given "
         "labels. Defaults to `None`, no adjustment."
     )
-
-    def __get__(self, loss: Any, owner: Any = None) -> Any:
-        """The numbers as a list."""
-        if loss is None:
-            return self
-        return self.config(loss.arguments[self.name])
 
     def check(self, value: Any) -> Prior | None:
         """The numbers as a prior."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_noisy._arguments import real
+from keras_noisy._arguments import is_auto, real
 from keras_noisy.losses.base._arguments import Shared
 
 
@@ -24,6 +24,6 @@ class LogitBias(Shared):
 
     def check(self, value: Any) -> float | str | None:
         """The number."""
-        if value is None or (isinstance(value, str) and value == "auto"):
+        if value is None or is_auto(value):
             return value
         return real(self.name, value, alternative=', None or "auto"')

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy._arguments import invalid, real
+from keras_noisy._arguments import invalid, is_auto, real
 from keras_noisy.losses.base._arguments import Shared
 
 
@@ -26,7 +26,7 @@ class MarginScale(Shared):
 
     def check(self, value: Any) -> float | str | None:
         """The number."""
-        if value is None or (isinstance(value, str) and value == "auto"):
+        if value is None or is_auto(value):
             return value
         return real(
             self.name,

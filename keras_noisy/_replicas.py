@@ -17,6 +17,14 @@ def replica() -> Any:
     return sys.modules["tensorflow"].distribute.get_replica_context()
 
 
+def device_count() -> int:
+    """The number of devices that TensorFlow divides a loss by, else 1."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    distribute = sys.modules["tensorflow"].distribute
+    return distribute.get_strategy().num_replicas_in_sync
+
+
 def of_all_replicas(x: Tensor) -> Tensor:
     """Rows of the whole batch, even if each TensorFlow replica has a part."""
     found = replica()
