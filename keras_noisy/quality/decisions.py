@@ -53,10 +53,10 @@ class Decisions:
 
     >>> import numpy as np
     >>> from keras_noisy.quality import Decisions
-    >>> y, none = np.array([0, 1, 0]), np.array([], int)
-    >>> found = Decisions(y, none, np.array([2]), np.array([1]), np.array([0]))
-    >>> found.apply(["a.jpg", "b.jpg", "c.jpg"])
-    (['a.jpg', 'b.jpg'], array([0, 0]))
+    >>> y, none = np.array([0, 1, 1, 0]), np.array([], int)
+    >>> found = Decisions(y, none, np.array([3]), np.array([1]), np.array([0]))
+    >>> found.apply(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+    (['a.jpg', 'b.jpg', 'c.jpg'], array([0, 0, 1]))
 
     References:
         - Northcutt, Athalye, Mueller, Pervasive label errors in test sets
