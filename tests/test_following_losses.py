@@ -338,8 +338,9 @@ def test_a_symmetrized_loss():
         for inner in (losses.CrossEntropy(), losses.AUL())
         for k in range(CLASSES)
     ]
-    for part in (found[:CLASSES], found[CLASSES:]):
-        np.testing.assert_allclose(sum(part), 0, atol=1e-5)
+    # AUL is the difference of larger numbers than cross-entropy.
+    for part, atol in ((found[:CLASSES], 1e-5), (found[CLASSES:], 2e-5)):
+        np.testing.assert_allclose(sum(part), 0, atol=atol)
     cores = losses.CORES(beta=1.0, from_logits=True)
     np.testing.assert_allclose(found[0], values(cores, [0] * 6, z), rtol=1e-5)
     with pytest.raises(ValueError, match=r"`loss`.*true-class.*`GCE\(\)`"):
