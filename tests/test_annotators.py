@@ -144,7 +144,10 @@ def test_cleanlab_takes_a_keras_model():
     )
     x, labels, clean = samples()
     classifier = KerasClassifier(build_model, True, epochs=5, batch_size=20)
-    learning = classification.CleanLearning(classifier, cv_n_folds=3)
+    # More jobs are forked processes, of which JAX warns.
+    learning = classification.CleanLearning(
+        classifier, cv_n_folds=3, find_label_issues_kwargs={"n_jobs": 1}
+    )
     issues = learning.find_label_issues(x, labels)["is_label_issue"]
     wrong = labels != clean
     assert wrong[issues].mean() > 0.9 and issues[wrong].mean() > 0.9

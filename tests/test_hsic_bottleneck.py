@@ -246,12 +246,13 @@ def test_bad_bottlenecks():
             HSICBottleneck(**{"blocks": [layer], **arguments})
 
     x, y = np.ones((4, 2)), np.array([0, 1, 2, 0])
-    softmax = keras.layers.Dense(3, activation="softmax")
+    # On JAX, Keras leaves layers without values after an error in `fit`.
+    softmax = [keras.layers.Dense(3, activation="softmax") for _ in range(2)]
     for classifier, number, compiled, given, message in (
         (None, None, {"loss": "mse"}, {}, "Expected no `loss`"),
         (None, None, {"metrics": ["accuracy"]}, {}, "no `metrics`"),
-        (softmax, None, {}, {}, "a `loss` in `compile`"),
-        (softmax, 4, {"loss": GCE()}, {}, "`num_classes`. Expected 3"),
+        (softmax[0], None, {}, {}, "a `loss` in `compile`"),
+        (softmax[1], 4, {"loss": GCE()}, {}, "`num_classes`. Expected 3"),
         (None, None, {}, {"sample_weight": y}, "no `sample_weight`"),
         (None, None, {}, {"class_weight": {0: 1, 1: 2, 2: 1}}, "class_weight"),
         (None, None, {}, {"y": np.eye(4)}, r"targets of shape \(N, 3\)"),
