@@ -1,5 +1,6 @@
 """The base of the metrics that compare given and clean labels."""
 
+import abc
 from typing import Any
 
 import keras
@@ -23,9 +24,9 @@ class CleanMetric(keras.metrics.Mean):
         self.threshold = real("threshold", threshold)
         self.multi_label = boolean("multi_label", multi_label)
 
+    @abc.abstractmethod
     def _compared(self, given: Any, clean: Any) -> tuple[Any, Any]:
         """The labels to compare with predictions, and which of them count."""
-        raise NotImplementedError
 
     def update_state(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
