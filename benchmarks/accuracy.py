@@ -48,6 +48,7 @@ PAGES = (
     FOLDER / "accuracy.md",
     FOLDER.parent / "docs" / "accuracy.md",
     FOLDER.parent / "docs" / "tricks.md",
+    FOLDER.parent / "docs" / "tuning.md",
     FOLDER.parent / "README.md",
 )
 #: Losses that would need an array of samples times classes.
