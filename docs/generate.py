@@ -13,7 +13,12 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from keras_noisy import losses
-from keras_noisy.layers import CalibrationFade, LossHistory, SampleMemory
+from keras_noisy.layers import (
+    CalibrationFade,
+    LossHistory,
+    SampleMemory,
+    StepCounter,
+)
 from keras_noisy.losses.presets import DATA_SETS, PRESETS
 from keras_noisy.metrics import LabelAccuracy
 
@@ -184,6 +189,7 @@ def others() -> list[list[str]]:
             CalibrationFade,
             LossHistory,
             SampleMemory,
+            StepCounter,
             LabelAccuracy,
         )
         for lead in [inspect.getdoc(thing).splitlines()[0]]
