@@ -13,7 +13,12 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from keras_noisy import losses
-from keras_noisy.layers import CalibrationFade, LossHistory, SampleMemory
+from keras_noisy.layers import (
+    CalibrationFade,
+    LossHistory,
+    SampleMemory,
+    StepCounter,
+)
 from keras_noisy.losses.presets import DATA_SETS, PRESETS
 from keras_noisy.metrics import LabelAccuracy
 
@@ -22,16 +27,17 @@ PAGE = Path(__file__).resolve().parent / "losses.md"
 INTRODUCTION = """\
 This page lists all losses of `keras_noisy.losses`, grouped by their inputs, and
 the formula, hyperparameters and papers of each. Build a loss by its class or by
-its name, as in `keras_noisy.losses.get("GCE", q=0.5)`. [Which
-loss](which_loss.md) helps to choose one, and [binary.md](binary.md) is about
-single outputs and several labels per sample. This page is generated from the
-docstrings: change those, then run `python docs/generate.py`.
+its name, as in `keras_noisy.losses.get("GCE", q=0.5)`; losses of several labels
+only by their class. [Which loss](which_loss.md) helps to choose one, and
+[binary.md](binary.md) is about single outputs and several labels per sample.
+This page is generated from the docstrings: change those, then run `python
+docs/generate.py`.
 
 The error of a loss is its gradient at the logit of the label, averaged over a
 fresh network. A hyperparameter that is `"auto"` is computed from the number of
 classes so that this error is the same as with 10 classes. A hyperparameter
-without a default is required. All losses share further arguments, see [For
-every loss](#for-every-loss)."""
+without a default is required. All losses of one label per sample share further
+arguments, see [For every loss](#for-every-loss)."""
 PAIRS = """\
 Build the published pairs by name, as in
 `keras_noisy.losses.get("NCE+RCE", data_set="cifar100")`. The table shows their
@@ -183,6 +189,7 @@ def others() -> list[list[str]]:
             CalibrationFade,
             LossHistory,
             SampleMemory,
+            StepCounter,
             LabelAccuracy,
         )
         for lead in [inspect.getdoc(thing).splitlines()[0]]
@@ -221,7 +228,9 @@ def page() -> str:
     text = ["# Losses", paragraphs(INTRODUCTION)]
     for title, members in groups.items():
         text += [f"## {title}", summary(members)] if members else []
-    text += [paragraphs(PAIRS), pairs(), "## Each loss"]
+        if losses.ActivePassive in members:
+            text += [paragraphs(PAIRS), pairs()]
+    text += ["## Each loss"]
     for loss in chain.from_iterable(groups.values()):
         linked = {*names, *(loss.__name__ for loss in OF_SEVERAL)}
         text.append(section(loss, linked - {loss.__name__}))

@@ -132,7 +132,7 @@ option(
     nargs="+",
     default=["CE", "MAEStar", "GCE"],
     metavar="LOSS",
-    help="any of keras_noisy.losses.names()",
+    help="any of keras_noisy.losses.names() that needs only numbers",
 )
 option(
     "--fade",
@@ -349,6 +349,8 @@ def build_loss(name):
             loss = losses.get(name, fade=fade, **of_loss)
     except (TypeError, ValueError) as error:
         parser.error(f"--losses {error}")
+    if getattr(loss, "views", 1) > 1:
+        parser.error(f"--losses {name} needs several views of each image")
     return loss, losses.with_clean_labels(labels, y_clean)
 
 

@@ -502,6 +502,8 @@ if remembers:
     train = train[0], losses.with_index(train[1])
 with reported("--loss"):
     loss = losses.get(options.loss, **of_loss)
+if getattr(loss, "views", 1) > 1:
+    parser.error(f"--loss {options.loss} needs several views of each image")
 if options.fade and not loss.automatic_arguments():
     parser.error("--fade needs a calibrated --loss, such as MAEStar or GCE*")
 

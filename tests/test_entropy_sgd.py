@@ -280,6 +280,8 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match="`gamma`"):
         EntropySGD().match_gamma(1.0)
     optimizer = EntropySGD(form="2021", gamma=None)
+    with pytest.raises(ValueError, match="Expected a walk"):
+        optimizer.match_gamma(1.0)
     optimizer.build([keras.Variable([0.0])])
     with pytest.raises(ValueError, match="Expected a walk"):
         optimizer.match_gamma(1.0)
@@ -287,6 +289,18 @@ def test_bad_arguments():
     model.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match="Received: SGD"):
         model.fit(**data, callbacks=[EvaluateCenter()])
+
+
+def test_only_a_finished_walk_matches_gamma():
+    optimizer = EntropySGD(1.0, 2, form="2021", gamma=None, noise=0.0)
+    weight, gradient = keras.Variable([0.0]), ops.ones(1)
+    optimizer.apply([gradient], [weight])
+    with pytest.raises(ValueError, match="Expected a walk"):
+        optimizer.match_gamma(1.0)
+    optimizer.apply([gradient], [weight])
+    matched = optimizer.match_gamma(1.0)
+    optimizer.apply([gradient], [weight])
+    assert optimizer.match_gamma(1.0) == matched
 
 
 @pytest.mark.once

@@ -57,6 +57,8 @@ def test_bad_measurements():
         ({"seed": -1}, "`seed`"),
         ({"data": iter([(X, y)])}, "read several times"),
         ({"data": []}, "at least one sample"),
+        ({"data": [X, y]}, "a batch without labels, in a list"),
+        ({"data": (X, y, np.ones(60))}, "a batch without labels, in a tuple"),
         ({"data": (X, -y)}, "labels of at least 0"),
         ({"data": (X, with_index(y))}, "Leave out the index"),
     ):

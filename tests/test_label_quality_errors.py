@@ -8,6 +8,7 @@ import pytest
 from shown_epochs import EPOCHS, LABELS, X, shown
 
 from keras_noisy.callbacks import LabelQuality
+from keras_noisy.callbacks.label_quality import Findings
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,24 @@ from keras_noisy.callbacks import LabelQuality
 def test_bad_arguments_are_errors(arguments, message):
     with pytest.raises(ValueError, match=r"Invalid value for arg.*" + message):
         LabelQuality(**{"x": X, "y": LABELS, **arguments})
+
+
+@pytest.mark.once
+def test_findings_without_an_epoch_are_errors(tmp_path):
+    findings = Findings(LABELS)
+    for answer in (
+        findings.scores,
+        findings.suspects,
+        findings.estimate,
+        findings.warning,
+        lambda: findings.predicted,
+        lambda: findings.threshold,
+        lambda: findings.clean(X, action="weight"),
+        lambda: findings.report(tmp_path / "report.html"),
+        lambda: findings.save(tmp_path / "scores.npz"),
+    ):
+        with pytest.raises(RuntimeError, match="call `update` first"):
+            answer()
 
 
 @pytest.mark.once

@@ -127,11 +127,11 @@ BAD = {
     "noise": (("digits", "typo", 0.1), {}, "pair_flip"),
     "asymmetric digits": (("digits", "asymmetric", 0.1), {}, "pair_flip"),
     "rate": (("digits", "symmetric", 1.2), {}, r"rate.*\[0, 1\]"),
-    "rate alone": (("digits", None, 0.2), {}, "without `noise`"),
+    "rate alone": (("digits", None, 0.2), {}, "without `noise`.*no label ch"),
     "rate of matrix": (
         ("digits", np.eye(1000), 0.2),
         {},
-        "a matrix has its own",
+        "a matrix has its own rates",
     ),
     "size of matrix": (("digits", np.eye(10)), {}, r"\(1000, 1000\)"),
     "classes": (("digits",), {"num_classes": 50}, "10, 100 or 1000"),
@@ -145,6 +145,7 @@ BAD = {
     "seed": (("digits", None, 0.0, -1), {}, "seed.*>= 0"),
     "classes as float": (("digits",), {"num_classes": 10.0}, "an integer"),
     "other": (("cifar10",), {"num_classes": 10}, "of 'digits' alone"),
+    "fewer": (("cifar10",), {"num_samples": 9}, "of 'digits' and 'multil"),
     "human": (("cifar10n", "noisy"), {}, "aggre"),
     "human rate": (("cifar10n", "worse", 0.2), {}, "human labels are not"),
 }

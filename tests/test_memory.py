@@ -8,7 +8,16 @@ from helpers import number
 from memory_model import CLASSES, SAMPLES, both, data, network, state
 
 from keras_noisy.calibration import average_error
-from keras_noisy.losses import ELR, SELC, SOP, CrossEntropy, with_index
+from keras_noisy.losses import (
+    ELR,
+    OGC,
+    SELC,
+    SOP,
+    SPLC,
+    CrossEntropy,
+    MAEStar,
+    with_index,
+)
 from keras_noisy.metrics import LabelAccuracy
 
 
@@ -225,6 +234,22 @@ def test_bias_clip_and_precision(loss_class, policy):
     plain = CrossEntropy(from_logits=True, logit_bias=2.0, logit_clip=1.0)
     z = model.predict(x, verbose=0)
     assert value == pytest.approx(number(plain(labels, z)), rel=1e-2)
+
+
+@pytest.mark.once
+def test_a_state_is_read_after_connect():
+    for read in (
+        lambda: ELR(4).memory.state("targets"),
+        OGC().threshold,
+        MAEStar(num_classes=100, fade="margin").fading.share,
+        SPLC(start=2).counter.count,
+    ):
+        with pytest.raises(ValueError, match=r"`outputs = loss\.connect"):
+            read()
+    elr = ELR(SAMPLES)
+    network(elr)
+    with pytest.raises(ValueError, match=r"`name`.*\['targets'\]"):
+        elr.memory.state("corrections")
 
 
 @pytest.mark.once

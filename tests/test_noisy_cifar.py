@@ -144,6 +144,7 @@ def test_the_networks_are_those_of_the_papers(prepare):
         (["--seed", -1], "--seed must be at least 0 and below 2**32"),
         (["--losses", "MEA"], "--losses There is no loss 'MEA'"),
         (["--losses", "ForwardCorrection"], "cannot be built from"),
+        (["--losses", "CE", "GJS"], "--losses GJS needs several views"),
         (["--noise", "worse"], "Invalid value for argument `noise`"),
         (
             ["--dataset", "cifar10", "--data-dir", "nowhere"],

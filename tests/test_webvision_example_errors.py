@@ -30,6 +30,7 @@ root, example = test_webvision_example.root, test_webvision_example.example
         (["--save-every", 5], "--save-every needs --resume"),
         (["--imagenet-devkit", "x"], "--imagenet-devkit needs --imagenet-dir"),
         (["--loss", "hinge"], "--loss: There is no loss 'hinge'"),
+        (["--loss", "GJS"], "--loss GJS needs several views"),
         (["--loss", "GCE", "--fade", "margin"], "--fade needs a calibrated"),
         (["--mixed-precision", "int8"], "argument --mixed-precision: invalid"),
         (

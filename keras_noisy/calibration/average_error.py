@@ -56,7 +56,8 @@ def average_error(
         loss: A `keras_noisy.losses.RobustLoss`, with its logit bias or margin
             scale, a number or `"auto"`.
         num_classes: Number of classes, an integer of at least 2.
-        z: Logit of the true class, a number or an array. Defaults to `0.0`.
+        z: Logit of the true class, a number or an array, in [-100, 100].
+            Defaults to `0.0`.
         logit_std: Standard deviation of the logits, a number in [0, 10].
             Defaults to `1.0`.
 

@@ -30,7 +30,7 @@ def matched_margin_scale(
 
     `margin_scale="auto"` computes this. Fewer `reference_classes` give a
     smaller scale, with which a network starts faster. A bias, clip or
-    normalization of the loss has no effect here.
+    normalization of the loss has no effect here; a `logit_adjustment` does.
 
     Formula:
 

@@ -148,8 +148,9 @@ def load(
         )
     if name != "digits" and not (num_classes is num_samples is None):
         raise ValueError(
-            "`num_classes` and `num_samples` are arguments of 'digits' alone. "
-            f"Received: num_classes={num_classes!r}, "
+            "`num_classes` is an argument of 'digits' alone, `num_samples` of "
+            "'digits' and 'multilabel_digits'. Leave them out: slice the "
+            f"arrays for fewer samples. Received: num_classes={num_classes!r}, "
             f"num_samples={num_samples!r} for {name!r}"
         )
 
@@ -244,16 +245,13 @@ def _per_image(noise: Any) -> bool:
 
 
 def _check_rate(noise: Any, rate: float, human: bool) -> None:
-    fixed = "human labels are" if human else ""
+    reason = "human labels are not drawn at a rate" if human else ""
     if noise is None:
-        fixed = "without `noise` none is"
+        reason = 'without `noise`, such as "symmetric", no label changes'
     elif not isinstance(noise, str):
-        fixed = "a matrix has its own, which is"
-    if rate and fixed:
-        raise ValueError(
-            f"Invalid value for argument `rate`. Expected 0, as {fixed} not "
-            f"drawn at a rate. Received: rate={rate}"
-        )
+        reason = "a matrix has its own rates"
+    if rate and reason:
+        raise invalid("rate", rate, f"0, as {reason}")
 
 
 def _noisy_labels(

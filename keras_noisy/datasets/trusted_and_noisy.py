@@ -138,7 +138,9 @@ def trusted_and_noisy(
         batch_size: Number of noisy samples in a step. Defaults to `64`.
         shots: Number of trusted samples of each class in a step. Defaults to
             `5`.
-        queries: Number of other trusted samples in a step. Defaults to `64`.
+        queries: Number of trusted samples of any class in a step, drawn
+            independently of the shots; at most all trusted samples. Defaults
+            to `64`.
         num_classes: Number of classes. Defaults to `None`, one more than the
             largest label.
         image_size: See `ImageDataset`. Defaults to `None`.

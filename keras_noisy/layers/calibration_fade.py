@@ -91,6 +91,7 @@ class CalibrationFade(PassThrough):
 
     def share(self) -> Tensor:
         """Share of the calibration that is left, of shape () or (classes,)."""
+        self.check_built()
         progress = value(self.progress)
         if isinstance(self.fade, MarginFade):
             way = (progress - self._start) / self._way

@@ -160,6 +160,7 @@ class GaussianCloud(keras.layers.Layer):
         no gradient.
         """
         inputs = ops.convert_to_tensor(inputs)
+        inputs, noise = map(ops.convert_to_tensor, (inputs, noise))
         noise = ops.minimum(ops.abs(ops.stop_gradient(noise)), 1.0)
         amount = noise * ops.cast(self.strength * self._rarity, noise.dtype)
         if self.form == "additive":

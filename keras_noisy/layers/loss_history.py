@@ -92,6 +92,7 @@ class LossHistory(PassThrough):
 
     def numbers(self) -> Tensor:
         """The numbers of the last fit, or those that the loss starts with."""
+        self.check_built()
         return value(self.fitted)
 
     def step(self) -> Tensor:

@@ -116,6 +116,14 @@ class PassThrough(keras.layers.Layer):
     def begin_step(self) -> None:
         """Count a training step, in a layer that counts them."""
 
+    def check_built(self) -> None:
+        """Raise an error unless a model has called the layer."""
+        if not self.built:
+            raise ValueError(
+                "The state of a loss is created with its model. Expected "
+                "`outputs = loss.connect(outputs)` before the state is read"
+            )
+
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
         return {

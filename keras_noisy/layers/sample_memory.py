@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._arguments import integer
+from keras_noisy._arguments import integer, invalid
 from keras_noisy._replicas import device_count, of_all_replicas
 from keras_noisy.layers.loss_state import PassThrough, value
 
@@ -93,6 +93,9 @@ class SampleMemory(PassThrough):
 
         The last row is shared by all samples that are left out.
         """
+        self.check_built()
+        if name not in self._states:
+            raise invalid("name", name, f"one of {list(self._states)}")
         return self._states[name]
 
     def rows(self, name: str, index: Tensor) -> Tensor:

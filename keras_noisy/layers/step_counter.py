@@ -59,4 +59,5 @@ class StepCounter(PassThrough):
 
     def count(self) -> Tensor:
         """Number of batches so far, of shape ()."""
+        self.check_built()
         return value(self.steps)

@@ -130,8 +130,9 @@ class ActivePassive(RobustLoss):
         The reduced loss, see `keras_noisy.losses.RobustLoss`.
 
     Raises:
-        ValueError: If an argument is outside its range, or if a part has an
-            argument of the sum or cannot share a log-softmax.
+        ValueError: If an argument is outside its range, if a part has an
+            argument of the sum or cannot share a log-softmax, or if no value of
+            an `"auto"` argument gives the required error.
 
     Example:
 

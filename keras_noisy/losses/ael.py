@@ -27,6 +27,10 @@ class AEL(TrueClassLoss):
         a: Scale of the probability, a positive number, or `"auto"`, which sends
             back the error that 2.5 sends back at 10 classes. Defaults to `2.5`.
 
+    Raises:
+        ValueError: If an argument is outside its range, or if no value of an
+            `"auto"` argument gives the required error, as with 23,000 classes.
+
     Example:
 
     >>> from keras_noisy.losses import AEL

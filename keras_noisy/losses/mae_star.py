@@ -14,8 +14,7 @@ class MAEStar(MAE):
     bias, a fresh network of `num_classes` classes receives the error that one
     of 10 classes receives from `MAE`. Up to 10 classes the bias is 0 and
     `MAEStar` is `MAE`, which starts slowly in a short training of a small
-    network: use `GCE(q=0.7)` there. Late in training it memorizes more than
-    `MAE`.
+    network: use `SCE()` there. Late in training it memorizes more than `MAE`.
 
     Formula:
 

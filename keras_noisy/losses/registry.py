@@ -29,7 +29,11 @@ ALIASES = {
 
 
 def names() -> list[str]:
-    """Names of all losses and published pairs of this package.
+    """Names of the losses and published pairs that `get` builds.
+
+    These are the losses of one label per sample. Wrappers, such as `SmallLoss`
+    and `Binary`, and losses made for several labels per sample, such as `Hill`,
+    are built by their class.
 
     Returns:
         A list of strings, the classes first.
@@ -49,7 +53,7 @@ def names() -> list[str]:
 
 
 def get(identifier: Any, **arguments: Any) -> RobustLoss:
-    """Return a loss from its name, its config, its class or itself.
+    """Return a loss of one label per sample from its name, config or class.
 
     For scripts that take the loss from the command line: Keras finds losses
     of other packages only by their registered name.
@@ -58,7 +62,7 @@ def get(identifier: Any, **arguments: Any) -> RobustLoss:
         identifier: One of `names()`, or the name of a registered loss of your
             own, in any case and with or without underscores; with a star at
             the end, the loss gets `logit_bias="auto"`. Or the result of
-            `keras.losses.serialize`, a class or a loss.
+            `keras.losses.serialize`, a class, or a loss, which is returned.
         **arguments: Arguments of the loss, such as `num_classes`,
             `from_logits` or `q`. A published pair also takes `data_set`,
             `"mnist"`, `"cifar10"`, `"cifar100"` or `"webvision"`, to use the

@@ -14,9 +14,9 @@ class ScaledMAE(MAE):
     scale, a fresh network of `num_classes` classes receives the error that one
     of 10 classes receives from `MAE`. Up to 10 classes the scale is 1 and
     `ScaledMAE` is `MAE`, which starts slowly in a short training of a small
-    network: use `GCE(q=0.7)` there. Unlike the bias of `MAEStar`, the scale
-    keeps the turning point of the loss where the label has half of the
-    probability, so that the network does not stop short of it.
+    network: use `SCE()` there. Unlike the bias of `MAEStar`, the scale keeps
+    the turning point of the loss where the label has half of the probability,
+    so that the network does not stop short of it.
 
     Formula:
 

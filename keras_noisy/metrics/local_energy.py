@@ -131,6 +131,12 @@ def _error(model: keras.Model, data: Any, batch_size: int) -> float:
     """Share of wrong predictions."""
     wrong = count = 0
     for x, y in _batches(data, batch_size):
+        if y is None:
+            raise ValueError(
+                "Invalid value for argument `data`. Expected a tuple `(x, y)`, "
+                "or batches of these. Received: a batch without labels, in a "
+                f"{type(data).__name__}"
+            )
         scores = np.asarray(model.predict_on_batch(x))
         y = np.asarray(ops.convert_to_numpy(y))
         is_row = y.ndim > 1 and y.shape[-1] > 1

@@ -37,10 +37,9 @@ def instance_dependent(
     P_i = q_i * softmax(x_i W_k without class k); P_i[k] = 1 - q_i
     ```
 
-    The mean of the truncated normal is slightly above small rates (.0798 for
-    rate 0) and slightly below large ones. The projections are drawn class by
-    class: the memory holds one of them, `d * num_classes` numbers, and a
-    thousand images.
+    The mean of the truncated normal is above small rates (about .08 just above
+    rate 0) and below large ones. The projections are drawn class by class: the
+    memory holds one of them, `d * num_classes` numbers, and a thousand images.
 
     Args:
         images: Array of shape `(N, ...)`, with `d` numbers per image. Integers

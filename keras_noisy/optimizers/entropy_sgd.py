@@ -233,6 +233,11 @@ class EntropySGD(Centered):
         is_first, is_last = position == 0, position == self.inner_steps - 1
         center = ops.where(is_first, w, _value(self.centers[index]))
         walked = self._walk(index, gradient, w, center, is_first)
+        if self._squares:
+            square = ops.sum(ops.square(ops.cast(walked - center, "float32")))
+            before = _value(self._squares[index])
+            square = ops.where(is_last, square, before)
+            self.assign(self._squares[index], square)
         average = ops.where(is_first, w, _value(self.averages[index]))
         average = self.averaging * average + (1 - self.averaging) * walked
         difference = center - average
@@ -268,11 +273,7 @@ class EntropySGD(Centered):
             e = self._random.normal(tuple(w.shape), number)
             strength = self.noise / math.sqrt(self.inner_learning_rate / 2)
             d = d + ops.cast(strength * e, w.dtype)
-        walked = w - self.inner_learning_rate * d
-        if self._squares:
-            square = ops.sum(ops.square(ops.cast(walked - center, "float32")))
-            self.assign(self._squares[index], square)
-        return walked
+        return w - self.inner_learning_rate * d
 
     def _outer_step(
         self,
@@ -314,8 +315,8 @@ class EntropySGD(Centered):
     def match_gamma(self, loss: float) -> float:
         """Choose `gamma` so that spring and loss weigh the same.
 
-        For `gamma=None`: call it at the end of a walk. You choose the walk and
-        the loss; the program used an early walk.
+        For `gamma=None`: call it after a walk. You choose the walk and the
+        loss; the program used an early walk.
 
         Args:
             loss: Value of the loss at the end of the walk, above 0.
@@ -329,7 +330,8 @@ class EntropySGD(Centered):
         if self.gamma is not None:
             raise invalid("gamma", self.gamma, "None, for `match_gamma`")
         loss = real("loss", float(loss), 0)
-        squares = [float(ops.convert_to_numpy(v)) for v in self._squares]
+        kept = self._squares if self.built else []
+        squares = [float(ops.convert_to_numpy(v)) for v in kept]
         if not sum(squares):
             raise ValueError(
                 "Expected a walk to measure. Call `match_gamma` after "

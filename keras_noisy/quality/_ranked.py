@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -242,5 +242,5 @@ class Ranked:
         """The name of each class."""
         if self.elements.multi_label:
             return ("no", "yes")
-        # Set before any method is called.
-        return cast(Sequence[str], self.class_names)
+        # None before the first epoch, for which the evidence raises an error.
+        return self.class_names or ()

@@ -30,9 +30,6 @@ class Annotated:
     Returns:
         An object with these attributes.
 
-    Raises:
-        ValueError: Never; `from_annotators` checks its arguments.
-
     Example:
 
     >>> from keras_noisy.quality import from_annotators

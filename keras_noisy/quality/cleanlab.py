@@ -119,8 +119,16 @@ def from_noise_matrix(noise_matrix: Any) -> np.ndarray:
     array([[0.9, 0.1],
            [0.3, 0.7]])
     """
-    rows = np.asarray(without_tensor(noise_matrix))
-    return transition_matrix("noise_matrix", rows.T)
+    try:
+        columns = np.asarray(without_tensor(noise_matrix))
+        return transition_matrix("noise_matrix", columns.T)
+    except ValueError as error:
+        expected = (
+            "a square matrix of at least 2 classes, without negative entries, "
+            "whose columns sum to 1; a transition matrix, whose rows do, needs "
+            "no conversion"
+        )
+        raise invalid("noise_matrix", noise_matrix, expected) from error
 
 
 class KerasClassifier:

@@ -33,9 +33,6 @@ class Estimate:
     Returns:
         An object with these attributes.
 
-    Raises:
-        ValueError: Never; `estimate` checks its arguments.
-
     Example:
 
     >>> import numpy as np

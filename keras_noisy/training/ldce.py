@@ -57,7 +57,7 @@ class LDCE(ConfidenceModel):
            / (shots + queries + number of noisy samples with w_i > 0)
     ```
 
-    where `f` is the encoder and `L` the compiled loss; the paper uses
+    where `f` is the encoder and `L` the compiled loss; the authors use
     cross-entropy. With more than `n_way` classes the softmax covers the class
     of the label and `n_way - 1` others, which are redrawn in each epoch. The
     authors' program exponentiates similarities directly, which overflows; here
@@ -65,8 +65,8 @@ class LDCE(ConfidenceModel):
     begins at 0, by default no noisy sample is used in the first epoch.
     Compiled metrics see all samples of a step with their given labels.
 
-    The paper trains for 100 epochs with SGD at learning rate 0.1, a tenth of
-    it after 60 epochs, momentum 0.9 and weight decay 1e-4. It then trains a
+    The authors train for 100 epochs with SGD at learning rate 0.1, a tenth of
+    it after 60 epochs, momentum 0.9 and weight decay 1e-4. They then train a
     new classifier on all samples, see
     `keras_noisy.losses.ConfidenceCorrection`.
 

@@ -32,7 +32,7 @@ class Scores:
         self.margin_sum = np.zeros(len(labels))
         self.forgotten = np.zeros(len(labels), "int32")
         self.correct = self.learned = np.zeros(len(labels), bool)
-        self.last: Statistics
+        self._last: Statistics | None = None
 
     def update(self, last: Statistics) -> None:
         """Count one more epoch."""
@@ -42,8 +42,15 @@ class Scores:
         self.learned = self.learned | correct
         self.correct = correct
         self.margin_sum += last.margin
-        self.last = last
+        self._last = last
         self.epochs += 1
+
+    @property
+    def last(self) -> Statistics:
+        """The numbers of the last epoch."""
+        if self._last is None:
+            raise RuntimeError("No epoch counts yet: call `update` first")
+        return self._last
 
     @property
     def predicted(self) -> np.ndarray:
@@ -62,14 +69,13 @@ class Scores:
 
     def of(self, name: str) -> np.ndarray:
         """A score of each sample, higher if its label is more likely wrong."""
-        if self.epochs == 0:
-            raise RuntimeError("No epoch counts yet: call `update` first")
+        last = self.last
         if name == "area_under_margin":
             return -self.margin_sum / self.epochs
         if name == "margin":
-            return -self.last.margin.astype("float64")
+            return -last.margin.astype("float64")
         if name == "loss":
-            return self.last.loss.astype("float64")
+            return last.loss.astype("float64")
         # A label that was never predicted scores above any count.
         return np.where(self.learned, self.forgotten, float(self.epochs))
 
@@ -170,7 +176,7 @@ class Scores:
         for name in ("margin_sum", "forgotten", "correct", "learned"):
             setattr(self, name, state[name])
         none = np.empty((len(self.labels), 0), "float16")
-        self.last = Statistics(
+        self._last = Statistics(
             *(state.get(name, none) for name in Statistics._fields)
         )
 

@@ -47,6 +47,7 @@ class Findings(AnyFindings):
 
     Raises:
         ValueError: If predictions do not fit the labels.
+        RuntimeError: If scores are requested before the first `update`.
 
     Example:
 

@@ -53,7 +53,7 @@ class RobustLoss(FreshLoss, FadingLoss):
     # if margin_scale
     margin = z[y_true] - logsumexp(z[k] for k != y_true)
     loss = formula(log_sigmoid(margin_scale * margin)) / margin_scale
-    # if balance, with m = mean(softmax(y_pred)) over the batch
+    # if balance, with m = mean(plain probabilities) over the batch
     loss = loss + balance * (log(num_classes) + sum(m * log(m)))
     ```
 
