@@ -105,3 +105,8 @@ def test_what_a_graph_does_not_know_of_labels_and_weights_is_named():
         text = tf.TensorSpec(y.shape, "string")
         with pytest.raises(ValueError, match=r"Received text.*StringLookup"):
             tf.function(loss, autograph=False).get_concrete_function(text, p)
+    for outputs in ((None, 3), (None, 1), (None,)):
+        with pytest.raises(ValueError, match=r"labels.*number of axes"):
+            tf.function(CrossEntropy(), autograph=False).get_concrete_function(
+                tf.TensorSpec(None, "int32"), tf.TensorSpec(outputs)
+            )
