@@ -75,6 +75,14 @@ class GivenLabelLoss(keras.losses.Loss):
         super().__init__(loss.name, loss.reduction, loss.dtype)
         self.loss = loss
 
+    def connect(self, outputs: Any) -> Any:
+        """Pass the outputs of a model through the layers of the inner loss.
+
+        Most losses have no layers and return the outputs unchanged.
+        """
+        connect = getattr(self.loss, "connect", None)
+        return outputs if connect is None else connect(outputs)
+
     @unconverted
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
