@@ -62,6 +62,18 @@ def ranked(y_true: Any, y_pred: Any) -> Any:
     return y_true
 
 
+def columns_of_each(y_true: Any, y_pred: Any) -> Any:
+    """Labels of `(N, labels)` outputs with an axis for the clean ones.
+
+    Labels of shape `(N, labels)` have no clean ones.
+    """
+    y_true, count = as_tensor(y_true), y_pred.shape[-1]
+    no_rank = getattr(y_true.shape, "rank", 0) is None
+    if no_rank or (count == 1 and len(y_true.shape) < 3):
+        return ops.reshape(y_true, (ops.shape(y_pred)[0], count, -1))
+    return y_true if len(y_true.shape) == 3 else y_true[..., None]
+
+
 def static_shape(x: Any) -> tuple[int | None, ...]:
     """The shape as far as it is known."""
     if getattr(x.shape, "rank", 0) is None:

@@ -188,6 +188,7 @@ def test_other_data_and_losses_are_refused():
         (keras.losses.sparse_categorical_crossentropy, "a loss of logits"),
         ([CrossEntropy()], "a loss of logits"),
         (losses.ELR(96, from_logits=True), "has a memory or a fade"),
+        (losses.SmallLoss(losses.GCE()), "which is for probabilities"),
         (CrossEntropy(from_logits=True, reduction="sum"), "`reduction`"),
     ):
         model.compile("sgd", loss, **FAST)

@@ -142,6 +142,7 @@ def test_mistakes_are_named():
         sample_weights([0, 1], {"0": 0.5, "1": 2.0})  # as JSON has them
     for bad, message in (
         (["a", "b"], r"np\.unique"),
+        ([[0, 1], [1, -1]], "1 of 4.*pass `ignore_class=-1`"),
         ([0, 0.5], r"\[1\]=0\.5"),
     ):
         with pytest.raises(ValueError, match=message):

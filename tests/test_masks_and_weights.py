@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import build, masked, number, values
+from keras import ops
 
 from keras_noisy import CrossEntropy
 from keras_noisy.losses import Binary, Hill, SmallLoss
@@ -43,6 +44,23 @@ def test_weights_of_another_shape_are_named():
         for weights in (1.0, [1], np.ones((len(y), 1)), np.ones(len(y), bool)):
             found = number(loss(y, outputs, weights))
             assert found == pytest.approx(plain, rel=1e-6)
+
+
+def test_weights_next_to_a_mask_stay_what_they_are():
+    values = number(CrossEntropy(reduction="sum")(LABELS, masked(P, MASK)))
+    ignored = np.where(MASK, LABELS, -1)
+    several, left = LABELS > 1, np.where(MASK[:, 2:3], LABELS > 1, -1)
+    part = number(Hill()(several[1:], P[1:, :, 0])) / 2
+    for loss, y, outputs, wanted in (
+        (CrossEntropy(), LABELS, masked(P, MASK), values / MASK.sum() / 2),
+        (CrossEntropy(ignore_class=-1), ignored, P, values / MASK.sum() / 2),
+        (Hill(ignore_class=-1), left, P[..., 0], part),
+    ):
+        for shape in ((2,), (2, 1)):
+            half = ops.full(shape, 0.5, "float32")
+            for _ in range(2):
+                found = number(loss(y, outputs, half))
+                assert found == pytest.approx(wanted, rel=1e-5)
 
 
 def test_missing_labels_of_python():
@@ -87,3 +105,8 @@ def test_what_a_graph_does_not_know_of_labels_and_weights_is_named():
         text = tf.TensorSpec(y.shape, "string")
         with pytest.raises(ValueError, match=r"Received text.*StringLookup"):
             tf.function(loss, autograph=False).get_concrete_function(text, p)
+    for outputs in ((None, 3), (None, 1), (None,)):
+        with pytest.raises(ValueError, match=r"labels.*number of axes"):
+            tf.function(CrossEntropy(), autograph=False).get_concrete_function(
+                tf.TensorSpec(None, "int32"), tf.TensorSpec(outputs)
+            )

@@ -19,7 +19,7 @@ from helpers import (
 from keras import ops
 
 import keras_noisy
-from keras_noisy import GCE, MAE, CrossEntropy, losses
+from keras_noisy import GCE, MAE, CrossEntropy, losses, metrics
 from keras_noisy.losses import SPLC, AsymmetricLoss, Binary, Hill
 
 Y = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
@@ -317,8 +317,8 @@ def test_fit_with_clean_labels_beside_the_given_ones():
     found = [
         kind(multi_label=True)
         for kind in (
-            keras_noisy.metrics.CleanAccuracy,
-            keras_noisy.metrics.MemorizationRate,
+            metrics.CleanAccuracy,
+            metrics.MemorizationRate,
         )
     ]
     model = model_of(Binary(GCE()))
@@ -334,6 +334,28 @@ def test_fit_with_clean_labels_beside_the_given_ones():
         values(Binary(GCE(ignore_class=-1)), given, p).mean(), rel=1e-5
     )
     assert number(found[0](LABELS, p)) > 0  # As in validation.
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_labels_without_clean_ones_are_evaluated_in_any_number(count):
+    clean, given = Y[:, :count], 1 - Y[:, :count]
+    p = sigmoid(Z[:, :count]).astype("float32")
+    right = np.mean((p > 0.5) == clean)
+    inner = keras.losses.BinaryCrossentropy() if count == 2 else Binary(GCE())
+    kinds = (metrics.CleanAccuracy, metrics.MemorizationRate)
+    inputs = keras.Input((count,))
+    model = keras.Model(inputs, keras.layers.Identity()(inputs))
+    model.compile(
+        loss=losses.GivenLabelLoss(inner),
+        metrics=[kind(multi_label=True) for kind in kinds],
+    )
+    for y, seen, rate in (
+        (losses.with_clean_labels(given, clean), given, 1 - right),
+        (clean, clean, 0),
+    ):
+        wanted = [number(inner(seen, p)), right, rate]
+        found = model.evaluate(p, y, verbose=0)
+        assert found == pytest.approx(wanted, rel=1e-5)
 
 
 def test_half_precision_and_saved_losses():

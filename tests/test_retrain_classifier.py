@@ -112,6 +112,29 @@ def test_losses_with_a_state_get_a_new_one():
 
 
 @pytest.mark.once
+def test_losses_around_others_and_of_several_labels_get_their_layers():
+    several = losses.SPLC(start=1, from_logits=True)
+    small = losses.SmallLoss(losses.MAE(from_logits=True), "mixture")
+    elr = losses.ELR(num_samples=len(Y), from_logits=True)
+    indexed = losses.with_index(Y)
+    plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for loss, y, layer in (
+        (several, np.eye(3)[Y], lambda: several.counter),
+        (small, Y, lambda: small.history),
+        (
+            losses.GivenLabelLoss(elr),
+            losses.with_clean_labels(indexed, Y),
+            lambda: elr.memory,
+        ),
+        (losses.GivenLabelLoss(plain), Y, lambda: None),
+    ):
+        again = retrain_classifier(
+            trained(), X, y, loss, "sgd", epochs=1, verbose=0
+        )
+        assert layer() is None or layer() in again.layers
+
+
+@pytest.mark.once
 def test_one_callback_needs_no_list():
     stop = keras.callbacks.TerminateOnNaN()
     again = retrain_classifier(

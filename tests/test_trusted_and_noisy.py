@@ -132,6 +132,7 @@ def test_mistakes_are_named():
         ({"dataset": (X, LABELS[1:])}, "`dataset`.*as many"),
         ({"dataset": (X[:0], []), "trusted": []}, "`dataset`.*at least one"),
         ({"dataset": (X[:, :1].astype(int), LABELS)}, "`dataset`"),
+        ({"dataset": (X.astype(int), LABELS)}, r"tokens.*astype\(\"float32"),
     ):
         with pytest.raises(ValueError, match=message):
             trusted_and_noisy(

@@ -49,6 +49,13 @@ def images_or_rows(
                     f"{len(rows)} samples and {len(labels)} labels"
                 )
             return Rows(rows, reader), labels
+        if rows.dtype.kind in "biu" and rows.ndim == 2:
+            raise ValueError(
+                "Invalid value for argument `dataset`. Expected floats, such "
+                "as features, or images. Received: whole numbers of shape "
+                f"{rows.shape}. If they are features or tokens, pass them as "
+                '`x.astype("float32")`'
+            )
     found = samples(dataset)
     labels = class_labels("labels", found.labels, num_classes)
     return Images(found.images, reader), labels

@@ -10,7 +10,7 @@ import numpy as np
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._class_counts import in_class_order
 from keras_noisy._containers import as_array, without_tensor
-from keras_noisy._label_arrays import check_classes, whole_labels
+from keras_noisy._label_arrays import whole_labels
 
 
 def sample_weights(
@@ -57,7 +57,13 @@ def sample_weights(
     if ignore_class is not None:
         kept = flat != integer("ignore_class", ignore_class)
     known = flat[kept]
-    check_classes("labels", known)
+    if known.min(initial=0) < 0:
+        label, count = known[known < 0][0], np.count_nonzero(known < 0)
+        raise ValueError(
+            "Invalid value for argument `labels`. Expected labels of at least "
+            f"0, and {count} of {len(flat)} are not. Received: {label}. For a "
+            f"label without a class, pass `ignore_class={label}`"
+        )
     table = _table(class_weight, int(known.max(initial=0)) + 1)
     weights = np.zeros(len(flat), "float32")
     weights[kept] = table[known]

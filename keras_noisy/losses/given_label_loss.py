@@ -6,12 +6,21 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels, whole_labels
-from keras_noisy._label_tensors import ranked
+from keras_noisy._label_tensors import columns_of_each, ranked
 from keras_noisy.losses.base._autograph import unconverted
+from keras_noisy.losses.base.multi_label import SeveralLabels
+
+#: Losses of outputs that have a label each.
+SEVERAL = (
+    SeveralLabels,
+    keras.losses.BinaryCrossentropy,
+    keras.losses.BinaryFocalCrossentropy,
+)
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
@@ -37,8 +46,8 @@ class GivenLabelLoss(keras.losses.Loss):
         y_true: Integer labels of shape `(N, 2)`, given and clean, or for a
             loss with memory `(N, 3)` with the sample index between them. With
             several labels `(N, labels, 2)`, for `(N, labels)` outputs. Labels
-            of shape `(N,)` or `(N, 1)`, as in validation, go to the loss
-            unchanged.
+            of shape `(N,)`, `(N, 1)` or, with several labels, `(N, labels)`,
+            as in validation, go to the loss unchanged.
         y_pred: Predictions as the loss takes them.
         sample_weight: Weights as the loss takes them. Defaults to `None`.
 
@@ -66,6 +75,14 @@ class GivenLabelLoss(keras.losses.Loss):
         super().__init__(loss.name, loss.reduction, loss.dtype)
         self.loss = loss
 
+    def connect(self, outputs: Any) -> Any:
+        """Pass the outputs of a model through the layers of the inner loss.
+
+        Most losses have no layers and return the outputs unchanged.
+        """
+        connect = getattr(self.loss, "connect", None)
+        return outputs if connect is None else connect(outputs)
+
     @unconverted
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
@@ -75,6 +92,9 @@ class GivenLabelLoss(keras.losses.Loss):
 
     def given(self, y_true: Any, y_pred: Any) -> Any:
         """The labels without the clean ones."""
+        y_pred = ops.convert_to_tensor(y_pred)
+        if isinstance(self.loss, SEVERAL) and len(y_pred.shape) == 2:
+            return columns_of_each(y_true, y_pred)[..., 0]
         y_true = ranked(y_true, y_pred)
         if len(y_true.shape) == 3 == len(y_pred.shape) + 1:
             return y_true[..., 0]

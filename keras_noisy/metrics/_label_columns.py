@@ -5,7 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._label_tensors import as_tensor, ranked, widened
+from keras_noisy._label_tensors import (
+    agree,
+    as_tensor,
+    columns_of_each,
+    ranked,
+    widened,
+)
 
 
 def label_columns(
@@ -31,22 +37,20 @@ def several_labels(
     y_true: Any, y_pred: Any, threshold: float
 ) -> tuple[Any, Any, Any]:
     """Given labels, clean and predicted ones, each of shape `(N, labels)`."""
-    y_true, y_pred = as_tensor(y_true), ops.convert_to_tensor(y_pred)
-    shape, outputs = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(outputs) != 2 or not (
-        len(shape) == 2 or (len(shape) == 3 and shape[-1] == 2)
-    ):
+    y_pred = ops.convert_to_tensor(y_pred)
+    given, outputs = as_tensor(y_true), tuple(y_pred.shape)
+    y_true = widened(columns_of_each(given, y_pred))
+    shape = tuple(y_true.shape)
+    is_pair = shape[-1] in (1, 2, None)
+    if len(outputs) != 2 or not (is_pair and agree(shape[:-1], outputs)):
         raise ValueError(
             "Expected `y_true` of shape (N, labels), or (N, labels, 2) with "
             "given and clean labels, and `y_pred` of shape (N, labels), "
             "because `multi_label=True`. Received: "
-            f"y_true.shape={shape}, y_pred.shape={outputs}"
+            f"y_true.shape={tuple(given.shape)}, y_pred.shape={outputs}"
         )
-    y_true = widened(y_true)
-    if len(shape) == 2:
-        y_true = ops.stack([y_true, y_true], axis=-1)
     predicted = ops.cast(y_pred > threshold, y_true.dtype)
-    return y_true[..., 0], y_true[..., 1], predicted
+    return y_true[..., 0], y_true[..., -1], predicted
 
 
 def per_label(weight: Any, counted: Any) -> Any:

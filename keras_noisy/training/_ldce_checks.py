@@ -38,6 +38,9 @@ def check_loss(given: Any) -> None:
 
 def _check_one(given: Any) -> None:
     loss = keras.losses.get(given) if isinstance(given, str) else given
+    inner = getattr(loss, "loss", None)
+    if isinstance(inner, keras.losses.Loss):
+        _check_one(inner)
     states = ("has_state", "fade", "history")
     if any(getattr(loss, name, None) for name in states):
         raise ValueError(

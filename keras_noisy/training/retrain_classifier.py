@@ -9,7 +9,7 @@ import keras
 
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy.layers import CosineDense, Frozen, without_state
-from keras_noisy.losses import Focal, RobustLoss
+from keras_noisy.losses import Focal
 from keras_noisy.training._callbacks import with_callback
 from keras_noisy.training.clouded_learning_rate import clouded_learning_rate
 
@@ -115,7 +115,7 @@ def retrain_classifier(
     ]
     frozen = Frozen(backbone, name="backbone")
     outputs = head(frozen(inputs if len(inputs) > 1 else inputs[0]))
-    if isinstance(loss, RobustLoss):
+    if hasattr(loss, "connect"):
         outputs = loss.connect(outputs)
     retrained = keras.Model(inputs, outputs)
     retrained.compile(optimizer, loss, metrics=metrics)

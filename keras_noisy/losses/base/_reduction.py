@@ -113,7 +113,8 @@ def per_value(weights: Tensor, values: Tensor) -> Tensor:
             shape = (*ops.shape(weights), *(1,) * missing)
             weights = ops.reshape(weights, shape)
     check_weights(weights, tuple(values.shape))
-    return ops.broadcast_to(weights, ops.shape(values))
+    # On PyTorch, Keras multiplies what it gets by the mask in place.
+    return ops.copy(ops.broadcast_to(weights, ops.shape(values)))
 
 
 def check_weights(weights: Tensor, expected: tuple) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_noisy._label_tensors import static_shape
 from keras_noisy.losses.base import _math
 from keras_noisy.losses.base._labels import BinaryTargets, DenseLabels, Labels
 from keras_noisy.losses.base._smoothed import SmoothedLabels
@@ -24,10 +25,8 @@ def as_column(y_true: Tensor, y_pred: Tensor, num_classes: Any) -> Tensor:
     """Single outputs of shape (N,) with an axis for the class."""
     if len(y_pred.shape) != 1 or num_classes not in (None, 2):
         return y_pred
-    rank = getattr(y_true.shape, "rank", len(y_true.shape))
-    of_one_sample = rank == 0 or (
-        rank == 1 and y_true.shape[0] == 1 and y_pred.shape[0] != 1
-    )
+    shape = static_shape(y_true)
+    of_one_sample = shape == () or (shape == (1,) and y_pred.shape[0] != 1)
     return y_pred if of_one_sample else y_pred[:, None]
 
 
