@@ -189,6 +189,13 @@ def test_missing_and_unknown_arguments_are_named(name, arguments, message):
         losses.get(name, **arguments)
 
 
+@pytest.mark.parametrize(("build", "most"), [(losses.MAE, 0), (losses.GCE, 1)])
+def test_arguments_without_a_name_are_counted(build, most):
+    message = f"at most {most} arguments without a name.*Received: 2.*num_cl"
+    with pytest.raises(TypeError, match=message):
+        build(0.5, 10)
+
+
 def test_a_star_that_no_bias_fulfils_is_an_error_at_once():
     with pytest.raises(ValueError, match="No logit bias"):
         losses.get("NCE*", num_classes=100)

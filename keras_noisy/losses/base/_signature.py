@@ -149,6 +149,14 @@ def bound(cls: type, args: tuple, kwargs: dict) -> dict[str, Any]:
                 f"`{cls.__name__}` has no argument `{name}`. Expected one of "
                 f"{', '.join(known.parameters)}"
             )
+    kinds = [p.kind for p in known.parameters.values()]
+    most = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if len(args) > most and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        raise TypeError(
+            f"`{cls.__name__}`: expected at most {most} arguments without a "
+            f"name. Received: {len(args)}. Write the others as `name=value`, "
+            f"with names out of {', '.join(known.parameters)}"
+        )
     try:
         found = known.bind(*args, **kwargs)
     except TypeError as error:
