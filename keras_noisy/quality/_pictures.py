@@ -165,7 +165,7 @@ def _read(images: Any, index: int) -> np.ndarray | str:
     try:
         image = images[index]
         if isinstance(image, str | bytes | os.PathLike):
-            path = os.fsdecode(image)
+            path = str(os.fsdecode(image))  # not as a NumPy string
             image = _file(path)
         array = np.asarray(ops.convert_to_numpy(image))
         if _has_channels_first(array.shape):
