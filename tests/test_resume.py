@@ -199,6 +199,12 @@ def test_what_was_not_handed_on_is_an_error(tmp_path):
             Resume(tmp_path),
             lambda *a, **k: pipeline(*a, **k).map(lambda x, y: (x, y)),
         )
+    with pytest.raises(ValueError, match=r"the 5 batches.*Received: 10 bat"):
+        fit(
+            small(),
+            Resume(tmp_path),
+            lambda data, _, **k: ImageDataset(data, 4, **k),
+        )
     for bad in (0, 1.5, True, "batch"):
         with pytest.raises(ValueError, match=f"save_freq={bad!r}"):
             Resume(tmp_path, bad)

@@ -26,6 +26,8 @@ class Checkpoint(NamedTuple):
     state: dict[str, list[tuple[str, np.ndarray]]]
     #: The settings of the run, in canonical form.
     settings: dict[str, Any]
+    #: How many batches this epoch has, None if none of them is done.
+    steps: int | None = None
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -45,6 +47,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
         checkpoint.history,
         names,
         checkpoint.settings,
+        checkpoint.steps,
     ]
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".npz.partial")
@@ -101,9 +104,10 @@ def _read(path: Path) -> Checkpoint:
     # Reading an array also checks its checksum.
     with open(path, "rb") as stream, np.load(stream) as file:
         about = json.loads(str(file["about"]))
-        epoch, batch, history, names, settings = about
+        # Files of development versions end with the settings.
+        epoch, batch, history, names, settings, *steps = about
         state = {
             owner: [(name, file[f"{owner}/{i}"]) for i, name in enumerate(of)]
             for owner, of in names.items()
         }
-    return Checkpoint(epoch, batch, history, state, settings)
+    return Checkpoint(epoch, batch, history, state, settings, *steps)
