@@ -417,6 +417,16 @@ def test_precision_and_moving_averages_come_along(policy, tmp_path):
 
 
 @pytest.mark.once
+def test_a_directory_that_cannot_be_written_is_named_before_training(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file", tmp_path / "file/run"):
+        model = small()
+        with pytest.raises(OSError, match=f"Cannot write in {path}: "):
+            fit(model, Resume(path))
+        assert int(model.optimizer.iterations) == 0
+
+
+@pytest.mark.once
 def test_what_other_files_are_there_stays(tmp_path):
     (tmp_path / "log.csv").write_text("mine")
     (tmp_path / "epoch_000001_batch_000000000.npz.partial").write_text("half")

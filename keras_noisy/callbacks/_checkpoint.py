@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,18 @@ class Checkpoint(NamedTuple):
     settings: dict[str, Any]
     #: How many batches this epoch has, None if none of them is done.
     steps: int | None = None
+
+
+def check_folder(folder: Path) -> None:
+    """Raise an error now, not after an epoch, if no file can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise type(error)(
+            f"Cannot write in {folder}: {error.strerror}. Expected a directory "
+            "for the saves of this run. Give another one"
+        ) from error
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> Path:

@@ -78,6 +78,7 @@ class Resume(keras.callbacks.Callback):
             batches is different, if `initial_epoch` or, for saves within
             epochs, `start` was not passed, or if the last `fit` with this
             callback was interrupted.
+        OSError: In `fit`, if files cannot be written in the directory.
 
     Example:
 
@@ -169,6 +170,8 @@ class Resume(keras.callbacks.Callback):
                 "last save"
             )
         if process_index() == 0:
+            if self.initial_epoch < self.params["epochs"]:
+                _checkpoint.check_folder(self.directory)
             self._lock.acquire()
         try:
             self._check()
