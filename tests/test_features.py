@@ -103,6 +103,10 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
     for given in (arrays, x[:-1]):
         with pytest.raises(ValueError, match=r"`directory`.*data"):
             features(network, given, directory=folder, verbose=0)
+    for file in sorted(folder.iterdir(), reverse=True):
+        file.write_bytes(file.read_bytes()[:-9])
+        with pytest.raises(ValueError, match=f"{file.name}.* damaged"):
+            features(network, x, directory=folder, verbose=0)
     arrays[3] = np.nan
     with pytest.raises(ValueError, match=r"1 of 28 rows .* number 3\."):
         features(network, arrays, batch_size=28, verbose=0)

@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical
-from keras_noisy._files import file_name, write_whole
+from keras_noisy._files import file_name, reading, write_whole
 from keras_noisy._notes import claim
 from keras_noisy.datasets import ImageDataset
 from keras_noisy.quality._batches import Batches
@@ -224,7 +224,7 @@ class _Parts:
             return []
         found = []
         while (file := self._file(self.done)).exists():
-            with np.load(file) as saved:
+            with reading(file) as stream, np.load(stream) as saved:
                 found.append(saved["rows"])
                 self.done += int(saved["batches"])
         return found
