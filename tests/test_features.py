@@ -103,6 +103,12 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
     for given in (arrays, x[:-1]):
         with pytest.raises(ValueError, match=r"`directory`.*data"):
             features(network, given, directory=folder, verbose=0)
+    (folder / "features.json").rename(tmp_path / "features.json")
+    with pytest.raises(
+        ValueError, match=r"`directory`.*without features\.json"
+    ):
+        features(network, x, directory=folder, verbose=0)
+    (tmp_path / "features.json").rename(folder / "features.json")
     for file in sorted(folder.iterdir(), reverse=True):
         file.write_bytes(file.read_bytes()[:-9])
         with pytest.raises(ValueError, match=f"{file.name}.* damaged"):

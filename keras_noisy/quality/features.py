@@ -209,14 +209,12 @@ class _Parts:
         if paths is not None:  # another file moves those behind it
             names = "/".join(map(file_name, paths)).encode(errors="replace")
             now["files"] = canonical("data", names, ADVICE)
-        other = claim(self.directory / "features.json", now)
+        note = self.directory / "features.json"
+        if not note.exists() and self._file(0).exists():
+            raise self._error(f"without {note.name}, which says of what")
+        other = claim(note, now)
         if other:
-            raise ValueError(
-                "Invalid value for argument `directory`. Expected a new "
-                "folder, or the one of an earlier call with the same model "
-                f"and data. Received: {str(self.directory)!r}, which holds "
-                f"features with {other[0]}, not {other[1]}"
-            )
+            raise self._error(f"with {other[0]}, not {other[1]}")
 
     def load(self) -> list[np.ndarray]:
         """Load the saved features, and count their batches."""
@@ -240,6 +238,13 @@ class _Parts:
             )
         self.done += len(batches)
         return rows
+
+    def _error(self, what: str) -> ValueError:
+        return ValueError(
+            "Invalid value for argument `directory`. Expected a new folder, or "
+            "the one of an earlier call with the same model and data. "
+            f"Received: {str(self.directory)!r}, which holds features {what}"
+        )
 
     def _file(self, number: int) -> Path:
         assert self.directory is not None
