@@ -13,6 +13,7 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical
+from keras_noisy._containers import in_parts
 from keras_noisy._files import file_name, reading, write_whole
 from keras_noisy._notes import claim
 from keras_noisy.datasets import ImageDataset
@@ -20,6 +21,8 @@ from keras_noisy.quality._batches import Batches
 
 #: Batches per file in a folder.
 EACH = 32
+#: Bytes of an array that are hashed at once.
+HASHED = 2**24
 ADVICE = "Leave `directory` out"
 
 
@@ -252,9 +255,14 @@ class _Parts:
 
 
 def _digest(arrays: list[Any]) -> str:
+    """A hash of arrays, read in parts: all may not fit into memory."""
     key = hashlib.sha256()
     for array in arrays:
-        value = np.ascontiguousarray(_as_numpy(array))
-        key.update(f"{value.dtype} {value.shape}".encode())
-        key.update(value.tobytes())
+        if not getattr(array, "shape", ()):
+            array = _as_numpy(array).reshape(-1)
+        first = _as_numpy(array[:1])
+        key.update(f"{first.dtype} {tuple(array.shape)}".encode())
+        size = max(1, HASHED // max(1, first.nbytes))
+        for part in in_parts(array, size, len(array)):
+            key.update(np.ascontiguousarray(_as_numpy(part)).tobytes())
     return key.hexdigest()
