@@ -1,10 +1,11 @@
 """Files that are complete whenever they exist."""
 
+import contextlib
 import os
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
@@ -12,6 +13,21 @@ def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
     unfinished = file.with_name(f"unfinished_{file.name}")
     write(unfinished)
     unfinished.replace(file)
+
+
+@contextlib.contextmanager
+def reading(file: str | os.PathLike, delete: Any = "it") -> Iterator[BinaryIO]:
+    """Open a file; name it, and what to delete, if it is damaged."""
+    # NumPy does not close a damaged file that it has opened.
+    with open(file, "rb") as stream:
+        try:
+            yield stream
+        except Exception as error:  # Damage can cause any exception.
+            raise ValueError(
+                f"Expected {os.fspath(file)} to be whole, as this package "
+                f"wrote it. Received: a damaged file ({type(error).__name__})"
+                f". Delete {delete}; what is lost is then computed again"
+            ) from error
 
 
 def file_name(path: str | bytes | os.PathLike) -> str:

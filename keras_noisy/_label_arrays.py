@@ -10,6 +10,8 @@ from keras_noisy._containers import as_array
 WHOLE = "whole numbers of shape (N,) or (N, 1)"
 #: JAX keeps 32 bits of an integer and wraps larger ones.
 LOWEST, HIGHEST = -(2**31), 2**31 - 1
+#: Floats below hold every whole number; in 16 bits it would overflow.
+LAST_WHOLE = np.float64(2**53)
 
 
 def whole_labels(name: str, value: Any) -> np.ndarray:
@@ -28,7 +30,7 @@ def whole_labels(name: str, value: Any) -> np.ndarray:
     if array.dtype.kind == "b":
         return array.astype("int64")
     if array.dtype.kind == "f":
-        whole = (array == np.floor(array)) & (np.abs(array) < 2**53)
+        whole = (array == np.floor(array)) & (np.abs(array) < LAST_WHOLE)
         _refuse(name, array, ~whole, WHOLE)
         array = array.astype("int64")
     if array.dtype.kind not in "iu":

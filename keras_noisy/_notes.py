@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_noisy._canonical import described_both, differences
-from keras_noisy._files import write_whole
+from keras_noisy._files import reading, write_whole
 
 
 def claim(note: Path, now: dict[str, Any]) -> tuple[str, str] | None:
@@ -14,7 +14,9 @@ def claim(note: Path, now: dict[str, Any]) -> tuple[str, str] | None:
     Then return the parts that differ as texts, there and here.
     """
     if note.exists():
-        found = differences(json.loads(note.read_text("utf-8")), now)
+        with reading(note, note.parent) as stream:
+            before = json.load(stream)
+        found = differences(before, now)
         if found:
             return described_both(found)
     note.parent.mkdir(parents=True, exist_ok=True)

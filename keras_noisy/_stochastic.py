@@ -14,8 +14,13 @@ TOLERANCE = 2e-3
 SUM_TOLERANCE = 0.1005
 
 
-def distributions(name: str, value: Any, expected: str) -> np.ndarray:
-    """`value` as float64 if its rows are probabilities that sum to 1."""
+def distributions(
+    name: str, value: Any, expected: str, before: int = 0
+) -> np.ndarray:
+    """`value` as float64 if its rows are probabilities that sum to 1.
+
+    Errors count the rows `before` these, if they are a part of all.
+    """
     try:
         rows = np.array(without_tensor(value), "float64")
     except (TypeError, ValueError) as error:
@@ -38,8 +43,8 @@ def distributions(name: str, value: Any, expected: str) -> np.ndarray:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}, in "
             "rows without negative entries that sum to 1. Received: row "
-            f"{first} from {rows[first].min():g} to {rows[first].max():g} that "
-            f"sums to {sums[first]:g}"
+            f"{before + first} from {rows[first].min():g} to "
+            f"{rows[first].max():g} that sums to {sums[first]:g}"
             + "; divide each row by its sum"
             * bool(near)
         )

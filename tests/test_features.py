@@ -1,5 +1,7 @@
 """Features of any Keras model: pooled, saved, continued."""
 
+import hashlib
+import tracemalloc
 from pathlib import Path
 
 import keras
@@ -103,9 +105,36 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
     for given in (arrays, x[:-1]):
         with pytest.raises(ValueError, match=r"`directory`.*data"):
             features(network, given, directory=folder, verbose=0)
+    (folder / "features.json").rename(tmp_path / "features.json")
+    with pytest.raises(
+        ValueError, match=r"`directory`.*without features\.json"
+    ):
+        features(network, x, directory=folder, verbose=0)
+    (tmp_path / "features.json").rename(folder / "features.json")
+    for file in sorted(folder.iterdir(), reverse=True):
+        file.write_bytes(file.read_bytes()[:-9])
+        with pytest.raises(ValueError, match=f"{file.name}.* damaged"):
+            features(network, x, directory=folder, verbose=0)
     arrays[3] = np.nan
     with pytest.raises(ValueError, match=r"1 of 28 rows .* number 3\."):
         features(network, arrays, batch_size=28, verbose=0)
+
+
+@pytest.mark.once
+def test_arrays_are_hashed_in_parts(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.arange(8e6, dtype="float32").reshape(-1, 8))
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    module = __import__(function.__module__, fromlist=["HASHED"])
+    monkeypatch.setattr(module, "HASHED", 2**20)
+    tracemalloc.start()
+    found = module._digest([x, np.float32(3), x[:0]])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < x.nbytes / 4
+    expected = hashlib.sha256(b"float32 (1000000, 8)" + x.tobytes())
+    expected.update(b"float32 (1,)" + np.float32(3).tobytes())
+    expected.update(b"float32 (0, 8)")
+    assert found == expected.hexdigest()
 
 
 def test_other_files_are_other_data(network, tmp_path):

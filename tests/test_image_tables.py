@@ -32,6 +32,7 @@ def tables():
     yield "strings", frame.astype("string")
     paths = [pathlib.PurePath(path) for path in FRAME["path"]]
     yield "paths", frame.assign(path=paths)
+    yield "bytes", frame.map(str.encode)
     yield "arrays", {key: np.array(value) for key, value in FRAME.items()}
 
 
@@ -309,6 +310,13 @@ def test_a_wrong_entry_is_named(column, entries, message):
         table = kind({**FRAME, column: entries})
         with pytest.raises(ValueError, match=message):
             ImageFiles.from_table(table)
+
+
+def test_a_table_without_rows_is_an_error():
+    table = pandas.DataFrame(FRAME)
+    for rows in (table[table["label"] == "plum"], {"path": [], "label": []}):
+        with pytest.raises(ValueError, match=r"at least one row.*'path'"):
+            ImageFiles.from_table(rows)
 
 
 def test_wrong_names_are_errors():

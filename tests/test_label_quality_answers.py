@@ -79,6 +79,13 @@ def test_scores_are_few_bytes_and_go_on_after_a_load(tmp_path):
         other.load(tmp_path / "scores.npz")
     with pytest.raises(RuntimeError, match="no epoch"):
         other.save(tmp_path / "other.npz")
+    content = (tmp_path / "scores.npz").read_bytes()
+    np.save(tmp_path / "array.npy", LABELS)
+    array = (tmp_path / "array.npy").read_bytes()
+    for damaged in (b"", b"text", content[:-9], array):
+        (tmp_path / "scores.npz").write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"scores\.npz.* a damaged file"):
+            again.load(tmp_path / "scores.npz")
 
 
 def test_a_save_that_fails_leaves_the_file_of_the_last_one(

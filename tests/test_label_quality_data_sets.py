@@ -73,3 +73,5 @@ def test_a_data_set_of_another_length_is_an_error():
         seen(dataset.take(2), labels)
     with pytest.raises(ValueError, match="gives more"):
         seen(dataset.repeat(), labels)
+    with pytest.raises(ValueError, match="Expected batches of samples"):
+        seen(dataset.unbatch(), labels)

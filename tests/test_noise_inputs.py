@@ -14,7 +14,8 @@ pytestmark = pytest.mark.once
 def test_whole_floats_and_lists_are_labels():
     matrix = noise.symmetric(3, 0.5)
     expected = noise.corrupt(np.array([0, 1, 2]), matrix).labels
-    for labels in ([0, 1, 2], [0.0, 1.0, 2.0]):
+    half = np.arange(3, dtype="float16")
+    for labels in ([0, 1, 2], [0.0, 1.0, 2.0], half):
         found = noise.corrupt(labels, matrix).labels
         assert np.array_equal(found, expected) and found.dtype == "int64"
 

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import tracemalloc
 
 import keras
 import numpy as np
@@ -329,3 +330,22 @@ def test_all_labels_may_be_wrong():
         pytest.raises(ValueError, match=r"fewer than .* n=40"),
     ):
         found.clean(labels)
+
+
+@pytest.mark.once
+def test_predictions_are_checked_in_parts():
+    p = np.full((40_000, 50), 1 / 50, "float32")
+    labels = np.arange(len(p)) % 50
+    tracemalloc.start()
+    PredictionQuality(p, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # A copy of the predictions is kept.
+    assert peak < 2 * p.nbytes
+    p[9_999] *= 2
+    with pytest.raises(ValueError, match=r"row 9999 from .* sums to 2"):
+        PredictionQuality(p, labels)
+    ignored = np.where(np.arange(len(p)) < 10_000, -1, labels)
+    quality = PredictionQuality(p, ignored, ignore_class=-1)
+    assert np.isnan(quality.scores()).sum() == 10_000
+    assert quality.scores()[-1] == pytest.approx(49 / 50)

@@ -199,6 +199,12 @@ def test_what_was_not_handed_on_is_an_error(tmp_path):
             Resume(tmp_path),
             lambda *a, **k: pipeline(*a, **k).map(lambda x, y: (x, y)),
         )
+    with pytest.raises(ValueError, match=r"the 5 batches.*Received: 10 bat"):
+        fit(
+            small(),
+            Resume(tmp_path),
+            lambda data, _, **k: ImageDataset(data, 4, **k),
+        )
     for bad in (0, 1.5, True, "batch"):
         with pytest.raises(ValueError, match=f"save_freq={bad!r}"):
             Resume(tmp_path, bad)
@@ -408,6 +414,16 @@ def test_precision_and_moving_averages_come_along(policy, tmp_path):
     assert len(states["whole"]) >= 2 * 4 + 2
     for found, wanted in zip(*states.values(), strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.once
+def test_a_directory_that_cannot_be_written_is_named_before_training(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file", tmp_path / "file/run"):
+        model = small()
+        with pytest.raises(OSError, match=f"Cannot write in {path}: "):
+            fit(model, Resume(path))
+        assert int(model.optimizer.iterations) == 0
 
 
 @pytest.mark.once

@@ -218,3 +218,7 @@ def test_folds_of_another_network_are_never_returned(tmp_path):
     }.items():
         with pytest.raises(ValueError, match=f"{message}, not"):
             run(**{name: 0.5})
+    for name in ("fold_1.npy", "folds.json"):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(ValueError, match=f"{name}.* a damaged file"):
+            run()

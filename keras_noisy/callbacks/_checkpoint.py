@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,20 @@ class Checkpoint(NamedTuple):
     state: dict[str, list[tuple[str, np.ndarray]]]
     #: The settings of the run, in canonical form.
     settings: dict[str, Any]
+    #: How many batches this epoch has, None if none of them is done.
+    steps: int | None = None
+
+
+def check_folder(folder: Path) -> None:
+    """Raise an error now, not after an epoch, if no file can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise type(error)(
+            f"Cannot write in {folder}: {error.strerror}. Expected a directory "
+            "for the saves of this run. Give another one"
+        ) from error
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -45,6 +60,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
         checkpoint.history,
         names,
         checkpoint.settings,
+        checkpoint.steps,
     ]
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".npz.partial")
@@ -101,9 +117,10 @@ def _read(path: Path) -> Checkpoint:
     # Reading an array also checks its checksum.
     with open(path, "rb") as stream, np.load(stream) as file:
         about = json.loads(str(file["about"]))
-        epoch, batch, history, names, settings = about
+        # Files of development versions end with the settings.
+        epoch, batch, history, names, settings, *steps = about
         state = {
             owner: [(name, file[f"{owner}/{i}"]) for i, name in enumerate(of)]
             for owner, of in names.items()
         }
-    return Checkpoint(epoch, batch, history, state, settings)
+    return Checkpoint(epoch, batch, history, state, settings, *steps)

@@ -74,9 +74,11 @@ class Resume(keras.callbacks.Callback):
             values that cannot be compared, if all files in the directory are
             damaged, or if the directory belongs to a run with other settings.
             In `fit`, if another run uses the directory or has saved in it, if
-            the saved model is different, if `initial_epoch` or, for saves
-            within epochs, `start` was not passed, or if the last `fit` with
-            this callback was interrupted.
+            the saved model or, in the middle of an epoch, the number of
+            batches is different, if `initial_epoch` or, for saves within
+            epochs, `start` was not passed, or if the last `fit` with this
+            callback was interrupted.
+        OSError: In `fit`, if files cannot be written in the directory.
 
     Example:
 
@@ -168,6 +170,8 @@ class Resume(keras.callbacks.Callback):
                 "last save"
             )
         if process_index() == 0:
+            if self.initial_epoch < self.params["epochs"]:
+                _checkpoint.check_folder(self.directory)
             self._lock.acquire()
         try:
             self._check()
@@ -201,6 +205,14 @@ class Resume(keras.callbacks.Callback):
                 "`steps_per_epoch` out, and change images and labels before "
                 "`pipeline`, not the batches that it returns. Received: "
                 f"{self.params['steps']} batches"
+            )
+        saved = self._saved
+        if saved and saved.steps not in (None, num_batches):
+            raise ValueError(
+                f"Expected the {saved.steps} batches of an epoch that "
+                f"{self._files[-1]} was saved in, as it is in the middle of "
+                "one. Continue with the same data, batch size and number of "
+                f"processes. Received: {num_batches} batches"
             )
         if not self.model.built:
             raise ValueError(
@@ -328,7 +340,12 @@ class Resume(keras.callbacks.Callback):
         if process_count() == 1:
             state["random"] = self._random_state
         checkpoint = Checkpoint(
-            epoch, batch, self.history, state, self.settings
+            epoch,
+            batch,
+            self.history,
+            state,
+            self.settings,
+            self.start.num_batches if batch else None,
         )
         self._files.append(_checkpoint.write(self.directory, checkpoint))
         del self._files[:-2]

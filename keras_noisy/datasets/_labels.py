@@ -40,9 +40,9 @@ def numbered(
     names = None if class_names is None else names_by_label(class_names)
     if names is not None and len(set(names)) != len(names):
         raise invalid("class_names", class_names, "different names")
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8")
-    entries = array.tolist()
+    entries = [
+        e.decode() if isinstance(e, bytes) else e for e in array.tolist()
+    ]
     if array.ndim != 1 or not all(isinstance(e, str) for e in entries):
         if names is not None:
             numbers = class_labels("labels", array, len(names))

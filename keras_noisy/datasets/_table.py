@@ -44,6 +44,11 @@ def column(
     if names.count(name) != 1:
         raise invalid(argument, name, expected)
     array = as_array(argument, table[name])
+    if len(array) == 0:
+        raise ValueError(
+            "Expected a table of at least one row. Received: none in the "
+            f"column {name!r}. Check how the rows were selected"
+        )
     missing = [_is_missing(entry) for entry in array.tolist()]
     if any(missing):
         row = missing.index(True)

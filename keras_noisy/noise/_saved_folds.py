@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_noisy._canonical import Opaque, canonical
-from keras_noisy._files import write_whole
+from keras_noisy._files import reading, write_whole
 from keras_noisy._notes import claim
 
 ADVICE = "Pass arrays instead, or leave `directory` out"
@@ -43,7 +43,10 @@ class SavedFolds:
     def load(self, fold: int) -> np.ndarray | None:
         """The predictions of a finished fold, or `None`."""
         file = self._file(fold)
-        return np.load(file) if file.exists() else None
+        if not file.exists():
+            return None
+        with reading(file) as stream:
+            return np.load(stream)
 
     def save(self, fold: int, predicted: np.ndarray) -> None:
         """Keep the predictions of a fold."""

@@ -152,28 +152,35 @@ def _range(images: Sequence[np.ndarray]) -> tuple[float, float]:
     ends = np.array([(of.min(), of.max()) for of in finite]).reshape(-1, 2)
     usual = (ends[:, 0] >= 0) & (ends[:, 1] <= 255)
     if 2 * usual.sum() >= len(ends):
-        # Rounding and interpolation can exceed 1 a little.
-        return 0.0, 1.0 if ends[usual, 1].max(initial=0) <= 2 else 255.0
+        # Rounding and interpolation can exceed 1 a little. Files that are
+        # all dark stay dark.
+        is_small = ends[usual, 1].max(initial=0) <= 2
+        are_arrays = all(image.dtype != "uint8" for image in images)
+        return 0.0, 1.0 if is_small and are_arrays else 255.0
     size = np.abs(ends).max(axis=1)
     ends = ends[size <= 10 * np.median(size)]
     return float(ends[:, 0].min()), float(ends[:, 1].max())
 
 
 def _read(images: Any, index: int) -> np.ndarray | str:
-    """An image as float32, or the reason why it cannot be read."""
+    """An image, or the reason why it cannot be read.
+
+    A file gives uint8, and everything else float32.
+    """
     path = None
     try:
         image = images[index]
         if isinstance(image, str | bytes | os.PathLike):
-            path = os.fsdecode(image)
+            path = str(os.fsdecode(image))  # not as a NumPy string
             image = _file(path)
         array = np.asarray(ops.convert_to_numpy(image))
         if _has_channels_first(array.shape):
             array = np.moveaxis(array, 0, -1)
         if array.shape[2:] == (1,):
             array = array[..., 0]
-        with np.errstate(over="ignore"):  # overflow counts as infinite
-            array = array.astype("float32")
+        if path is None:
+            with np.errstate(over="ignore"):  # overflow counts as infinite
+                array = array.astype("float32")
         if not np.any(np.isfinite(array)):
             raise ValueError("no value is finite")
     except ImportError:

@@ -13,13 +13,16 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical
-from keras_noisy._files import file_name, write_whole
+from keras_noisy._containers import in_parts
+from keras_noisy._files import file_name, reading, write_whole
 from keras_noisy._notes import claim
 from keras_noisy.datasets import ImageDataset
 from keras_noisy.quality._batches import Batches
 
 #: Batches per file in a folder.
 EACH = 32
+#: Bytes of an array that are hashed at once.
+HASHED = 2**24
 ADVICE = "Leave `directory` out"
 
 
@@ -209,14 +212,12 @@ class _Parts:
         if paths is not None:  # another file moves those behind it
             names = "/".join(map(file_name, paths)).encode(errors="replace")
             now["files"] = canonical("data", names, ADVICE)
-        other = claim(self.directory / "features.json", now)
+        note = self.directory / "features.json"
+        if not note.exists() and self._file(0).exists():
+            raise self._error(f"without {note.name}, which says of what")
+        other = claim(note, now)
         if other:
-            raise ValueError(
-                "Invalid value for argument `directory`. Expected a new "
-                "folder, or the one of an earlier call with the same model "
-                f"and data. Received: {str(self.directory)!r}, which holds "
-                f"features with {other[0]}, not {other[1]}"
-            )
+            raise self._error(f"with {other[0]}, not {other[1]}")
 
     def load(self) -> list[np.ndarray]:
         """Load the saved features, and count their batches."""
@@ -224,7 +225,7 @@ class _Parts:
             return []
         found = []
         while (file := self._file(self.done)).exists():
-            with np.load(file) as saved:
+            with reading(file) as stream, np.load(stream) as saved:
                 found.append(saved["rows"])
                 self.done += int(saved["batches"])
         return found
@@ -241,15 +242,27 @@ class _Parts:
         self.done += len(batches)
         return rows
 
+    def _error(self, what: str) -> ValueError:
+        return ValueError(
+            "Invalid value for argument `directory`. Expected a new folder, or "
+            "the one of an earlier call with the same model and data. "
+            f"Received: {str(self.directory)!r}, which holds features {what}"
+        )
+
     def _file(self, number: int) -> Path:
         assert self.directory is not None
         return self.directory / f"features_{number:08d}.npz"
 
 
 def _digest(arrays: list[Any]) -> str:
+    """A hash of arrays, read in parts: all may not fit into memory."""
     key = hashlib.sha256()
     for array in arrays:
-        value = np.ascontiguousarray(_as_numpy(array))
-        key.update(f"{value.dtype} {value.shape}".encode())
-        key.update(value.tobytes())
+        if not getattr(array, "shape", ()):
+            array = _as_numpy(array).reshape(-1)
+        first = _as_numpy(array[:1])
+        key.update(f"{first.dtype} {tuple(array.shape)}".encode())
+        size = max(1, HASHED // max(1, first.nbytes))
+        for part in in_parts(array, size, len(array)):
+            key.update(np.ascontiguousarray(_as_numpy(part)).tobytes())
     return key.hexdigest()

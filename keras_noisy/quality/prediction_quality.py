@@ -10,7 +10,7 @@ import numpy as np
 from keras_noisy._containers import as_array
 from keras_noisy._given import check_length, labeled_elements
 from keras_noisy._stochastic import distributions
-from keras_noisy.quality._predictions import Predictions
+from keras_noisy.quality._predictions import ROWS, Predictions
 from keras_noisy.quality.findings import Findings
 
 
@@ -101,15 +101,22 @@ class PredictionQuality(Findings):
                 f"shape {elements.expected()}. Received: probabilities.shape="
                 f"{outputs.shape}"
             )
-        every = np.arange(len(outputs))
-        ((rows, _, _),) = elements.rows(outputs, every, outputs.size)
-        if columns == 1:
-            rows = rows.astype("float64")
-            # A number outside [0, 1] gives a negative entry.
-            rows = np.hstack([1 - rows, rows])
         expected = f"probabilities of shape {elements.expected()}"
-        rows = distributions("probabilities", rows, expected)
-        evidence = Predictions(rows.astype("float32"), elements.labels)
+        rows = np.empty((len(elements.labels), num_classes), "float32")
+        every, done = np.arange(len(outputs)), 0
+        # In parts, as checks in float64 take several times the memory.
+        for part, labels, _ in elements.rows(outputs, every, ROWS):
+            if len(labels) == 0:
+                continue  # all ignored
+            if columns == 1:
+                part = part.astype("float64")
+                # A number outside [0, 1] gives a negative entry.
+                part = np.hstack([1 - part, part])
+            rows[done : done + len(part)] = distributions(
+                "probabilities", part, expected, done
+            )
+            done += len(part)
+        evidence = Predictions(rows, elements.labels)
         clean, names = given.clean_labels, given.class_names
         super().__init__(elements, evidence, clean, names, given.images)
         self.fit_to(columns)

@@ -166,7 +166,11 @@ class _Batches:
             samples = np.arange(self.count, self.count + len(labels))
             self.count += size
             if hasattr(y, "shape"):
-                y = np.asarray(ops.convert_to_numpy(y))[: len(labels)]
+                y = np.asarray(ops.convert_to_numpy(y))
+                if y.ndim == 0:
+                    expected = "batches of samples, as `x.batch(64)` gives"
+                    raise invalid("x", self.x, f"{expected}, not single ones")
+                y = y[: len(labels)]
                 self._may_have_index &= _has_index(y, self.labels)
                 if self._may_have_index:
                     samples = y[:, 1].astype("int64")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer
-from keras_noisy._files import write_whole
+from keras_noisy._files import reading, write_whole
 from keras_noisy._given import labeled_elements
 from keras_noisy.callbacks.label_quality._scores import Scores
 from keras_noisy.callbacks.label_quality._statistics import (
@@ -174,7 +174,7 @@ class Findings(AnyFindings):
         Args:
             path: The file.
         """
-        with np.load(path, allow_pickle=False) as file:
+        with reading(path) as stream, np.load(stream) as file:
             saved = dict(file)
         same = np.array_equal(saved.pop("labels", None), self.labels)
         if not same or len(saved["margin_sum"]) != len(self.elements.labels):
