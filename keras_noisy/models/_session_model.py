@@ -119,9 +119,9 @@ class SessionModel(keras.Model):
             clicks.ndim != 1
             or clicks.size == 0
             or clicks.dtype.kind not in "iu"
+            or clicks.min() < 1
+            or clicks.max() > self.num_items
         ):
-            raise invalid("session", session, expected)
-        if clicks.min() < 1 or clicks.max() > self.num_items:
             raise invalid("session", session, expected)
         if integer("k", k, 1) > self.num_items:
             raise invalid("k", k, f"at most the {self.num_items} items")
