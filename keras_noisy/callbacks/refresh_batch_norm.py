@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -185,9 +186,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def _batches(self) -> Iterator[Any]:
         """Inputs, batch by batch."""
-        for step, batch in enumerate(self._all_batches()):
-            if step == self.steps:
-                return
+        for batch in itertools.islice(self._all_batches(), self.steps):
             x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
             yield x
 
