@@ -18,7 +18,6 @@ from keras_noisy._label_tensors import (
 )
 from keras_noisy.losses.base import _math, _reduction, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
-from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
 
 Tensor = Any
 
@@ -98,7 +97,7 @@ def restored(values: Tensor, batch: Batch) -> Tensor:
     where = _math.plain_ops().where
     values = where(batch.labels.valid, values, float("nan"))
     if batch.labels.ignored is not None:
-        values = IgnoreClass.on_values(values, batch.labels.ignored)
+        values = ops.where(batch.labels.ignored, 0.0, values)
     return values if batch.shape is None else ops.reshape(values, batch.shape)
 
 
