@@ -100,10 +100,10 @@ def labeled_elements(
 ) -> Labeled:
     """Like `labeled`, for labels of any shape."""
     y, class_names, images = _of_files(y, class_names, images)
-    elements = elements_of("y", y, ignore_class, multi_label)
+    elements = elements_of(y, ignore_class, multi_label)
     if clean_labels is not None:
         clean_labels = labels_of_elements(
-            "clean_labels", clean_labels, multi_label, True
+            "clean_labels", clean_labels, multi_label
         )
     return _checked(elements, clean_labels, class_names, images)
 

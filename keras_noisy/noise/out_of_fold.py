@@ -100,7 +100,7 @@ def out_of_fold_probabilities(
           dataset labels, JAIR 2021, arXiv 1911.00068
     """
     x = as_array("x", x)
-    elements = elements_of("y", y, ignore_class, multi_label)
+    elements = elements_of(y, ignore_class, multi_label)
     labels = elements.given
     folds, seed = integer("folds", folds, 2), random_seed(seed)
     _check(x, labels, folds, fit_arguments)

@@ -119,7 +119,7 @@ def own_labels(y: Any, elements: Elements) -> np.ndarray:
     """A copy of the labels; raises if `y` differs from them."""
     labels = elements.given
     if y is not None:
-        given = labels_of_elements("y", y, elements.multi_label, True)
+        given = labels_of_elements("y", y, elements.multi_label)
         is_like = given.shape == labels.shape
         differ = np.count_nonzero(given != labels) if is_like else 0
         if differ or not is_like:
