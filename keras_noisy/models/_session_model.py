@@ -49,7 +49,7 @@ class SessionModel(keras.Model):
         layer.build()
         return layer
 
-    def _dense(self, width: int, name: str) -> keras.layers.Dense:
+    def _dense(self, width: int) -> keras.layers.Dense:
         """A layer that maps the parts of a session to one vector, built."""
         layer = keras.layers.Dense(
             self.units,
@@ -57,7 +57,7 @@ class SessionModel(keras.Model):
             bias_initializer=fresh_initializer(self.initializer, self.units),
             kernel_regularizer=self.regularizer,
             bias_regularizer=self.regularizer,
-            name=name,
+            name="session",
             dtype=self.dtype_policy,
         )
         layer.build((None, width))
