@@ -358,9 +358,9 @@ def _config(get: Callable[[], Any]) -> Any:
                 number = counts[base]
                 new[name] = f"{base}_{number}" if number else base
                 counts[base] += 1
-            for kind in ("key", "memory_key", "fade_key"):
-                key = part.get(kind)
-                if isinstance(key, str) and re.fullmatch(_DRAWN, key):
+            for kind, key in part.items():
+                is_key = str(kind).endswith("key") and isinstance(key, str)
+                if is_key and re.fullmatch(_DRAWN, key):
                     new.setdefault(key, f"key_{len(new)}")
             part = list(part.values())
         if isinstance(part, list | tuple):

@@ -71,12 +71,17 @@ def are_arrays(x: Any) -> bool:
     return len(leaves) > 0 and all(hasattr(leaf, "shape") for leaf in leaves)
 
 
+def slices(count: int, size: int, first: int = 0) -> Iterator[slice]:
+    """Slices of at most `size` entries, from `first` to `count`."""
+    for start in range(first, count, size):
+        yield slice(start, min(start + size, count))
+
+
 def in_parts(
     arrays: Any, size: int, count: int, first: int = 0
 ) -> Iterator[Any]:
     """The samples of arrays from `first` to `count`, `size` at a time."""
-    for start in range(first, count, size):
-        rows = slice(start, start + size)
+    for rows in slices(count, size, first):
         yield keras.tree.map_structure(lambda x: x[rows], arrays)  # noqa: B023
 
 

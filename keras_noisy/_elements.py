@@ -34,10 +34,8 @@ class Elements:
         if ignore_class is not None and np.any(self.labels == ignore_class):
             small = "int32" if given.size < 2**31 else "int64"
             places = np.flatnonzero(self.labels != ignore_class)
-            self._places, self.labels = (
-                places.astype(small),
-                self.labels[places],
-            )
+            self._places = places.astype(small)
+            self.labels = self.labels[places]
         if len(self.labels) == 0:
             raise invalid("y", given, "a label that is not `ignore_class`")
 

@@ -76,10 +76,7 @@ class Labeled(NamedTuple):
 
 
 def labeled(
-    y: Any,
-    clean_labels: Any = None,
-    class_names: Any = None,
-    images: Any = None,
+    y: Any, clean_labels: Any, class_names: Any, images: Any
 ) -> Labeled:
     """The labels of `y`, with names and pictures if it lists files."""
     y, class_names, images = _of_files(y, class_names, images)
@@ -92,18 +89,18 @@ def labeled(
 
 def labeled_elements(
     y: Any,
-    clean_labels: Any = None,
-    class_names: Any = None,
-    images: Any = None,
-    ignore_class: int | None = None,
-    multi_label: bool = False,
+    clean_labels: Any,
+    class_names: Any,
+    images: Any,
+    ignore_class: int | None,
+    multi_label: bool,
 ) -> Labeled:
     """Like `labeled`, for labels of any shape."""
     y, class_names, images = _of_files(y, class_names, images)
-    elements = elements_of("y", y, ignore_class, multi_label)
+    elements = elements_of(y, ignore_class, multi_label)
     if clean_labels is not None:
         clean_labels = labels_of_elements(
-            "clean_labels", clean_labels, multi_label, True
+            "clean_labels", clean_labels, multi_label
         )
     return _checked(elements, clean_labels, class_names, images)
 

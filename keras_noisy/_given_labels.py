@@ -21,9 +21,7 @@ def given_labels(name: str, labels: Any) -> np.ndarray:
     return array
 
 
-def labels_of_elements(
-    name: str, labels: Any, multi_label: bool, may_be_one_hot: bool
-) -> np.ndarray:
+def labels_of_elements(name: str, labels: Any, multi_label: bool) -> np.ndarray:
     """Labels of any shape; those of samples as `given_labels` reads them.
 
     A last axis of length 1 is left out.
@@ -40,33 +38,29 @@ def labels_of_elements(
     array = flat.reshape(array.shape)
     if array.size == 0:
         raise invalid(name, labels, "at least one label")
-    if not may_be_one_hot and _is_one_hot(array):
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected integer labels; "
-            "take `np.argmax(..., axis=-1)` of one-hot labels first. If each "
-            "column is its own label, pass `multi_label=True`; if these "
-            "are tokens or pixels, pass `ignore_class=-1`. Received: "
-            f"{name}.shape={array.shape}, with one 1 in each row"
-        )
     return array
 
 
 def elements_of(
-    name: str,
-    labels: Any,
-    ignore_class: int | None = None,
-    multi_label: bool = False,
+    y: Any, ignore_class: int | None, multi_label: bool
 ) -> Elements:
     """The labels that have a score; an error for labels that are no class."""
     if ignore_class is not None:
         ignore_class = integer("ignore_class", ignore_class)
     multi_label = boolean("multi_label", multi_label)
-    many_ones = multi_label or ignore_class is not None
-    array = labels_of_elements(name, labels, multi_label, many_ones)
+    array = labels_of_elements("y", y, multi_label)
+    if ignore_class is None and not multi_label and _is_one_hot(array):
+        raise ValueError(
+            "Invalid value for argument `y`. Expected integer labels; take "
+            "`np.argmax(..., axis=-1)` of one-hot labels first. If each "
+            "column is its own label, pass `multi_label=True`; if these "
+            "are tokens or pixels, pass `ignore_class=-1`. Received: "
+            f"y.shape={array.shape}, with one 1 in each row"
+        )
     flat = array.reshape(-1)
     if ignore_class is not None:
         flat = np.where(flat == ignore_class, 0, flat)
-    check_classes(name, flat, 2 if multi_label else None)
+    check_classes("y", flat, 2 if multi_label else None)
     return Elements(array, ignore_class, multi_label)
 
 
@@ -77,5 +71,6 @@ def _has_index(array: np.ndarray) -> bool:
 
 
 def _is_one_hot(array: np.ndarray) -> bool:
-    is_binary = array.min() == 0 and array.max() == 1
-    return bool(is_binary and np.all(array.sum(axis=-1) == 1))
+    if array.ndim == 1 or array.min() != 0 or array.max() != 1:
+        return False
+    return bool(np.all(array.sum(axis=-1) == 1))

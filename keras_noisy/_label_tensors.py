@@ -57,7 +57,7 @@ def ranked(y_true: Any, y_pred: Any) -> Any:
     further columns.
     """
     y_true = as_tensor(y_true)
-    if getattr(y_true.shape, "rank", 0) is None:
+    if is_unranked(y_true.shape):
         y_true = ops.reshape(y_true, (ops.shape(y_pred)[0], -1))
     return y_true
 
@@ -68,15 +68,19 @@ def columns_of_each(y_true: Any, y_pred: Any) -> Any:
     Labels of shape `(N, labels)` have no clean ones.
     """
     y_true, count = as_tensor(y_true), y_pred.shape[-1]
-    no_rank = getattr(y_true.shape, "rank", 0) is None
-    if no_rank or (count == 1 and len(y_true.shape) < 3):
+    if is_unranked(y_true.shape) or (count == 1 and len(y_true.shape) < 3):
         return ops.reshape(y_true, (ops.shape(y_pred)[0], count, -1))
     return y_true if len(y_true.shape) == 3 else y_true[..., None]
 
 
+def is_unranked(shape: Any) -> bool:
+    """Whether TensorFlow has forgotten the number of axes."""
+    return getattr(shape, "rank", 0) is None
+
+
 def static_shape(x: Any) -> tuple[int | None, ...]:
     """The shape as far as it is known."""
-    if getattr(x.shape, "rank", 0) is None:
+    if is_unranked(x.shape):
         raise ValueError(
             "Expected labels, predictions and weights whose number of axes is "
             "known. TensorFlow forgets it in `tf.numpy_function` and "

@@ -59,7 +59,7 @@ def transition_matrix(name: str, value: Any) -> np.ndarray:
         "`noise.symmetric(num_classes, rate)`"
     )
     matrix = distributions(name, value, expected)
-    if matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
+    if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}. "
             f"Received: {name}.shape={matrix.shape}"

@@ -130,6 +130,15 @@ KINDS = {
     "variable": (lambda: keras.Variable([1.0]), lambda: keras.Variable([2.0])),
     "loss": (lambda: losses.GCE(), lambda: losses.GCE(q=0.5)),
     "loss with a memory": (lambda: losses.ELR(5), lambda: losses.ELR(6)),
+    "loss with a history": (losses.OGC, lambda: losses.OGC(epsilon=10.0)),
+    "loss with a counter": (
+        lambda: losses.SPLC(start=3),
+        lambda: losses.SPLC(start=4),
+    ),
+    "loss with a mixture": (
+        lambda: losses.SmallLoss(losses.GCE(), "mixture"),
+        lambda: losses.SmallLoss(losses.MAE(), "mixture"),
+    ),
     "loss that fades": (
         lambda: [losses.MAE(logit_bias=1.0, fade="margin")] * 2,
         lambda: [losses.MAE(logit_bias=2.0, fade="margin")] * 2,

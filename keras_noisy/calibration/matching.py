@@ -225,7 +225,6 @@ def automatic(
     loss: Calibratable, name: str, num_classes: int, logit_std: float = 1.0
 ) -> float:
     """The value of an `"auto"` argument, such as `logit_bias`."""
-    logit_std = checked_std(logit_std)
     try:
         if name in MATCHED:
             return MATCHED[name](loss, num_classes, logit_std=logit_std)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -171,7 +172,8 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         """The mean of each statistic over the batches."""
         sums: list[Any] = [0.0] * len(statistics)
         count = 0
-        for x in self._batches():
+        for batch in itertools.islice(self._batches(), self.steps):
+            x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
             in_training.predict_on_batch(x)
             for i, variable in enumerate(statistics):
                 sums[i] = sums[i] + _numbers(variable)
@@ -183,15 +185,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
             )
         return [total / count for total in sums]
 
-    def _batches(self) -> Iterator[Any]:
-        """Inputs, batch by batch."""
-        for step, batch in enumerate(self._all_batches()):
-            if step == self.steps:
-                return
-            x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            yield x
-
-    def _all_batches(self) -> Iterable[Any]:
+    def _batches(self) -> Iterable[Any]:
         if isinstance(self.data, keras.utils.PyDataset):
             return batches_of(self.data)
         is_tuple = isinstance(self.data, tuple)

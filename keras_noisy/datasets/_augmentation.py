@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_noisy._label_tensors import is_unranked
+
 #: Number of boxes to try; the first that fits into the image is used.
 ATTEMPTS = 10
 AREA = (0.08, 1.0)
@@ -132,6 +134,6 @@ def applied(images: Any, augment: Any) -> Any:
 def shape_of(result: Any) -> Any:
     """The shape of what a function of the user returned, or what is wrong."""
     shape = getattr(result, "shape", None)
-    if getattr(shape, "rank", 0) is None:  # after a `tf.numpy_function`
+    if is_unranked(shape):  # after a `tf.numpy_function`
         return "an unknown shape, which you can set by `tf.ensure_shape`"
     return type(result) if shape is None else tuple(shape)

@@ -14,7 +14,7 @@ from keras_noisy._pillow import fault, found_ending, pillow
 def readable(
     files: Sequence[str] | np.ndarray,
     names: Sequence[str] | np.ndarray,
-    workers: int | None = None,
+    workers: int | None,
 ) -> tuple[np.ndarray, dict[str, str]]:
     """Which files can be read as pictures, and the faults of the others.
 

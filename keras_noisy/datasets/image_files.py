@@ -11,15 +11,12 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array, as_paths
-from keras_noisy._names import listed, names_by_label, nearest
+from keras_noisy._names import listed, names_by_label
 from keras_noisy._warn import warn
 from keras_noisy.datasets import _labels, _table
 from keras_noisy.datasets._check import readable
+from keras_noisy.datasets._folders import ENDINGS, check_folders, images_in
 
-#: Endings that `keras.utils.image_dataset_from_directory` takes.
-_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-#: Endings of images that Keras ignores.
-_OTHER_ENDINGS = (".avif", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
 #: Default names of columns.
 _PATHS = (
     "path",
@@ -170,8 +167,8 @@ class ImageFiles:
             raise invalid(
                 "class_names", class_names, f"different folders of {found}"
             )
-        _check_folders(folder, names, found)
-        files, labels, skipped = _images_in(
+        check_folders(folder, names, found)
+        files, labels, skipped = images_in(
             {
                 os.path.join(folder, name): label
                 for label, name in enumerate(names)
@@ -180,7 +177,7 @@ class ImageFiles:
         )
         if not files:
             raise ValueError(
-                f"Expected images ({', '.join(_ENDINGS)}) in a folder for each "
+                f"Expected images ({', '.join(ENDINGS)}) in a folder for each "
                 f"class in {folder}. Received: the folders {names} without "
                 f"one, {len(skipped)} images with other endings"
             )
@@ -350,57 +347,3 @@ def _with_suffix(files: np.ndarray, suffix: str) -> np.ndarray:
     if paths is None:
         return files  # an error follows that names the entry
     return np.array([path + suffix for path in paths.tolist()])
-
-
-def _check_folders(folder: str, names: list[str], found: list[str]) -> None:
-    """Refuse classes and folders that can be the same, spelled differently.
-
-    Classes may lack a folder, and folders may be no class, but not both.
-    """
-    classes = [name for name in names if name not in found]
-    others = [name for name in found if name not in names]
-    if not classes or not others:
-        return
-    pairs = [
-        (name, nearest(name, classes) or nearest(name, names))
-        for name in others
-    ]
-    hint = "".join(
-        f" Is the folder {name!r} the class {near!r}?"
-        for name, near in [pair for pair in pairs if pair[1]][:1]
-    )
-    raise ValueError(
-        "Invalid value for argument `class_names`. Expected every folder in "
-        f"{folder} to be a class, because there are classes without a folder. "
-        f"Received: the folders {listed(others)}, which are no classes, and "
-        f"the classes {listed(classes)}, which have no folder.{hint} Correct "
-        "the names, or move the other folders away"
-    )
-
-
-def _images_in(
-    folders: dict[str, int],
-) -> tuple[list[str], list[int], dict[str, str]]:
-    """Images in folders, their labels, and those with other endings."""
-    files, labels, skipped = [], [], {}
-    for folder, label in folders.items():
-        for file in _walk(folder):
-            if file.lower().endswith(_ENDINGS):
-                files.append(file)
-                labels.append(label)
-            elif file.lower().endswith(_OTHER_ENDINGS):
-                skipped[file] = f"does not end in {', '.join(_ENDINGS)}"
-    return files, labels, skipped
-
-
-def _walk(folder: str) -> list[str]:
-    """All files in a folder, in the order of Keras."""
-
-    def stop(error: OSError) -> None:
-        raise error  # Otherwise a folder would be left out silently.
-
-    return [
-        os.path.join(root, name)
-        for root, _, names in sorted(os.walk(folder, onerror=stop))
-        for name in sorted(names)
-    ]

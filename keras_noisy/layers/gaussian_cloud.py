@@ -159,7 +159,6 @@ class GaussianCloud(keras.layers.Layer):
         Training calls this with a draw of standard deviation 1 / 3, which gets
         no gradient.
         """
-        inputs = ops.convert_to_tensor(inputs)
         inputs, noise = map(ops.convert_to_tensor, (inputs, noise))
         noise = ops.minimum(ops.abs(ops.stop_gradient(noise)), 1.0)
         amount = noise * ops.cast(self.strength * self._rarity, noise.dtype)

@@ -100,14 +100,14 @@ class PassThrough(keras.layers.Layer):
             self.begin_step()
         call = _Call(self, training)
         last = _CALLS.of_key.get(self.key)
-        if last is not None and not (
-            training
+        # Two views, whose losses follow; otherwise none follows for the last.
+        if (
+            last is not None
+            and training
             and last.training
             and last.passes > 0
             and last.compiled == call.compiled
         ):
-            last = None  # No more losses will follow for it.
-        if last is not None:  # Two views, whose losses follow.
             call.clash = last.layer() not in (self, None)
             call.passes += last.passes
         _CALLS.of_key[self.key] = call

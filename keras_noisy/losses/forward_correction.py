@@ -4,9 +4,8 @@ from typing import Any
 
 from keras import ops
 
-from keras_noisy._arguments import invalid
 from keras_noisy.losses._transition import CorrectionLoss, Matrix, Transition
-from keras_noisy.losses.base._arguments import Argument, typed
+from keras_noisy.losses.base._arguments import Choice, typed
 from keras_noisy.losses.base._class_sums import log_probabilities
 from keras_noisy.losses.base._closed_form import closed_form, is_short
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
@@ -27,16 +26,6 @@ LEVELS = 4
 MODES = ("forward", "reweight")
 #: Logarithm of the largest weight, of labels that the matrix rules out.
 HEAVIEST = 16.0
-
-
-class Mode(Argument):
-    """How the matrix is used."""
-
-    def check(self, value: Any) -> str:
-        """The name."""
-        if value not in MODES:
-            raise invalid(self.name, value, f"one of {list(MODES)}")
-        return value
 
 
 def _log_mixture(log_p: Tensor, T: Tensor) -> Tensor:
@@ -105,7 +94,7 @@ class ForwardCorrection(CorrectionLoss):
     """
 
     T: Any = Transition()
-    mode: str = typed(Mode("forward"))
+    mode: str = typed(Choice("forward", MODES))
 
     @staticmethod
     def formula(

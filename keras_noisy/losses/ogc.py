@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from keras_noisy._arguments import invalid
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.layers.loss_history import LossHistory, history_of_loss
 from keras_noisy.layers.loss_state import PassThrough, Reference
@@ -16,6 +15,7 @@ from keras_noisy.losses._schedule import at, scheduled
 from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._arguments import (
     Argument,
+    Choice,
     number,
     typed,
     whole_number,
@@ -30,16 +30,6 @@ from keras_noisy.losses.focal import Focal
 from keras_noisy.losses.gce import GCE
 
 BASES = {"cross_entropy": CrossEntropy, "focal": Focal, "gce": GCE}
-
-
-class Base(Argument):
-    """The name of the loss that is clipped."""
-
-    def check(self, value: Any) -> str:
-        """The name."""
-        if not isinstance(value, str) or value not in BASES:
-            raise invalid(self.name, value, f"one of {list(BASES)}")
-        return value
 
 
 class Rate(Argument):
@@ -128,7 +118,7 @@ class OGC(TrueClassLoss):
         - Menon et al., Can gradient clipping mitigate label noise, ICLR 2020
     """
 
-    base: str = typed(Base("cross_entropy"))
+    base: str = typed(Choice("cross_entropy", BASES))
     epsilon: float = number(20.0, 0)
     learning_rate: Any = typed(Rate(0.1))
     gamma: float = number(0.5, 0, closed="low")

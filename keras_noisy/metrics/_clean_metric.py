@@ -33,9 +33,7 @@ class CleanMetric(keras.metrics.Mean):
     ) -> None:
         """Add a batch."""
         columns = several_labels if self.multi_label else label_columns
-        given, clean, predicted = columns(
-            y_true, y_pred, threshold=self.threshold
-        )
+        given, clean, predicted = columns(y_true, y_pred, self.threshold)
         labels, counted = self._compared(given, clean)
         weight = per_label(sample_weight, counted)
         super().update_state(share(predicted == labels), weight)

@@ -15,7 +15,7 @@ from keras_noisy._label_tensors import (
 
 
 def label_columns(
-    y_true: Any, y_pred: Any, three: bool = True, threshold: float = 0.5
+    y_true: Any, y_pred: Any, threshold: float, three: bool = True
 ) -> tuple[Any, Any, Any]:
     """Given label, last column and predicted class, each of shape `(N,)`.
 

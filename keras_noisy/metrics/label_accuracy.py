@@ -79,7 +79,7 @@ class LabelAccuracy(keras.metrics.MeanMetricWrapper):
                 wrong = ops.abs(total - 1) > 0.05
                 y_true = ops.argmax(y_true, axis=-1)
             given, _, predicted = label_columns(
-                y_true, y_pred, three=False, threshold=self.threshold
+                y_true, y_pred, self.threshold, three=False
             )
             matches = share(predicted == given)
             return matches if wrong is None else ops.where(wrong, NAN, matches)

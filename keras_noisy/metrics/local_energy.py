@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
+from keras_noisy._containers import slices
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._plots import matplotlib_figure
 
@@ -168,8 +169,7 @@ def _batches(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
     if isinstance(data, tuple) and len(data) == 2:
         x, y = data
         count = max(len(y), *map(len, keras.tree.flatten(x)))
-        for start in range(0, count, batch_size):
-            part = slice(start, start + batch_size)
+        for part in slices(count, batch_size):
             yield (
                 keras.tree.map_structure(lambda a, part=part: a[part], x),
                 y[part],

@@ -49,7 +49,7 @@ class SessionModel(keras.Model):
         layer.build()
         return layer
 
-    def _dense(self, width: int, name: str) -> keras.layers.Dense:
+    def _dense(self, width: int) -> keras.layers.Dense:
         """A layer that maps the parts of a session to one vector, built."""
         layer = keras.layers.Dense(
             self.units,
@@ -57,7 +57,7 @@ class SessionModel(keras.Model):
             bias_initializer=fresh_initializer(self.initializer, self.units),
             kernel_regularizer=self.regularizer,
             bias_regularizer=self.regularizer,
-            name=name,
+            name="session",
             dtype=self.dtype_policy,
         )
         layer.build((None, width))
@@ -119,9 +119,9 @@ class SessionModel(keras.Model):
             clicks.ndim != 1
             or clicks.size == 0
             or clicks.dtype.kind not in "iu"
+            or clicks.min() < 1
+            or clicks.max() > self.num_items
         ):
-            raise invalid("session", session, expected)
-        if clicks.min() < 1 or clicks.max() > self.num_items:
             raise invalid("session", session, expected)
         if integer("k", k, 1) > self.num_items:
             raise invalid("k", k, f"at most the {self.num_items} items")

@@ -127,7 +127,7 @@ class PIAGNN(SessionModel):
         self.cell.build(shape, shape, shape, of_user)
         for layer in (self.attention, self.readout, self.interest):
             layer.build(shape)
-        self.session = self._dense(width, "session")
+        self.session = self._dense(width)
         self.build()
 
     def call(self, inputs: Any) -> Tensor:

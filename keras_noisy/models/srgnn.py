@@ -113,7 +113,7 @@ class SRGNN(SessionModel):
         for layer in (self.cell, self.readout, self.interest):
             if layer is not None:
                 layer.build((None, None, self.units))
-        self.session = self._dense(2 * self.units, "session")
+        self.session = self._dense(2 * self.units)
         self.build()
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._containers import slices
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._noise_checks import noise_rate, random_seed, stacked
 from keras_noisy._random import Random
@@ -107,8 +108,8 @@ def instance_dependent(
         of_class = np.flatnonzero(changed & (clean == label))
         shape = int(np.prod(images.shape[1:])), num_classes
         projection = Random(seed, 2, 3, int(label)).normal(*shape)
-        for start in range(0, len(of_class), CHUNK):
-            chunk = of_class[start : start + CHUNK]
+        for part in slices(len(of_class), CHUNK):
+            chunk = of_class[part]
             scores = _flat(images[chunk]) @ projection
             scores[:, label] = -np.inf
             scores -= scores.max(axis=1, keepdims=True)

@@ -99,10 +99,8 @@ def out_of_fold_probabilities(
         - Northcutt et al., Confident learning: estimating uncertainty in
           dataset labels, JAIR 2021, arXiv 1911.00068
     """
-    x, elements = (
-        as_array("x", x),
-        elements_of("y", y, ignore_class, multi_label),
-    )
+    x = as_array("x", x)
+    elements = elements_of(y, ignore_class, multi_label)
     labels = elements.given
     folds, seed = integer("folds", folds, 2), random_seed(seed)
     _check(x, labels, folds, fit_arguments)

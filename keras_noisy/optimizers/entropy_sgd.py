@@ -120,6 +120,8 @@ class EntropySGD(Centered):
           minima, ICLR 2021, arXiv 2006.07897
     """
 
+    _squares: Sequence[keras.Variable] = ()
+
     def __init__(
         self,
         learning_rate: float | Any = 1.0,
@@ -209,7 +211,7 @@ class EntropySGD(Centered):
         self.averages = slots.get("average", [])
         self._momentums = slots.get("momentum", [])
         self._outer_momentums = slots.get("outer_momentum", [])
-        self._matched_gamma, self._squares = None, []
+        self._matched_gamma = None
         if self.gamma is None:
             self._matched_gamma = self._number("gamma", "float32")
             self._squares = [
@@ -330,8 +332,7 @@ class EntropySGD(Centered):
         if self.gamma is not None:
             raise invalid("gamma", self.gamma, "None, for `match_gamma`")
         loss = real("loss", float(loss), 0)
-        kept = self._squares if self.built else []
-        squares = [float(ops.convert_to_numpy(v)) for v in kept]
+        squares = [float(ops.convert_to_numpy(v)) for v in self._squares]
         if not sum(squares):
             raise ValueError(
                 "Expected a walk to measure. Call `match_gamma` after "

@@ -12,12 +12,13 @@ from keras_noisy._containers import as_array
 from keras_noisy._elements import Elements
 from keras_noisy._given_labels import labels_of_elements
 from keras_noisy._warn import warn
+from keras_noisy.quality._ranked import Ranked
 
 ACTIONS = ("drop", "relabel", "weight", "soft")
 
 
 def cleaned(
-    findings: Any,
+    findings: Ranked,
     x: Any,
     y: Any,
     action: str,
@@ -30,7 +31,7 @@ def cleaned(
             "action", action, f"one of {', '.join(map(repr, ACTIONS))}"
         )
     elements = findings.elements
-    labels = findings.given(y)
+    labels = own_labels(y, elements)
     check_samples(x, len(labels))
     if action == "weight":
         return x, labels, _weights(findings)
@@ -88,7 +89,7 @@ def check_can_be_left_out(
         )
 
 
-def _weights(findings: Any) -> np.ndarray:
+def _weights(findings: Ranked) -> np.ndarray:
     """Probability that each label is right, 0 where it is ignored."""
     elements = findings.elements
     weights = np.empty(len(elements.labels), "float32")
@@ -98,7 +99,7 @@ def _weights(findings: Any) -> np.ndarray:
     return elements.put(weights, 0)
 
 
-def _soft(findings: Any) -> tuple[np.ndarray, ...]:
+def _soft(findings: Ranked) -> tuple[np.ndarray, ...]:
     """Probabilities of the classes, and weights where labels are ignored."""
     elements, estimate = findings.elements, findings.estimate()
     count, num_classes = len(elements.labels), len(estimate.prior)
@@ -119,7 +120,7 @@ def own_labels(y: Any, elements: Elements) -> np.ndarray:
     """A copy of the labels; raises if `y` differs from them."""
     labels = elements.given
     if y is not None:
-        given = labels_of_elements("y", y, elements.multi_label, True)
+        given = labels_of_elements("y", y, elements.multi_label)
         is_like = given.shape == labels.shape
         differ = np.count_nonzero(given != labels) if is_like else 0
         if differ or not is_like:

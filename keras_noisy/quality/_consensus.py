@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_noisy._containers import slices
+
 #: Number of responsibilities in memory at once.
 CELLS = 2**23
 STEPS, TOLERANCE = 100, 1e-4
@@ -57,9 +59,8 @@ def _expected(
     first = likelihood * prior.astype("float32")
     sums = np.zeros(2)
     size = max(1, CELLS // num_classes)
-    for start in range(0, len(triples), size):
-        part = triples[start : start + size]
-        count = counts[start : start + size].astype("float32")
+    for rows in slices(len(triples), size):
+        part, count = triples[rows], counts[rows].astype("float32")
         of = first[part[:, 0]]
         of *= likelihood[part[:, 1]]
         of *= likelihood[part[:, 2]]

@@ -126,7 +126,9 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
         axes.set_title(title, fontsize="small", parse_math=False)
         if image.is_gap:
             axes.text(
-                *(0.5, 0.5, wrapped(image.note, WIDTH, 8)),
+                0.5,
+                0.5,
+                wrapped(image.note, WIDTH, 8),
                 transform=axes.transAxes,
                 ha="center",
                 va="center",

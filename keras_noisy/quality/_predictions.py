@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from keras_noisy._containers import slices
 from keras_noisy.quality._consensus import class_rows
 from keras_noisy.quality.estimate import (
     Estimate,
@@ -35,7 +36,7 @@ class Predictions:
         self.probability = probabilities[row, self.predicted]
         given = probabilities[row, labels].astype("float64")
         other = np.empty(len(labels))
-        for rows in self._parts():
+        for rows in slices(len(labels), ROWS):
             part = probabilities[rows].copy()
             part[np.arange(len(part)), labels[rows]] = 0
             other[rows] = part.max(axis=1)
@@ -72,7 +73,8 @@ class Predictions:
         self, estimate: Estimate
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Probability of each true class, given label and prediction."""
-        parts = ((rows, self.probabilities[rows]) for rows in self._parts())
+        every = slices(len(self.labels), ROWS)
+        parts = ((rows, self.probabilities[rows]) for rows in every)
         return posterior(estimate, self.labels, parts)
 
     def source(self) -> str:
@@ -91,7 +93,3 @@ class Predictions:
 
     def choices(self, found: np.ndarray) -> None:
         """None: the corrected label is the predicted one."""
-
-    def _parts(self) -> Iterator[slice]:
-        for start in range(0, len(self.labels), ROWS):
-            yield slice(start, start + ROWS)

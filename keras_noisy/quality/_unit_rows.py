@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._containers import as_array
+from keras_noisy._containers import as_array, slices
 
 #: Number of values to process at once.
 CELLS = 2**22
@@ -52,8 +52,7 @@ def _blocks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     count = len(features) if order is None else len(order)
     size = max(1, CELLS // features.shape[1])
-    for start in range(0, count, size):
-        part = slice(start, min(start + size, count))
+    for part in slices(count, size):
         rows = features[part if order is None else order[part]]
         yield part, rows.astype("float32")
 

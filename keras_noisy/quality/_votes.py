@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from keras_noisy._containers import slices
 from keras_noisy.quality._consensus import consensus
 from keras_noisy.quality.estimate import (
     Estimate,
@@ -124,8 +125,7 @@ class Votes:
 
     def _parts(self) -> Iterator[slice]:
         size = max(1, CELLS // self.num_classes)
-        for start in range(0, len(self.labels), size):
-            yield slice(start, start + size)
+        return slices(len(self.labels), size)
 
     def _reliability(self) -> np.ndarray:
         """One over the size of the smallest neighborhood that agrees.

@@ -92,12 +92,12 @@ def features(
     parts = _Parts(directory)
     parts.claim(model, layer, batch_size, dtype, batches)
     found = parts.load()
-    done = parts.done
-    total = batches.total
-    progress = keras.utils.Progbar(total, verbose=verbose, unit_name="batch")
+    count = parts.done
+    progress = keras.utils.Progbar(
+        batches.total, verbose=verbose, unit_name="batch"
+    )
     pending: list[np.ndarray] = []
-    count = done
-    for inputs in batches.from_number(done):
+    for inputs in batches.from_number(count):
         # The data set may belong to another library.
         inputs = keras.tree.map_structure(_as_numpy, inputs)
         outputs = network.predict_on_batch(inputs)

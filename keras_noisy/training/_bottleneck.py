@@ -9,7 +9,12 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._label_tensors import as_tensor, safe_index, widened
+from keras_noisy._label_tensors import (
+    as_tensor,
+    is_unranked,
+    safe_index,
+    widened,
+)
 from keras_noisy.hsic.matrices import (
     centered_kernel,
     inverse,
@@ -85,7 +90,7 @@ def one_hot(y: Any, y_pred: Tensor, loss: Any, num_classes: int) -> Tensor:
     y = as_tensor(y)
     if hasattr(loss, "split_labels") and len(y_pred.shape) == 2:
         y, _ = loss.split_labels(y, y_pred)
-    shape = None if getattr(y.shape, "rank", 0) is None else tuple(y.shape)
+    shape = None if is_unranked(y.shape) else tuple(y.shape)
     if shape and len(shape) == 2 and shape[1] == num_classes:
         return ops.cast(y, "float32")
     if shape is None or not (

@@ -95,12 +95,10 @@ class ConfidenceModel(keras.Model):
         )
         features = divisible.predict(self.encoder, samples, batch_size)
         num_shots = len(samples) - len(labels)
+        features = ops.convert_to_tensor(features)
         known = ops.convert_to_tensor(all_labels)
-        similarity, _ = similarities(
-            *(ops.convert_to_tensor(features), known),
-            ops.arange(len(samples)) < num_shots,
-            self.num_classes,
-        )
+        is_shot = ops.arange(len(samples)) < num_shots
+        similarity, _ = similarities(features, known, is_shot, self.num_classes)
         found = ops.exp(log_confidence(similarity, known))
         return np.array(ops.convert_to_numpy(found))[num_shots:]
 

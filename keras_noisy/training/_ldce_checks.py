@@ -64,7 +64,7 @@ def _check_one(given: Any) -> None:
         raise invalid("reduction", reduction, expected)
 
 
-def check_batch(y: Any, weights: Any = None) -> None:
+def check_batch(y: Any, weights: Any) -> None:
     """Raise unless batches come from `trusted_and_noisy`."""
     if not isinstance(y, dict) or weights is not None:
         raise ValueError(

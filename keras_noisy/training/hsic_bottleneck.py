@@ -184,7 +184,6 @@ class HSICBottleneck(keras.Model):
                 f"kernel. Received inputs of the shapes {input_shape}. "
                 "Concatenate them before the model"
             )
-        shape = input_shape
         for blocks in self.networks:
             shape = input_shape
             for block in blocks:

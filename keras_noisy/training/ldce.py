@@ -198,10 +198,9 @@ class LDCE(ConfidenceModel):
         similarity, weights, is_meant = self._compare(y, y_pred["features"])
         num_samples = ops.cast(ops.shape(weights)[0], weights.dtype)
         used = ops.sum(ops.cast(weights > 0, weights.dtype))
+        weights = weights * (num_samples / used)
         loss = super().compute_loss(
-            *(x, y["label"], y_pred["logits"]),
-            weights * (num_samples / used),
-            training,
+            x, y["label"], y_pred["logits"], weights, training
         )
         total = loss + ops.cast(similarity, loss.dtype)
         return ops.where(is_meant, total, float("nan"))

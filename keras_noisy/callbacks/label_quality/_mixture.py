@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: Groups of equal size that stand for all samples.
-GROUPS = 1024
+#: Groups of equal size that stand for all samples, and the most steps of a fit.
+GROUPS, STEPS = 1024, 300
 
 
 class Mixture(NamedTuple):
@@ -39,7 +39,7 @@ class Mixture(NamedTuple):
         return found
 
 
-def mixture(values: np.ndarray, steps: int = 300) -> Mixture:
+def mixture(values: np.ndarray) -> Mixture:
     """The maximum-likelihood mixture for these values."""
     groups = np.array_split(np.sort(values), min(GROUPS, len(values)))
     points = np.array([group.mean() for group in groups])
@@ -52,7 +52,7 @@ def mixture(values: np.ndarray, steps: int = 300) -> Mixture:
     shares = np.full(2, 0.5)
     means = np.quantile(points, [0.25, 0.75])
     deviations = np.full(2, spread)
-    for _ in range(steps):
+    for _ in range(STEPS):
         each = _shares_of(points, shares, means, deviations) * weights
         total = np.maximum(each.sum(axis=1), 1e-12)
         before = means

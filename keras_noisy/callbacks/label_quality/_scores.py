@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from keras_noisy._containers import slices
 from keras_noisy._warn import warn
 from keras_noisy.callbacks.label_quality._mixture import mixture
 from keras_noisy.callbacks.label_quality._statistics import ROWS, Statistics
@@ -130,8 +131,7 @@ class Scores:
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Split the probability between the given and the predicted class."""
         wrong = self._wrong()
-        for start in range(0, len(wrong), ROWS):
-            rows = slice(start, start + ROWS)
+        for rows in slices(len(wrong), ROWS):
             part = wrong[rows]
             shares = np.zeros((len(part), len(estimate.prior)))
             row = np.arange(len(part))

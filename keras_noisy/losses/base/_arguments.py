@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from keras_noisy._arguments import boolean, integer, real, real_or_auto
+from keras_noisy._arguments import (
+    boolean,
+    integer,
+    invalid,
+    real,
+    real_or_auto,
+)
 
 REQUIRED = inspect.Parameter.empty
 
@@ -94,6 +100,20 @@ class Integer(Argument):
     def check(self, value: Any) -> int:
         """An integer of at least `low`."""
         return integer(self.name, value, self.low)
+
+
+class Choice(Argument):
+    """One of several names."""
+
+    def __init__(self, default: str, names: Collection[str]):
+        super().__init__(default)
+        self.names = names
+
+    def check(self, value: Any) -> str:
+        """The name."""
+        if not isinstance(value, str) or value not in self.names:
+            raise invalid(self.name, value, f"one of {list(self.names)}")
+        return value
 
 
 class Flag(Argument):

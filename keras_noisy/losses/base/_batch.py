@@ -18,7 +18,6 @@ from keras_noisy._label_tensors import (
 )
 from keras_noisy.losses.base import _math, _reduction, _single
 from keras_noisy.losses.base._labels import DenseLabels, Labels, SparseLabels
-from keras_noisy.losses.base.shared.ignore_class import IgnoreClass
 
 Tensor = Any
 
@@ -60,9 +59,9 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
         else:
             labels = ops.reshape(labels, (-1,))
     dtype = _math.compute_dtype(loss.dtype)
-    left_out, ignored = loss.ignore_class, None
-    if labels is not None and left_out is not None:
-        ignored = labels == left_out
+    ignored = None
+    if labels is not None and loss.ignore_class is not None:
+        ignored = labels == loss.ignore_class
     found: Labels
     if labels is None:
         targets = _math.cast(y_true, dtype)
@@ -77,20 +76,23 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
         found = SparseLabels(index, valid, ignored, sample)
     if loss.from_logits:
         logits = _math.cast(rows, dtype)
-    elif single:
-        logits, known = _single.logits_of_probabilities(rows, dtype)
-        found.valid = ops.logical_and(found.valid, known)
     else:
-        sums = ops.sum(_math.cast(rows, dtype), axis=-1)
-        known = _math.is_distribution(sums, rows)
-        if loss.view_axes:
-            axes = tuple(range(1, len(known.shape)))
-            known = ops.all(known, axis=axes)
+        logits, known = _of_probabilities(rows, dtype)
         found.valid = ops.logical_and(found.valid, known)
-        logits = _math.log_of_probabilities(rows, dtype)
     found.given = given
     found.unmasked = functools.partial(_reduction.unmasked, outputs, one_view)
     return Batch(given, outputs, integers, found, logits, num_classes, shape)
+
+
+def _of_probabilities(rows: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
+    """Logits of probabilities, and which samples have valid ones."""
+    if _single.is_single(rows):
+        return _single.logits_of_probabilities(rows, dtype)
+    sums = ops.sum(_math.cast(rows, dtype), axis=-1)
+    known = _math.is_distribution(sums, rows)
+    if len(known.shape) > 1:  # Several views of each sample.
+        known = ops.all(known, axis=tuple(range(1, len(known.shape))))
+    return _math.log_of_probabilities(rows, dtype), known
 
 
 def restored(values: Tensor, batch: Batch) -> Tensor:
@@ -98,7 +100,7 @@ def restored(values: Tensor, batch: Batch) -> Tensor:
     where = _math.plain_ops().where
     values = where(batch.labels.valid, values, float("nan"))
     if batch.labels.ignored is not None:
-        values = IgnoreClass.on_values(values, batch.labels.ignored)
+        values = ops.where(batch.labels.ignored, 0.0, values)
     return values if batch.shape is None else ops.reshape(values, batch.shape)
 
 

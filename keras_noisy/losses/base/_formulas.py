@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
-from keras_noisy._label_tensors import agree
+from keras_noisy._label_tensors import agree, is_unranked
 from keras_noisy.losses.base._arguments import Argument, Shared
 
 #: Functions of tensors and of the numbers of a loss.
@@ -59,7 +59,7 @@ def check(cls: type, arguments: dict[str, Any]) -> None:
 def check_shape(loss: Any, values: Any, expected: tuple) -> None:
     """Raise if a formula does not give one value for each of its inputs."""
     shape = getattr(values, "shape", ())
-    if getattr(shape, "rank", 0) is None:  # TensorFlow has forgotten it.
+    if is_unranked(shape):
         return
     if not agree(tuple(shape), expected):
         each = "sample" if len(expected) == 1 else "sample and class"

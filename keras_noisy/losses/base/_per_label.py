@@ -26,9 +26,8 @@ class PerLabel(Converted):
             array = np.array(without_tensor(value), "float64")
         except (TypeError, ValueError) as error:
             raise invalid(self.name, value, self.expected) from error
-        if array.ndim not in (self.rank, self.rank + 1) or array.size == 0:
-            raise invalid(self.name, value, self.expected)
-        if not self.fits(array):
+        has_axes = array.ndim in (self.rank, self.rank + 1) and array.size > 0
+        if not (has_axes and self.fits(array)):
             raise invalid(self.name, value, self.expected)
         return array
 

@@ -151,7 +151,7 @@ def bound(cls: type, args: tuple, kwargs: dict) -> dict[str, Any]:
             )
     kinds = [p.kind for p in known.parameters.values()]
     most = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if len(args) > most and inspect.Parameter.VAR_POSITIONAL not in kinds:
+    if len(args) > most:
         raise TypeError(
             f"`{cls.__name__}`: expected at most {most} arguments without a "
             f"name. Received: {len(args)}. Write the others as `name=value`, "

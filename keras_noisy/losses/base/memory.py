@@ -193,10 +193,9 @@ class MemoryLoss(DistributionLoss):
         if bias is not None:
             biased = logits + bias * labels.dense(logits)
             log_p = self.log_probabilities(biased)
-        has_index = getattr(labels, "sample", None) is not None
         # A second call for the same labels, or for labels without an index, is
         # a metric. On JAX a metric cannot read the state.
-        is_metric = not first and (pass_.repeated or not has_index)
+        is_metric = not first and (pass_.repeated or labels.sample is None)
         if not training or is_metric:
             return -labels.pick(log_p)
         if not isinstance(labels, IndexedLabels) or labels.sample is None:

@@ -20,7 +20,6 @@ from keras_noisy.losses.base._of_label import (
 from keras_noisy.losses.base._signature import any_numbers, documented
 from keras_noisy.losses.base._smoothed import SmoothedLabels
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
-from keras_noisy.losses.base.shared.margin_scale import MarginScale
 
 
 @documented
@@ -171,7 +170,7 @@ class TrueClassLoss(RobustLoss):
                 margin = ops.where(labels.targets == 0, 0.0, margin)
         else:
             margin = label_margin(labels.index, logits)
-        log_p = MarginScale.on_margin(margin, scale)
+        log_p = ops.log_sigmoid(scale * margin)
         values = self.of_true_class(log_p, numbers) / scale
         if isinstance(labels, DenseLabels):
             values = labels.pick(values)

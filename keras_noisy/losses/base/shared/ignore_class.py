@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from keras import ops
-
 from keras_noisy._arguments import integer, invalid
 from keras_noisy.losses.base._arguments import Shared
 
@@ -25,8 +23,3 @@ class IgnoreClass(Shared):
         if value >= 2**31:
             raise invalid(self.name, value, "less than 2**31")
         return value
-
-    @staticmethod
-    def on_values(values: Any, ignored: Any) -> Any:
-        """Values, 0 for the samples that are left out."""
-        return ops.where(ignored, 0.0, values)

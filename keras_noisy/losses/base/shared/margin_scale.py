@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from keras import ops
-
 from keras_noisy._arguments import invalid, is_auto, real
 from keras_noisy.losses.base._arguments import Shared
 
@@ -57,8 +55,3 @@ class MarginScale(Shared):
                 "restores the error of few classes. Received: logit_bias="
                 f"{loss.arguments['logit_bias']!r}, {self.name}={value!r}"
             )
-
-    @staticmethod
-    def on_margin(margin: Any, scale: Any) -> Any:
-        """Log-probability of a class whose margin is scaled."""
-        return ops.log_sigmoid(scale * margin)
