@@ -46,6 +46,10 @@ def test_error_around_the_weights():
     np.testing.assert_array_equal(again.errors, found.errors)
 
 
+class Endless(keras.utils.PyDataset):
+    num_batches = None
+
+
 @pytest.mark.once
 def test_bad_measurements():
     y = X.argmax(1)
@@ -57,6 +61,7 @@ def test_bad_measurements():
         ({"seed": -1}, "`seed`"),
         ({"data": iter([(X, y)])}, "read several times"),
         ({"data": []}, "at least one sample"),
+        ({"data": Endless()}, "a data set that ends"),
         ({"data": [X, y]}, "a batch without labels, in a list"),
         ({"data": (X, y, np.ones(60))}, "a batch without labels, in a tuple"),
         ({"data": (X, -y)}, "labels of at least 0"),

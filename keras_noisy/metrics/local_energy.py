@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
-from keras_noisy._containers import slices
+from keras_noisy._containers import batches_of, slices
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._plots import matplotlib_figure
 
@@ -175,9 +175,11 @@ def _batches(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
                 y[part],
             )
         return
-    is_indexed = isinstance(data, keras.utils.PyDataset)
-    found = (data[i] for i in range(len(data))) if is_indexed else data
-    for batch in found:
+    if isinstance(data, keras.utils.PyDataset):
+        if data.num_batches is None:
+            raise invalid("data", type(data), "a data set that ends")
+        data = batches_of(data)
+    for batch in data:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         yield x, y
 
