@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 
+def path_of(path: str | os.PathLike) -> Path:
+    """The path of an argument, where `~` is the home folder."""
+    # `Path.expanduser` raises an error for a file such as "~a.csv".
+    return Path(os.path.expanduser(path))
+
+
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` write another file, which then takes the place of `file`."""
     unfinished = file.with_name(f"unfinished_{file.name}")
