@@ -18,7 +18,9 @@ def random_state() -> list[tuple[str, np.ndarray]]:
 
 
 def set_random_state(states: list[tuple[str, np.ndarray]]) -> None:
-    """Restore the states that `random_state` returned."""
+    """Restore the states that `random_state` returned, maybe elsewhere."""
+    if keras.backend.backend() != "torch":
+        return
     for i, (_, state) in enumerate(states):
         torch = sys.modules["torch"]
         if i == 0:
