@@ -128,7 +128,8 @@ print(
 ## The loss
 
 `--loss` is the name of any loss that takes logits, except a loss with a memory,
-which would store a number for each pair of a sample and an item.
+which would store a number for each pair of a sample and an item, `OGC`, which
+needs a layer in the model, and `GJS`, which needs several views of a sample.
 """
 
 try:
@@ -137,6 +138,10 @@ except (TypeError, ValueError) as error:
     parser.error(f"--loss {error}")
 if isinstance(loss, losses.MemoryLoss):
     parser.error(f"--loss {options.loss} needs a memory of every sample")
+if isinstance(loss, losses.OGC):
+    parser.error(f"--loss {options.loss} needs a layer in the model")
+if getattr(loss, "views", 1) > 1:
+    parser.error(f"--loss {options.loss} needs several views of each sample")
 
 """
 ## The model

@@ -2,17 +2,29 @@
 
 import contextlib
 import os
+import secrets
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 
+def path_of(path: str | os.PathLike) -> Path:
+    """The path of an argument, where `~` is the home folder."""
+    # `Path.expanduser` raises an error for a file such as "~a.csv".
+    return Path(os.path.expanduser(path))
+
+
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` write another file, which then takes the place of `file`."""
-    unfinished = file.with_name(f"unfinished_{file.name}")
-    write(unfinished)
-    unfinished.replace(file)
+    # Another process may write the same file at the same time.
+    unique = secrets.token_hex(4)
+    unfinished = file.with_name(f"unfinished_{unique}_{file.name}")
+    try:
+        write(unfinished)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -113,6 +113,22 @@ def test_annotations_that_are_no_labels_are_errors(annotations, message):
         assert from_annotators(votes.astype(kind)).labels.tolist() == [1, 0]
 
 
+@pytest.mark.once
+def test_a_table_has_a_column_for_each_annotator():
+    pandas = pytest.importorskip("pandas")
+    item, worker = np.repeat(np.arange(4), 3), np.tile(["ann", "bob", "cy"], 4)
+    label = [0, 0, 1, 1, 1, 1, 2, 2, 0, 0, 0, 0]
+    long = pandas.DataFrame({"item": item, "worker": worker, "label": label})
+    numbered = long.assign(worker=np.tile(np.arange(3), 4))
+    wide = long.pivot(index="item", columns="worker", values="label")
+    for table in (long, numbered, wide.reset_index(names="image_id")):
+        with pytest.raises(ValueError, match=r"for each annotator.*pivot"):
+            from_annotators(table)
+    assert from_annotators(wide).labels.tolist() == [0, 1, 2, 0]
+    for names in (["user", "expert", "rater"], ["label", "class", "grid"]):
+        assert len(from_annotators(wide.set_axis(names, axis=1)).labels) == 4
+
+
 def test_matrices_go_to_cleanlab_and_back():
     matrix = noise.asymmetric("cifar10", 0.4)
     there = to_noise_matrix(matrix)

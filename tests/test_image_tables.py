@@ -343,3 +343,11 @@ def test_wrong_names_are_errors():
     ):
         with pytest.raises(ValueError, match=message):
             ImageFiles(files, labels)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("wrong", (9, None, float("nan")))
+def test_a_label_that_is_no_name_is_told(wrong):
+    message = rf"names of classes.*labels\[0\]=cat and labels\[1\]={wrong}\. "
+    with pytest.raises(ValueError, match=message):
+        ImageFiles(["a.png", "b.png"], ["cat", wrong])

@@ -1,5 +1,6 @@
 """LabelQuality reads data sets in the order of the labels."""
 
+import keras
 import numpy as np
 import pytest
 from batches import Batches, tensorflow_batches, torch_batches
@@ -75,3 +76,20 @@ def test_a_data_set_of_another_length_is_an_error():
         seen(dataset.repeat(), labels)
     with pytest.raises(ValueError, match="Expected batches of samples"):
         seen(dataset.unbatch(), labels)
+
+
+@pytest.mark.parametrize("make", [lambda x, y: x, tensorflow_batches, Batches])
+def test_the_model_trains_the_same_with_it(make):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 3)).astype("float32"), rng.integers(0, 2, 64)
+
+    def trained(*callbacks):
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.Dropout(0.5), keras.layers.Dense(2, "softmax")]
+        model = keras.Sequential(layers)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(x, y, 16, 2, verbose=0, callbacks=list(callbacks))
+        return model.get_weights()[0]
+
+    quality = LabelQuality(make(x, y), y)
+    assert np.array_equal(trained(quality), trained())

@@ -264,6 +264,17 @@ def test_settings_of_an_older_file_are_understood(tmp_path):
     assert path.exists()
 
 
+def test_a_run_goes_on_with_another_backend(tmp_path):
+    fit(small(), Resume(tmp_path), epochs=1)
+    _, saved = _checkpoint.read_newest(tmp_path)
+    if not saved.state.pop("random", None):  # as PyTorch saves it
+        saved.state["random"] = [("device 0", np.zeros(5056, "uint8"))]
+    _checkpoint.write(tmp_path, saved)
+    resume = Resume(tmp_path)
+    fit(small(), resume)
+    assert len(resume.history["loss"]) == 2
+
+
 @pytest.mark.once
 def test_a_directory_in_use_is_refused_and_kept(tmp_path, monkeypatch):
     fit(small(), Resume(tmp_path), epochs=1)

@@ -7,6 +7,7 @@ import test_out_of_fold
 from test_out_of_fold import ROWS, Frequencies
 
 from keras_noisy import losses, noise
+from keras_noisy._files import write_whole
 
 fashion = test_out_of_fold.fashion
 
@@ -35,6 +36,26 @@ def test_it_goes_on_after_the_last_fold(fashion, tmp_path, capsys):
     for other in ({"epochs": 2}, {"x": x + 1}, {"seed": 1}):
         with pytest.raises(ValueError, match="new folder"):
             run(**other)
+
+
+@pytest.mark.once
+def test_two_runs_may_write_one_file_at_once(tmp_path):
+    file = tmp_path / "fold_0.npy"
+
+    def write(path):
+        path.write_text("first")
+        write_whole(file, lambda path: path.write_text("second"))
+
+    write_whole(file, write)
+    assert file.read_text() == "first"
+    with pytest.raises(OSError, match="full"):
+        write_whole(file, fill)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def fill(path):
+    path.write_text("a part")
+    raise OSError("full")
 
 
 class Frame(keras.callbacks.Callback):

@@ -53,6 +53,8 @@ def test_only_a_whole_epoch_of_the_benchmark_has_a_row(tmp_path, steps, saved):
         (["--smoke", "--share", "0"], "--share must be above 0"),
         (["--smoke", "--loss", "XYZ"], "--loss "),
         (["--smoke", "--loss", "ELR"], "--loss "),
+        (["--smoke", "--loss", "OGC"], "--loss OGC needs a layer"),
+        (["--smoke", "--loss", "GJS"], "--loss GJS needs several views"),
     ],
 )
 def test_bad_arguments_get_a_clear_error(

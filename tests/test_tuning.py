@@ -309,6 +309,8 @@ def test_a_failed_trial_is_shown_as_failed_and_never_best(data, tmp_path):
 def test_all_failed_is_an_error_that_shows_the_first_reason(data, tmp_path):
     model = WithoutTraining(broken=NAMES)
     tuner = start(tmp_path, model, max_consecutive_failed_trials=9)
+    with pytest.raises(RuntimeError, match=r"None of 0 .* Call `search`"):
+        tuning.summary(tuner)
     search(tuner, data)
     # KerasTuner itself returns a "best" one.
     assert tuner.get_best_hyperparameters()

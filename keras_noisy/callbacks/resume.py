@@ -16,6 +16,7 @@ from keras import ops
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical, described_both
+from keras_noisy._files import path_of
 from keras_noisy._start import Start
 from keras_noisy.callbacks import _checkpoint
 from keras_noisy.callbacks._checkpoint import Checkpoint
@@ -134,7 +135,7 @@ class Resume(keras.callbacks.Callback):
             except ValueError as error:
                 expected = '"epoch" or an integer >= 1'
                 raise invalid("save_freq", save_freq, expected) from error
-        self.directory = Path(directory)
+        self.directory = path_of(directory)
         self.save_freq = save_freq
         self._given = dict(settings or {})
         self.settings = {

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_noisy._files import path_of
+
 Split = tuple[np.ndarray, np.ndarray]
 
 CIFAR = {
@@ -52,7 +54,7 @@ def find(
     the file in a folder, by default `file_in`. If there are several places,
     the one whose folders have the name `likely` is used.
     """
-    root = Path(data_dir).expanduser()
+    root = path_of(data_dir)
     if root.is_file() and root.name in names:
         return root
     at = at or (lambda folder: file_in(folder, *names))
@@ -128,7 +130,7 @@ def _broken(path: Path, source: str) -> ValueError:
 def fashion_mnist(data_dir: str | Path) -> tuple[Split, Split]:
     """Both splits from the four idx files."""
     source = "https://github.com/zalandoresearch/fashion-mnist"
-    root = Path(data_dir).expanduser()
+    root = path_of(data_dir)
     root = root.parent if root.is_file() else root
     # Other data sets use these names too, so take all four from one folder.
     folder = find(

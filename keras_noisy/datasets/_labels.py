@@ -43,7 +43,17 @@ def numbered(
     entries = [
         e.decode() if isinstance(e, bytes) else e for e in array.tolist()
     ]
-    if array.ndim != 1 or not all(isinstance(e, str) for e in entries):
+    is_text = [isinstance(entry, str) for entry in entries]
+    if array.ndim != 1 or not all(is_text):
+        if any(is_text):
+            name, row = is_text.index(True), is_text.index(False)
+            raise ValueError(
+                "Invalid value for argument `labels`. Expected whole numbers, "
+                "or names of classes, all of them text. Received: "
+                f"labels[{name}]={entries[name]} and labels[{row}]="
+                f"{entries[row]}{place(row)}. Pass names that are numbers as "
+                "text, and leave out images without a label"
+            )
         if names is not None:
             numbers = class_labels("labels", array, len(names))
             return numbers.astype("int64"), names

@@ -10,6 +10,7 @@ import numpy as np
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
 from keras_noisy._elements import Elements
+from keras_noisy._files import path_of
 from keras_noisy._given_labels import elements_of
 from keras_noisy._new_models import built, train
 from keras_noisy._noise_checks import random_seed
@@ -107,7 +108,7 @@ def out_of_fold_probabilities(
     boolean("from_logits", from_logits)
     saved, model = None, built(build_model)
     if directory is not None:
-        saved = SavedFolds(Path(directory))
+        saved = SavedFolds(path_of(directory))
         saved.claim(
             model,
             x=x,

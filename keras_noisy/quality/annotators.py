@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,11 @@ from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import HIGHEST
 
 STEPS, TOLERANCE = 200, 1e-7
+#: Columns that count samples, as a table has when its index is a column.
+_NUMBERS = re.compile(r"(.*[ _-])?id|index|unnamed: 0", re.IGNORECASE)
+#: These together are in a table of a row for each label.
+_PERSON = re.compile(r"worker|annotator|labell?er|rater|user", re.IGNORECASE)
+_LABEL = re.compile(r"label|class|annotation|answer|response", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,9 @@ def from_annotators(
 
     Args:
         annotations: Labels of shape `(N, A)`, one column per annotator, with
-            -1 for a missing label.
+            -1 for a missing label. A table of a row for each label gets this
+            form by `table.pivot(index="item", columns="worker",
+            values="label").fillna(-1)`.
         num_classes: Number of classes. Defaults to `None`, one more than the
             largest label.
         method: `"dawid_skene"` or `"majority"`. A majority vote uses the
@@ -81,7 +89,8 @@ def from_annotators(
         An `Annotated`: `labels`, `soft`, `confusion` and `prior`.
 
     Raises:
-        ValueError: If labels are out of range, or a sample has none.
+        ValueError: If labels are out of range, a sample has none, or a column
+            has the name of something else, such as `"id"`.
 
     Example:
 
@@ -152,7 +161,25 @@ def _rates(
     return soft.mean(axis=0), confusion
 
 
+def _check_columns(names: list[str]) -> None:
+    """Raise an error for a table with columns that are no annotators."""
+    numbers, persons, labels = (
+        [name for name in names if kind.fullmatch(name)]
+        for kind in (_NUMBERS, _PERSON, _LABEL)
+    )
+    if numbers or (persons and labels):
+        raise ValueError(
+            "Invalid value for argument `annotations`. Expected a row for each "
+            "sample and a column for each annotator, and no others. Received: "
+            f"columns {names}. Drop a column that counts the samples, as "
+            '`table.drop(columns="id")` does. Turn a table of a row for each '
+            'label into this form by `table.pivot(index="item", columns='
+            '"worker", values="label").fillna(-1)`'
+        )
+
+
 def _votes(annotations: Any) -> np.ndarray:
+    _check_columns([str(name) for name in getattr(annotations, "columns", ())])
     array = as_array("annotations", annotations)
     expected = (
         "whole numbers of shape (N, A), -1 where there is no label, as "

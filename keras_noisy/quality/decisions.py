@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._elements import Elements
+from keras_noisy._files import path_of
 from keras_noisy.quality._clean import (
     check_can_be_left_out,
     check_samples,
@@ -111,7 +112,7 @@ def read_decisions(
     path: str | os.PathLike, elements: Elements, num_classes: int, key: str
 ) -> Decisions:
     """Read decisions from a file, which must belong to these labels."""
-    path, labels = Path(path), elements.given.reshape(-1)
+    path, labels = path_of(path), elements.given.reshape(-1)
     count = len(elements.given) if elements.are_areas else len(labels)
     found: dict[str, list[int]] = {"keep": [], "drop": [], "relabel": []}
     new = []

@@ -14,7 +14,7 @@ from keras import ops
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical
 from keras_noisy._containers import in_parts
-from keras_noisy._files import file_name, reading, write_whole
+from keras_noisy._files import file_name, path_of, reading, write_whole
 from keras_noisy._notes import claim
 from keras_noisy.datasets import ImageDataset
 from keras_noisy.quality._batches import Batches
@@ -190,7 +190,7 @@ class _Parts:
     """A folder of features, one file for every few batches."""
 
     def __init__(self, directory: Any):
-        self.directory = None if directory is None else Path(directory)
+        self.directory = None if directory is None else path_of(directory)
         self.done = 0
 
     def claim(

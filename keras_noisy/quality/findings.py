@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_noisy._files import path_of
 from keras_noisy._label_arrays import HIGHEST
 from keras_noisy.quality._clean import cleaned, own_labels
 from keras_noisy.quality._pictures import figure
@@ -150,7 +151,7 @@ class Findings(Ranked):
         Returns:
             The path.
         """
-        path, score = Path(path), self._named(score)
+        path, score = path_of(path), self._named(score)
         page = report_page(
             shown_on(self, n, score, texts=texts),
             score=score,

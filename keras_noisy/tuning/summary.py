@@ -203,6 +203,8 @@ def summary(
     if all(trial.accuracy is None for trial in found):
         reasons = [t.reason for t in found if t.reason is not None]
         first = f". The first failed with {reasons[0]}" if reasons else ""
+        if not found:
+            first = ". Call `search` of the tuner first"
         raise RuntimeError(f"None of {len(found)} trials completed{first}")
     return found
 

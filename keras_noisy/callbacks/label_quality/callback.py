@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer
+from keras_noisy.callbacks._torch_random import same_random_state
 from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.callbacks.label_quality.findings import Findings
 from keras_noisy.quality import Decisions, Estimate
@@ -40,8 +41,8 @@ class LabelQuality(keras.callbacks.Callback):
     for a few epochs or with a robust loss. They continue over several calls of
     `fit`; use a new callback for a new model. Samples are predicted as in
     evaluation, without augmentation and dropout. The predictions of 8192 labels
-    are in memory at a time, and 30 bytes are kept for each label. On PyTorch,
-    predicting advances the random generator, as validation does.
+    are in memory at a time, and 30 bytes are kept for each label. The model
+    trains the same with the callback as without it.
 
     Each label of a token, a pixel or one of several outputs has its own score;
     `sample_scores` gives the score of the worst label of each sample. Arrays,
@@ -171,7 +172,8 @@ class LabelQuality(keras.callbacks.Callback):
         predictions = _training_set.predict(
             self.model, self.x, findings.elements, self.batch_size
         )
-        found = findings.compare(predictions, self.from_logits)
+        with same_random_state():
+            found = findings.compare(predictions, self.from_logits)
         if logs is not None:
             logs.update(findings.rates(found))
         if epoch >= self.start_epoch:

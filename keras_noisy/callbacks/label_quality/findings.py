@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer
-from keras_noisy._files import reading, write_whole
+from keras_noisy._files import path_of, reading, write_whole
 from keras_noisy._given import labeled_elements
 from keras_noisy.callbacks.label_quality._scores import Scores
 from keras_noisy.callbacks.label_quality._statistics import (
@@ -166,7 +166,7 @@ class Findings(AnyFindings):
             with unfinished.open("wb") as file:  # whatever its suffix is
                 np.savez(file, **arrays)
 
-        write_whole(Path(path), write)
+        write_whole(path_of(path), write)
 
     def load(self, path: str | os.PathLike) -> None:
         """Continue with the scores that `save` wrote, instead of these.
@@ -174,6 +174,7 @@ class Findings(AnyFindings):
         Args:
             path: The file.
         """
+        path = path_of(path)
         with reading(path) as stream, np.load(stream) as file:
             saved = dict(file)
         same = np.array_equal(saved.pop("labels", None), self.labels)
@@ -181,7 +182,7 @@ class Findings(AnyFindings):
             raise ValueError(
                 "Invalid value for argument `path`. Expected the scores of "
                 f"these {len(self.labels)} labels, as `save` writes them. "
-                f"Received: {os.fspath(path)}, of other labels"
+                f"Received: {path}, of other labels"
             )
         names = saved.pop("class_names").tolist()
         if self.class_names is None and names:

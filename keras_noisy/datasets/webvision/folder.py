@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._files import path_of
 from keras_noisy.datasets._check import readable
 from keras_noisy.datasets.image_dataset import ImageDataset
 from keras_noisy.datasets.pipeline import pipeline
@@ -84,7 +84,7 @@ class WebVisionFolder:
             if value not in choices:
                 expected = ", ".join(f'"{choice}"' for choice in choices)
                 raise invalid(name, value, f"one of {expected}")
-        self.path = Path(path).expanduser().absolute()
+        self.path = path_of(path).absolute()
         self.config = config
         self.split = split
 
