@@ -34,7 +34,9 @@ def reading(file: str | os.PathLike, delete: Any = "it") -> Iterator[BinaryIO]:
     with open(file, "rb") as stream:
         try:
             yield stream
-        except Exception as error:  # Damage can cause any exception.
+        except (OSError, MemoryError):
+            raise  # The disk or the memory is at fault: keep the file.
+        except Exception as error:  # Damage can cause any other.
             raise ValueError(
                 f"Expected {os.fspath(file)} to be whole, as this package "
                 f"wrote it. Received: a damaged file ({type(error).__name__})"

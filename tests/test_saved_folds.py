@@ -7,7 +7,7 @@ import test_out_of_fold
 from test_out_of_fold import ROWS, Frequencies
 
 from keras_noisy import losses, noise
-from keras_noisy._files import write_whole
+from keras_noisy._files import reading, write_whole
 
 fashion = test_out_of_fold.fashion
 
@@ -243,3 +243,12 @@ def test_folds_of_another_network_are_never_returned(tmp_path):
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(ValueError, match=f"{name}.* a damaged file"):
             run()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("fault", [OSError, MemoryError])
+def test_a_fault_of_the_machine_does_not_advise_to_delete(tmp_path, fault):
+    file = tmp_path / "fold_1.npy"
+    file.write_bytes(b"")
+    with pytest.raises(fault, match=r"^here$"), reading(file):
+        raise fault("here")
