@@ -222,9 +222,10 @@ def figure_6() -> None:
     path = FOLDER / "figure_6.csv"
     found: dict[str, list[list[float]]] = {}
     if path.exists():
-        for row in csv.DictReader(path.open(newline="")):
-            panels = found.setdefault(row["label"], [[], []])
-            panels[int(row["panel"])].append(float(row["y"]))
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                panels = found.setdefault(row["label"], [[], []])
+                panels[int(row["panel"])].append(float(row["y"]))
     steps = EPOCHS * -(-SAMPLES // BATCH_SIZE)
     cosine = keras.optimizers.schedules.CosineDecay(1.0, steps)
     compared = {
