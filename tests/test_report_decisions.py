@@ -273,7 +273,8 @@ def test_decisions_about_other_data_are_refused(quality, tmp_path):
         assert quality.decisions(path).dropped.tolist() == [1]
     for lines, message in (
         ([right, right], "line 3, a second one for 1"),
-        ([f"1,delete,1,,{key}"], "line 2: 'delete'"),
+        ([f"1,delete,1,,{key}"], "line 2: 'delete', not keep, drop, rel"),
+        (["", right, "", f"2,delete,1,,{key}"], "line 5: 'delete'"),
         ([f"20,drop,1,,{key}"], r"'20', not in \[0, 20\)"),
         ([f"1,drop,2,,{key}"], "another given label"),
         ([f"1,relabel,1,,{key}"], "line 2: ''"),

@@ -117,7 +117,7 @@ def read_decisions(
     found: dict[str, list[int]] = {"keep": [], "drop": [], "relabel": []}
     new = []
     seen = set()
-    for line, row in enumerate(_rows(path), 2):
+    for line, row in _rows(path):
         if not any(row.values()):
             continue
         if row["data"] != key:
@@ -131,7 +131,8 @@ def read_decisions(
             raise _error(path, f"line {line}, a second one for {index}")
         seen.add(index)
         if row["decision"] not in found:
-            raise _error(path, f"line {line}: {row['decision']!r}")
+            what = f"{row['decision']!r}, not {', '.join(found)}"
+            raise _error(path, f"line {line}: {what}")
         given = _number(path, line, row["given"], num_classes)
         # The line of an area shows only the worst of its many labels.
         if not elements.are_areas and given != labels[index]:
@@ -160,8 +161,8 @@ def read_decisions(
     )
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file after the first, which names the columns."""
+def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The lines after that with the columns, with their numbers."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         try:
             # In many countries spreadsheets separate columns by semicolons.
@@ -169,7 +170,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             file.seek(0)
             delimiter = max(",;\t", key=header.count)
             reader = csv.DictReader(file, delimiter=delimiter)
-            rows, columns = list(reader), reader.fieldnames or ()
+            rows = [(reader.line_num, row) for row in reader]
+            columns = reader.fieldnames or ()
         except (UnicodeDecodeError, csv.Error) as error:
             what = "which is not UTF-8 text: save it as CSV (UTF-8)"
             raise _error(path, what) from error
