@@ -142,6 +142,15 @@ def test_prepared_file_and_its_mistakes(tmp_path):
     np.savez(file, **{**arrays, "test_lengths": np.array([1, 1])})
     with pytest.raises(ValueError, match=r"sessions\.npz"):
         load_sessions("diginetica", tmp_path)
+    for wrong in (
+        {"train_items": np.array([1, 2, 3])},
+        {"train_items": np.array([], int), "train_lengths": np.array([], int)},
+        {"train_lengths": np.array([3.5, 2])},
+        {"test_targets": np.array([2, 9])},
+    ):
+        np.savez(file, **{**arrays, **wrong})
+        with pytest.raises(ValueError, match=r"Expected .*sessions\.npz to"):
+            load_sessions("diginetica", tmp_path)
     with pytest.raises(ValueError, match="`name`"):
         load_sessions("yoochoose", tmp_path)
 

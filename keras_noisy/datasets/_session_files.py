@@ -18,7 +18,7 @@ FEWEST_CLICKS = 5
 def prepared(file: Path) -> tuple[Clicks, Clicks]:
     """Prepared sessions; the last click of a test session is stored apart."""
     with np.load(file) as saved:
-        lengths = saved["test_lengths"].astype("int64")
+        lengths = _integers(saved["test_lengths"])
         ends = np.cumsum(lengths)
         if len(ends) and ends[-1] != len(saved["test_items"]):
             raise ValueError(
@@ -28,8 +28,13 @@ def prepared(file: Path) -> tuple[Clicks, Clicks]:
         # NumPy would cast inserted numbers, and wrap large ones around.
         items = items.astype(np.promote_types(items.dtype, targets.dtype))
         clicks = np.insert(items, ends, targets)
-        train = saved["train_items"], saved["train_lengths"].astype("int64")
+        train = saved["train_items"], _integers(saved["train_lengths"])
     return train, (clicks, lengths + 1)
+
+
+def _integers(lengths: np.ndarray) -> np.ndarray:
+    """Lengths whose sums do not wrap; a fraction is a TypeError."""
+    return lengths.astype("int64", casting="same_kind")
 
 
 def official(file: Path) -> tuple[Clicks, Clicks]:

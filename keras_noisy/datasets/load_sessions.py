@@ -75,8 +75,14 @@ def load_sessions(name: str, data_dir: str | Path) -> SessionSplits:
             train, test = prepared(file)
         else:
             train, test = official(file)
-    num_items = int(np.max(train[0]))
-    return SessionSplits(
-        Sessions.from_arrays(*train, num_items),
-        Sessions.from_arrays(*test, num_items, file.suffix != ".npz"),
-    )
+    try:
+        num_items = int(np.max(train[0], initial=0))
+        return SessionSplits(
+            Sessions.from_arrays(*train, num_items),
+            Sessions.from_arrays(*test, num_items, file.suffix != ".npz"),
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"Expected {file} to have sessions as `load_sessions` describes "
+            f"them. Received: {error}"
+        ) from error
