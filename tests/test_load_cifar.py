@@ -1,5 +1,6 @@
 """CIFAR and its human labels, loaded from their official files."""
 
+import errno
 import gzip
 import pickle
 import tarfile
@@ -11,6 +12,7 @@ import pytest
 import real_data
 
 from keras_noisy.datasets import load
+from keras_noisy.datasets._files import reading
 
 COUNT = 50_000
 
@@ -270,6 +272,14 @@ def test_missing_files_say_where_to_get_them(tmp_path, cifar10):
     ):
         with pytest.raises(FileNotFoundError, match=message):
             load(name, data_dir=tmp_path)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_file_that_may_not_be_read_is_not_called_broken(tmp_path, number):
+    file = tmp_path / "train-labels-idx1-ubyte"
+    with pytest.raises(OSError, match="here"), reading(file, "https://there"):
+        raise OSError(number, "here", str(file))
 
 
 @pytest.mark.once

@@ -1,6 +1,7 @@
 """The official files of the data sets, in the user's folder."""
 
 import contextlib
+import errno
 import gzip
 import io
 import pickle
@@ -117,6 +118,9 @@ def reading(path: Path, source: str) -> Iterator[None]:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
+        number = getattr(error, "errno", None)
+        if number is not None and number != errno.ENOENT:
+            raise  # The disk or its permissions are at fault, not the file.
         raise _broken(path, source) from error
 
 
