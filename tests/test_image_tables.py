@@ -282,7 +282,14 @@ def test_a_file_with_two_labels_is_named_with_its_lines(tmp_path):
 
 def test_another_encoding_is_an_error(tmp_path):
     file = write(tmp_path / "list.csv", "path,label\nä.png,1\n", "latin-1")
-    with pytest.raises(ValueError, match=r"list\.csv .*UTF-8"):
+    with pytest.raises(ValueError, match=r"list\.csv .*UTF-8.*in line 2"):
+        ImageFiles.from_table(file)
+    rows = "a.png,1\n" * 5000  # more than Python reads at once
+    file.write_bytes(f"path,label\n{rows}".encode() + b"\xe4.png,1\n" + b"x")
+    with pytest.raises(ValueError, match=r"list\.csv .*in line 5002"):
+        ImageFiles.from_table(file)
+    write(file, f'path,label\n{rows}"a"b.png,1\n', "utf-8")
+    with pytest.raises(ValueError, match=r"list\.csv .*in line 5002"):
         ImageFiles.from_table(file)
     with pytest.raises(FileNotFoundError, match="missing"):
         ImageFiles.from_table(tmp_path / "missing.csv")

@@ -1,6 +1,7 @@
 """Columns of tables and of CSV files, by position."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,12 +69,7 @@ class CSV(dict[str, list[str]]):
 
     def __init__(self, path: str):
         self.path = path
-        try:
-            rows = _rows(path)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(
-                f"Expected {path} to be a CSV file in UTF-8. Received: {error}"
-            ) from error
+        rows = _rows(path)
         if len(rows) < 2:
             raise ValueError(
                 f"Expected {path} to have a line with the names of the "
@@ -121,17 +117,32 @@ def numbers(entries: np.ndarray) -> np.ndarray:
 
 def _rows(path: str) -> list[tuple[int, list[str]]]:
     """The non-empty lines with their numbers, spaces removed."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        header = next((line for line in file if line.strip()), "")
-        file.seek(0)
-        lines = csv.reader(
-            file,
-            delimiter=next((d for d in _DELIMITERS if d in header), ","),
-            skipinitialspace=True,
-            strict=True,
-        )
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _no_csv(path, error, line) from error
+    header = next(filter(str.strip, text.splitlines()), "")
+    lines = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=next((d for d in _DELIMITERS if d in header), ","),
+        skipinitialspace=True,
+        strict=True,
+    )
+    try:
         rows = [(lines.line_num, [c.strip() for c in row]) for row in lines]
+    except csv.Error as error:
+        raise _no_csv(path, error, lines.line_num) from error
     return [(line, row) for line, row in rows if any(row)]
+
+
+def _no_csv(path: str, error: Exception, line: int) -> ValueError:
+    return ValueError(
+        f"Expected {path} to be a CSV file in UTF-8. Received: {error}, in "
+        f"line {line}"
+    )
 
 
 def _names(table: Any) -> list[Any] | None:
