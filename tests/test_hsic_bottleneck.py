@@ -135,6 +135,22 @@ def test_labels_in_every_format():
         np.testing.assert_array_equal(array(layer.weights[0]), weight)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="others know the axes"
+)
+def test_labels_of_an_unknown_rank_say_what_to_do():
+    import tensorflow as tf
+
+    x, y = np.zeros((8, 5), "float32"), np.arange(8) % 4
+    data = tf.data.Dataset.from_tensor_slices((x, y)).map(
+        lambda a, b: (a, tf.numpy_function(lambda v: v, [b], tf.int64))
+    )
+    model = HSICBottleneck([block(4)], num_classes=4)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="set_shape"):
+        model.fit(data.batch(4), verbose=0, shuffle=False)
+
+
 @pytest.mark.once
 def test_a_classifier_with_a_single_output():
     """The blocks of a single output learn from labels of two classes."""

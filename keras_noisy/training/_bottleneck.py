@@ -11,8 +11,8 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy._label_tensors import (
     as_tensor,
-    is_unranked,
     safe_index,
+    static_shape,
     widened,
 )
 from keras_noisy.hsic.matrices import (
@@ -90,12 +90,10 @@ def one_hot(y: Any, y_pred: Tensor, loss: Any, num_classes: int) -> Tensor:
     y = as_tensor(y)
     if hasattr(loss, "split_labels") and len(y_pred.shape) == 2:
         y, _ = loss.split_labels(y, y_pred)
-    shape = None if is_unranked(y.shape) else tuple(y.shape)
-    if shape and len(shape) == 2 and shape[1] == num_classes:
+    shape = static_shape(y)
+    if len(shape) == 2 and shape[1] == num_classes:
         return ops.cast(y, "float32")
-    if shape is None or not (
-        len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
-    ):
+    if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
         raise ValueError(
             "Expected `y` to hold integer labels of shape (N,) or (N, 1), or "
             f"targets of shape (N, {num_classes}). Received: y.shape={shape}. "
