@@ -396,12 +396,15 @@ def test_calibrate_to_a_network():
     assert plain.logit_bias == star.logit_bias
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_calibrate_checks_the_model():
     model, x = network(20, 1.0)
     with pytest.raises(ValueError, match=r"num_classes=10, but.* 20 outputs"):
         calibrate(MAEStar(num_classes=10), model, x)
     with pytest.raises(ValueError, match="a loss of keras_noisy"):
         calibrate("mae", model, x)
+    with pytest.raises(ValueError, match=r"`x`.*at least one sample"):
+        logit_distribution(model, x[:0])
     model.layers[-1].kernel.assign(np.full((32, 20), np.nan))
     with pytest.raises(ValueError, match="finite outputs"):
         logit_distribution(model, x)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_noisy._arguments import invalid
 from keras_noisy.calibration.average_error import as_calibratable, checked_std
 from keras_noisy.calibration.fresh import Calibratable
 from keras_noisy.calibration.matching import automatic
@@ -130,7 +131,10 @@ def _calibration(loss: Calibratable) -> str:
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:
     """Logits of a model, computed from probabilities if it returns these."""
-    outputs = divisible.predict(model, x)
+    try:
+        outputs = divisible.predict(model, x)
+    except UnboundLocalError as error:  # how Keras fails without a batch
+        raise invalid("x", x, "at least one sample") from error
     if not isinstance(outputs, np.ndarray):
         raise ValueError(
             "Expected a model with one output. Received: a model whose "
