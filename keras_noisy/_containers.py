@@ -65,6 +65,13 @@ def batches_of(dataset: keras.utils.PyDataset, first: int = 0) -> Iterator[Any]:
     return map(dataset.__getitem__, numbers)
 
 
+def check_batch(name: str, data: Any, labels: Any) -> None:
+    """Reject a data set that gives single samples, by its labels."""
+    if hasattr(labels, "shape") and len(labels.shape) == 0:
+        expected = f"batches of samples, as `{name}.batch(64)` gives"
+        raise invalid(name, data, f"{expected}, not single ones")
+
+
 def are_arrays(x: Any) -> bool:
     """Whether `x` holds arrays instead of giving batches."""
     leaves = keras.tree.flatten(x)

@@ -338,6 +338,8 @@ def test_statistics_of_batch_normalization_are_those_of_the_center():
     assert (normalization.momentum, dropout.rate) == (0.99, 0.5)
     with pytest.raises(ValueError, match="at least one batch"):
         RefreshBatchNorm([]).refresh(model)
+    with pytest.raises(ValueError, match=r"`data.*not single ones"):
+        RefreshBatchNorm([*zip(x, y[:, 0], strict=True)]).refresh(model)
     with pytest.raises(ValueError, match="a `BatchNormalization`"):
         RefreshBatchNorm(x).refresh(keras.Sequential([keras.Input((3,))]))
 

@@ -195,6 +195,10 @@ def test_mistakes_are_errors(network):
             {"data": tensorflow_batches(IMAGES, IMAGES).repeat()},
             "does not repeat",
         ),
+        (
+            {"data": tensorflow_batches(IMAGES, IMAGES[:, 0, 0, 0]).unbatch()},
+            "`data.*not single ones",
+        ),
         ({"data": Endless()}, "`data`.*does not repeat"),
         ({"data": training}, "`data`.*in their order.*`training=False`"),
         ({"data": sorted_}, "`data`.*in their order.*`by_length=False`"),

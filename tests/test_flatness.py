@@ -62,6 +62,10 @@ def test_bad_measurements():
         ({"data": iter([(X, y)])}, "read several times"),
         ({"data": []}, "at least one sample"),
         ({"data": Endless()}, "a data set that ends"),
+        (
+            {"data": [*zip(X, y, strict=True)]},
+            r"`data.batch\(64\)`.*not single ones",
+        ),
         ({"data": [X, y]}, "a batch without labels, in a list"),
         ({"data": (X, y, np.ones(60))}, "a batch without labels, in a tuple"),
         ({"data": (X, -y)}, "labels of at least 0"),

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy._containers import as_array, batches_of, in_parts
+from keras_noisy._containers import as_array, batches_of, check_batch, in_parts
 from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import centered
 from keras_noisy.distribution import process_count
@@ -173,7 +173,8 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         sums: list[Any] = [0.0] * len(statistics)
         count = 0
         for batch in itertools.islice(self._batches(), self.steps):
-            x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            check_batch("data", self.data, y)
             in_training.predict_on_batch(x)
             for i, variable in enumerate(statistics):
                 sums[i] = sums[i] + _numbers(variable)

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
-from keras_noisy._containers import batches_of, slices
+from keras_noisy._containers import batches_of, check_batch, slices
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._plots import matplotlib_figure
 
@@ -181,6 +181,7 @@ def _batches(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
         data = batches_of(data)
     for batch in data:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        check_batch("data", data, y)
         yield x, y
 
 

@@ -9,7 +9,12 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import are_arrays, batches_of, in_parts
+from keras_noisy._containers import (
+    are_arrays,
+    batches_of,
+    check_batch,
+    in_parts,
+)
 from keras_noisy._given import without_index
 
 ENDLESS = "a data set that does not repeat"
@@ -62,7 +67,9 @@ class Batches:
         else:
             batches = itertools.islice(self.data, first, None)
         for batch in batches:
-            yield keras.utils.unpack_x_y_sample_weight(batch)[0]
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            check_batch("data", self.data, y)
+            yield x
 
     def to_compare(self) -> Any:
         """Data that identify the data set: all arrays, or the first batch."""

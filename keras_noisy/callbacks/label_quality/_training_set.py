@@ -15,6 +15,7 @@ from keras_noisy._containers import (
     as_array,
     as_paths,
     batches_of,
+    check_batch,
     in_parts,
 )
 from keras_noisy._elements import Elements
@@ -161,15 +162,13 @@ class _Batches:
             data = batches_of(data)
         for batch in data:
             inputs, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            check_batch("x", self.x, y)
             size = len(keras.tree.flatten(inputs)[0])
             labels = self.labels[self.count : self.count + size]
             samples = np.arange(self.count, self.count + len(labels))
             self.count += size
             if hasattr(y, "shape"):
                 y = np.asarray(ops.convert_to_numpy(y))
-                if y.ndim == 0:
-                    expected = "batches of samples, as `x.batch(64)` gives"
-                    raise invalid("x", self.x, f"{expected}, not single ones")
                 y = y[: len(labels)]
                 self._may_have_index &= _has_index(y, self.labels)
                 if self._may_have_index:
