@@ -297,6 +297,16 @@ def test_an_estimate_does_not_depend_on_the_order_of_the_samples():
 
 
 @pytest.mark.once
+def test_an_estimate_is_not_changed_by_what_is_done_with_it():
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 60)
+    quality = PredictionQuality(probabilities, np.arange(60) % 3)
+    before = quality.estimate()
+    matrix = before.transition.copy()
+    before.transition[:] = before.prior[:] = before.per_class[:] = 0
+    np.testing.assert_array_equal(quality.estimate().transition, matrix)
+
+
+@pytest.mark.once
 def test_the_worst_of_equal_scores_are_of_all_classes():
     labels = np.arange(2000) // 500
     wrong = np.arange(2000) % 2 == 0

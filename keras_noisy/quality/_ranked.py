@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,7 +94,8 @@ class Ranked:
         """
         if self._estimate is None:
             self._estimate = self.evidence.estimate(len(self._names()))
-        return self._estimate
+        # The suspects depend on it, whatever a caller does to its arrays.
+        return copy.deepcopy(self._estimate)
 
     @property
     def threshold(self) -> float:
