@@ -12,6 +12,8 @@ from keras import ops
 
 import keras_noisy
 from keras_noisy import GCE, MAEStar
+from keras_noisy.layers import GaussianCloud
+from keras_noisy.losses import ForwardCorrection, PeerLoss
 
 ARGUMENTS = {
     "num_classes": 20,
@@ -34,6 +36,22 @@ OTHERS = [
         reduction="mean_with_sample_weight",
     ),
 ]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (PeerLoss(prior=[0.5, 0.3, 0.2]), "prior"),
+        (ForwardCorrection(np.eye(3)), "T"),
+        (GCE(logit_adjustment=[3, 2, 1]), "logit_adjustment"),
+        (GaussianCloud([3, 2, 1]), "class_counts"),
+    ],
+)
+def test_a_config_that_is_changed_changes_no_object(made, name):
+    before = str(made.get_config()[name])
+    made.get_config()[name][0] = 0
+    assert str(made.get_config()[name]) == before
 
 
 @catalogue

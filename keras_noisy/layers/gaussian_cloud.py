@@ -201,7 +201,7 @@ class GaussianCloud(keras.layers.Layer):
         """Return every argument."""
         return {
             **super().get_config(),
-            "class_counts": self.class_counts,
+            "class_counts": [*self.class_counts],
             "strength": self.strength,
             "form": self.form,
             "margin": self.margin,

@@ -120,6 +120,10 @@ class Shares(PerClass):
         value = in_class_order(self.name, value)
         return distributions(self.name, [value], expected)[0].tolist()
 
+    def config(self, value: list[float] | None) -> list[float] | None:
+        """The shares in a list of their own."""
+        return None if value is None else [*value]
+
 
 class CorrectionLoss(DistributionLoss):
     """Base of the losses that are corrected by a transition matrix."""
