@@ -277,7 +277,9 @@ def test_published_values_of_the_bi_tempered_loss(t1, t2, published):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("t", [0.1, 0.5, 0.8, 0.99, 1.0, 1.01, 1.25, 2, 5])
+@pytest.mark.parametrize(
+    "t", [0.1, 0.5, 0.8, 0.99, 0.992, 1 - 1e-5, 1.0, 1 + 1e-6, 1.01, 1.25, 2, 5]
+)
 @pytest.mark.parametrize("num_classes", [2, 10, 1000, 100_000])
 def test_tempered_softmax_sums_to_one(t, num_classes):
     rng = np.random.default_rng(0)

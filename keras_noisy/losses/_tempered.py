@@ -28,6 +28,8 @@ Tensor = Any
 HOTTEST = 5.0
 #: If the sum of p is this near to 1, it is exact after one more step.
 NEAR = 1e-3
+#: If t is this near to 1, `1 + (1 - t) (z - c)` has too few digits of z.
+NEAR_ONE = 0.01
 MOST_STEPS = 16
 
 
@@ -46,11 +48,14 @@ class TemperedSoftmax:
 
     def __init__(self, logits: Tensor, t: float):
         self.t = t
+        self._log_p = log_probabilities(logits) if t == 1 else None
         if t == 1:
-            self._log_p = log_probabilities(logits)
             return
         top = at_least(ops.stop_gradient(largest(logits)), LOWEST)
         x = at_least(logits - top, LOWEST)
+        if abs(t - 1) < NEAR_ONE:
+            self._log_p = _near_one(x, t)
+            return
         x = in_place("multiply", x, 1 - t)
         shift = _with_derivative(x, _solved(ops.stop_gradient(x), t), t)
         self._base = x + shift
@@ -61,7 +66,7 @@ class TemperedSoftmax:
 
     def power(self, r: float) -> Tensor:
         """`p ** r` for r >= 0, which is 0 where p is 0."""
-        if self.t == 1:
+        if self._log_p is not None:
             return ops.exp(r * self._log_p)
         if self.t > 1:
             return _power(self._inverse, r / (self.t - 1))
@@ -71,16 +76,44 @@ class TemperedSoftmax:
 
     def escort(self, p: Tensor) -> Tensor:
         """`p ** t`, from p."""
-        return p * self._inverse if self.t > 1 else self.power(self.t)
+        if self._log_p is None and self.t > 1:
+            return p * self._inverse
+        return self.power(self.t)
 
     def log(self, pick: Callable[[Tensor], Tensor]) -> Tensor:
         """`log(p)` of the entries that a function picks, finite at p = 0."""
-        if self.t == 1:
+        if self._log_p is not None:
             return pick(self._log_p)
         base = pick(self._base)
         if self.t < 1:
             base = at_least(base, TINY)
         return plain_ops().log(base) / (1 - self.t)
+
+
+def _near_one(x: Tensor, t: float) -> Tensor:
+    """`log(p)` for `x = z - max(z)`, by the distance of the base from 1."""
+    of = plain_ops()
+
+    def log_p(x: Tensor, distance: Tensor) -> Tensor:
+        # For t < 1 the base of an unlikely class would not be above 0.
+        excess = at_least((1 - t) * x + distance, 1e-6 - 1)
+        return of.log1p(excess) / (1 - t)
+
+    def step(x: Tensor, distance: Tensor) -> Tensor:
+        log = log_p(x, distance)
+        total = of.sum(of.exp(log), axis=-1, keepdims=True)
+        slope = of.sum(of.exp(t * log), axis=-1, keepdims=True)
+        return distance + total * of.expm1((t - 1) * of.log(total)) / slope
+
+    constant = ops.stop_gradient(x)
+    total = of.sum(of.exp(constant), axis=-1, keepdims=True)
+    distance = (t - 1) * of.log(total)
+    for _ in range(3):
+        distance = step(constant, distance)
+    distance = ops.stop_gradient(distance)
+    for _ in range(2):  # the first and the second derivative
+        distance = step(x, distance)
+    return log_p(x, distance)
 
 
 def _solved(x: Tensor, t: float) -> Tensor:
