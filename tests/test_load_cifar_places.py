@@ -1,6 +1,8 @@
 """CIFAR is found where people have it, and no label is outside its classes."""
 
+import gzip
 import pickle
+import shutil
 import tarfile
 import zipfile
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 import real_data
 
-from keras_noisy.datasets import load
+from keras_noisy.datasets import _files, load
 
 
 def tiny_cifar(folder, kind, by_file=False, labels=None):
@@ -99,3 +101,27 @@ def test_a_label_outside_the_classes_is_an_error(tmp_path):
     )
     with pytest.raises(ValueError, match=r"\[0, 10\).*200"):
         load("cifar10", data_dir=tmp_path)
+
+
+@pytest.mark.once
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    """A sparse member of 1 kB can claim any size."""
+    folder = tmp_path / "cifar-10-batches-py"
+    tiny_cifar(folder, "10")
+    with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as file:
+        file.add(folder, folder.name)
+    shutil.rmtree(folder)
+    with zipfile.ZipFile(tmp_path / "CIFAR-10_human.pt", "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps({"x": "x" * 9999}))
+    idx = b"\0\0\x08\x03" + np.array([1, 99, 99], ">i4").tobytes()
+    images = gzip.compress(idx + bytes(99 * 99))
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(images)
+    assert len(load("cifar10", data_dir=tmp_path).y_train) == 25
+    monkeypatch.setattr(_files, "_LARGEST", 9000)
+    for name, file in (
+        ("cifar10", "python.tar.gz"),
+        ("cifar10n", "human.pt"),
+        ("fashion_mnist", "ubyte.gz"),
+    ):
+        with pytest.raises(ValueError, match=rf"{file}.*Download it again"):
+            load(name, data_dir=tmp_path)

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -34,6 +34,8 @@ CIFAR = {
 }
 
 
+#: Bytes of an unpacked file; a few bytes can claim to be many.
+_LARGEST = 2**28
 #: Levels of folders below `data_dir` to search.
 _DEPTH = 3
 
@@ -215,7 +217,8 @@ def torch_dictionary(path: Path) -> dict[str, Any]:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
             (name,) = (n for n in file.namelist() if n.endswith("/data.pkl"))
-            return loads(file.read(name))
+            with file.open(name) as content:
+                return loads(_all_of(content))
     with open(path, "rb") as file:
         # Files before version 1.6 have magic number, version and system first.
         for _ in range(3):
@@ -265,13 +268,22 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
     file = archive.extractfile(name)
     if file is None:  # A folder has this name.
         raise KeyError(name)
-    return file.read()
+    return _all_of(file)
+
+
+def _all_of(file: IO[bytes]) -> bytes:
+    """The content of a file in an archive, unless it is too large."""
+    content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError(f"more than {_LARGEST} bytes")
+    return content
 
 
 def _idx(path: Path) -> np.ndarray:
     data = path.read_bytes()
     if path.suffix == ".gz":
-        data = gzip.decompress(data)
+        with gzip.open(io.BytesIO(data)) as file:
+            data = _all_of(file)
     # Two zeros, 8 for bytes, the number of axes, then their lengths.
     start = 4 + 4 * data[3] if data[:3] == b"\0\0\x08" else len(data) + 1
     whole = start <= len(data)
