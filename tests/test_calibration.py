@@ -396,7 +396,6 @@ def test_calibrate_to_a_network():
     assert plain.logit_bias == star.logit_bias
 
 
-@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_calibrate_checks_the_model():
     model, x = network(20, 1.0)
     with pytest.raises(ValueError, match=r"num_classes=10, but.* 20 outputs"):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import are_arrays
 from keras_noisy.calibration.average_error import as_calibratable, checked_std
 from keras_noisy.calibration.fresh import Calibratable
 from keras_noisy.calibration.matching import automatic
@@ -131,10 +132,10 @@ def _calibration(loss: Calibratable) -> str:
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:
     """Logits of a model, computed from probabilities if it returns these."""
-    try:
-        outputs = divisible.predict(model, x)
-    except UnboundLocalError as error:  # how Keras fails without a batch
-        raise invalid("x", x, "at least one sample") from error
+    if are_arrays(x) and not all(map(len, keras.tree.flatten(x))):
+        # Keras would fail, and on JAX lose the weights of the model.
+        raise invalid("x", x, "at least one sample")
+    outputs = divisible.predict(model, x)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(
             "Expected a model with one output. Received: a model whose "
