@@ -69,6 +69,7 @@ def test_bad_measurements():
         ({"data": [X, y]}, "a batch without labels, in a list"),
         ({"data": (X, y, np.ones(60))}, "a batch without labels, in a tuple"),
         ({"data": (X, -y)}, "labels of at least 0"),
+        ({"data": (X, y + 1)}, r"`data`.*labels below 3.*Received: 3"),
         ({"data": (X, with_index(y))}, "Leave out the index"),
     ):
         with pytest.raises(ValueError, match=message):

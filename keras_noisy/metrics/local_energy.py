@@ -77,9 +77,9 @@ def local_energy(
 
     Raises:
         ValueError: If an argument is outside its range, if labels are neither
-            integers nor such rows, if inputs and labels differ in number, if
-            the model has a single output unit or no trainable weight, or if
-            there are no data.
+            integers of the model's classes nor such rows, if inputs and labels
+            differ in number, if the model has a single output unit or no
+            trainable weight, or if there are no data.
 
     Example:
 
@@ -157,6 +157,13 @@ def _error(model: keras.Model, data: Any, batch_size: int) -> float:
                 "entries. Leave out the index or clean label next to it. "
                 f"Received: outputs of shape {scores.shape} and labels of "
                 f"shape {y.shape}"
+            )
+        classes, highest = scores.shape[1], labels.max(initial=0)
+        if highest >= classes:
+            raise ValueError(
+                "Invalid value for argument `data`. Expected labels below "
+                f"{classes}, the number of outputs of the model. Received: "
+                f"{highest}. Number the classes from 0"
             )
         wrong += np.sum(scores.argmax(-1) != labels)
         count += len(labels)
