@@ -271,7 +271,7 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
     return _all_of(file)
 
 
-def _all_of(file: IO[bytes]) -> bytes:
+def _all_of(file: IO[bytes] | gzip.GzipFile) -> bytes:
     """The content of a file in an archive, unless it is too large."""
     content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
