@@ -175,6 +175,13 @@ def test_cleanlab_takes_a_keras_model():
         copy.predict_proba(x)
 
 
+def test_labels_of_other_classes_than_those_of_the_model_are_told():
+    x, labels, _ = samples()
+    classes = labels.max() + 1
+    with pytest.raises(ValueError, match=f"`y`.*labels below {classes}"):
+        KerasClassifier(build_model, True).fit(x, labels + 1)
+
+
 @pytest.mark.once
 def test_scikit_learn_knows_a_classifier():
     """As in `cross_val_predict`, which asks this first."""

@@ -197,6 +197,11 @@ class KerasClassifier:
         """
         labels = class_labels("y", y)
         self.model_ = built(self.build_model)
+        # Losses of Keras fail without a word about the labels, or train.
+        classes = self.predict_proba(np.asarray(X)[:1]).shape[1]
+        if labels.max(initial=0) >= classes:
+            raise invalid("y", int(labels.max()), f"labels below {classes}")
+        self.classes_ = np.arange(classes)
         train(
             self.model_,
             np.asarray(X),
@@ -204,12 +209,6 @@ class KerasClassifier:
             sample_weight=sample_weight,
             **self.fit_arguments,
         )
-        predicted = self.predict_proba(np.asarray(X)[:1])
-        self.classes_ = np.arange(predicted.shape[1])
-        if labels.max() >= predicted.shape[1]:
-            raise invalid(
-                "y", int(labels.max()), f"labels below {predicted.shape[1]}"
-            )
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
