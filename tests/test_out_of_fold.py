@@ -157,6 +157,7 @@ def test_bad_folds(fashion):
         ((x[:5], given[:5], 6), "number of samples, 5"),
         ((x, given, 1), "folds.*>= 2"),
         ((x, given + 0.5), "whole"),
+        ((x, given + 2), r"more than 11.*10 outputs"),
     ):
         with pytest.raises(ValueError, match=message):
             noise.out_of_fold_probabilities(small_model, *arguments)

@@ -107,6 +107,10 @@ def out_of_fold_probabilities(
     _check(x, labels, folds, fit_arguments)
     boolean("from_logits", from_logits)
     saved, model = None, built(build_model)
+    outputs = getattr(model, "outputs", None) or []
+    if len(outputs) == 1 and outputs[0].shape[-1] is not None:
+        # Losses of Keras fail without a word about the labels, or train.
+        _check_classes(max(outputs[0].shape[-1], 2), elements)
     if directory is not None:
         saved = SavedFolds(path_of(directory))
         saved.claim(
@@ -184,14 +188,14 @@ def _probabilities(
     except (TypeError, ValueError) as error:
         expected = "a model with a single output"
         raise invalid("build_model", type(predicted), expected) from error
-    columns, largest = elements.columns(predicted.shape), elements.labels.max()
+    columns = elements.columns(predicted.shape)
     if columns is None and not elements.is_plain:
         raise ValueError(
             "Invalid value for argument `build_model`. Expected a model with "
             f"outputs of shape {elements.expected()}. Received: "
             f"{predicted.shape} for {len(predicted)} of the samples"
         )
-    is_single = columns == 1 and largest < 2
+    is_single = columns == 1 and elements.labels.max() < 2
     if is_single:
         rows = predicted.reshape(-1, 1)
         if from_logits:
@@ -211,12 +215,18 @@ def _probabilities(
     if rows.ndim == 2 and np.all(np.abs(sums - 1) < 0.02):
         rows = rows / sums
     rows = distributions("build_model", rows, expected).astype("float32")
-    if rows.shape[1] <= largest:
-        raise ValueError(
-            "Invalid value for argument `build_model`. Expected a model with "
-            f"an output for each class, more than {largest}. Received: "
-            f"{rows.shape[1]} outputs"
-        )
+    _check_classes(rows.shape[1], elements)
     if elements.is_plain:
         return rows
     return (rows[:, 1] if is_single else rows).reshape(predicted.shape)
+
+
+def _check_classes(outputs: int, elements: Elements) -> None:
+    """Raise on a label that has no output of the model."""
+    largest = elements.labels.max()
+    if outputs <= largest:
+        raise ValueError(
+            "Invalid value for argument `build_model`. Expected a model with "
+            f"an output for each class, more than {largest}. Received: "
+            f"{outputs} outputs"
+        )
