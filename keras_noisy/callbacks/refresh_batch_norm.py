@@ -14,7 +14,7 @@ from keras import ops
 from keras_noisy._arguments import integer
 from keras_noisy._containers import as_array, batches_of, in_parts
 from keras_noisy._layers import all_layers
-from keras_noisy.callbacks.evaluate_center import centered
+from keras_noisy.callbacks.evaluate_center import centered, optimizers_in
 from keras_noisy.distribution import process_count
 from keras_noisy.layers.loss_state import PassThrough
 
@@ -104,8 +104,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Continue the walk of `EntropySGD`."""
-        optimizer = centered(self.model)
-        if optimizer is not None:
+        for optimizer in centered(self.model):
             optimizer.show_walk()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -116,8 +115,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         """Refresh, if this is the validation of `fit`."""
         if not self._is_stale:
             return
-        optimizer = centered(self.model)
-        if optimizer is not None:
+        for optimizer in centered(self.model):
             optimizer.show_center()
         self.refresh(self.model)
         self._is_stale = False
@@ -128,7 +126,8 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Refresh if the optimizer has set the weights to their average."""
-        if _averages(self.model.optimizer):
+        found = optimizers_in(self.model.optimizer)
+        if any(getattr(each, "use_ema", False) for each in found):
             self.refresh(self.model)
 
     def refresh(self, model: keras.Model) -> None:
@@ -195,12 +194,6 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         x = keras.tree.map_structure(lambda part: as_array("data", part), x)
         count = len(keras.tree.flatten(x)[0])
         return ((part,) for part in in_parts(x, self.batch_size, count))
-
-
-def _averages(optimizer: Any) -> bool:
-    """Whether it, or the optimizer inside it, has `use_ema`."""
-    inner = getattr(optimizer, "inner_optimizer", None)
-    return bool(getattr(inner or optimizer, "use_ema", False))
 
 
 def _numbers(variable: keras.Variable) -> np.ndarray:
