@@ -45,7 +45,8 @@ class RefreshBatchNorm(keras.callbacks.Callback):
     It first shows the center of `EntropySGD`. After `fit` without validation,
     the statistics also belong to the final weights; with an optimizer that has
     `use_ema=True`, they belong to the average that `fit` leaves. Put it before
-    the callbacks that evaluate or save.
+    the callbacks that evaluate or save. In `ReplicatedSGD` it measures those of
+    each replica, not of the center: call `refresh(model.center())` instead.
 
     Formula:
 
