@@ -362,18 +362,42 @@ def test_a_refresh_is_without_the_dropout_of_recurrence_and_attention():
     assert model.layers[1].recurrent_dropout == model.layers[2].dropout == 0.5
 
 
+def several(optimizer):
+    """An optimizer of biases and the given one for all other weights."""
+    of_biases = {".*bias": keras.optimizers.SGD(0.1)}
+    return keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(optimizer, of_biases)
+    )
+
+
 @pytest.mark.once
-@pytest.mark.parametrize("scaled", [False, True])
-def test_a_refresh_is_of_the_average_that_fit_leaves(scaled):
+def test_the_center_of_one_of_several_optimizers_is_evaluated():
+    optimizer = EntropySGD(inner_steps=4)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile(several(optimizer), "mse", **FAST)
+    shown = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: seen.append(array(optimizer.is_center_shown))
+    )
+    data, seen = {"x": np.ones((6, 3)), "y": np.ones((6, 2))}, []
+    callbacks = [EvaluateCenter(), shown]
+    model.fit(**data, batch_size=2, verbose=0, callbacks=callbacks)
+    assert seen == [1]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda x: x, keras.optimizers.LossScaleOptimizer, several],
+    ids=["plain", "scaled", "several"],
+)
+def test_a_refresh_is_of_the_average_that_fit_leaves(wrap):
     dense, normalization = (
         keras.layers.Dense(4),
         keras.layers.BatchNormalization(),
     )
     model = keras.Sequential([keras.Input((3,)), dense, normalization])
     optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.9)
-    if scaled:
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, "mse", **FAST)
+    model.compile(wrap(optimizer), "mse", **FAST)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(24, 3)) + 1, rng.normal(size=(24, 4))
     refresh = RefreshBatchNorm(x, batch_size=24)

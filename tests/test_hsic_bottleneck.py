@@ -151,6 +151,33 @@ def test_labels_of_an_unknown_rank_say_what_to_do():
         model.fit(data.batch(4), verbose=0, shuffle=False)
 
 
+@keras.saving.register_keras_serializable("tests")
+class Own(keras.layers.Layer):
+    """Without `compute_output_shape`, as Keras allows."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = keras.layers.Dense(3)
+
+    def build(self, input_shape):
+        self.inner.build(input_shape)
+
+    def call(self, x):
+        return ops.relu(self.inner(x))
+
+
+def test_a_block_may_be_a_layer_of_the_user(tmp_path):
+    head = keras.layers.Dense(2, activation="softmax")
+    model = HSICBottleneck([Own(), Own()], head, sigma=[1, None])
+    model.compile("sgd", GCE(), **FAST)
+    x, y = np.random.default_rng(0).normal(size=(12, 4)), np.arange(12) % 2
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert len(again.trainable_weights) == 2 * 2 * 2 + 2
+    assert_same(again.weights, model.weights)
+
+
 @pytest.mark.once
 def test_a_classifier_with_a_single_output():
     """The blocks of a single output learn from labels of two classes."""

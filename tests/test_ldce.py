@@ -214,6 +214,14 @@ def test_bad_arguments_of_ldce():
             LDCE(**{**good, name: value})
     with pytest.raises(ValueError, match="GlobalAveragePooling2D"):
         LDCE(**{**good, "encoder": image})
+
+    class Own(keras.Model):
+        pass
+
+    own = Own()
+    own.built = True
+    with pytest.raises(ValueError, match=r"sequential model.*Own"):
+        LDCE(**{**good, "encoder": own})
     x, labels, trusted, _ = blobs()
     data = trusted_and_noisy((x, labels), trusted, 16, 4, queries=8)
     for sizes in ({"shots": 5}, {"num_samples": 95}, {"num_classes": 4}):

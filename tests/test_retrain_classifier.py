@@ -9,7 +9,7 @@ import pytest
 from keras import layers, ops
 
 from keras_noisy import losses
-from keras_noisy.layers import CosineDense, GaussianCloud
+from keras_noisy.layers import CosineDense, Frozen, GaussianCloud
 from keras_noisy.training import clouded_learning_rate, retrain_classifier
 
 GOLDEN = json.loads((helpers.TESTS / "golden_gcl.json").read_text())
@@ -81,6 +81,17 @@ def test_the_classifier_goes_on_and_all_before_it_stays(tmp_path):
     assert loaded.get_layer("backbone").trainable is False
     for one, two in zip(again.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_a_frozen_model_does_not_train_with_the_model_around_it():
+    inner = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    frozen = Frozen(inner)
+    model = keras.Sequential([keras.Input((3,)), frozen, layers.Dense(3)])
+    for value in (False, True):
+        model.trainable = frozen.trainable = value
+    assert len(model.trainable_weights) == 2
+    inner.trainable = True
+    assert (len(inner.trainable_weights), frozen.trainable) == (2, False)
 
 
 def test_dropout_is_off_in_training_too():

@@ -389,3 +389,15 @@ def test_arguments_of_a_keras_model_are_saved():
         again = type(model).from_config(model.get_config())
         assert again.dtype_policy.name == "mixed_bfloat16"
         assert (again.name, again.trainable) == (model.name, False)
+
+
+@pytest.mark.once
+def test_replicas_of_a_functional_model_are_saved(tmp_path):
+    def build_model():
+        inputs = keras.Input((3,))
+        return keras.Model(inputs, keras.layers.Dense(2)(inputs))
+
+    model = ReplicatedSGD(build_model)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert_same(again.center().get_weights(), model.center().get_weights())

@@ -42,7 +42,7 @@ class EvaluateCenter(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Check that there is a center."""
-        if centered(self.model) is None:
+        if not centered(self.model):
             raise ValueError(
                 "Expected a model with the optimizer `EntropySGD`. Leave "
                 "`EvaluateCenter` out with others. Received: "
@@ -52,25 +52,31 @@ class EvaluateCenter(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Continue the walk."""
-        centered(self.model).show_walk()
+        for optimizer in centered(self.model):
+            optimizer.show_walk()
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         """Show the center, if this is the validation of `fit`."""
         if getattr(self, "_trains", False):
-            centered(self.model).show_center()
+            self.on_epoch_end(0)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Show the center to the callbacks after this one."""
-        centered(self.model).show_center()
+        for optimizer in centered(self.model):
+            optimizer.show_center()
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Leave later evaluations alone."""
         self._trains = False
 
 
-def centered(model: keras.Model) -> Any:
-    """The optimizer with a center, or the one inside a loss scaler."""
-    optimizer = model.optimizer
-    while optimizer is not None and not hasattr(optimizer, "show_center"):
-        optimizer = getattr(optimizer, "inner_optimizer", None)
-    return optimizer
+def optimizers_in(optimizer: Any) -> list[Any]:
+    """The optimizer, or those inside a loss scaler or a `MultiOptimizer`."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return getattr(optimizer, "optimizers", [optimizer])
+
+
+def centered(model: keras.Model) -> list[Any]:
+    """The optimizers of a model that have a center."""
+    found = optimizers_in(model.optimizer)
+    return [each for each in found if hasattr(each, "show_center")]

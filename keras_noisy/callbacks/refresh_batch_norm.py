@@ -14,7 +14,7 @@ from keras import ops
 from keras_noisy._arguments import integer
 from keras_noisy._containers import as_array, batches_of, check_batch, in_parts
 from keras_noisy._layers import all_layers
-from keras_noisy.callbacks.evaluate_center import centered
+from keras_noisy.callbacks.evaluate_center import centered, optimizers_in
 from keras_noisy.distribution import process_count
 from keras_noisy.layers.loss_state import PassThrough
 
@@ -45,7 +45,8 @@ class RefreshBatchNorm(keras.callbacks.Callback):
     It first shows the center of `EntropySGD`. After `fit` without validation,
     the statistics also belong to the final weights; with an optimizer that has
     `use_ema=True`, they belong to the average that `fit` leaves. Put it before
-    the callbacks that evaluate or save.
+    the callbacks that evaluate or save. In `ReplicatedSGD` it measures those of
+    each replica, not of the center: call `refresh(model.center())` instead.
 
     Formula:
 
@@ -104,8 +105,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Continue the walk of `EntropySGD`."""
-        optimizer = centered(self.model)
-        if optimizer is not None:
+        for optimizer in centered(self.model):
             optimizer.show_walk()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -116,8 +116,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         """Refresh, if this is the validation of `fit`."""
         if not self._is_stale:
             return
-        optimizer = centered(self.model)
-        if optimizer is not None:
+        for optimizer in centered(self.model):
             optimizer.show_center()
         self.refresh(self.model)
         self._is_stale = False
@@ -128,7 +127,8 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Refresh if the optimizer has set the weights to their average."""
-        if _averages(self.model.optimizer):
+        found = optimizers_in(self.model.optimizer)
+        if any(getattr(each, "use_ema", False) for each in found):
             self.refresh(self.model)
 
     def refresh(self, model: keras.Model) -> None:
@@ -196,12 +196,6 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         x = keras.tree.map_structure(lambda part: as_array("data", part), x)
         count = len(keras.tree.flatten(x)[0])
         return ((part,) for part in in_parts(x, self.batch_size, count))
-
-
-def _averages(optimizer: Any) -> bool:
-    """Whether it, or the optimizer inside it, has `use_ema`."""
-    inner = getattr(optimizer, "inner_optimizer", None)
-    return bool(getattr(inner or optimizer, "use_ema", False))
 
 
 def _numbers(variable: keras.Variable) -> np.ndarray:

@@ -44,10 +44,11 @@ class Resume(keras.callbacks.Callback):
     same command then returns at once, with the final weights and `history`.
 
     Put it last in the list of callbacks, so that all others have seen an epoch
-    before it is saved. The state of other callbacks is not saved, so the same
-    command continues training after `EarlyStopping`. The random state of your
-    own `augment` is not saved either. Several processes share the directory,
-    and the first one writes. On TensorFlow, the metrics of a resumed epoch are
+    before it is saved, but before `SwapEMAWeights`, which exchanges the weights
+    there. The state of other callbacks is not saved, so the same command
+    continues training after `EarlyStopping`. The random state of your own
+    `augment` is not saved either. Several processes share the directory, and
+    the first one writes. On TensorFlow, the metrics of a resumed epoch are
     complete if they are sums and counts, as all Keras metrics are.
 
     Args:

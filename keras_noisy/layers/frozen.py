@@ -18,7 +18,9 @@ class Frozen(keras.layers.Layer):
     For a backbone whose features are used unchanged. Its weights do not train,
     batch normalization keeps its statistics, and dropout is off. Keras itself
     passes the training mode on to a functional model inside another, even if it
-    was called with `training=False`, so its dropout would be active.
+    was called with `training=False`, so its dropout would be active. Setting
+    `trainable` of the layer or of the model around it changes nothing: to train
+    the weights later, call the wrapped `model` in a new model.
 
     Args:
         model: A `keras.Model` that has been built. It is not copied, and is no
@@ -58,6 +60,15 @@ class Frozen(keras.layers.Layer):
         self.supports_masking = True
         self.model = model
         self.model.trainable = False
+
+    @property
+    def trainable(self) -> bool:
+        """False, though Keras sets it for all layers of a model at once."""
+        return False
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        pass
 
     def build(self, input_shape: Any) -> None:
         """Nothing to create: the model has its weights."""

@@ -20,11 +20,11 @@ def check_encoder(encoder: Any) -> tuple[int | None, ...]:
     if not isinstance(encoder, keras.Model) or not encoder.built:
         expected = "a built keras.Model; give it a `keras.Input`"
         raise invalid("encoder", type(encoder), expected)
-    shape = getattr(encoder, "output_shape", None)
+    shape = getattr(encoder, "output_shape", type(encoder))
     if not isinstance(shape, tuple) or len(shape) != 2:
         expected = (
-            "a model with one output of shape (batch, size); end it in "
-            "`GlobalAveragePooling2D` or `Flatten`"
+            "a functional or sequential model with one output of shape "
+            "(batch, size); end it in `GlobalAveragePooling2D` or `Flatten`"
         )
         raise invalid("encoder", shape, expected)
     return shape

@@ -185,13 +185,12 @@ class HSICBottleneck(keras.Model):
                 "Concatenate them before the model"
             )
         for blocks in self.networks:
-            shape = input_shape
+            # A user's layer need not have `compute_output_shape`.
+            x = keras.KerasTensor(input_shape)
             for block in blocks:
-                if not block.built:
-                    block.build(shape)
-                shape = block.compute_output_shape(shape)
+                x = block(x)
         if self.classifier is not None and not self.classifier.built:
-            self.classifier.build(shape)
+            self.classifier.build(x.shape)
         check_paths(self.trainable_variables)
         self.built = True
 

@@ -75,8 +75,8 @@ class LDCE(ConfidenceModel):
     some of the shots.
 
     Args:
-        encoder: Built `keras.Model` from inputs to features of shape
-            `(batch, size)`.
+        encoder: Built functional or sequential `keras.Model` from inputs to
+            features of shape `(batch, size)`.
         num_classes: Number of classes, an integer of at least 2.
         num_samples: Number of training samples, including trusted ones.
         shots: Number of trusted samples of every class in a step, the same as

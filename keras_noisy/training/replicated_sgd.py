@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -331,9 +332,13 @@ class ReplicatedSGD(keras.Model):
         """Rebuild the networks, with new weights."""
         config = dict(config)
         network = config.pop("build_model")
-        return cls(
-            lambda: keras.saving.deserialize_keras_object(network), **config
-        )
+
+        def build_model() -> keras.Model:
+            # Keras takes parts out of the config of a functional model.
+            copied = copy.deepcopy(network)
+            return keras.saving.deserialize_keras_object(copied)
+
+        return cls(build_model, **config)
 
 
 def _mean(variables: Any) -> Tensor:
