@@ -284,6 +284,10 @@ def test_another_encoding_is_an_error(tmp_path):
     file = write(tmp_path / "list.csv", "path,label\nä.png,1\n", "latin-1")
     with pytest.raises(ValueError, match=r"list\.csv .*UTF-8.*in line 2"):
         ImageFiles.from_table(file)
+    for content in (b"\xef\xbb\xbfpath,label\n\xe4", b"path,label\r\xe4,1\r"):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=r"list\.csv .*in line 2"):
+            ImageFiles.from_table(file)
     rows = "a.png,1\n" * 5000  # more than Python reads at once
     file.write_bytes(f"path,label\n{rows}".encode() + b"\xe4.png,1\n" + b"x")
     with pytest.raises(ValueError, match=r"list\.csv .*in line 5002"):

@@ -122,8 +122,9 @@ def _rows(path: str) -> list[tuple[int, list[str]]]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _no_csv(path, error, line) from error
+        # The position does not count the byte order mark of `content`.
+        before = (error.object[: error.start] + b".").splitlines()
+        raise _no_csv(path, error, len(before)) from error
     header = next(filter(str.strip, text.splitlines()), "")
     lines = csv.reader(
         io.StringIO(text, newline=""),
