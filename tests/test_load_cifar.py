@@ -292,6 +292,15 @@ def test_broken_files_are_named(cifar10, tmp_path):
         (tmp_path / "CIFAR-10_human.pt").write_bytes(content)
         with pytest.raises(ValueError, match=r"human\.pt.*Download it again"):
             load("cifar10n", data_dir=tmp_path)
+    with zipfile.ZipFile(tmp_path / "CIFAR-10_human.pt", "w") as file:
+        file.writestr("archive/data.pkl", damaged)
+    archive = (tmp_path / "CIFAR-10_human.pt").read_bytes()
+    for flipped in (-74, -4):  # its method and its place
+        content = bytearray(archive)
+        content[flipped] ^= 255
+        (tmp_path / "CIFAR-10_human.pt").write_bytes(content)
+        with pytest.raises(ValueError, match=r"human\.pt.*Download it again"):
+            load("cifar10n", data_dir=tmp_path)
     other = tmp_path / "other"
     other.mkdir()
     (other / "cifar-10-python.tar.gz").write_bytes(gzip.compress(b"<html>"))

@@ -114,15 +114,17 @@ def reading(path: Path, source: str) -> Iterator[None]:
         EOFError,
         LookupError,
         OSError,
+        RuntimeError,
         TypeError,
         ValueError,
         tarfile.TarError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        number = getattr(error, "errno", None)
-        if number is not None and number != errno.ENOENT:
-            raise  # The disk or its permissions are at fault, not the file.
+        # A seek to a wrong place is EINVAL; other numbers blame the disk.
+        damaged = None, errno.ENOENT, errno.EINVAL
+        if getattr(error, "errno", None) not in damaged:
+            raise
         raise _broken(path, source) from error
 
 
