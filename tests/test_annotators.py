@@ -182,6 +182,18 @@ def test_labels_of_other_classes_than_those_of_the_model_are_told():
         KerasClassifier(build_model, True).fit(x, labels + 1)
 
 
+def test_a_classifier_trains_as_its_model_does():
+    """Looking at its outputs first draws nothing, which PyTorch would do."""
+    x, labels, _ = samples()
+    keras.utils.set_random_seed(0)
+    found = KerasClassifier(build_model, True, verbose=0).fit(x, labels).model_
+    keras.utils.set_random_seed(0)
+    model = build_model()
+    model.fit(x, labels, verbose=0)
+    for one, two in zip(found.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 @pytest.mark.once
 def test_scikit_learn_knows_a_classifier():
     """As in `cross_val_predict`, which asks this first."""

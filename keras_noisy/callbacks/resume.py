@@ -18,11 +18,11 @@ from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical, described_both
 from keras_noisy._files import path_of
 from keras_noisy._start import Start
+from keras_noisy._torch_random import random_state, set_random_state
 from keras_noisy.callbacks import _checkpoint
 from keras_noisy.callbacks._checkpoint import Checkpoint
 from keras_noisy.callbacks._lock import Lock
 from keras_noisy.callbacks._settings import other_settings
-from keras_noisy.callbacks._torch_random import random_state, set_random_state
 from keras_noisy.distribution import process_count, process_index
 
 ADVICE = "Give a number or a text that stands for it"

@@ -13,6 +13,7 @@ from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._new_models import built, check_builder, train
 from keras_noisy._stochastic import distributions, transition_matrix
+from keras_noisy._torch_random import same_random_state
 from keras_noisy.distribution import divisible
 
 
@@ -198,7 +199,8 @@ class KerasClassifier:
         labels = class_labels("y", y)
         self.model_ = built(self.build_model)
         # Losses of Keras fail without a word about the labels, or train.
-        classes = self.predict_proba(np.asarray(X)[:1]).shape[1]
+        with same_random_state():
+            classes = self.predict_proba(np.asarray(X)[:1]).shape[1]
         if labels.max(initial=0) >= classes:
             raise invalid("y", int(labels.max()), f"labels below {classes}")
         self.classes_ = np.arange(classes)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer
-from keras_noisy.callbacks._torch_random import same_random_state
+from keras_noisy._torch_random import same_random_state
 from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.callbacks.label_quality.findings import Findings
 from keras_noisy.quality import Decisions, Estimate
