@@ -45,11 +45,12 @@ class Resume(keras.callbacks.Callback):
 
     Put it last in the list of callbacks, so that all others have seen an epoch
     before it is saved, but before `SwapEMAWeights`, which exchanges the weights
-    there. The state of other callbacks is not saved, so the same command
-    continues training after `EarlyStopping`. The random state of your own
-    `augment` is not saved either. Several processes share the directory, and
-    the first one writes. On TensorFlow, the metrics of a resumed epoch are
-    complete if they are sums and counts, as all Keras metrics are.
+    for their average when an epoch ends. The state of other callbacks is not
+    saved, so the same command continues training after `EarlyStopping`. The
+    random state of your own `augment` is not saved either. Several processes
+    share the directory, and the first one writes. On TensorFlow, the metrics of
+    a resumed epoch are complete if they are sums and counts, as all Keras
+    metrics are.
 
     Args:
         directory: Folder for the saves of this run, created when needed.

@@ -20,7 +20,7 @@ class Frozen(keras.layers.Layer):
     passes the training mode on to a functional model inside another, even if it
     was called with `training=False`, so its dropout would be active. Setting
     `trainable` of the layer or of the model around it changes nothing: to train
-    the weights later, call the wrapped `model` in a new model.
+    the weights later, set `model.trainable = True` and call `model` itself.
 
     Args:
         model: A `keras.Model` that has been built. It is not copied, and is no
