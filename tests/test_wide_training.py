@@ -366,6 +366,18 @@ def test_sam_works_in_half_precision():
 
 
 @pytest.mark.once
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable")
+def test_sam_of_a_frozen_model_has_its_loss():
+    model = dense()
+    model.trainable = False
+    sam = SAM(model)
+    sam.compile("sgd", CE)
+    history = sam.fit(**batches(1, 8), verbose=0).history
+    expected = sam.evaluate(**batches(1, 8), verbose=0)
+    assert history["loss"] == [pytest.approx(expected)]
+
+
+@pytest.mark.once
 def test_bad_sam():
     for arguments, message in (
         ({"rho": 0}, "`rho`"),

@@ -126,9 +126,9 @@ class SAM(keras.Model):
     ) -> Tensor:
         """The loss at the weights, with the gradient at the worst weights."""
         here = super().compute_loss
-        if not training:
-            return here(x, y, y_pred, sample_weight, training)
         variables = self.trainable_variables
+        if not training or not variables:
+            return here(x, y, y_pred, sample_weight, training)
         # On JAX only the outer scope knows the values of these variables.
         others = [*self.non_trainable_variables, *self.metrics_variables]
         states = [(v, ops.convert_to_tensor(v)) for v in others]
