@@ -116,6 +116,10 @@ def test_official_table(names, tmp_path):
         np.testing.assert_array_equal(found.targets, expected.targets)
         np.testing.assert_array_equal(found.lengths, expected.lengths)
         assert found.num_items == wanted[0].num_items
+    lines[2] = lines[2].replace("2016", "MMXVI")
+    (folder / "train-item-views.csv").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=r"views\.csv .*line 3: .*MMXVI"):
+        load_sessions("diginetica", tmp_path)
 
 
 def test_prepared_file_and_its_mistakes(tmp_path):

@@ -108,7 +108,7 @@ def reading(path: Path, source: str) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         if "harm" in str(error):
             raise
-        raise _broken(path, source) from error
+        raise _broken(path, source, error) from error
     except (
         AttributeError,
         EOFError,
@@ -125,13 +125,15 @@ def reading(path: Path, source: str) -> Iterator[None]:
         damaged = None, errno.ENOENT, errno.EINVAL
         if getattr(error, "errno", None) not in damaged:
             raise
-        raise _broken(path, source) from error
+        raise _broken(path, source, error) from error
 
 
-def _broken(path: Path, source: str) -> ValueError:
+def _broken(path: Path, source: str, error: Exception) -> ValueError:
+    # Errors of the formats, such as a `KeyError`, say little to a reader.
+    reason = f" ({error})" if type(error) is ValueError else ""
     return ValueError(
         f"Expected {path} to be the official file. Received: one of other "
-        f"content, or a part of it. Download it again from {source}"
+        f"content, or a part of it{reason}. Download it again from {source}"
     )
 
 

@@ -42,12 +42,17 @@ def official(file: Path) -> tuple[Clicks, Clicks]:
     names: dict[str, int] = {}
     rows = []
     with open(file, newline="", encoding="utf-8-sig") as lines:
-        for row in csv.DictReader(lines, delimiter=";"):
-            session = row.get("sessionId") or row["session_id"]
-            item = row.get("itemId") or row["item_id"]
-            day = date.fromisoformat(row["eventdate"]).toordinal()
-            number = names.setdefault(session, len(names))
-            rows.append((number, int(row["timeframe"]), int(item), day))
+        reader = csv.DictReader(lines, delimiter=";")
+        for row in reader:
+            try:
+                session = row.get("sessionId") or row["session_id"]
+                item = row.get("itemId") or row["item_id"]
+                day = date.fromisoformat(row["eventdate"]).toordinal()
+                number = names.setdefault(session, len(names))
+                rows.append((number, int(row["timeframe"]), int(item), day))
+            except (KeyError, TypeError, ValueError) as error:
+                where = f"line {reader.line_num}: {error}"
+                raise ValueError(where) from error
     table = np.array(rows, "int64")
     if not len(table):
         raise ValueError("the file has no clicks")
