@@ -52,18 +52,16 @@ class EvaluateCenter(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Continue the walk."""
-        for optimizer in centered(self.model):
-            optimizer.show_walk()
+        show_walk(self.model)
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         """Show the center, if this is the validation of `fit`."""
         if getattr(self, "_trains", False):
-            self.on_epoch_end(0)
+            show_center(self.model)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Show the center to the callbacks after this one."""
-        for optimizer in centered(self.model):
-            optimizer.show_center()
+        show_center(self.model)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Leave later evaluations alone."""
@@ -80,3 +78,15 @@ def centered(model: keras.Model) -> list[Any]:
     """The optimizers of a model that have a center."""
     found = optimizers_in(model.optimizer)
     return [each for each in found if hasattr(each, "show_center")]
+
+
+def show_center(model: keras.Model) -> None:
+    """Set the weights to the center, if an optimizer has one."""
+    for optimizer in centered(model):
+        optimizer.show_center()
+
+
+def show_walk(model: keras.Model) -> None:
+    """Set the weights back to where the walk was."""
+    for optimizer in centered(model):
+        optimizer.show_walk()

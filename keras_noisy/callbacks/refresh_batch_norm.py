@@ -14,7 +14,11 @@ from keras import ops
 from keras_noisy._arguments import integer
 from keras_noisy._containers import as_array, batches_of, check_batch, in_parts
 from keras_noisy._layers import all_layers
-from keras_noisy.callbacks.evaluate_center import centered, optimizers_in
+from keras_noisy.callbacks.evaluate_center import (
+    optimizers_in,
+    show_center,
+    show_walk,
+)
 from keras_noisy.distribution import process_count
 from keras_noisy.layers.loss_state import PassThrough
 
@@ -105,8 +109,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Continue the walk of `EntropySGD`."""
-        for optimizer in centered(self.model):
-            optimizer.show_walk()
+        show_walk(self.model)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Remember that the weights have changed."""
@@ -116,8 +119,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         """Refresh, if this is the validation of `fit`."""
         if not self._is_stale:
             return
-        for optimizer in centered(self.model):
-            optimizer.show_center()
+        show_center(self.model)
         self.refresh(self.model)
         self._is_stale = False
 

@@ -110,7 +110,7 @@ def out_of_fold_probabilities(
     outputs = getattr(model, "outputs", None) or []
     if len(outputs) == 1 and outputs[0].shape[-1] is not None:
         # Losses of Keras fail without a word about the labels, or train.
-        _check_classes(max(outputs[0].shape[-1], 2), elements)
+        _check_classes(outputs[0].shape[-1], elements)
     if directory is not None:
         saved = SavedFolds(path_of(directory))
         saved.claim(
@@ -224,7 +224,7 @@ def _probabilities(
 def _check_classes(outputs: int, elements: Elements) -> None:
     """Raise on a label that has no output of the model."""
     largest = elements.labels.max()
-    if outputs <= largest:
+    if max(outputs, 2) <= largest:  # A single output is for two classes.
         raise ValueError(
             "Invalid value for argument `build_model`. Expected a model with "
             f"an output for each class, more than {largest}. Received: "
