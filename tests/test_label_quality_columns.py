@@ -49,6 +49,12 @@ def test_columns_of_tables_are_read_by_position(tmp_path):
         assert quality.class_names == ["a", "b", "c"]
         for i, axes in zip([1, 0, 2, 3], quality.plot(4).axes, strict=True):
             assert np.all(axes.images[0].get_array() == 50 * i)
+    quality = LabelQuality(Column(paths), LABELS, image_size=4)
+    assert quality.images[0] == paths[0]
+    quality.images = Column(paths[::-1])
+    assert quality.images[0] == paths[3]
+    with pytest.raises(ValueError, match=r"`images`.*4 labels.*\)=3"):
+        quality.images = paths[:3]
     quality = LabelQuality(Column(EPOCHS[0]), LABELS)
     assert quality.x[0].tolist() == EPOCHS[0][0].tolist()
 

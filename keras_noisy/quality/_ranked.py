@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._elements import Elements
+from keras_noisy._given import by_position
 from keras_noisy._warn import warn
 from keras_noisy.quality.estimate import Estimate
 from keras_noisy.quality.evidence import Evidence
@@ -41,6 +42,17 @@ class Ranked:
         self.is_single = self.elements.multi_label
         self._estimate: Estimate | None = None
         self._has_warned = False
+
+    @property
+    def images(self) -> Any:
+        """A picture of each sample, by position; can also be set later."""
+        return self._images
+
+    @images.setter
+    def images(self, images: Any) -> None:
+        if images is not None:
+            images = by_position("images", images, len(self.elements.given))
+        self._images = images
 
     @property
     def labels(self) -> np.ndarray:

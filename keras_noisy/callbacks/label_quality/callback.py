@@ -156,9 +156,9 @@ class LabelQuality(keras.callbacks.Callback):
             y, clean_labels, class_names, images, ignore_class, multi_label, top
         )
         elements = self._findings.elements
+        self.x = _training_set.samples(x, elements, self.batch_size, image_size)
         if self.images is None:
             self.images = _training_set.pictures_in(x, elements, image_size)
-        self.x = _training_set.samples(x, elements, self.batch_size, image_size)
         self.from_logits = boolean("from_logits", from_logits)
         self.start_epoch = integer("start_epoch", start_epoch, 0)
 
