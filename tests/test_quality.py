@@ -307,6 +307,16 @@ def test_an_estimate_is_not_changed_by_what_is_done_with_it():
 
 
 @pytest.mark.once
+def test_labels_to_mend_are_not_those_that_were_scored():
+    quality = PredictionQuality([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], [0, 1, 0])
+    labels, predicted = quality.labels, quality.predicted
+    labels[2] = predicted[0] = 1
+    assert quality.labels.tolist() == [0, 1, 0]
+    assert quality.predicted.tolist() == [0, 1, 1]
+    assert quality.scores().tolist() == pytest.approx([0.1, 0.2, 0.7])
+
+
+@pytest.mark.once
 def test_the_worst_of_equal_scores_are_of_all_classes():
     labels = np.arange(2000) // 500
     wrong = np.arange(2000) % 2 == 0

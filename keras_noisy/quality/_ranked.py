@@ -56,8 +56,8 @@ class Ranked:
 
     @property
     def labels(self) -> np.ndarray:
-        """The given labels, in their original shape."""
-        return self.elements.given
+        """A copy of the given labels, in their original shape."""
+        return self.elements.given.copy()
 
     @property
     def predicted(self) -> np.ndarray:
@@ -66,7 +66,8 @@ class Ranked:
         Labels without a score get `ignore_class`.
         """
         elements = self.elements
-        return elements.put(self.evidence.predicted, elements.ignore_class)
+        found = elements.put(self.evidence.predicted, elements.ignore_class)
+        return found.copy()
 
     def scores(self, score: str | None = None) -> np.ndarray:
         """The score of each label, higher where it is likelier wrong.

@@ -151,7 +151,7 @@ def read_decisions(
         for places in found.values()
     )
     return Decisions(
-        elements.given,
+        elements.given.copy(),
         kept,
         dropped,
         relabeled,
