@@ -1,6 +1,7 @@
 """Labels of tokens, pixels and several outputs: a score for each of them."""
 
 import csv
+import dataclasses
 
 import keras
 import numpy as np
@@ -328,6 +329,11 @@ def test_decisions_about_elements_and_about_areas(tmp_path):
     same, mended = decisions.apply(x, labels)
     assert same is x and mended[1, 2] == 0 and mended[3, 4] == -1
     assert np.count_nonzero(mended != labels) == 2
+    # Decisions may be taken back, by an array of no numbers.
+    for name, left in (("dropped", [1, 2]), ("relabeled", [3, 4])):
+        fewer = dataclasses.replace(decisions, **{name: np.array([], int)})
+        mended = fewer.apply(x)[1]
+        assert np.argwhere(mended != labels).tolist() == [left]
     labels = np.abs(labels)  # none is ignored
     found = compared(labels, [p])
     write(path, decided, fingerprint(labels, None))

@@ -91,19 +91,16 @@ class Decisions:
         elements = Elements(self.labels, None, self.multi_label)
         labels = own_labels(y, elements)
         check_samples(x, len(labels))
-        if self.dropped.ndim == 1:
-            if len(self.relabeled):  # never if a sample has many labels
-                labels[self.relabeled] = self.new_labels
+        if count := len(self.relabeled):
+            rows = self.relabeled.reshape(count, -1)
+            labels[tuple(rows.T)] = self.new_labels
+        if self.dropped.ndim == 1:  # samples, or none at all
             x, labels = without(
                 x, labels, self.dropped, "dropped", self.dropped
             )
-        else:
-            labels[tuple(self.relabeled.T)] = self.new_labels
-            if len(self.dropped):
-                check_can_be_left_out(
-                    self.ignore_class, "dropped", self.dropped
-                )
-                labels[tuple(self.dropped.T)] = self.ignore_class
+        elif len(self.dropped):
+            check_can_be_left_out(self.ignore_class, "dropped", self.dropped)
+            labels[tuple(self.dropped.T)] = self.ignore_class
         warn_of_lost_classes(elements, labels)
         return x, labels
 
