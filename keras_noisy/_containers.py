@@ -1,5 +1,6 @@
 """Containers with one entry per sample, as arrays by position."""
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -52,10 +53,21 @@ def as_array(name: str, value: Any) -> np.ndarray:
         mixed = array.dtype.kind in "US" and isinstance(value, list | tuple)
         if mixed and not all(isinstance(v, str | bytes) for v in value):
             array = np.array(value, object)  # not a number or NaN as text
+        if array.dtype.kind == "O" and array.ndim == 2:
+            array = _numbers_of(array)
     if array.ndim == 0:
         expected = "an array, a list or a column of a table"
         raise invalid(name, type(value), f"{expected}, one entry per sample")
     return array
+
+
+def _numbers_of(table: np.ndarray) -> np.ndarray:
+    """A table whose columns differ in type, as numbers if all cells are."""
+    with contextlib.suppress(ValueError):  # cells that differ in length
+        found = np.array(table.tolist())
+        if found.dtype.kind in "biuf" and found.shape == table.shape:
+            return found
+    return table
 
 
 def batches_of(dataset: keras.utils.PyDataset, first: int = 0) -> Iterator[Any]:

@@ -103,6 +103,11 @@ def test_clean_labels_stand_beside_the_given_ones():
     triples = with_clean_labels(with_index(GIVEN), CLEAN)
     assert np.array_equal(triples[:, 1], np.arange(6))
     assert np.array_equal(triples[:, [0, 2]], pairs)
+    several = np.array([[0, True], [1, False]])
+    table = np.array([[0, True], [1, False]], object)  # columns of two types
+    assert np.array_equal(
+        with_clean_labels(table, table), with_clean_labels(several, several)
+    )
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,18 @@ def test_features_in_half_precision():
 
 
 @pytest.mark.once
+def test_columns_of_a_table_may_differ_in_type():
+    rows = [[1, True, 0.5], [2, False, 0.25], [0, True, 0.5]]
+    expected, _ = nearest_neighbors(rows, 1)
+    table = np.array(rows, object)  # what pandas makes of such columns
+    np.testing.assert_array_equal(nearest_neighbors(table, 1)[0], expected)
+    for gap in (None, "0.25", [1]):
+        table[1, 2] = gap
+        with pytest.raises(ValueError, match=r"Received: .*dtype object"):
+            nearest_neighbors(table, 1)
+
+
+@pytest.mark.once
 def test_candidates_of_feature_quality():
     pytest.importorskip("faiss", reason="faiss is not installed")
     rng = np.random.default_rng(0)
