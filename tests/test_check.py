@@ -6,6 +6,7 @@ import pytest
 
 import keras_noisy
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar, losses
+from keras_noisy.calibration import calibrate
 
 ROWS, CLASSES = 12, 6
 X = np.random.default_rng(0).normal(size=(ROWS, 5)).astype("float32")
@@ -79,6 +80,20 @@ def test_what_is_right_passes_and_nothing_changes(y):
     keras_noisy.check(network, losses.GivenLabelLoss(loss), (X, y))
     for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_training_is_the_same_after_a_look_at_the_outputs():
+    found = []
+    for look in (False, True):
+        keras.utils.set_random_seed(0)
+        network = model()
+        network.compile("sgd", GCE())
+        if look:  # On PyTorch, Keras draws to predict.
+            keras_noisy.check(network, GCE(), (X, Y))
+            calibrate(MAEStar(), network, X)
+        network.fit(X, Y, batch_size=4, verbose=0)
+        found.append(network.get_weights()[0])
+    np.testing.assert_array_equal(*found)
 
 
 class Batches(keras.utils.PyDataset):

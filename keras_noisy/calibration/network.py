@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import are_arrays
+from keras_noisy._torch_random import same_random_state
 from keras_noisy.calibration.average_error import as_calibratable, checked_std
 from keras_noisy.calibration.fresh import Calibratable
 from keras_noisy.calibration.matching import automatic
@@ -135,7 +136,8 @@ def model_logits(model: keras.Model, x: Any) -> np.ndarray:
     if are_arrays(x) and not all(map(len, keras.tree.flatten(x))):
         # Keras would fail, and on JAX lose the weights of the model.
         raise invalid("x", x, "at least one sample")
-    outputs = divisible.predict(model, x)
+    with same_random_state():
+        outputs = divisible.predict(model, x)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(
             "Expected a model with one output. Received: a model whose "

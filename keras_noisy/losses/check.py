@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import invalid
+from keras_noisy._torch_random import same_random_state
 from keras_noisy.distribution import divisible
 from keras_noisy.losses.base.multi_label import SeveralLabels
 from keras_noisy.losses.base.robust_loss import RobustLoss
@@ -57,12 +58,13 @@ def check(model: keras.Model, loss: Any, batch: Any) -> None:
         - Staats, Thamm, Rosenow, Enhancing noise-robust losses for
           large-scale noisy data learning, AAAI 2025, arXiv 2306.05497
     """
-    parts = batch if isinstance(batch, tuple | list) else _first(batch)
-    if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
-        expected = "`(x, y)`, or a data set with a batch of them"
-        raise invalid("batch", type(batch), expected)
-    x, y = parts[:2]
-    y_pred = divisible.predict(model, x)
+    with same_random_state():
+        parts = batch if isinstance(batch, tuple | list) else _first(batch)
+        if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
+            expected = "`(x, y)`, or a data set with a batch of them"
+            raise invalid("batch", type(batch), expected)
+        x, y = parts[:2]
+        y_pred = divisible.predict(model, x)
     for one, labels, outputs in _triples(model, loss, y, y_pred):
         _check_one(one, labels, outputs)
 
