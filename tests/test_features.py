@@ -121,6 +121,17 @@ def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
 
 
 @pytest.mark.once
+def test_a_model_without_an_input_goes_on_too(tmp_path):
+    x = IMAGES[:, 0, 0]
+    models = [keras.Sequential([keras.layers.Dense(4)]) for _ in range(2)]
+    found = features(models[0], x, directory=tmp_path, verbose=0)
+    again = features(models[0], x, directory=tmp_path, verbose=0)
+    assert np.array_equal(found, again)
+    with pytest.raises(ValueError, match=r"`directory`.*weights"):
+        features(models[1], x, directory=tmp_path, verbose=0)
+
+
+@pytest.mark.once
 def test_arrays_are_hashed_in_parts(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", np.arange(8e6, dtype="float32").reshape(-1, 8))
     x = np.load(tmp_path / "x.npy", mmap_mode="r")

@@ -90,6 +90,9 @@ def features(
     network = _network(model, layer)
     batches = Batches(data, batch_size)
     parts = _Parts(directory)
+    if directory is not None and not model.built:
+        # The note in the folder tells the weights, which do not exist yet.
+        network.predict_on_batch(_numbers(batches.first()))
     parts.claim(model, layer, batch_size, dtype, batches)
     found = parts.load()
     count = parts.done
@@ -98,9 +101,7 @@ def features(
     )
     pending: list[np.ndarray] = []
     for inputs in batches.from_number(count):
-        # The data set may belong to another library.
-        inputs = keras.tree.map_structure(_as_numpy, inputs)
-        outputs = network.predict_on_batch(inputs)
+        outputs = network.predict_on_batch(_numbers(inputs))
         pending.append(_pooled(outputs, dtype))
         count += 1
         progress.update(count, finalize=False)
@@ -180,6 +181,11 @@ def _pooled(outputs: Any, dtype: str) -> np.ndarray:
             'Pass dtype="float32", or end the model with a normalization'
         )
     return rows
+
+
+def _numbers(inputs: Any) -> Any:
+    """Inputs as arrays: the data set may belong to another library."""
+    return keras.tree.map_structure(_as_numpy, inputs)
 
 
 def _as_numpy(value: Any) -> np.ndarray:
