@@ -103,8 +103,11 @@ def _refuse(
 ) -> None:
     if np.any(bad):
         first = int(np.argmax(bad))
+        found = array[first]
+        if array.dtype.kind == "O":  # The text "1" is not a number.
+            found = repr(found)
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}. "
-            f"Received: {name}[{first}]={array[first]} "
+            f"Received: {name}[{first}]={found} "
             f"({np.count_nonzero(bad)} of {len(array)})"
         )

@@ -65,6 +65,7 @@ BAD = {
     "fraction": (noise.corrupt, ([0, 1.5], SYMMETRIC), r"whole.*=1\.5"),
     "NaN label": (noise.corrupt, ([0, np.nan], SYMMETRIC), r"whole.*nan"),
     "text": (noise.corrupt, (["cat"], SYMMETRIC), "Expected whole numbers"),
+    "number as text": (noise.corrupt, ([0, "1"], SYMMETRIC), r"\[1\]='1' \("),
     "infinity": (noise.corrupt, ([0, np.inf], SYMMETRIC), r"whole.*=inf"),
     "ragged": (noise.corrupt, ([[0], [1, 2]], SYMMETRIC), r"shape \(N,\)"),
     "one-hot": (noise.corrupt, (np.eye(3), SYMMETRIC), "np.argmax"),
