@@ -55,6 +55,13 @@ def integer(name: str, value: object, low: int | None = None) -> int:
     return int(value)
 
 
+def random_seed(value: object) -> int:
+    """`value` as a seed that the generators of every backend take."""
+    if (value := integer("seed", value, 0)) >= 2**31:
+        raise invalid("seed", value, "an integer from 0 to 2147483647")
+    return value
+
+
 def is_auto(value: object) -> TypeGuard[str]:
     """Whether it is the text `"auto"`; arrays cannot be compared with one."""
     return isinstance(value, str) and value == "auto"

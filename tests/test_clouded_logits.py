@@ -141,6 +141,20 @@ def test_balanced_classes_have_no_cloud():
     np.testing.assert_allclose(ops.convert_to_numpy(turned), z, rtol=1e-6)
 
 
+def test_the_largest_seed_and_seeds_of_numpy():
+    for seed in (2**31 - 1, np.int64(3), np.uint8(3)):
+        cloud = GaussianCloud([100, 3], seed=seed)
+        cosines = np.zeros((4, 2), "float32")
+        drawn = ops.convert_to_numpy(cloud(cosines, training=True))
+        same = GaussianCloud.from_config(cloud.get_config())
+        again = ops.convert_to_numpy(same(cosines, training=True))
+        np.testing.assert_array_equal(drawn, again)
+        assert type(cloud.get_config()["seed"]) is int
+    for seed in (-1, 2**31, 0.5, True):
+        with pytest.raises(ValueError, match="argument `seed`"):
+            GaussianCloud([100, 3], seed=seed)
+
+
 @pytest.mark.once
 def test_mistakes_of_the_layers_are_named():
     for counts in ([5], [[5, 3]], [5, 0], [5, np.nan], "abc"):

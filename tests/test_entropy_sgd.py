@@ -272,6 +272,7 @@ def test_bad_arguments():
         ({"scale_by_gamma": True}, "`scale_by_gamma`"),
         ({"use_ema": True}, "`use_ema`"),
         ({"seed": 0.5}, "`seed`"),
+        ({"seed": 2**31}, "from 0 to 2147483647"),
     ):
         with pytest.raises(ValueError, match=message):
             EntropySGD(**arguments)

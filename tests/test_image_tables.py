@@ -52,6 +52,15 @@ def test_a_table_is_read_by_position(table):
     assert rooted.files.tolist() == [f"photos/{name}.png" for name in "cab"]
 
 
+def test_names_of_a_generator_and_a_csv_file(tmp_path):
+    path = tmp_path / "images.csv"
+    pandas.DataFrame(FRAME).to_csv(path, index=False)
+    names = (name for name in ("pear", "fig"))
+    found = ImageFiles.from_table(path, class_names=names)
+    assert found.class_names == ["pear", "fig"]
+    assert found.labels.tolist() == [0, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [

@@ -56,6 +56,9 @@ def test_a_long_tail_keeps_the_samples_of_the_published_program():
     assert np.bincount(few[long_tail(few, 0.5)]).tolist() == [10, 5]
     few = np.repeat([0, 1], [90, 10])
     assert np.bincount(few[long_tail(few, 0.5)]).tolist() == [20, 10]
+    # 55 / 0.55 is less than 100 in floating point.
+    exact = np.repeat([0, 1], [100, 55])
+    assert len(long_tail(exact, 0.55)) == len(exact)
 
 
 @pytest.mark.once

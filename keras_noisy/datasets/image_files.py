@@ -244,6 +244,8 @@ class ImageFiles:
         if isinstance(table, str | os.PathLike):
             table = _table.CSV(os.path.expanduser(os.fspath(table)))
             root = os.path.dirname(table.path) if root is None else root
+        if class_names is not None:
+            class_names = names_by_label(class_names)
         if not isinstance(suffix, str):
             raise invalid("suffix", suffix, 'text, such as ".jpg"')
         files = _table.column(table, "path", path, _PATHS, *_IDS)
@@ -261,7 +263,7 @@ class ImageFiles:
         labels = _table.column(table, "label", label, _LABELS)
         place: _labels.Place = _labels.nowhere
         if isinstance(table, _table.CSV):
-            names = () if class_names is None else names_by_label(class_names)
+            names = class_names or ()
             # Given names such as "10" and "9" are not numbers.
             if set(labels.tolist()).isdisjoint(names):
                 labels = _table.numbers(labels)

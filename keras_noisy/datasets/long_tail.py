@@ -86,7 +86,8 @@ def long_tail(
         shares = np.where(np.arange(classes) < classes // 2, 1.0, imbalance)
     else:
         shares = imbalance ** (np.arange(classes) / (classes - 1.0))
-    most = int(np.min(found / shares))
+    # 55 / 0.55 is a little less than 100.
+    most = int(np.min(found / shares).round(9))
     counts = (most * shares).astype(int)
     if counts.min() == 0:
         raise ValueError(

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import invalid, real
+from keras_noisy._arguments import invalid, random_seed, real
 from keras_noisy._class_counts import class_counts as checked_counts
 
 Tensor = Any
@@ -62,7 +62,8 @@ class GaussianCloud(keras.layers.Layer):
         margin: Angle that is added for the true class, a number of at least 0,
             only for the angular form. With a margin, pass `labels` in training.
             Defaults to `0.0`.
-        seed: Integer seed of the draws. Defaults to `None`, a random seed.
+        seed: Seed of the draws, an integer from 0 to 2147483647. Defaults to
+            `None`, a random seed.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -124,8 +125,8 @@ class GaussianCloud(keras.layers.Layer):
         rarity = np.log(counts.max()) - np.log(counts)
         # Equal counts have no cloud, instead of 0 / 0.
         self._rarity = rarity / (rarity.max() or 1.0)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = None if seed is None else random_seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Check the number of classes."""

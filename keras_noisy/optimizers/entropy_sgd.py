@@ -10,7 +10,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._arguments import boolean, integer, invalid, real
+from keras_noisy._arguments import (
+    boolean,
+    integer,
+    invalid,
+    random_seed,
+    real,
+)
 from keras_noisy.optimizers._centered import Centered
 from keras_noisy.optimizers._forms import (
     FORMS,
@@ -84,7 +90,8 @@ class EntropySGD(Centered):
         form: `"2017"`, `"2017-python"` or `"2021"`. Defaults to `"2017"`.
         scale_by_gamma: Whether `form="2021"` multiplies the outer step by
             `gamma_t`. Defaults to `False`.
-        seed: Seed of the noise, an integer of at least 0. Defaults to `0`.
+        seed: Seed of the noise, an integer from 0 to 2147483647. Defaults to
+            `0`.
         name: Name of the optimizer. Defaults to `"entropy_sgd"`.
         **kwargs: `clipnorm`, `clipvalue`, `global_clipnorm`,
             `loss_scale_factor` and `gradient_accumulation_steps` of
@@ -169,7 +176,7 @@ class EntropySGD(Centered):
         self.scale_by_gamma = boolean("scale_by_gamma", scale_by_gamma)
         if scale_by_gamma and form != "2021":
             raise invalid("scale_by_gamma", True, 'False without form="2021"')
-        self.seed = integer("seed", seed, 0)
+        self.seed = random_seed(seed)
         self._excluded: Callable[[Any], bool] = lambda variable: False
 
     def exclude_from_weight_decay(
