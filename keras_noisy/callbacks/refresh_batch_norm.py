@@ -134,7 +134,16 @@ class RefreshBatchNorm(keras.callbacks.Callback):
             self.refresh(self.model)
 
     def refresh(self, model: keras.Model) -> None:
-        """Measure the statistics of a model and assign them to it."""
+        """Measure the statistics of a model and assign them to it.
+
+        Call it on a model without training it; `fit` does so by itself.
+
+        Args:
+            model: A built model with a `BatchNormalization` that trains.
+
+        Raises:
+            ValueError: If it has none, or several processes train it.
+        """
         if process_count() > 1:
             raise ValueError(
                 "RefreshBatchNorm works in one process, because each of "

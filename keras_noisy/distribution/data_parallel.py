@@ -36,6 +36,14 @@ class DataParallel:
     Args:
         num_devices: Number of devices in all processes.
 
+    Returns:
+        An object with `num_devices`, with `shard`, the number of this process
+        and their count, or `None` for one process, and with `is_chief`,
+        whether this process is the first.
+
+    Raises:
+        ValueError: If the data or their batches do not fit the devices.
+
     Example:
 
     >>> from keras_noisy.distribution import data_parallel
@@ -79,11 +87,36 @@ class DataParallel:
         return size // self._count
 
     def fit(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        """Run `model.fit(*args, **kwargs)` in all processes together."""
+        """Run `model.fit(*args, **kwargs)` in all processes together.
+
+        Args:
+            model: A compiled model, built inside the `with` block.
+            *args: Arguments of `model.fit`.
+            **kwargs: Arguments of `model.fit`.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: If a batch does not split evenly, or the data or the
+                model cannot be shared by the processes of this backend.
+        """
         return self._together(model, "fit", args, kwargs)
 
     def evaluate(self, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        """Run `model.evaluate(*args, **kwargs)` in all processes together."""
+        """Run `model.evaluate(*args, **kwargs)` in all processes together.
+
+        Args:
+            model: A compiled model, built inside the `with` block.
+            *args: Arguments of `model.evaluate`.
+            **kwargs: Arguments of `model.evaluate`.
+
+        Returns:
+            What `model.evaluate` returns.
+
+        Raises:
+            ValueError: As `fit` does.
+        """
         return self._together(model, "evaluate", args, kwargs)
 
     def _together(

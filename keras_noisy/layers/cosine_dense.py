@@ -120,7 +120,14 @@ class CosineDense(keras.layers.Layer):
             self.cloud.build((*input_shape[:-1], self.units))
 
     def cosines(self, inputs: Tensor) -> Tensor:
-        """Cosines between features and class vectors."""
+        """Cosines between features and class vectors, without cloud or scale.
+
+        Args:
+            inputs: Features of shape `(..., dim)`.
+
+        Returns:
+            A tensor of shape `(..., units)`, in [-1, 1].
+        """
         features = _normalized(inputs, -1)
         vectors = _normalized(ops.convert_to_tensor(self.kernel), 0)
         return ops.matmul(features, vectors)

@@ -159,6 +159,18 @@ class GaussianCloud(keras.layers.Layer):
 
         Training calls this with a draw of standard deviation 1 / 3, which gets
         no gradient.
+
+        Args:
+            inputs: Cosines or logits of shape `(..., num_classes)`.
+            noise: Numbers in their shape, kept in [-1, 1].
+            labels: With a `margin`, as in a call. Defaults to `None`.
+
+        Returns:
+            A tensor of the shape of the inputs.
+
+        Raises:
+            ValueError: If there is a `margin` and no labels, or they do not
+                fit the inputs.
         """
         inputs, noise = map(ops.convert_to_tensor, (inputs, noise))
         noise = ops.minimum(ops.abs(ops.stop_gradient(noise)), 1.0)

@@ -113,7 +113,16 @@ class InterestScores(SessionLayer):
     def vectors(
         self, states: Tensor, candidates: Tensor, states_mask: Tensor = None
     ) -> Tensor:
-        """Return the interest vector of each candidate."""
+        """The interest vector of each candidate.
+
+        Args:
+            states: As in a call.
+            candidates: As in a call.
+            states_mask: As in a call. Defaults to `None`.
+
+        Returns:
+            A tensor of the shape of the candidates for each session.
+        """
         states = ops.convert_to_tensor(states, self.compute_dtype)
         candidates = ops.convert_to_tensor(candidates, self.compute_dtype)
         valid = valid_positions(states, states_mask)[..., None]

@@ -92,6 +92,16 @@ class SampleMemory(PassThrough):
         """A state, of shape (num_samples + 1, num_classes or 1).
 
         The last row is shared by all samples that are left out.
+
+        Args:
+            name: Its name, one of `initializers`.
+
+        Returns:
+            A `keras.Variable`.
+
+        Raises:
+            ValueError: If there is no such state, or no model has called the
+                layer.
         """
         self.check_built()
         if name not in self._states:
@@ -99,13 +109,26 @@ class SampleMemory(PassThrough):
         return self._states[name]
 
     def rows(self, name: str, index: Tensor) -> Tensor:
-        """The state of the samples of a batch."""
+        """The state of the samples of a batch.
+
+        Args:
+            name: Its name.
+            index: Row of each sample, integers of shape `(N,)`.
+
+        Returns:
+            A tensor of shape `(N, num_classes or 1)`.
+        """
         return ops.take(value(self._states[name]), index, 0)
 
     def write(self, name: str, index: Tensor, rows: Tensor) -> None:
         """Replace the state of the samples of a batch, on every device.
 
         Rows that are not finite are left out, as they would stay forever.
+
+        Args:
+            name: Its name.
+            index: Row of each sample, integers of shape `(N,)`.
+            rows: The new state, of shape `(N, num_classes or 1)`.
         """
         index, rows = of_all_replicas(index), of_all_replicas(rows)
         rows = ops.stop_gradient(ops.cast(rows, "float32"))

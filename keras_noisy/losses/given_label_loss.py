@@ -79,6 +79,12 @@ class GivenLabelLoss(keras.losses.Loss):
         """Pass the outputs of a model through the layers of the inner loss.
 
         Most losses have no layers and return the outputs unchanged.
+
+        Args:
+            outputs: Output of a functional model that the loss is compiled on.
+
+        Returns:
+            A tensor of the same values.
         """
         connect = getattr(self.loss, "connect", None)
         return outputs if connect is None else connect(outputs)

@@ -145,7 +145,14 @@ class OGC(TrueClassLoss):
         return self._history.layer
 
     def threshold(self) -> float:
-        """The current largest gradient by the probability, `tau`."""
+        """The current largest gradient by the probability, `tau`.
+
+        Returns:
+            A float.
+
+        Raises:
+            ValueError: Before `connect`, as the losses are in the model.
+        """
         level = ops.convert_to_numpy(self.history.numbers())[0]
         slope = self._base(self.arguments).slope(ops.convert_to_tensor(-level))
         return float(ops.convert_to_numpy(slope))

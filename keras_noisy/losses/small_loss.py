@@ -130,7 +130,14 @@ class SmallLoss(keras.losses.Loss):
         return None if self._history is None else self._history.layer
 
     def connect(self, outputs: Tensor) -> Tensor:
-        """Pass the outputs of a model through the layers of both losses."""
+        """Pass the outputs of a model through the layers of both losses.
+
+        Args:
+            outputs: Output of a functional model that the loss is compiled on.
+
+        Returns:
+            A tensor of the same values.
+        """
         layers = self.loss._new_layers()
         if self._history is not None:
             layers = [self._history.for_new_model(), *layers]

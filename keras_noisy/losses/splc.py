@@ -102,7 +102,14 @@ class SPLC(MultiLabelLoss):
         return self._counting.layer
 
     def connect(self, outputs: Tensor) -> Tensor:
-        """Pass the outputs of a model through the layer that counts."""
+        """Pass the outputs of a model through the layer that counts.
+
+        Args:
+            outputs: Output of a functional model that the loss is compiled on.
+
+        Returns:
+            A tensor of the same values.
+        """
         return connected(outputs, [self._counting.for_new_model()])
 
     @staticmethod

@@ -16,12 +16,20 @@ from keras_noisy._plots import matplotlib_figure
 
 
 class LocalEnergy(NamedTuple):
-    """Errors of a network around its weights.
+    """Errors of a network around its weights, which `local_energy` returns.
 
     Args:
         sigmas: Strengths of the noise on the weights.
         error: Share of wrong predictions without noise.
         errors: Shares with noise, of shape `(len(sigmas), draws)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.metrics import LocalEnergy
+    >>> errors = np.array([[0.25, 0.25], [0.5, 1.0]])
+    >>> LocalEnergy(np.array([0.1, 0.2]), 0.25, errors).rise
+    array([0. , 0.5])
     """
 
     sigmas: np.ndarray

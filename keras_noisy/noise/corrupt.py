@@ -12,7 +12,19 @@ from keras_noisy._stochastic import transition_matrix
 
 
 class Corruption(NamedTuple):
-    """Noisy labels, a mask of the changed ones, and the share of these."""
+    """What the functions that make wrong labels return.
+
+    Args:
+        labels: The noisy labels, in the shape of the given ones.
+        changed: Which labels were changed, a boolean array of shape `(N,)`.
+        rate: Share of these, a float.
+
+    Example:
+
+    >>> from keras_noisy.noise import corrupt, symmetric
+    >>> corrupt([0, 1, 1, 0], symmetric(2, 0.5), mode="exact").rate
+    0.5
+    """
 
     labels: np.ndarray
     changed: np.ndarray

@@ -14,7 +14,20 @@ from keras_noisy._random import Random
 
 
 class OpenSet(NamedTuple):
-    """Images, a mask of the replaced ones, and the share of these."""
+    """What `open_set` returns.
+
+    Args:
+        images: A new array of the images.
+        changed: Which were replaced, a boolean array of shape `(N,)`.
+        rate: Share of these, a float.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_noisy.noise import open_set
+    >>> open_set(np.zeros((4, 8, 8)), np.ones((2, 8, 8)), rate=0.5).rate
+    0.5
+    """
 
     images: np.ndarray
     changed: np.ndarray

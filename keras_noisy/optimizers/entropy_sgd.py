@@ -184,7 +184,16 @@ class EntropySGD(Centered):
         var_list: Sequence[Any] | None = None,
         var_names: Sequence[str] | None = None,
     ) -> None:
-        """Exclude weights from weight decay; call this before `build`."""
+        """Exclude weights from weight decay; call this before `build`.
+
+        Args:
+            var_list: Variables to exclude. Defaults to `None`, none.
+            var_names: Parts of their names, regular expressions, such as
+                `["bias"]`. Defaults to `None`, none.
+
+        Raises:
+            ValueError: If the optimizer is already built.
+        """
         if self.built:
             raise ValueError(
                 "Expected `exclude_from_weight_decay` before the optimizer is "

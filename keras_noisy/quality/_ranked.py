@@ -78,6 +78,9 @@ class Ranked:
         Returns:
             A float64 array in the shape of the labels, such as `(N,)`, with
             NaN where a label is `ignore_class`.
+
+        Raises:
+            ValueError: If there is no such score.
         """
         return self.elements.put(self.evidence.of(self._named(score)), np.nan)
 
@@ -92,6 +95,9 @@ class Ranked:
         Returns:
             A float64 array of shape `(N,)`, NaN where all labels of a sample
             are `ignore_class`.
+
+        Raises:
+            ValueError: If there is no such score.
         """
         return self.elements.worst(self.evidence.of(self._named(score)))
 
@@ -143,6 +149,10 @@ class Ranked:
             Indices of the samples, an int64 array of shape `(n,)`. If samples
             have several labels, one row of indices per label:
             `y[tuple(suspects.T)]` are the labels.
+
+        Raises:
+            ValueError: If `n` is not an integer of at least 1, or there is no
+                such score or label.
         """
         return self.elements.indices(self.found(n, score, label))
 
@@ -159,6 +169,9 @@ class Ranked:
         Returns:
             The share of wrong labels among the suspects, and the share of
             suspects among the wrong labels.
+
+        Raises:
+            ValueError: If there are no clean labels, or no label is wrong.
         """
         if self.clean_labels is None:
             raise ValueError(

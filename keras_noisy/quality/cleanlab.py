@@ -195,6 +195,9 @@ class KerasClassifier:
 
         Returns:
             The classifier itself.
+
+        Raises:
+            ValueError: If the labels are not classes of the model.
         """
         labels = class_labels("y", y)
         self.model_ = built(self.build_model)
@@ -221,6 +224,9 @@ class KerasClassifier:
 
         Returns:
             A float64 array of shape `(N, num_classes)`.
+
+        Raises:
+            ValueError: If the outputs are not probabilities.
         """
         if not hasattr(self, "model_"):
             raise RuntimeError("Call `fit` before `predict_proba`")

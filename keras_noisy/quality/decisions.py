@@ -87,6 +87,10 @@ class Decisions:
 
         Returns:
             `(x, y)`.
+
+        Raises:
+            ValueError: If `y` differs from the given labels, or `x` has another
+                number of samples.
         """
         elements = Elements(self.labels, None, self.multi_label)
         labels = own_labels(y, elements)

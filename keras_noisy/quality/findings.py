@@ -85,6 +85,10 @@ class Findings(Ranked):
             come with weights of 0 and 1 if a label is `ignore_class`. With a
             single output or `multi_label` they are the probability of 1, and
             labels equal to `ignore_class` keep that value.
+
+        Raises:
+            ValueError: If `action`, `n` or `score` is not one of these, or `x`
+                or `y` does not fit the labels.
         """
         return cleaned(self, x, y, action, n, score)
 
@@ -107,6 +111,11 @@ class Findings(Ranked):
 
         Returns:
             A `matplotlib.figure.Figure`; call its `savefig`.
+
+        Raises:
+            ValueError: If there are no pictures, or `n`, `score` or `label` is
+                not one of these.
+            ImportError: If matplotlib is not installed.
         """
         shown = shown_on(self, n, score, label)
         names, labels = self._names(), self.elements.labels
@@ -150,6 +159,11 @@ class Findings(Ranked):
 
         Returns:
             The path.
+
+        Raises:
+            ValueError: If `n` or `score` is not one of these, or a text is
+                missing.
+            ImportError: If pictures are to be shown without Pillow.
         """
         path, score = path_of(path), self._named(score)
         page = report_page(
@@ -173,6 +187,10 @@ class Findings(Ranked):
 
         Returns:
             A `Decisions`, whose `apply` cleans the data.
+
+        Raises:
+            ValueError: If the file belongs to other labels or pictures, or a
+                line is not a decision.
         """
         key = fingerprint(self.labels, self.images)
         # A LabelQuality may get the names only in its first epoch.

@@ -292,7 +292,11 @@ class ReplicatedSGD(keras.Model):
         return super().fit(*args, **kwargs)
 
     def current_coupling(self) -> float:
-        """The current `g`; NaN until the first batch sets it."""
+        """The current strength `g` of the coupling.
+
+        Returns:
+            A float; NaN until the first batch sets it.
+        """
         start, factor = (
             float(ops.convert_to_numpy(variable))
             for variable in (self.coupling_start, self.coupling_factor)
@@ -300,7 +304,11 @@ class ReplicatedSGD(keras.Model):
         return start * factor if start >= 0 else float("nan")
 
     def center(self) -> keras.Model:
-        """A new model with the weights of the center, not compiled."""
+        """A new model with the weights of the center, the mean of the replicas.
+
+        Returns:
+            A model of `build_model`, not compiled, to predict with or to save.
+        """
         model = self._build_model()
         weights, states = self._averages()
         values = {}

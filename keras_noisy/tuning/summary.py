@@ -24,9 +24,23 @@ if TYPE_CHECKING:
 class Trial:
     """The result of a trial, one row of `Results`.
 
-    `accuracy` is the objective on the validation labels. Both `accuracy` and
-    `test_accuracy` are None unless the trial is `"COMPLETED"`. `reason` says
-    why a trial is `"FAILED"`.
+    Args:
+        trial_id: Its name in the tuner.
+        status: `"COMPLETED"` or `"FAILED"`, or another status of KerasTuner.
+        is_baseline: Whether it is a loss without tuning.
+        hyperparameters: Values by name; `"loss"` is the name of the loss.
+        accuracy: The objective on the validation labels. Defaults to `None`,
+            not completed.
+        test_accuracy: Accuracy on clean test labels. Defaults to `None`, not
+            completed, or without such labels.
+        reason: Why a trial failed. Defaults to `None`.
+
+    Example:
+
+    >>> from keras_noisy.tuning import Trial
+    >>> trial = Trial("0", "COMPLETED", True, {"loss": "mae"}, accuracy=0.5)
+    >>> trial.test_accuracy is None
+    True
 
     References:
         - O'Malley et al., KerasTuner, 2019,
@@ -45,7 +59,20 @@ class Trial:
 class Results(list[Trial]):
     """The trials of a search in their order; `print` shows a table.
 
-    Its last line says what the search gained over no tuning.
+    `summary` returns it. The last line of the table says what the search
+    gained over no tuning.
+
+    Args:
+        trials: The trials, each a `Trial`.
+
+    Example:
+
+    >>> from keras_noisy.tuning import Results, Trial
+    >>> base = Trial("0", "COMPLETED", True, {"loss": "mae"}, accuracy=0.5)
+    >>> tuned = Trial("1", "COMPLETED", False, {"loss": "gce"}, accuracy=0.75)
+    >>> results = Results([base, tuned])
+    >>> results.best.trial_id, results.gain(results.best)
+    ('1', 0.25)
 
     References:
         - O'Malley et al., KerasTuner, 2019,
@@ -65,7 +92,14 @@ class Results(list[Trial]):
         return max(done, key=lambda t: t.accuracy or 0.0, default=None)
 
     def gain(self, trial: Trial) -> float | None:
-        """Gain of a trial over `best_baseline`, None if one is missing."""
+        """Gain of a trial over `best_baseline`.
+
+        Args:
+            trial: A `Trial`.
+
+        Returns:
+            The difference of the accuracies, None if one is missing.
+        """
         base = self.best_baseline
         start = None if base is None else base.accuracy
         if start is None or trial.accuracy is None:

@@ -112,6 +112,9 @@ class Findings(AnyFindings):
             Loss, margin, predicted class and its probability, as flat arrays
             over the labels that have a score, and the likeliest classes, for
             `update` and `rates`.
+
+        Raises:
+            ValueError: If the predictions do not fit the labels.
         """
         is_whole = not isinstance(predictions, Iterator)
         parts = [predictions] if is_whole else predictions
@@ -173,6 +176,9 @@ class Findings(AnyFindings):
 
         Args:
             path: The file.
+
+        Raises:
+            ValueError: If the file holds the scores of other labels.
         """
         path = path_of(path)
         with reading(path) as stream, np.load(stream) as file:

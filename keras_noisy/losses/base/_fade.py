@@ -50,6 +50,12 @@ class FadingLoss(DeclaredLoss):
         other losses return the outputs unchanged. Each model gets its own
         state. The layers come after the output layer, or before it if you
         named that layer, so that the outputs keep its name.
+
+        Args:
+            outputs: Output of a functional model that the loss is compiled on.
+
+        Returns:
+            A tensor of the same values.
         """
         layers = self._new_layers()
         return connected(outputs, layers) if layers else outputs

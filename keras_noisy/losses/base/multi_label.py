@@ -74,6 +74,12 @@ class SeveralLabels(DeclaredLoss):
         """Pass the outputs of a model through the layers of this loss.
 
         Most losses have no layers and return the outputs unchanged.
+
+        Args:
+            outputs: Output of a functional model that the loss is compiled on.
+
+        Returns:
+            A tensor of the same values.
         """
         return outputs
 
