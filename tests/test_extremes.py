@@ -436,3 +436,20 @@ def test_ldr_kl_counts_a_margin_far_above_lambda(lambda_, margin, num_classes):
     np.testing.assert_allclose(values(loss, targets, z), truth, rtol=1e-5)
     np.testing.assert_allclose(*slopes, rtol=1e-3, atol=1e-6)
     assert slopes[0][0, 0] < -0.01 / num_classes
+
+
+@pytest.mark.parametrize("pi", [1e-7, 1e-4, 1 - 1e-6, 1 - 1e-10])
+def test_jensen_shannon_of_a_weight_near_an_end(pi):
+    z = np.array([[0.5, 1.0, -1.0], [9.0, -3.0, 0.5]], "float32")
+    loss = losses.JensenShannon(pi, from_logits=True)
+    for y in ([0, 2], reference.one_hot([0, 2], 3), [[0.1, 0.7, 0.2]] * 2):
+        targets = reference.one_hot(y, 3) if np.ndim(y) == 1 else np.array(y)
+        truth = reference.jensen_shannon(targets, z.astype("float64"), pi)
+        np.testing.assert_allclose(values(loss, y, z), truth, rtol=1e-5)
+        step = 1e-3 * np.eye(3)[0]
+        of = [
+            reference.jensen_shannon(targets, z.astype("float64") + s, pi)
+            for s in (step, -step)
+        ]
+        slope = gradient(lambda x, y=y: loss.call(np.array(y), x), z)[:, 0]
+        np.testing.assert_allclose(slope, (of[0] - of[1]) / 2e-3, atol=1e-4)
