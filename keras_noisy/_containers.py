@@ -52,10 +52,18 @@ def as_array(name: str, value: Any) -> np.ndarray:
         mixed = array.dtype.kind in "US" and isinstance(value, list | tuple)
         if mixed and not all(isinstance(v, str | bytes) for v in value):
             array = np.array(value, object)  # not a number or NaN as text
+    array = native(array)
     if array.ndim == 0:
         expected = "an array, a list or a column of a table"
         raise invalid(name, type(value), f"{expected}, one entry per sample")
     return array
+
+
+def native(array: np.ndarray) -> np.ndarray:
+    """An array in the byte order of the machine, which PyTorch needs."""
+    if array.dtype.isnative:
+        return array
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 def batches_of(dataset: keras.utils.PyDataset, first: int = 0) -> Iterator[Any]:
@@ -88,8 +96,13 @@ def in_parts(
     arrays: Any, size: int, count: int, first: int = 0
 ) -> Iterator[Any]:
     """The samples of arrays from `first` to `count`, `size` at a time."""
+
+    def part(x: Any, rows: slice) -> Any:
+        is_sparse = hasattr(x, "tocsr")  # of SciPy, whose forms differ
+        return x.tocsr()[rows].toarray() if is_sparse else x[rows]
+
     for rows in slices(count, size, first):
-        yield keras.tree.map_structure(lambda x: x[rows], arrays)  # noqa: B023
+        yield keras.tree.map_structure(lambda x: part(x, rows), arrays)  # noqa: B023
 
 
 def as_paths(array: np.ndarray) -> np.ndarray | None:
