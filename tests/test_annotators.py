@@ -204,9 +204,9 @@ def test_a_classifier_takes_sparse_inputs_and_other_byte_orders():
         np.testing.assert_allclose(
             found, classifier.predict_proba(x), atol=1e-5
         )
-    with pytest.raises(ValueError, match="`X`.*at least one sample"):
+    with pytest.raises(ValueError, match=r"`X`.*at least one sample"):
         classifier.fit(x[:0], labels[:0])
-    with pytest.raises(ValueError, match="`X`.*at least one sample"):
+    with pytest.raises(ValueError, match=r"`X`.*at least one sample"):
         classifier.predict(x[:0])
 
 
