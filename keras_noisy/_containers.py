@@ -110,9 +110,21 @@ def as_paths(array: np.ndarray) -> np.ndarray | None:
     if array.ndim != 1 or len(array) == 0:
         return None
     if array.dtype.kind in "UT":
-        return array.astype(str)
+        return _from_home(array.astype(str))
     paths: list[Any]
     paths = array.tolist() if array.dtype.kind in "OS" else [None]
     if all(isinstance(path, str | bytes | os.PathLike) for path in paths):
-        return np.array([os.fsdecode(path) for path in paths])
+        return _from_home(np.array([os.fsdecode(path) for path in paths]))
     return None
+
+
+def _from_home(paths: np.ndarray) -> np.ndarray:
+    """Paths in which `~/` at the start is the home folder."""
+    if not np.char.startswith(paths, "~/").any():
+        return paths
+    return np.array(
+        [
+            os.path.expanduser(path) if path.startswith("~/") else path
+            for path in paths.tolist()
+        ]
+    )
