@@ -55,6 +55,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
             array = np.array(value, object)  # not a number or NaN as text
         if array.dtype.kind == "O" and array.ndim == 2:
             array = _numbers_of(array)
+    array = native(array)
     if array.ndim == 0:
         expected = "an array, a list or a column of a table"
         raise invalid(name, type(value), f"{expected}, one entry per sample")
@@ -68,6 +69,13 @@ def _numbers_of(table: np.ndarray) -> np.ndarray:
         if found.dtype.kind in "biuf" and found.shape == table.shape:
             return found
     return table
+
+
+def native(array: np.ndarray) -> np.ndarray:
+    """An array in the byte order of the machine, which PyTorch needs."""
+    if array.dtype.isnative:
+        return array
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 def batches_of(dataset: keras.utils.PyDataset, first: int = 0) -> Iterator[Any]:
@@ -100,8 +108,13 @@ def in_parts(
     arrays: Any, size: int, count: int, first: int = 0
 ) -> Iterator[Any]:
     """The samples of arrays from `first` to `count`, `size` at a time."""
+
+    def part(x: Any, rows: slice) -> Any:
+        is_sparse = hasattr(x, "tocsr")  # of SciPy, whose forms differ
+        return x.tocsr()[rows].toarray() if is_sparse else x[rows]
+
     for rows in slices(count, size, first):
-        yield keras.tree.map_structure(lambda x: x[rows], arrays)  # noqa: B023
+        yield keras.tree.map_structure(lambda x: part(x, rows), arrays)  # noqa: B023
 
 
 def as_paths(array: np.ndarray) -> np.ndarray | None:
@@ -109,9 +122,21 @@ def as_paths(array: np.ndarray) -> np.ndarray | None:
     if array.ndim != 1 or len(array) == 0:
         return None
     if array.dtype.kind in "UT":
-        return array.astype(str)
+        return _from_home(array.astype(str))
     paths: list[Any]
     paths = array.tolist() if array.dtype.kind in "OS" else [None]
     if all(isinstance(path, str | bytes | os.PathLike) for path in paths):
-        return np.array([os.fsdecode(path) for path in paths])
+        return _from_home(np.array([os.fsdecode(path) for path in paths]))
     return None
+
+
+def _from_home(paths: np.ndarray) -> np.ndarray:
+    """Paths in which `~/` at the start is the home folder."""
+    if not np.char.startswith(paths, "~/").any():
+        return paths
+    return np.array(
+        [
+            os.path.expanduser(path) if path.startswith("~/") else path
+            for path in paths.tolist()
+        ]
+    )

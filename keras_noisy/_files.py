@@ -1,6 +1,7 @@
 """Files that are complete whenever they exist."""
 
 import contextlib
+import errno
 import os
 import secrets
 import unicodedata
@@ -34,9 +35,11 @@ def reading(file: str | os.PathLike, delete: Any = "it") -> Iterator[BinaryIO]:
     with open(file, "rb") as stream:
         try:
             yield stream
-        except (OSError, MemoryError):
-            raise  # The disk or the memory is at fault: keep the file.
         except Exception as error:  # Damage can cause any other.
+            of_machine = isinstance(error, OSError | MemoryError)
+            # A seek to a wrong place in a damaged file is EINVAL.
+            if of_machine and getattr(error, "errno", None) != errno.EINVAL:
+                raise  # The disk or the memory is at fault: keep the file.
             raise ValueError(
                 f"Expected {os.fspath(file)} to be whole, as this package "
                 f"wrote it. Received: a damaged file ({type(error).__name__})"

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._containers import as_array
+from keras_noisy._containers import as_array, native
 from keras_noisy._label_arrays import HIGHEST, LOWEST
 
 TEXT = "Expected `y_true` to hold integer labels. Received text"
@@ -47,7 +47,7 @@ def numbers_of(y_true: Any) -> np.ndarray:
             f"{TEXT}, such as {str(array.flat[0])!r}. Turn class names into "
             "numbers: `names, labels = np.unique(labels, return_inverse=True)`"
         )
-    return array
+    return native(array)
 
 
 def ranked(y_true: Any, y_pred: Any) -> Any:

@@ -15,6 +15,11 @@ def matplotlib_figure(function: str) -> Any:
     return Figure
 
 
+def in_legend(name: Any) -> str:
+    """A name for a legend, which leaves out those that begin with `_`."""
+    return f" {name}" if str(name).startswith("_") else str(name)
+
+
 def wrapped(text: str, width: int, most: int = 3) -> str:
     """`text` in at most `most` lines of at most `width` characters."""
     lines = textwrap.wrap(text, width)

@@ -381,6 +381,15 @@ def test_logit_distribution_of_a_network(softmax):
     assert distribution.std == pytest.approx(0.5, rel=0.05)
 
 
+def test_a_network_of_sparse_inputs():
+    sparse = pytest.importorskip("scipy.sparse", reason="it needs SciPy")
+    model, x = network(20, 0.5)
+    found = logit_distribution(model, sparse.csr_matrix(x))
+    np.testing.assert_allclose(found, logit_distribution(model, x), atol=1e-5)
+    with pytest.raises(ValueError, match=r"`x`.*at least one sample"):
+        logit_distribution(model, sparse.csr_matrix(x[:0]))
+
+
 def test_calibrate_to_a_network():
     model, x = network(200, 0.5)
     std = logit_distribution(model, x).std

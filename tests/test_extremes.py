@@ -419,3 +419,37 @@ def test_ldr_kl_of_a_sure_and_right_network_is_finite(lambda_):
     found = ops.convert_to_numpy(loss(labels, logits))
     np.testing.assert_allclose(found, lambda_ * total, atol=1e-6)
     assert np.isfinite(gradient(lambda z: loss(labels, z), logits)).all()
+
+
+@pytest.mark.parametrize("num_classes", [3, 300])
+@pytest.mark.parametrize(("lambda_", "margin"), [(0.1, 10.0), (0.01, 1.0)])
+def test_ldr_kl_counts_a_margin_far_above_lambda(lambda_, margin, num_classes):
+    """A sure label that is not yet above the others by the margin."""
+    z = np.zeros((2, num_classes), "float32")
+    z[:, 0], z[1, 1] = 1, 0.5
+    labels = np.array([0, 1])
+    targets = reference.one_hot(labels, num_classes)
+    loss = losses.LDRKL(lambda_, margin, from_logits=True)
+    truth = reference.ldr_kl(targets, z.astype("float64"), lambda_, margin)
+    slopes = [gradient(lambda x, y=y: loss(y, x), z) for y in (labels, targets)]
+    np.testing.assert_allclose(values(loss, labels, z), truth, rtol=1e-5)
+    np.testing.assert_allclose(values(loss, targets, z), truth, rtol=1e-5)
+    np.testing.assert_allclose(*slopes, rtol=1e-3, atol=1e-6)
+    assert slopes[0][0, 0] < -0.01 / num_classes
+
+
+@pytest.mark.parametrize("pi", [1e-7, 1e-4, 1 - 1e-6, 1 - 1e-10])
+def test_jensen_shannon_of_a_weight_near_an_end(pi):
+    z = np.array([[0.5, 1.0, -1.0], [9.0, -3.0, 0.5]], "float32")
+    loss = losses.JensenShannon(pi, from_logits=True)
+    for y in ([0, 2], reference.one_hot([0, 2], 3), [[0.1, 0.7, 0.2]] * 2):
+        targets = reference.one_hot(y, 3) if np.ndim(y) == 1 else np.array(y)
+        truth = reference.jensen_shannon(targets, z.astype("float64"), pi)
+        np.testing.assert_allclose(values(loss, y, z), truth, rtol=1e-5)
+        step = 1e-3 * np.eye(3)[0]
+        of = [
+            reference.jensen_shannon(targets, z.astype("float64") + s, pi)
+            for s in (step, -step)
+        ]
+        slope = gradient(lambda x, y=y: loss.call(np.array(y), x), z)[:, 0]
+        np.testing.assert_allclose(slope, (of[0] - of[1]) / 2e-3, atol=1e-4)

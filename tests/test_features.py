@@ -64,6 +64,19 @@ def test_masked_steps_do_not_count():
 
 
 @pytest.mark.once
+def test_sparse_inputs_are_read_in_parts(tmp_path):
+    sparse = pytest.importorskip("scipy.sparse", reason="it needs SciPy")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    x = np.eye(4, dtype="float32")[[0, 2, 3, 1, 1]]
+    expected = features(model, x, batch_size=2, verbose=0)
+    for directory in (None, tmp_path, tmp_path):
+        found = features(
+            model, sparse.csr_matrix(x), None, 2, directory, verbose=0
+        )
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.once
 def test_goes_on_where_it_was(network, tmp_path, monkeypatch):
     module = __import__(function.__module__, fromlist=["EACH"])
     monkeypatch.setattr(module, "EACH", 2)

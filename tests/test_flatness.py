@@ -98,9 +98,9 @@ def test_bad_measurements():
 def test_a_picture_has_a_line_for_each_network():
     pytest.importorskip("matplotlib")
     energy = LocalEnergy(np.array([0.1, 0.2]), 0.1, np.ones((2, 3)))
-    figure = plot_local_energy({"SGD": energy, "SAM": energy})
+    figure = plot_local_energy({"SGD": energy, "SAM": energy, "_": energy})
     texts = figure.axes[0].get_legend().get_texts()
-    assert [text.get_text() for text in texts] == ["SGD", "SAM"]
+    assert [text.get_text() for text in texts] == ["SGD", "SAM", " _"]
     with pytest.raises(ValueError, match="at least one result"):
         plot_local_energy({})
 

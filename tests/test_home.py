@@ -1,5 +1,7 @@
 """`~` in a path is the home folder, wherever a path is an argument."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from test_out_of_fold import Frequencies
 
 from keras_noisy import noise, quality
 from keras_noisy.callbacks import LabelQuality, Resume
+from keras_noisy.datasets import ImageFiles
 
 X = np.random.default_rng(0).random((12, 2)).astype("float32")
 GIVEN = np.tile(np.arange(3), 4)
@@ -41,6 +44,11 @@ def test_tilde_is_the_home_folder(tmp_path, monkeypatch):
         *("scores.npz", "page.html", "made.csv"),
     }
     assert not list(work.iterdir())
+    listed = ImageFiles(["~/a.png", "~b.png", "c/~/d.png"], [0, 1, 1])
+    assert listed.files.tolist() == [f"{home}/a.png", "~b.png", "c/~/d.png"]
+    table = {"path": [Path("~/a.png"), "b.png"], "label": [0, 1]}
+    listed = ImageFiles.from_table(table, root="~/x", suffix="?")
+    assert listed.files.tolist() == [f"{home}/a.png?", f"{home}/x/b.png?"]
     # A name that only begins so is no home folder.
     callback.save("~scores.npz")
     assert (work / "~scores.npz").is_file()

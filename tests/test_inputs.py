@@ -16,6 +16,7 @@ from helpers import (
 from keras import ops
 
 from keras_noisy import GCE, MAE, CrossEntropy, MAEStar
+from keras_noisy.datasets import ImageDataset
 
 UNIFORM = np.full((4, 3), 1 / 3, "float32")
 MAE_OF_UNIFORM = 4 / 3
@@ -111,6 +112,21 @@ def test_labels_of_any_dtype(dtype):
         2 - 2 * p[range(4), labels.astype(int)],
         rtol=1e-5,
     )
+
+
+def test_arrays_in_the_other_byte_order():
+    p = random_probabilities(4, 3).astype("float32")
+    labels = np.array([1, 0, 1, 2])
+    for y in (labels, np.eye(3)[labels]):
+        swapped = y.astype(y.dtype.newbyteorder())
+        np.testing.assert_array_equal(
+            values(MAE(), swapped, p.astype(p.dtype.newbyteorder())),
+            values(MAE(), y, p),
+        )
+    given = ImageDataset(
+        (np.zeros((4, 2, 2), "uint8"), labels.astype(">i8")), 4
+    )
+    assert given[0][1].dtype.isnative
 
 
 @pytest.mark.parametrize("bad", [3, 7, -1, 1000, -(2**31)])

@@ -8,7 +8,7 @@ from noisy_blobs import blobs, classifier, fit
 from shown_epochs import EPOCHS, LABELS, identity, probabilities, seen, shown
 
 from keras_noisy.callbacks import LabelQuality
-from keras_noisy.callbacks.label_quality import _training_set
+from keras_noisy.callbacks.label_quality import Findings, _training_set
 from keras_noisy.callbacks.label_quality._mixture import mixture
 
 pytestmark = pytest.mark.once
@@ -86,6 +86,20 @@ def test_scores_are_few_bytes_and_go_on_after_a_load(tmp_path):
         (tmp_path / "scores.npz").write_bytes(damaged)
         with pytest.raises(ValueError, match=r"scores\.npz.* a damaged file"):
             again.load(tmp_path / "scores.npz")
+
+
+def test_scores_of_another_ignored_class_are_not_loaded(tmp_path):
+    """They may be as many, of other samples."""
+    labels, p = np.array([0, 1, 2, 2]), np.full((4, 3), 1 / 3)
+    one, other, none = (
+        Findings(labels, ignore_class=ignored) for ignored in (0, 1, None)
+    )
+    one.update(one.compare(p))
+    one.save(tmp_path / "scores.npz")
+    one.load(tmp_path / "scores.npz")
+    for findings in (other, none):
+        with pytest.raises(ValueError, match=r"another `ignore_class`"):
+            findings.load(tmp_path / "scores.npz")
 
 
 def test_a_save_that_fails_leaves_the_file_of_the_last_one(

@@ -127,6 +127,9 @@ BAD = {
     "noise": (("digits", "typo", 0.1), {}, "pair_flip"),
     "asymmetric digits": (("digits", "asymmetric", 0.1), {}, "pair_flip"),
     "rate": (("digits", "symmetric", 1.2), {}, r"rate.*\[0, 1\]"),
+    "no rate": (("digits", "symmetric"), {}, "`rate`.*0, 1.*'symmetric' needs"),
+    "no rate missing": (("multilabel_digits", "missing"), {}, "'missing' need"),
+    "no rate, no noise": (("digits", "typo"), {}, "pair_flip"),
     "rate alone": (("digits", None, 0.2), {}, "without `noise`.*no label ch"),
     "rate of matrix": (
         ("digits", np.eye(1000), 0.2),

@@ -131,6 +131,21 @@ def test_published_numbers_are_the_defaults():
     assert AsymmetricLoss().stop_weight_gradient
 
 
+def test_a_small_clip_of_the_asymmetric_loss_is_not_rounded_away():
+    """It left the logarithm of 0, and NaN for every sure label."""
+    z, clip = np.array([[-30.0], [16.0], [30.0]], "float32"), 1e-9
+    loss = AsymmetricLoss(0, 1, clip, **LOGITS)
+    p = 1 / (1 + np.exp(-z[:, 0].astype("float64")))
+    of_negative = -np.log(np.minimum(1 - p + clip, 1))
+    for y, truth in ((0, of_negative), (1, -(1 - p) * np.log(p))):
+        labels = np.full((3, 1), y)
+        found, slopes = values_and_slopes(
+            lambda x, y=labels: loss.call(y, x), z
+        )
+        np.testing.assert_allclose(found, truth, 1e-4, 1e-6)
+        assert np.all(np.isfinite(slopes))
+
+
 @pytest.mark.once
 def test_binary_cross_entropy_is_that_of_keras():
     both = np.concatenate([Z, FAR])

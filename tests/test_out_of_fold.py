@@ -104,6 +104,35 @@ def test_every_class_is_spread_over_the_folds(fashion):
     assert counts.sum() == 3 * len(x)
 
 
+@pytest.mark.once
+def test_a_group_is_whole_in_one_fold():
+    y = np.arange(60) % 10
+    groups = np.repeat([f"product {i}" for i in range(12)], 5)
+    seen = []
+
+    class Seen(Frequencies):
+        def fit(self, x, y, **arguments):
+            seen.append(x[:, 0])
+            super().fit(x, y)
+
+    x = np.arange(60.0)[:, None]
+    for wanted in (groups, groups.astype(object), [*groups[5:], *5 * [None]]):
+        noise.out_of_fold_probabilities(Seen, x, y, 3, groups=wanted, verbose=0)
+    for left in map(np.isin, [x[:, 0]] * 3, seen):
+        parts = left.reshape(12, 5)
+        assert np.all(parts.any(axis=1) == parts.all(axis=1))
+        assert left.sum() == 40
+    sizes = np.repeat(np.arange(4), [30, 10, 10, 10])
+    seen.clear()
+    noise.out_of_fold_probabilities(Seen, x, y, 2, groups=sizes, verbose=0)
+    assert [*map(len, seen)] == [30, 30]
+    for wrong in (groups[1:], groups[:, None], np.arange(60) % 2):
+        with pytest.raises(ValueError, match=r"`groups`.*60 entries.*folds=3"):
+            noise.out_of_fold_probabilities(
+                Seen, x, y, 3, groups=wrong, verbose=0
+            )
+
+
 def test_samples_and_labels_are_read_by_position():
     class Table:
         """Rows whose index differs from their order."""

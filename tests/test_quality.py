@@ -1,6 +1,7 @@
 """Wrong labels by their neighbors: the scores, the estimate."""
 
 import collections
+import copy
 import functools
 import tracemalloc
 
@@ -15,6 +16,7 @@ from keras_noisy.datasets import ImageFiles
 from keras_noisy.losses import with_index
 from keras_noisy.quality import FeatureQuality, PredictionQuality
 from keras_noisy.quality._consensus import consensus
+from keras_noisy.quality.estimate import true_shares
 
 
 def clusters(count=1200, num_classes=6, spread=0.12, seed=0):
@@ -314,6 +316,30 @@ def test_labels_to_mend_are_not_those_that_were_scored():
     assert quality.labels.tolist() == [0, 1, 0]
     assert quality.predicted.tolist() == [0, 1, 1]
     assert quality.scores().tolist() == pytest.approx([0.1, 0.2, 0.7])
+
+
+@pytest.mark.once
+def test_a_matrix_of_many_classes_is_read_few_times_and_not_copied(monkeypatch):
+    class Matrix:
+        """A transition matrix of 10 %, which counts its products."""
+
+        __array_ufunc__, products = None, 0
+
+        def __matmul__(self, x):
+            self.products += 1
+            return 0.8 * x + 0.2 * x.mean()
+
+        __rmatmul__ = __matmul__
+
+    matrix, prior = Matrix(), np.array([0.1, 0.2, 0.3, 0.4])
+    found = true_shares(matrix, 0.8 * prior + 0.05)
+    np.testing.assert_allclose(found, prior, atol=1e-8)
+    assert matrix.products < 100
+    quality = PredictionQuality(np.eye(3)[[0, 1, 2]], [0, 1, 1])
+    expected = quality.suspects()
+    monkeypatch.setattr(copy, "deepcopy", lambda value: 1 / 0)
+    assert np.array_equal(quality.suspects(), expected)
+    assert quality.threshold
 
 
 @pytest.mark.once

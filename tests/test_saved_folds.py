@@ -246,6 +246,20 @@ def test_folds_of_another_network_are_never_returned(tmp_path):
 
 
 @pytest.mark.once
+def test_a_seek_to_a_wrong_place_is_damage(tmp_path):
+    file = tmp_path / "features.npz"
+    np.savez(file, rows=np.zeros(3))
+    content = bytearray(file.read_bytes())
+    content[-4] ^= 255  # where the index of the archive begins
+    file.write_bytes(content)
+    with (
+        pytest.raises(ValueError, match=r"features\.npz.* a damaged file"),
+        reading(file) as stream,
+    ):
+        np.load(stream)["rows"]
+
+
+@pytest.mark.once
 @pytest.mark.parametrize("fault", [OSError, MemoryError])
 def test_a_fault_of_the_machine_does_not_advise_to_delete(tmp_path, fault):
     file = tmp_path / "fold_1.npy"

@@ -151,6 +151,7 @@ def test_prepared_file_and_its_mistakes(tmp_path):
         {"train_items": np.array([], int), "train_lengths": np.array([], int)},
         {"train_lengths": np.array([3.5, 2])},
         {"test_targets": np.array([2, 9])},
+        {"train_items": np.array([*"12321"])},
     ):
         np.savez(file, **{**arrays, **wrong})
         with pytest.raises(ValueError, match=r"Expected .*sessions\.npz to"):

@@ -144,7 +144,7 @@ def _calibration(loss: Calibratable) -> str:
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:
     """Logits of a model, computed from probabilities if it returns these."""
-    if are_arrays(x) and not all(map(len, keras.tree.flatten(x))):
+    if are_arrays(x) and 0 in (leaf.shape[0] for leaf in keras.tree.flatten(x)):
         # Keras would fail, and on JAX lose the weights of the model.
         raise invalid("x", x, "at least one sample")
     with same_random_state():

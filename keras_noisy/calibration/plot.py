@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy._plots import matplotlib_figure, wrapped
+from keras_noisy._plots import in_legend, matplotlib_figure, wrapped
 from keras_noisy.calibration.average_error import (
     as_calibratable,
     average_error,
@@ -92,7 +92,7 @@ def plot_average_error(
                 -errors[:-1],
                 color=f"C{i}",
                 linestyle=styles[j % len(styles)],
-                label=wrapped(f"{label}, {count:,} classes", 32, 6),
+                label=in_legend(wrapped(f"{label}, {count:,} classes", 32, 6)),
             )
             curves.plot(0.0, -errors[-1], "o", color=f"C{i}", markersize=5)
     curves.set_ylabel("average error\nsent to the true class")

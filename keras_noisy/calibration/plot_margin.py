@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._plots import matplotlib_figure
+from keras_noisy._plots import in_legend, matplotlib_figure
 from keras_noisy.calibration._log_sum import log_sum
 from keras_noisy.calibration.average_error import (
     checked_std,
@@ -86,7 +86,8 @@ def plot_margin_error(
         if found.formula is None:
             expected = "losses of the true-class probability alone"
             raise invalid("losses", loss, expected)
-        curves.plot(margins, -error_at_margin(found, margins), label=label)
+        errors = error_at_margin(found, margins)
+        curves.plot(margins, -errors, label=in_legend(label))
     curves.set_ylabel("error sent to the label")
     for axes in (curves, histogram):
         axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)

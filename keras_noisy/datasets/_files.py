@@ -7,7 +7,6 @@ import io
 import pickle
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -105,25 +104,13 @@ def reading(path: Path, source: str) -> Iterator[None]:
     """Errors of broken files say which one it is and where to get it."""
     try:
         yield
-    except pickle.UnpicklingError as error:
-        if "harm" in str(error):
-            raise
-        raise _broken(path, source, error) from error
-    except (
-        AttributeError,
-        EOFError,
-        LookupError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except Exception as error:
+        if isinstance(error, pickle.UnpicklingError) and "harm" in str(error):
+            raise pickle.UnpicklingError(f"{path}: {error}") from error
         # A seek to a wrong place is EINVAL; other numbers blame the disk.
         damaged = None, errno.ENOENT, errno.EINVAL
-        if getattr(error, "errno", None) not in damaged:
+        of_disk = getattr(error, "errno", None) not in damaged
+        if of_disk or isinstance(error, MemoryError):
             raise
         raise _broken(path, source, error) from error
 

@@ -44,7 +44,7 @@ ASYMMETRIC = {
 def load(
     name: str,
     noise: Any = None,
-    rate: float = 0.0,
+    rate: float | None = None,
     seed: int = 0,
     data_dir: str | Path | None = None,
     *,
@@ -83,8 +83,8 @@ def load(
             - For `"cifar100n"`: `"noisy"`, or `"noisy_coarse"` with the 20
               superclasses.
         rate: Noise rate in [0, 1], as defined by the function in
-            `keras_noisy.noise`. Do not pass it for human labels or with a
-            matrix. Defaults to `0.0`.
+            `keras_noisy.noise`. Required for noise that is drawn by name. Do
+            not pass it for human labels or with a matrix. Defaults to `None`.
         seed: Seed of the noise and of the images of digits. Defaults to `0`.
         data_dir: Folder that has the official files, directly or up to three
             folders below, possibly each in a folder of the same name: the four
@@ -127,13 +127,13 @@ def load(
     """
     if not isinstance(name, str) or name not in DATA_SETS:
         raise invalid("name", name, f"one of {list(DATA_SETS)}")
-    rate, seed = noise_rate(rate), random_seed(seed)
+    seed = random_seed(seed)
     human = HUMAN.get(name)
     if human:
         noise = next(iter(human)) if noise is None else noise
         if not isinstance(noise, str) or noise not in human:
             raise invalid("noise", noise, f"one of {list(human)} for {name!r}")
-    _check_rate(noise, rate, bool(human))
+    rate = _checked_rate(name, noise, rate)
     if name == "multilabel_digits":
         if (mode, num_classes) != ("bernoulli", None):
             raise ValueError(
@@ -244,14 +244,38 @@ def _per_image(noise: Any) -> bool:
     return isinstance(noise, str) and noise == "instance_dependent"
 
 
-def _check_rate(noise: Any, rate: float, human: bool) -> None:
-    reason = "human labels are not drawn at a rate" if human else ""
+def _drawn(name: str) -> list[str]:
+    """Names of the noise that is drawn at a rate."""
+    if name in HUMAN:
+        return []
+    if name == "multilabel_digits":
+        return ["symmetric", "missing"]
+    return [
+        "symmetric",
+        "symmetric_include_true",
+        "pair_flip",
+        "instance_dependent",
+        *(kind for of, kind in ASYMMETRIC if of == name),
+    ]
+
+
+def _checked_rate(name: str, noise: Any, rate: float | None) -> float:
+    """The rate; 0 if none is given and the noise needs none."""
+    if rate is None:
+        if isinstance(noise, str) and noise in _drawn(name):
+            raise invalid(
+                "rate", rate, f"a number in [0, 1], as noise={noise!r} needs it"
+            )
+        return 0.0
+    rate = noise_rate(rate)
+    reason = "human labels are not drawn at a rate" if name in HUMAN else ""
     if noise is None:
         reason = 'without `noise`, such as "symmetric", no label changes'
     elif not isinstance(noise, str):
         reason = "a matrix has its own rates"
     if rate and reason:
         raise invalid("rate", rate, f"0, as {reason}")
+    return rate
 
 
 def _noisy_labels(
@@ -285,15 +309,8 @@ def _noisy_labels(
     elif (name, noise) in ASYMMETRIC:
         transition = asymmetric(ASYMMETRIC[name, noise], rate)
     else:
-        known = [
-            "symmetric",
-            "symmetric_include_true",
-            "pair_flip",
-            "instance_dependent",
-            *(kind for of, kind in ASYMMETRIC if of == name),
-        ]
         raise invalid(
-            "noise", noise, f"a matrix or one of {known} for {name!r}"
+            "noise", noise, f"a matrix or one of {_drawn(name)} for {name!r}"
         )
     return corrupt(clean, transition, mode, seed).labels
 

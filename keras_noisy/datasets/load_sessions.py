@@ -81,7 +81,7 @@ def load_sessions(name: str, data_dir: str | Path) -> SessionSplits:
             Sessions.from_arrays(*train, num_items),
             Sessions.from_arrays(*test, num_items, file.suffix != ".npz"),
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f"Expected {file} to have sessions as `load_sessions` describes "
             f"them. Received: {error}"

@@ -47,7 +47,7 @@ def padded(x: Any, more: int) -> Any:
 def predict(model: keras.Model, x: Any, batch_size: int | None = None) -> Any:
     """What `model.predict` returns, for any number of samples."""
     leaves = keras.tree.flatten(x)
-    size = len(leaves[0]) if _are_arrays(leaves) else 0
+    size = leaves[0].shape[0] if _are_arrays(leaves) else 0
     if parts() == 1 or not size:
         return model.predict(x, batch_size=batch_size, verbose=0)
     batch_size = batch_size or 32

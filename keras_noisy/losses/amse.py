@@ -33,7 +33,7 @@ class AMSE(SummedLoss):
     `onehot(y)`.
 
     Args:
-        a: Target of the probability of the label, a number of at least 1; 1 is
+        a: Target of the probability of the label, a number in [1, 1e6]; 1 is
             the mean squared error. Defaults to `30.0`.
 
     Example:
@@ -47,7 +47,7 @@ class AMSE(SummedLoss):
           ICCV 2025, arXiv 2507.17692
     """
 
-    a: float = number(30.0, 1, closed="low")
+    a: float = number(30.0, 1, 1e6, closed="low high")
 
     @staticmethod
     def summed(log_p: Tensor) -> Tensor:

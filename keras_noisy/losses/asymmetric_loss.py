@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_noisy.losses.base._arguments import flag, number
-from keras_noisy.losses.base._math import TINY, at_least
+from keras_noisy.losses.base._math import TINY, at_least, at_most
 from keras_noisy.losses.base.multi_label import MultiLabelLoss
 from keras_noisy.losses.base.robust_loss import Tensor
 
@@ -79,7 +79,12 @@ class AsymmetricLoss(MultiLabelLoss):
         shifted = ops.exp(log_p)
         if clip > 0:
             shifted = ops.relu(shifted - clip)
-            log_rest = ops.log1p(-shifted)
+            # A small clip is rounded away where p is near 1.
+            log_rest = ops.where(
+                shifted > 0.5,
+                ops.log(ops.exp(log_rest) + clip),
+                ops.log1p(-at_most(shifted, 0.5)),
+            )
         weight = ops.exp(gamma_pos * ops.log_sigmoid(-logits))
         of_negative = ops.exp(gamma_neg * ops.log(at_least(shifted, TINY)))
         if stop_weight_gradient:

@@ -21,17 +21,29 @@ def scaled_divergence(
     pi: float, targets: Tensor, log_views: list[Tensor]
 ) -> Tensor:
     """Divergence of targets from the predictions of one or more views."""
+    rest = 1 - pi
     views = [ops.exp(log_p) for log_p in log_views]
-    mixture = pi * targets + ((1 - pi) / len(views)) * sum(views)
-    log_mixture = ops.log(at_least(mixture, TINY))
+    mean = sum(views) / len(views)
+    log_mixture = ops.log(at_least(pi * targets + rest * mean, TINY))
+    if pi < 0.5:  # `mixture / view` may round to 1.
+        excess = pi * (targets - mean)
+        # Of one view, the derivatives of `mean - p` would cancel to rounding.
+        apart = [mean - p for p in views] if len(views) > 1 else [0.0]
+        of_each = [
+            -ops.log1p((excess + x) * ops.exp(-at_least(log_p, -80.0)))
+            for x, log_p in zip(apart, log_views, strict=True)
+        ]
+        log_ratio = ops.log(at_least(targets, TINY)) - log_mixture
+    else:  # `mixture / targets` may round to 1.
+        of_each = [log_p - log_mixture for log_p in log_views]
+        excess = rest * (mean - targets) / at_least(targets, TINY)
+        log_ratio = -ops.log1p(excess)
+    of_label = ops.sum(targets * log_ratio, axis=-1)
     of_views = sum(
-        ops.sum(p * (log_p - log_mixture), axis=-1)
-        for p, log_p in zip(views, log_views, strict=True)
+        ops.sum(p * x, axis=-1) for p, x in zip(views, of_each, strict=True)
     )
-    log_targets = ops.log(at_least(targets, TINY))
-    of_label = ops.sum(targets * (log_targets - log_mixture), axis=-1)
-    divergence = pi * of_label + ((1 - pi) / len(views)) * of_views
-    return divergence / (-(1 - pi) * math.log1p(-pi))
+    divergence = pi * of_label + (rest / len(views)) * of_views
+    return divergence / (-rest * math.log1p(-pi))
 
 
 @robust_loss
@@ -78,15 +90,16 @@ class JensenShannon(TrueClassLoss):
         of = plain_ops()
         p, not_p = of.exp(log_p), complement(log_p)
         # 1 - m rounds where m is small, and m itself where it is near 1.
+        low = -1.0 if pi < 0.5 else LOWEST
         log_m = of.where(
-            log_p > -1,
-            of.log1p(-rest * complement(at_least(log_p, -1.0))),
+            log_p > low,
+            of.log1p(-rest * complement(at_least(log_p, low))),
             of.log(p + pi * not_p),
         )
         # log(m / p), which a small pi must not round away.
-        near = at_least(log_p, -10.0)
+        near = at_least(log_p, -80.0)
         log_ratio = of.where(
-            log_p > -10,
+            log_p > -80,
             of.log1p(pi * not_p * of.exp(-near)),
             log_m - at_least(log_p, -200.0),
         )

@@ -16,7 +16,10 @@ from keras_noisy.losses.base._math import (
     largest,
     put,
 )
-from keras_noisy.losses.base._of_label import log_probability
+from keras_noisy.losses.base._of_label import (
+    all_margins,
+    log_probability,
+)
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import Tensor
@@ -48,8 +51,8 @@ class LDRKL(DistributionLoss):
     other classes and 0 for the label.
 
     Args:
-        lambda_: Strength of the regularization, a positive number. Defaults to
-            `10.0`.
+        lambda_: Strength of the regularization, a positive number up to 1000,
+            beyond which float32 loses its digits. Defaults to `10.0`.
         margin: Margin, a number of at least 0. Defaults to `0.1`.
 
     Raises:
@@ -69,7 +72,7 @@ class LDRKL(DistributionLoss):
           arXiv 2112.14869
     """
 
-    lambda_: float = number(10.0, 0)
+    lambda_: float = number(10.0, 0, 1000, closed="high")
     margin: float = number(0.1, 0, closed="low")
 
     needs_logits = True
@@ -84,10 +87,16 @@ class LDRKL(DistributionLoss):
         labels: Labels, log_p: Tensor, lambda_: float, margin: float
     ) -> Tensor:
         """One value per sample from log-probabilities of shape (N, K)."""
-        num_classes = ops.cast(ops.shape(log_p)[-1], log_p.dtype)
-        return labels.mean_of(
-            lambda log_p: _value(log_p, num_classes, lambda_, margin), log_p
-        )
+        ratio = margin / lambda_
+
+        def value(x: Tensor) -> Tensor:
+            if ratio < 1:
+                rest = math.expm1(-ratio) * ops.exp(x)
+                return _value(x - ratio - ops.log1p(rest), log_p, lambda_)
+            return _value(ops.log_sigmoid(x - ratio), log_p, lambda_)
+
+        # Near p = 1, `log_p` is too coarse for a margin above `lambda_`.
+        return labels.mean_of(value, log_p if ratio < 1 else all_margins(log_p))
 
     def values(
         self, labels: Labels, logits: Tensor, numbers: dict[str, Any]
@@ -100,8 +109,11 @@ class LDRKL(DistributionLoss):
         lambda_ = numbers["lambda_"]
         num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
 
+        ratio = numbers["margin"] / lambda_
+
         def forward(logits: Tensor, index: Tensor) -> tuple:
             scaled, *kept = _scaled(logits, lambda_)
+            scaled = put(scaled, index, ops.full_like(scaled[:, :1], -ratio))
             return (log_probability(index, scaled),), (scaled, *kept)
 
         def backward(
@@ -112,31 +124,20 @@ class LDRKL(DistributionLoss):
             p = ops.softmax(scaled, axis=-1)
             # Each logit changes the mean of `s` too.
             of_label = entry(scaled, index) - ops.sum(p * scaled, axis=-1)
+            of_label = of_label + ratio * (1 - entry(p, index))
             mean = of_label[:, None] * (lambda_ / num_classes)
             rate = ops.sigmoid(logits + offset)
             at_label = entry(rate, index)[:, None] * step
             return put((p + mean) * rate * -step, index, at_label)
 
         (log_p,) = closed_form(forward, backward, logits, labels.index)
-        return _value(log_p, num_classes, lambda_, numbers["margin"])
+        return _value(log_p, logits, lambda_)
 
 
-def _value(
-    log_p: Tensor, num_classes: Tensor, lambda_: float, margin: float
-) -> Tensor:
-    """The loss of the log-probability of the label, elementwise."""
-    ratio = margin / lambda_
-    if ratio < 1:
-        factor = math.expm1(-ratio)
-        logarithm = ops.log1p(factor * ops.exp(log_p)) - log_p
-    else:
-        # Near p = 1 the sum above would be rounded to 0.
-        rest = -ops.expm1(log_p)
-        is_sum = rest > 0
-        log_rest = ops.log(ops.where(is_sum, rest, 1.0))
-        total = ops.logaddexp(log_rest, log_p - ratio)
-        logarithm = ops.where(is_sum, total - log_p, -ratio)
-    return margin + lambda_ * (logarithm - ops.log(num_classes))
+def _value(log_p: Tensor, logits: Tensor, lambda_: float) -> Tensor:
+    """The loss, elementwise, once the margin is taken off the label."""
+    num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
+    return -lambda_ * (log_p + ops.log(num_classes))
 
 
 def _scaled(logits: Tensor, lambda_: float) -> tuple[Tensor, Tensor, Tensor]:

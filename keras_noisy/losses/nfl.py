@@ -27,7 +27,7 @@ class NFL(NormalizedLoss):
     where `p` is the prediction and `y` the label.
 
     Args:
-        gamma: Power of the weight, a number of at least 0; 0 is `NCE`. Defaults
+        gamma: Power of the weight, a number in [0, 100]; 0 is `NCE`. Defaults
             to `0.5`.
         stop_weight_gradient: Whether the weights count as constants in the
             gradient. Defaults to `True`.
@@ -43,7 +43,7 @@ class NFL(NormalizedLoss):
           labels, ICML 2020, arXiv 2006.13554
     """
 
-    gamma: float = number(0.5, 0, closed="low")
+    gamma: float = number(0.5, 0, 100, closed="low high")
     stop_weight_gradient: bool = flag(True)
 
     @staticmethod

@@ -31,8 +31,8 @@ class NNFL(NegativeLoss):
     where `p` is the prediction and `y` the label.
 
     Args:
-        gamma: Power of the weight, a number of at least 0; 0 is `NNCE`.
-            Defaults to `0.5`.
+        gamma: Power of the weight, a number in [0, 100]; 0 is `NNCE`. Defaults
+            to `0.5`.
         stop_weight_gradient: Whether the weights count as constants in the
             gradient. Defaults to `True`.
 
@@ -47,7 +47,7 @@ class NNFL(NegativeLoss):
           labels, NeurIPS 2023
     """
 
-    gamma: float = number(0.5, 0, closed="low")
+    gamma: float = number(0.5, 0, 100, closed="low high")
     stop_weight_gradient: bool = flag(True)
 
     @staticmethod

@@ -12,7 +12,7 @@ from keras import ops
 from keras_noisy._arguments import integer, invalid, real
 from keras_noisy._containers import batches_of, check_batch, slices
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._plots import matplotlib_figure
+from keras_noisy._plots import in_legend, matplotlib_figure
 
 
 class LocalEnergy(NamedTuple):
@@ -235,7 +235,9 @@ def plot_local_energy(energies: Mapping[str, LocalEnergy]) -> Any:
         rises = 100 * (energy.errors - energy.error)
         mean = rises.mean(axis=1)
         ends = np.abs([rises.min(axis=1) - mean, rises.max(axis=1) - mean])
-        axes.errorbar(energy.sigmas, mean, ends, label=name, capsize=3)
+        axes.errorbar(
+            energy.sigmas, mean, ends, label=in_legend(name), capsize=3
+        )
     axes.set_xlabel("noise on the weights, by their size")
     axes.set_ylabel("rise of the training error (points)")
     axes.legend()

@@ -32,6 +32,7 @@ def out_of_fold_probabilities(
     verbose: int = 1,
     ignore_class: int | None = None,
     multi_label: bool = False,
+    groups: Any = None,
     **fit_arguments: Any,
 ) -> np.ndarray:
     """Predict every sample with a network that was not trained on it.
@@ -65,6 +66,10 @@ def out_of_fold_probabilities(
             The loss must ignore it too. Defaults to `None`.
         multi_label: Whether each column of `y` is a separate label, 0 or 1,
             and the output of the model its probability. Defaults to `False`.
+        groups: What each sample belongs to, of shape `(N,)`, such as the
+            product or the patient that several pictures show. A group is then
+            whole in one fold, and the classes are not spread evenly: a network
+            would know the label from another picture. Defaults to `None`.
         **fit_arguments: Further arguments of `model.fit`, such as `epochs` and
             `batch_size`.
 
@@ -106,6 +111,9 @@ def out_of_fold_probabilities(
     folds, seed = integer("folds", folds, 2), random_seed(seed)
     _check(x, labels, folds, fit_arguments)
     boolean("from_logits", from_logits)
+    fold_of = _folds(elements, folds, seed)
+    if groups is not None:
+        fold_of = _folds_of_groups(groups, len(x), folds, seed)
     saved, model = None, built(build_model)
     outputs = getattr(model, "outputs", None) or []
     if len(outputs) == 1 and outputs[0].shape[-1] is not None:
@@ -120,14 +128,9 @@ def out_of_fold_probabilities(
             folds=folds,
             seed=seed,
             from_logits=from_logits,
+            **({} if groups is None else {"groups": fold_of}),
             **fit_arguments,
         )
-
-    order = Random(seed, 4).permutation(len(x))
-    if elements.is_plain:
-        order = order[np.argsort(labels[order], kind="stable")]
-    fold_of = np.empty(len(x), int)
-    fold_of[order] = np.arange(len(x)) % folds
 
     progress = keras.utils.Progbar(folds, verbose=verbose, unit_name="fold")
     found = []
@@ -153,6 +156,37 @@ def out_of_fold_probabilities(
     for fold, predicted in enumerate(found):
         result[fold_of == fold] = predicted
     return result
+
+
+def _folds(elements: Elements, folds: int, seed: int) -> np.ndarray:
+    """The fold of each sample; every class is spread evenly over them."""
+    labels = elements.given
+    order = Random(seed, 4).permutation(len(labels))
+    if elements.is_plain:
+        order = order[np.argsort(labels[order], kind="stable")]
+    fold_of = np.empty(len(labels), int)
+    fold_of[order] = np.arange(len(labels)) % folds
+    return fold_of
+
+
+def _folds_of_groups(groups: Any, count: int, folds: int, seed: int) -> Any:
+    """The fold of each sample, that of its group; the largest come first."""
+    array = as_array("groups", groups)
+    if array.dtype.kind == "O":  # None and text have no order
+        array = array.astype(str)
+    _, group, sizes = np.unique(array, return_inverse=True, return_counts=True)
+    if array.shape != (count,) or len(sizes) < folds:
+        raise ValueError(
+            f"Invalid value for argument `groups`. Expected {count} entries, "
+            f"one for each sample, of at least folds={folds} groups. "
+            f"Received: groups.shape={array.shape} of {len(sizes)} groups"
+        )
+    order = Random(seed, 4).permutation(len(sizes))
+    fold_of, filled = np.empty(len(sizes), int), np.zeros(folds, int)
+    for i in order[np.argsort(-sizes[order], kind="stable")]:
+        fold_of[i] = np.argmin(filled)
+        filled[fold_of[i]] += sizes[i]
+    return fold_of[group]
 
 
 def _check(

@@ -34,7 +34,7 @@ class Batches:
             raise invalid("data", data, f"{ORDERED} {advice}")
         if self.is_arrays:
             self.data = keras.tree.map_structure(without_index, data)
-            sizes = {len(leaf) for leaf in keras.tree.flatten(self.data)}
+            sizes = {leaf.shape[0] for leaf in keras.tree.flatten(self.data)}
             if len(sizes) != 1:
                 raise ValueError(
                     "Invalid value for argument `data`. Expected arrays of "

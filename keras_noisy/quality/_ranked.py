@@ -111,10 +111,14 @@ class Ranked:
         Returns:
             An `Estimate`.
         """
+        # The suspects depend on it, whatever a caller does to its arrays.
+        return copy.deepcopy(self._own_estimate())
+
+    def _own_estimate(self) -> Estimate:
+        """The estimate itself, as a copy takes time for many classes."""
         if self._estimate is None:
             self._estimate = self.evidence.estimate(len(self._names()))
-        # The suspects depend on it, whatever a caller does to its arrays.
-        return copy.deepcopy(self._estimate)
+        return self._estimate
 
     @property
     def threshold(self) -> float:
@@ -122,7 +126,7 @@ class Ranked:
 
         It is infinite if no label is estimated to be wrong.
         """
-        count = self.estimate().count
+        count = self._own_estimate().count
         if count == 0:
             return np.inf
         return float(np.sort(self.evidence.of(self._named(None)))[-count])
@@ -207,7 +211,7 @@ class Ranked:
         order = self.evidence.order(self._named(score))
         self._warn()
         if n is None:
-            order = order[: self.estimate().count]
+            order = order[: self._own_estimate().count]
         if label is not None:
             label, labels = integer("label", label), self.elements.labels
             if not np.any(labels == label):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, invalid
-from keras_noisy._containers import as_array, without_tensor
+from keras_noisy._containers import as_array, native, without_tensor
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._new_models import built, check_builder, train
 from keras_noisy._stochastic import distributions, transition_matrix
@@ -132,6 +132,11 @@ def from_noise_matrix(noise_matrix: Any) -> np.ndarray:
         raise invalid("noise_matrix", noise_matrix, expected) from error
 
 
+def _inputs(X: Any) -> Any:
+    """Inputs of a model: an array, or a sparse matrix of SciPy by rows."""
+    return X.tocsr() if hasattr(X, "tocsr") else native(np.asarray(X))
+
+
 class KerasClassifier:
     """A Keras model as a classifier that scikit-learn and cleanlab train.
 
@@ -203,13 +208,13 @@ class KerasClassifier:
         self.model_ = built(self.build_model)
         # Losses of Keras fail without a word about the labels, or train.
         with same_random_state():
-            classes = self.predict_proba(np.asarray(X)[:1]).shape[1]
+            classes = self.predict_proba(_inputs(X)[:1]).shape[1]
         if labels.max(initial=0) >= classes:
             raise invalid("y", int(labels.max()), f"labels below {classes}")
         self.classes_ = np.arange(classes)
         train(
             self.model_,
-            np.asarray(X),
+            _inputs(X),
             labels,
             sample_weight=sample_weight,
             **self.fit_arguments,
@@ -230,8 +235,11 @@ class KerasClassifier:
         """
         if not hasattr(self, "model_"):
             raise RuntimeError("Call `fit` before `predict_proba`")
+        inputs = _inputs(X)
+        if not inputs.shape[0]:
+            raise invalid("X", inputs.shape, "at least one sample")
         predicted = divisible.predict(
-            self.model_, np.asarray(X), self.fit_arguments.get("batch_size")
+            self.model_, inputs, self.fit_arguments.get("batch_size")
         )
         predicted = np.asarray(predicted, "float64")
         if self.from_logits:

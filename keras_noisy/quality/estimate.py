@@ -62,11 +62,9 @@ def estimate_of(
     """
     given = np.bincount(labels, minlength=len(transition)) / len(labels)
     prior = true_shares(transition, given)
-    joint = prior[:, None] * transition
-    total = joint.sum(axis=0)
-    right = np.divide(
-        np.diag(joint), total, out=np.ones(len(total)), where=total > 0
-    )
+    # A further matrix of many classes would not fit into memory.
+    total, right = prior @ transition, prior * np.diag(transition)
+    right = np.divide(right, total, out=np.ones(len(total)), where=total > 0)
     per_class = np.where(given > 0, 1 - right, np.nan)
     rate = min(float(given @ (1 - right)), 1.0)  # shares may sum above 1
     low, high = np.clip([rate - 1.96 * error, rate + 1.96 * error], 0, 1)
@@ -124,6 +122,8 @@ def true_shares(transition: np.ndarray, given: np.ndarray) -> np.ndarray:
         ratio = np.divide(
             given, total, out=np.zeros(len(given)), where=total > 0
         )
-        prior = prior * (transition @ ratio)
+        before, prior = prior, prior * (transition @ ratio)
         prior /= prior.sum()
+        if np.abs(prior - before).max() < 1e-9 / len(given):
+            break  # Each step reads the matrix twice.
     return prior

@@ -266,9 +266,9 @@ def _digest(arrays: list[Any]) -> str:
     for array in arrays:
         if not getattr(array, "shape", ()):
             array = _as_numpy(array).reshape(-1)
-        first = _as_numpy(array[:1])
+        first = _as_numpy(next(in_parts(array, 1, 1)))
         key.update(f"{first.dtype} {tuple(array.shape)}".encode())
         size = max(1, HASHED // max(1, first.nbytes))
-        for part in in_parts(array, size, len(array)):
+        for part in in_parts(array, size, array.shape[0]):
             key.update(np.ascontiguousarray(_as_numpy(part)).tobytes())
     return key.hexdigest()

@@ -152,6 +152,10 @@ class Findings(AnyFindings):
             "clean_accuracy": float(clean.mean()),
         }
 
+    def _ignored(self) -> list[int]:
+        ignore_class = self.elements.ignore_class
+        return [] if ignore_class is None else [ignore_class]
+
     def save(self, path: str | os.PathLike) -> None:
         """Write the scores of all epochs so far to a file.
 
@@ -162,6 +166,7 @@ class Findings(AnyFindings):
             "labels": self.labels,
             "class_names": np.array(self.class_names or [], str),
             "is_single": np.array(self.is_single),
+            "ignore_class": np.array(self._ignored()),
             **self.evidence.state(),
         }
 
@@ -184,11 +189,14 @@ class Findings(AnyFindings):
         with reading(path) as stream, np.load(stream) as file:
             saved = dict(file)
         same = np.array_equal(saved.pop("labels", None), self.labels)
+        # Files of an earlier version do not have it.
+        ignored = saved.pop("ignore_class", np.array(self._ignored()))
+        same = same and ignored.tolist() == self._ignored()
         if not same or len(saved["margin_sum"]) != len(self.elements.labels):
             raise ValueError(
                 "Invalid value for argument `path`. Expected the scores of "
                 f"these {len(self.labels)} labels, as `save` writes them. "
-                f"Received: {path}, of other labels"
+                f"Received: {path}, of other labels or another `ignore_class`"
             )
         names = saved.pop("class_names").tolist()
         if self.class_names is None and names:

@@ -6,9 +6,11 @@ import functools
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._containers import native
 from keras_noisy._label_tensors import (
     agree,
     as_tensor,
@@ -119,7 +121,8 @@ def _one_view(y_pred: Tensor, view_axes: tuple[int, ...]) -> Tensor:
 
 def floating(x: Any) -> Tensor:
     """`x` as a tensor of floating numbers."""
-    x = x if ops.is_tensor(x) else ops.convert_to_tensor(x)
+    if not ops.is_tensor(x):
+        x = ops.convert_to_tensor(native(x) if isinstance(x, np.ndarray) else x)
     dtype = keras.backend.standardize_dtype(x.dtype)
     if keras.backend.is_float_dtype(dtype):
         return x
