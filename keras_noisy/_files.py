@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 
-def path_of(path: str | os.PathLike) -> Path:
+def path_of(path: str | bytes | os.PathLike) -> Path:
     """The path of an argument, where `~` is the home folder."""
+    return Path(text_of(path))
+
+
+def text_of(path: str | bytes | os.PathLike) -> str:
+    """The path of an argument as text, which keeps a `./` at its start."""
     # `Path.expanduser` raises an error for a file such as "~a.csv".
-    return Path(os.path.expanduser(path))
+    return os.path.expanduser(os.fsdecode(path))
 
 
 def write_whole(file: Path, write: Callable[[Path], Any]) -> None:

@@ -35,6 +35,7 @@ def test_tilde_is_the_home_folder(tmp_path, monkeypatch):
     )
     callback.save("~/scores.npz")
     callback.load("~/scores.npz")
+    callback.load(b"~/scores.npz")
     page = callback.report("~/page.html", texts=[str(i) for i in range(12)])
     assert page == home / "page.html"
     (home / "made.csv").write_text("index,decision,given,new,data\n")

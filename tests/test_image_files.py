@@ -65,7 +65,7 @@ def test_a_folder_is_ordered_as_keras_orders_it(tree, names):
     theirs = keras.utils.image_dataset_from_directory(
         str(tree), class_names=names, shuffle=False, verbose=False
     )
-    for path in (tree, str(tree)):
+    for path in (tree, str(tree), bytes(tree)):
         empty = pytest.warns(UserWarning, match="of 1 of the 4 .*: 'empty'")
         with empty if names is None else contextlib.nullcontext():
             ours = ImageFiles.from_directory(path, names)

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array, as_paths
+from keras_noisy._files import text_of
 from keras_noisy._names import listed, names_by_label
 from keras_noisy._warn import warn
 from keras_noisy.datasets import _labels, _table
@@ -151,7 +152,7 @@ class ImageFiles:
             ValueError: If one of `class_names` is not a folder while a folder
                 is not a class, or there are no images in the folders.
         """
-        folder = os.path.expanduser(os.fspath(path))
+        folder = text_of(path)
         if not os.path.isdir(folder):
             raise FileNotFoundError(
                 "Expected `path` to be a folder that has a folder for each "
@@ -241,8 +242,8 @@ class ImageFiles:
             ValueError: If there is no such column, an entry is missing, or a
                 label is not a class.
         """
-        if isinstance(table, str | os.PathLike):
-            table = _table.CSV(os.path.expanduser(os.fspath(table)))
+        if isinstance(table, str | bytes | os.PathLike):
+            table = _table.CSV(text_of(table))
             root = os.path.dirname(table.path) if root is None else root
         if class_names is not None:
             class_names = names_by_label(class_names)
@@ -271,7 +272,7 @@ class ImageFiles:
         result = cls.__new__(cls)
         result._read(files, labels, class_names, place)
         if root is not None:
-            root = os.path.expanduser(os.fspath(root))
+            root = text_of(root)
             paths = [os.path.join(root, file) for file in result.files.tolist()]
             result.files = np.array(paths)
         return result
@@ -328,8 +329,8 @@ class ImageFiles:
 
 def opened(dataset: Any) -> Any:
     """A folder, a CSV file or a table as `ImageFiles`; others unchanged."""
-    if isinstance(dataset, str | os.PathLike):
-        path = os.path.expanduser(os.fspath(dataset))
+    if isinstance(dataset, str | bytes | os.PathLike):
+        path = text_of(dataset)
         if os.path.isdir(path):
             return ImageFiles.from_directory(path)
         if os.path.isfile(path):
