@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import CodeType
 from typing import Any
 
@@ -54,6 +54,16 @@ def check(cls: type, arguments: dict[str, Any]) -> None:
                 f"the last arguments of `{cls.__name__}.{found[0]}`, or no "
                 f"`{number}` in the class"
             )
+
+
+def is_current(kind: type, name: str, sources: Collection[str]) -> bool:
+    """Whether a class has a `name` that still belongs to its `sources`."""
+    for base in kind.__mro__:
+        if name in vars(base):
+            return True
+        if any(source in vars(base) for source in sources):
+            return False
+    return False
 
 
 def check_shape(loss: Any, values: Any, expected: tuple) -> None:
