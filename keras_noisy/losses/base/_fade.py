@@ -65,10 +65,9 @@ class FadingLoss(DeclaredLoss):
 
     def _new_layers(self) -> list[PassThrough]:
         """The layers to put into a model, without another model's state."""
-        if self._fading is None:
-            return []
-        ends(self)  # Raise here rather than in training.
-        return [self._fading.for_new_model()]
+        if self._fading is not None:
+            ends(self)  # Raise here rather than in training.
+        return [state.for_new_model() for state in self._states()]
 
 
 def ends(loss: Any) -> dict[str, float]:
