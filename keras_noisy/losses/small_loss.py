@@ -8,8 +8,9 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy.layers.connected import connected
 from keras_noisy.layers.loss_history import LossHistory, history_of_loss
-from keras_noisy.layers.loss_state import Reference, connected
+from keras_noisy.layers.loss_state import Reference
 from keras_noisy.losses import _mixture, _schedule
 from keras_noisy.losses.base import _math, _reduction
 from keras_noisy.losses.base._autograph import unconverted

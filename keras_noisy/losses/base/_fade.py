@@ -8,11 +8,8 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.layers import CalibrationFade
-from keras_noisy.layers.loss_state import (
-    PassThrough,
-    Reference,
-    connected,
-)
+from keras_noisy.layers.connected import connected
+from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._declared import TRANSFORMS, DeclaredLoss
 from keras_noisy.losses.base._labels import DenseLabels
