@@ -123,12 +123,7 @@ def out_of_fold_probabilities(
             **fit_arguments,
         )
 
-    order = Random(seed, 4).permutation(len(x))
-    if elements.is_plain:
-        order = order[np.argsort(labels[order], kind="stable")]
-    fold_of = np.empty(len(x), int)
-    fold_of[order] = np.arange(len(x)) % folds
-
+    fold_of = _folds(elements, folds, seed)
     progress = keras.utils.Progbar(folds, verbose=verbose, unit_name="fold")
     found = []
     try:
@@ -153,6 +148,17 @@ def out_of_fold_probabilities(
     for fold, predicted in enumerate(found):
         result[fold_of == fold] = predicted
     return result
+
+
+def _folds(elements: Elements, folds: int, seed: int) -> np.ndarray:
+    """The fold of each sample; every class is spread evenly over them."""
+    labels = elements.given
+    order = Random(seed, 4).permutation(len(labels))
+    if elements.is_plain:
+        order = order[np.argsort(labels[order], kind="stable")]
+    fold_of = np.empty(len(labels), int)
+    fold_of[order] = np.arange(len(labels)) % folds
+    return fold_of
 
 
 def _check(
