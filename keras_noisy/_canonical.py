@@ -223,15 +223,17 @@ class _Reader:
 
     def configured(self, value: Any, inner: Inner) -> dict[str, Any]:
         """A Keras object: its config, and parts that the config may lack."""
-        kind = type(value)
-        form = self.of_class(kind, inner)
+        kind, config = type(value), None
         try:
-            form["config"] = inner("", _config(value.get_config))
+            config = _config(value.get_config)
         except NotImplementedError:
             # This is how Keras says that there is no config. A layer is then
             # known by its class, and a model by its weights too.
             if not isinstance(value, keras.Layer):
                 return self.pickled(value, inner)
+        form = self.of_class(kind, inner)
+        if config is not None:
+            form["config"] = inner("", config)
         if isinstance(value, keras.Model):
             form["weights"] = [
                 [list(weight.shape), str(weight.dtype), weight.trainable]
