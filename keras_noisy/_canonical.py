@@ -32,6 +32,7 @@ INSTALLED = tuple(
 )
 #: Form of a random key that a loss draws if none is given.
 _DRAWN = r"[0-9a-f]{32}"
+_HAS_PARTS = object()
 
 
 class Opaque(ValueError):
@@ -130,6 +131,30 @@ def _is_array(value: Any) -> bool:
     )
 
 
+def _leaf(value: Any) -> Any:
+    """The form of a value without parts, or `_HAS_PARTS`."""
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if isinstance(value, enum.Enum):
+        return {"__enum__": f"{_where(type(value))}.{value.name}"}
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return number if math.isfinite(number) else {"__float__": str(number)}
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if isinstance(value, bytes | bytearray):
+        return {"__bytes__": hashlib.sha256(value).hexdigest()}
+    if isinstance(value, types.ModuleType):
+        return {"__module__": value.__name__}
+    return _HAS_PARTS
+
+
 class _Reader:
     """Reads one argument; repeated code is recorded by its name."""
 
@@ -138,8 +163,9 @@ class _Reader:
 
     def form(self, name: str, value: Any, above: tuple[int, ...]) -> Any:
         """The form of `value`; `above` are the objects around it."""
-        if value is None or type(value) in (bool, int, str):
-            return value
+        leaf = _leaf(value)
+        if leaf is not _HAS_PARTS:
+            return leaf
         if id(value) in above:
             return {"__above__": len(above) - above.index(id(value))}
         above = (*above, id(value))
@@ -147,22 +173,6 @@ class _Reader:
         def inner(part: str, of: Any) -> Any:
             return self.form(f"{name}{part}", of, above)
 
-        if isinstance(value, enum.Enum):
-            return {"__enum__": f"{_where(type(value))}.{value.name}"}
-        if isinstance(value, str):
-            return str(value)
-        if isinstance(value, np.bool_):
-            return bool(value)
-        if isinstance(value, int | np.integer):
-            return int(value)
-        if isinstance(value, float | np.floating):
-            number = float(value)
-            finite = math.isfinite(number)
-            return number if finite else {"__float__": str(number)}
-        if isinstance(value, os.PathLike):
-            return os.fsdecode(value)
-        if isinstance(value, bytes | bytearray):
-            return {"__bytes__": hashlib.sha256(value).hexdigest()}
         if isinstance(value, Mapping):
             return self.mapping(value, inner)
         if isinstance(value, list | tuple):
@@ -170,14 +180,16 @@ class _Reader:
         if isinstance(value, set | frozenset):
             items = [inner("", item) for item in value]
             return {"__set__": sorted(items, key=_text)}
-        if isinstance(value, types.ModuleType):
-            return {"__module__": value.__name__}
         if isinstance(value, types.CodeType):
             return inner("", [value.co_code, value.co_consts, value.co_names])
         if isinstance(value, types.FunctionType):
             return self.function(value, inner)
         if isinstance(value, type):
             return self.of_class(value, inner)
+        return self.other(name, value, inner)
+
+    def other(self, name: str, value: Any, inner: Inner) -> Any:
+        """An array or an object; an error with its name if it is neither."""
         try:
             if isinstance(value, Iterator):
                 raise TypeError("it can be read only once")
