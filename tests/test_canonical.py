@@ -11,7 +11,8 @@ import pytest
 from helpers import TESTS, run_python
 
 from keras_noisy import losses
-from keras_noisy._canonical import canonical, described, differences
+from keras_noisy._canonical import canonical
+from keras_noisy._differences import described, differences
 
 pytestmark = pytest.mark.once
 

@@ -15,7 +15,8 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._canonical import canonical, described_both
+from keras_noisy._canonical import canonical
+from keras_noisy._differences import described_both
 from keras_noisy._files import path_of
 from keras_noisy._start import Start
 from keras_noisy._torch_random import random_state, set_random_state
