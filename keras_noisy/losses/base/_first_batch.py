@@ -1,7 +1,6 @@
 """Checks of a concrete batch, for errors that a compiled step cannot raise."""
 
 import sys
-import warnings
 from typing import Any
 
 import keras
@@ -11,6 +10,7 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy._label_tensors import numbers_of
 from keras_noisy._stochastic import bad_rows, is_distribution
+from keras_noisy._warn import warn
 from keras_noisy.losses.base import _single
 
 Tensor = Any
@@ -91,7 +91,7 @@ def _check_predictions(
         )
         if strict:
             raise ValueError(text)
-        warnings.warn(text + SEE, stacklevel=5)
+        warn(text + SEE)
     if not from_logits and not distribution:
         row, low, high = _first_bad_row(y_pred), y_pred.min(), y_pred.max()
         raise ValueError(
@@ -211,11 +211,10 @@ def check_outputs(
             f"`from_logits=True`; otherwise end the model in {layer}.{SEE}"
         )
     if strict and from_logits and _look_like_probabilities(outputs):
-        warnings.warn(
+        warn(
             "The loss was built with `from_logits=True`, but all outputs of "
             "the model are between 0 and 1. If it ends in a sigmoid, remove "
-            "it or pass `from_logits=False`.",
-            stacklevel=6,
+            "it or pass `from_logits=False`."
         )
 
 
