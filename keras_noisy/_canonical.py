@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -32,6 +32,7 @@ INSTALLED = tuple(
 )
 #: Form of a random key that a loss draws if none is given.
 _DRAWN = r"[0-9a-f]{32}"
+_HAS_PARTS = object()
 
 
 class Opaque(ValueError):
@@ -56,52 +57,6 @@ def canonical(name: str, value: Any, advice: str) -> Any:
             f"arrays, functions and Keras objects. Received: {error}. "
             f"{advice}"
         ) from error
-
-
-def differences(saved: Any, now: Any, name: str = "") -> dict[str, Any]:
-    """Name of each part that differs, with the two values."""
-    if isinstance(saved, Mapping) and isinstance(now, Mapping):
-        pairs: Iterable[tuple[Any, Any, Any]]
-        pairs = [(saved.get(k), now.get(k), k) for k in {**saved, **now}]
-    elif (
-        isinstance(saved, list)
-        and isinstance(now, list)
-        and len(saved) == len(now)
-    ):
-        pairs = zip(saved, now, range(len(now)), strict=True)
-    else:
-        return {} if saved == now else {name or "value": (saved, now)}
-    found: dict[str, Any] = {}
-    for left, right, key in pairs:
-        if isinstance(key, int):
-            part = f"{name}[{key}]"
-        elif key.startswith("__") or key == "config":
-            part = name
-        else:
-            part = f"{name}.{key}" if name else key
-        found |= differences(left, right, part)
-    return found
-
-
-def described(values: Mapping[str, Any]) -> str:
-    """`name=value` of each, short enough for an error."""
-    texts = [f"{name}={_plain(value)!r}" for name, value in values.items()]
-    return ", ".join(t if len(t) <= 120 else f"{t[:117]}..." for t in texts)
-
-
-def described_both(found: Mapping[str, tuple[Any, Any]]) -> tuple[str, str]:
-    """The two sides of `differences`, each as text."""
-    there = {name: pair[0] for name, pair in found.items()}
-    here = {name: pair[1] for name, pair in found.items()}
-    return described(there), described(here)
-
-
-def _plain(form: Any) -> Any:
-    """The content of a form with a single key such as `__float__`."""
-    if isinstance(form, Mapping) and len(form) == 1:
-        ((name, inner),) = form.items()
-        return inner if name.startswith("__") else form
-    return form
 
 
 def _text(form: Any) -> str:
@@ -130,6 +85,30 @@ def _is_array(value: Any) -> bool:
     )
 
 
+def _leaf(value: Any) -> Any:
+    """The form of a value without parts, or `_HAS_PARTS`."""
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if isinstance(value, enum.Enum):
+        return {"__enum__": f"{_where(type(value))}.{value.name}"}
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return number if math.isfinite(number) else {"__float__": str(number)}
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if isinstance(value, bytes | bytearray):
+        return {"__bytes__": hashlib.sha256(value).hexdigest()}
+    if isinstance(value, types.ModuleType):
+        return {"__module__": value.__name__}
+    return _HAS_PARTS
+
+
 class _Reader:
     """Reads one argument; repeated code is recorded by its name."""
 
@@ -138,8 +117,9 @@ class _Reader:
 
     def form(self, name: str, value: Any, above: tuple[int, ...]) -> Any:
         """The form of `value`; `above` are the objects around it."""
-        if value is None or type(value) in (bool, int, str):
-            return value
+        leaf = _leaf(value)
+        if leaf is not _HAS_PARTS:
+            return leaf
         if id(value) in above:
             return {"__above__": len(above) - above.index(id(value))}
         above = (*above, id(value))
@@ -147,22 +127,6 @@ class _Reader:
         def inner(part: str, of: Any) -> Any:
             return self.form(f"{name}{part}", of, above)
 
-        if isinstance(value, enum.Enum):
-            return {"__enum__": f"{_where(type(value))}.{value.name}"}
-        if isinstance(value, str):
-            return str(value)
-        if isinstance(value, np.bool_):
-            return bool(value)
-        if isinstance(value, int | np.integer):
-            return int(value)
-        if isinstance(value, float | np.floating):
-            number = float(value)
-            finite = math.isfinite(number)
-            return number if finite else {"__float__": str(number)}
-        if isinstance(value, os.PathLike):
-            return os.fsdecode(value)
-        if isinstance(value, bytes | bytearray):
-            return {"__bytes__": hashlib.sha256(value).hexdigest()}
         if isinstance(value, Mapping):
             return self.mapping(value, inner)
         if isinstance(value, list | tuple):
@@ -170,14 +134,16 @@ class _Reader:
         if isinstance(value, set | frozenset):
             items = [inner("", item) for item in value]
             return {"__set__": sorted(items, key=_text)}
-        if isinstance(value, types.ModuleType):
-            return {"__module__": value.__name__}
         if isinstance(value, types.CodeType):
             return inner("", [value.co_code, value.co_consts, value.co_names])
         if isinstance(value, types.FunctionType):
             return self.function(value, inner)
         if isinstance(value, type):
             return self.of_class(value, inner)
+        return self.other(name, value, inner)
+
+    def other(self, name: str, value: Any, inner: Inner) -> Any:
+        """An array or an object; an error with its name if it is neither."""
         try:
             if isinstance(value, Iterator):
                 raise TypeError("it can be read only once")
@@ -223,15 +189,17 @@ class _Reader:
 
     def configured(self, value: Any, inner: Inner) -> dict[str, Any]:
         """A Keras object: its config, and parts that the config may lack."""
-        kind = type(value)
-        form = self.of_class(kind, inner)
+        kind, config = type(value), None
         try:
-            form["config"] = inner("", _config(value.get_config))
+            config = _config(value.get_config)
         except NotImplementedError:
             # This is how Keras says that there is no config. A layer is then
             # known by its class, and a model by its weights too.
             if not isinstance(value, keras.Layer):
                 return self.pickled(value, inner)
+        form = self.of_class(kind, inner)
+        if config is not None:
+            form["config"] = inner("", config)
         if isinstance(value, keras.Model):
             form["weights"] = [
                 [list(weight.shape), str(weight.dtype), weight.trainable]

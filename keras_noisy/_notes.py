@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from keras_noisy._canonical import described_both, differences
+from keras_noisy._differences import described_both, differences
 from keras_noisy._files import reading, write_whole
 
 

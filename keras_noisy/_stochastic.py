@@ -51,6 +51,19 @@ def distributions(
     return rows
 
 
+def of_model(outputs: np.ndarray, from_logits: bool) -> np.ndarray:
+    """The outputs of a built model as float64 rows that sum to 1."""
+    rows = outputs
+    if from_logits:
+        rows = np.exp(rows - rows.max(axis=-1, keepdims=True))
+    sums = rows.sum(axis=-1, keepdims=True)
+    # Rounding of a bfloat16 sum over many classes.
+    if rows.ndim == 2 and (from_logits or np.all(np.abs(sums - 1) < 0.02)):
+        rows = rows / sums
+    expected = "a model that returns probabilities, or `from_logits=True`"
+    return distributions("build_model", rows, expected)
+
+
 def transition_matrix(name: str, value: Any) -> np.ndarray:
     """`value` as float64 if it is square and row-stochastic."""
     expected = (

@@ -290,6 +290,18 @@ def number(tensor):
     return float(ops.convert_to_numpy(tensor))
 
 
+def array(tensor):
+    return np.asarray(ops.convert_to_numpy(tensor), "float64")
+
+
+def program(path):
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def run_here(file, *arguments, until="\0"):
     """Run a script up to a text in it, in this process, which is quicker.
 

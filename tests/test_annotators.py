@@ -210,6 +210,25 @@ def test_a_classifier_takes_sparse_inputs_and_other_byte_orders():
         classifier.predict(x[:0])
 
 
+def test_a_classifier_may_compute_in_bfloat16():
+    """The probabilities of a row then sum to 1 only to two digits."""
+
+    def build_model():
+        layers = [keras.Input((8,)), keras.layers.Dense(10, "softmax")]
+        model = keras.Sequential(layers)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(200, 8), scale=3)
+    classifier = KerasClassifier(build_model, verbose=0)
+    p = classifier.fit(x, np.arange(200) % 10).predict_proba(x)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+    rounded = classifier.model_.predict(x, verbose=0).astype("float64")
+    assert np.abs(rounded.sum(axis=1) - 1).max() > 0.002
+
+
 @pytest.mark.once
 def test_scikit_learn_knows_a_classifier():
     """As in `cross_val_predict`, which asks this first."""

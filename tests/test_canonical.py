@@ -11,12 +11,14 @@ import pytest
 from helpers import TESTS, run_python
 
 from keras_noisy import losses
-from keras_noisy._canonical import canonical, described, differences
+from keras_noisy._canonical import canonical
+from keras_noisy._differences import described, differences
 
 pytestmark = pytest.mark.once
 
 Color = enum.Enum("Color", ["RED", "BLUE"])
 LIMIT = 3
+Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 
 def form(value):
@@ -53,12 +55,12 @@ class Weighted(keras.losses.Loss):
         return self.weight * y_pred[:, 0]
 
 
-def another_class(power):
-    class Weighted:
+def another_class(power, base=object):
+    class Weighted(base):
         def __call__(self, x):
             return x**2 if power == 2 else x**3
 
-    class Cubed:
+    class Cubed(base):
         def __call__(self, x):
             return x * x * x
 
@@ -153,6 +155,10 @@ KINDS = {
     "object": (lambda: Rate(0.1, {1, 2}), lambda: Rate(0.1, {1, 3})),
     "object in a list": (lambda: [Rate(0.1)], lambda: [Rate(0.2)]),
     "code of a class": (lambda: another_class(2), lambda: another_class(3)),
+    "code of a schedule": (  # It has no config.
+        lambda: another_class(2, Schedule),
+        lambda: another_class(3, Schedule),
+    ),
     "function": (lambda: scaled, lambda: scaled_by),
     "captured": (lambda: scaled_by(2), lambda: scaled_by(3)),
     "partial": (

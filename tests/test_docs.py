@@ -1,11 +1,11 @@
 """The catalogue of the losses: in step with the code, complete, linked."""
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
 
 import pytest
+from helpers import program
 
 from keras_noisy import losses
 from keras_noisy.losses.presets import PRESETS
@@ -20,11 +20,7 @@ CLASSES += ["AsymmetricLoss", "Binary", "Hill", "SPLC"]
 
 @pytest.fixture(scope="module")
 def generator():
-    path = DOCS / "generate.py"
-    spec = importlib.util.spec_from_file_location("generate_losses", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program(DOCS / "generate.py")
 
 
 def sections():

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers import array
 from interrupted import Stop, assert_same
 from keras import ops
 
@@ -39,10 +40,6 @@ def softmax(kernel, bias):
     z = np.exp(x @ kernel.T + bias)
     error = z / z.sum(1, keepdims=True) - np.eye(2)[y]
     return [error.T @ x / len(x), error.mean(0)], None
-
-
-def array(tensor):
-    return np.asarray(ops.convert_to_numpy(tensor), "float64")
 
 
 #: One row of each form runs on every backend, the others on one.

@@ -3,17 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_noisy.callbacks import WeightNorm
 from keras_noisy.losses import with_index
 from keras_noisy.metrics import LocalEnergy, local_energy, plot_local_energy
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
-
-
-def array(tensor):
-    return np.asarray(ops.convert_to_numpy(tensor), "float64")
 
 
 def dense():

@@ -1,7 +1,6 @@
 """The short form of the frozen-features example, and its options."""
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ pytest.importorskip("sklearn")
 pytestmark = pytest.mark.once
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "frozen_features.py"
-OPTIONS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## Features')[0]
+UNTIL = '"""\n## Features'
 
 
 def test_prints_a_table():
@@ -42,8 +41,7 @@ def test_prints_a_table():
         (["--losses", "GCE", "ELR"], "--losses ELR"),
     ],
 )
-def test_bad_options_get_a_clear_error(arguments, message, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [EXAMPLE.name, *arguments])
+def test_bad_options_get_a_clear_error(arguments, message, capsys):
     with pytest.raises(SystemExit):
-        exec(compile(OPTIONS, EXAMPLE, "exec"), {})
+        run_here(EXAMPLE, *arguments, until=UNTIL)
     assert message in capsys.readouterr().err

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import run_here
+from helpers import array, run_here
 from interrupted import Stop, assert_same
 from keras import ops
 
@@ -20,10 +20,6 @@ LOOP = GOLDEN["layerwise_loop"]
 SGD = keras.optimizers.SGD
 #: Compiling takes longer than running a few steps.
 FAST = {"run_eagerly": keras.backend.backend() != "jax"}
-
-
-def array(tensor):
-    return np.asarray(ops.convert_to_numpy(tensor), "float64")
 
 
 def block(units):

@@ -2,11 +2,10 @@
 
 import argparse
 import csv
-import importlib.util
 
 import keras
 import pytest
-from helpers import TESTS, run_python
+from helpers import TESTS, program, run_python
 
 import keras_noisy
 
@@ -27,10 +26,7 @@ def rows_of(file):
 @pytest.fixture
 def speed(monkeypatch):
     monkeypatch.syspath_prepend(SCRIPT.parent)
-    spec = importlib.util.spec_from_file_location("loss_speed", SCRIPT)
-    speed = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(speed)
-    return speed
+    return program(SCRIPT)
 
 
 @pytest.mark.once

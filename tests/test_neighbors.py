@@ -1,26 +1,18 @@
 """The page about Keras' own robust loss is true of both losses."""
 
-import importlib.util
 from pathlib import Path
 
 import keras
+from helpers import program
 
 from keras_noisy import GCE
 
 ROOT = Path(__file__).parent.parent
 
 
-def program():
-    path = ROOT / "benchmarks" / "neighbors.py"
-    spec = importlib.util.spec_from_file_location("neighbors", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_every_row_is_found_again():
     """The column of Keras is for the version that was measured."""
-    neighbors = program()
+    neighbors = program(ROOT / "benchmarks" / "neighbors.py")
     rows = [
         row
         for row in neighbors.recorded()

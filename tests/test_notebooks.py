@@ -3,12 +3,11 @@
 Examples with their own tests run there.
 """
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
-from helpers import run_here
+from helpers import program, run_here
 
 pytestmark = pytest.mark.once
 
@@ -18,15 +17,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
 
-def generator():
-    path = ROOT / "notebooks" / "generate.py"
-    spec = importlib.util.spec_from_file_location("generate_notebooks", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATE = generator()
+GENERATE = program(ROOT / "notebooks" / "generate.py")
 
 
 @pytest.mark.parametrize("name", GENERATE.NOTEBOOKS)

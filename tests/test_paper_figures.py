@@ -1,13 +1,13 @@
 """The figures of the paper: the program draws the committed ones again."""
 
 import csv
-import importlib.util
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import program
 
 pytest.importorskip("matplotlib", reason="pictures need matplotlib")
 
@@ -22,9 +22,7 @@ COMMITTED = DOCS / "paper_figures"
 def drawn(tmp_path_factory):
     """The folder into which the program drew its figures."""
     path = DOCS / "paper_figures.py"
-    spec = importlib.util.spec_from_file_location("paper_figures", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = program(path)
     module.FOLDER = tmp_path_factory.mktemp("figures")
     # Figure 6 trains only what has no rows yet.
     shutil.copy(COMMITTED / "figure_6.csv", module.FOLDER)

@@ -1,22 +1,15 @@
 """The tf.data pipeline, of data sets of TensorFlow."""
 
-import io
-
 import numpy as np
 import pytest
 from image_readers import epoch, gray, look, same
 from PIL import Image
+from webvision_tree import encoded
 
 from keras_noisy._start import Start
 from keras_noisy.datasets import pipeline
 
 tf = pytest.importorskip("tensorflow")
-
-
-def encoded(image, form="JPEG", **arguments):
-    file = io.BytesIO()
-    image.save(file, form, **arguments)
-    return file.getvalue()
 
 
 def as_dataset(kind, images, labels):

@@ -147,8 +147,10 @@ def test_a_damaged_file_is_named_and_the_one_before_it_is_taken(tmp_path):
     turned = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
     for content in (whole[:-9], b"", turned):
         newest.write_bytes(content)
-        with pytest.warns(UserWarning, match=re.escape(f"{newest} is damaged")):
+        damaged = re.escape(f"{newest} is damaged")
+        with pytest.warns(UserWarning, match=damaged) as seen:
             resume = Resume(tmp_path)
+        assert [warning.filename for warning in seen] == [__file__]
         assert resume.initial_epoch == 1
     older.write_bytes(b"")
     with (

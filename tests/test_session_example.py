@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ pytestmark = pytest.mark.once
 
 EXAMPLE = Path(__file__).parent.parent / "examples"
 EXAMPLE = EXAMPLE / "session_recommendation.py"
-OPTIONS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## The model')[0]
+UNTIL = '"""\n## The model'
 
 
 def test_trains_measures_and_recommends():
@@ -57,10 +56,7 @@ def test_only_a_whole_epoch_of_the_benchmark_has_a_row(tmp_path, steps, saved):
         (["--smoke", "--loss", "GJS"], "--loss GJS needs several views"),
     ],
 )
-def test_bad_arguments_get_a_clear_error(
-    arguments, message, monkeypatch, capsys
-):
-    monkeypatch.setattr(sys, "argv", [EXAMPLE.name, *arguments])
+def test_bad_arguments_get_a_clear_error(arguments, message, capsys):
     with pytest.raises(SystemExit):
-        exec(compile(OPTIONS, EXAMPLE, "exec"), {})
+        run_here(EXAMPLE, *arguments, until=UNTIL)
     assert message in capsys.readouterr().err

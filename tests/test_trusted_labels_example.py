@@ -1,7 +1,6 @@
 """The short form of the trusted-labels example, and its options."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ pytest.importorskip("sklearn")
 pytestmark = pytest.mark.once
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "trusted_labels.py"
-OPTIONS = EXAMPLE.read_text(encoding="utf-8").partition('"""\n## Data')[0]
+UNTIL = '"""\n## Data'
 
 
 def test_prints_a_table():
@@ -45,8 +44,7 @@ def test_too_few_of_a_kind_are_an_error_before_the_training(share, capsys):
         (["--trusted", "1"], "--trusted must be above 0"),
     ],
 )
-def test_bad_options_get_a_clear_error(arguments, message, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [EXAMPLE.name, *arguments])
+def test_bad_options_get_a_clear_error(arguments, message, capsys):
     with pytest.raises(SystemExit):
-        exec(compile(OPTIONS, EXAMPLE, "exec"), {})
+        run_here(EXAMPLE, *arguments, until=UNTIL)
     assert message in capsys.readouterr().err

@@ -1,10 +1,8 @@
 """The plan of a training on WebVision: counts, and the formula."""
 
-import importlib.util
-
 import keras
 import pytest
-from helpers import TESTS
+from helpers import TESTS, program
 
 BACKEND = keras.backend.backend()
 
@@ -16,11 +14,7 @@ counted = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = TESTS.parent / "benchmarks" / "webvision_throughput.py"
-    spec = importlib.util.spec_from_file_location("webvision_throughput", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program(TESTS.parent / "benchmarks" / "webvision_throughput.py")
 
 
 @counted

@@ -6,8 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from helpers import array
 from interrupted import Stop, assert_same
-from keras import ops
 
 from keras_noisy import losses
 from keras_noisy.callbacks import Resume
@@ -17,10 +17,6 @@ GOLDEN = json.loads((Path(__file__).parent / "golden_wfm.json").read_text())
 CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 #: XLA needs long to compile steps that run only a few times.
 FAST = {"jit_compile": keras.backend.backend() == "jax"}
-
-
-def array(tensor):
-    return np.asarray(ops.convert_to_numpy(tensor), "float64")
 
 
 def dense(penalty=None, extra=()):

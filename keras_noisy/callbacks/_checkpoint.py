@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from keras_noisy._warn import warn
 
 #: Names of the files, which sort by epoch and batch.
 NAME = "epoch_{:06d}_batch_{:09d}.npz"
@@ -91,10 +92,7 @@ def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
         try:
             checkpoint = _read(path)
         except Exception as error:  # Damage can cause any exception.
-            warnings.warn(
-                f"{path} is damaged ({error!r}); the file before it is taken",
-                stacklevel=4,
-            )
+            warn(f"{path} is damaged ({error!r}); the file before it is taken")
             continue
         return path, checkpoint
     if files:

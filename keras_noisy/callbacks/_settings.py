@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from keras_noisy._canonical import differences
+from keras_noisy._differences import differences
 
 
 def other_settings(

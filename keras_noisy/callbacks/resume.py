@@ -15,7 +15,8 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._canonical import canonical, described_both
+from keras_noisy._canonical import canonical
+from keras_noisy._differences import described_both
 from keras_noisy._files import path_of
 from keras_noisy._start import Start
 from keras_noisy._torch_random import random_state, set_random_state
@@ -227,8 +228,7 @@ class Resume(keras.callbacks.Callback):
         model = self.model
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        self._runs = self._is_first_epoch = True
-        self._metrics_wait = False
+        self._runs = True
         self._random_state: list[tuple[str, np.ndarray]] = []
         if self._saved:
             self._random_state = self._saved.state.get("random", [])
@@ -241,22 +241,18 @@ class Resume(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Tell the data which epoch begins."""
-        if self._is_first_epoch and epoch != self.initial_epoch:
+        if self.start.now is None and epoch != self.initial_epoch:
             raise ValueError(
                 "Expected `fit` to begin where the run stands. Pass "
                 "`initial_epoch=resume.initial_epoch`. Received: "
                 f"initial_epoch={epoch}, not {self.initial_epoch}"
             )
-        self._is_first_epoch = False
-        self._batch = self._saved.batch if self._saved else 0
+        saved = self._saved
+        self._batch = saved.batch if saved else 0
         self.start.now = epoch, self._batch
-        if not self._saved or not self._batch:
-            self._saved = None
-            return
         # TensorFlow makes the metrics of `compile` in the first step.
-        made, saved = self._variables("metrics"), self._saved.state["metrics"]
-        self._metrics_wait = len(made) < len(saved)
-        if not self._metrics_wait:
+        made = len(self._variables("metrics"))
+        if saved and saved.batch and made >= len(saved.state["metrics"]):
             self._load("metrics")
 
     def on_train_batch_begin(
@@ -276,9 +272,8 @@ class Resume(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Save if a save is due."""
         self._random_state = random_state()
-        if self._metrics_wait:
+        if self._saved and "metrics" in self._saved.state:
             self._load("metrics", add=True)
-            self._metrics_wait = False
         before, offset = self._batch, self._saved.batch if self._saved else 0
         self._batch = offset + batch + 1
         if offset and self._batch >= self.params["steps"]:
@@ -356,8 +351,8 @@ class Resume(keras.callbacks.Callback):
         self._seen = sorted(self._files)
 
     def _load(self, owner: str, add: bool = False) -> None:
-        """Assign the saved values, or add them to the current values."""
-        saved = cast(Checkpoint, self._saved).state[owner]
+        """Assign the saved values once, or add them to the current values."""
+        saved = cast(Checkpoint, self._saved).state.pop(owner)
         variables = self._variables(owner)
         there = [f"{_plain(name)} {value.shape}" for name, value in saved]
         here = [f"{_plain(v.path)} {tuple(v.shape)}" for v in variables]

@@ -73,7 +73,8 @@ def source(tf: Any, dataset: Any, reader: Reader) -> Source:
     )
 
 
-def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
+def _check_reader(reader: Reader) -> None:
+    """Refuse what needs the number of each sample."""
     if reader.is_resumed or reader.start != (0, 0):
         raise ValueError(
             "Invalid value for argument `start`. Expected (0, 0) for a "
@@ -87,6 +88,10 @@ def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
             "tf.data.Dataset, whose samples have no number. Give arrays or "
             "the paths of files to draw by weight"
         )
+
+
+def _of_dataset(tf: Any, dataset: Any, reader: Reader) -> Source:
+    _check_reader(reader)
     spec = dataset.element_spec
     if isinstance(spec, dict) and {"image", "label"} <= set(spec):
         dataset = dataset.map(lambda x: (x["image"], x["label"]))

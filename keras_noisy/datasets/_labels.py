@@ -44,22 +44,29 @@ def numbered(
         e.decode() if isinstance(e, bytes) else e for e in array.tolist()
     ]
     is_text = [isinstance(entry, str) for entry in entries]
-    if array.ndim != 1 or not all(is_text):
-        if any(is_text):
-            name, row = is_text.index(True), is_text.index(False)
-            raise ValueError(
-                "Invalid value for argument `labels`. Expected whole numbers, "
-                "or names of classes, all of them text. Received: "
-                f"labels[{name}]={entries[name]} and labels[{row}]="
-                f"{entries[row]}{place(row)}. Pass names that are numbers as "
-                "text, and leave out images without a label"
-            )
-        if names is not None:
-            numbers = class_labels("labels", array, len(names))
-            return numbers.astype("int64"), names
-        whole = whole_labels("labels", array).astype("int64")
-        _warn_of_no_zero(whole)
-        return whole, None
+    if array.ndim == 1 and all(is_text):
+        return _numbered_names(entries, names, place)
+    if any(is_text):
+        name, row = is_text.index(True), is_text.index(False)
+        raise ValueError(
+            "Invalid value for argument `labels`. Expected whole numbers, or "
+            "names of classes, all of them text. Received: "
+            f"labels[{name}]={entries[name]} and labels[{row}]="
+            f"{entries[row]}{place(row)}. Pass names that are numbers as "
+            "text, and leave out images without a label"
+        )
+    if names is not None:
+        numbers = class_labels("labels", array, len(names))
+        return numbers.astype("int64"), names
+    whole = whole_labels("labels", array).astype("int64")
+    _warn_of_no_zero(whole)
+    return whole, None
+
+
+def _numbered_names(
+    entries: list[str], names: list[str] | None, place: Place
+) -> tuple[np.ndarray, list[str]]:
+    """The number of the name of each entry, and the names."""
     if names is None:
         names = sorted(set(entries))
         _warn_of_names(entries, place)

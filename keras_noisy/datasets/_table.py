@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,24 +26,7 @@ def column(
 
     Later guesses count if there is no column of an earlier one.
     """
-    names = [*table] if isinstance(table, Mapping) else _names(table) or []
-    expected = f"the name of one of the columns {names}"
-    if name is None:
-        matches = [
-            [n for n in names if str(n).lower() in guess] for guess in guesses
-        ]
-        found = next(filter(None, matches), [])
-        name = found[0] if len(found) == 1 else None
-        if names:
-            example = f"{argument}={names[0 if argument == 'path' else -1]!r}"
-            expected += f", as in `ImageFiles.from_table(table, {example})`"
-    if isinstance(name, Sequence) and not isinstance(name, str):
-        expected += (
-            ". For several labels of an image pass `(paths, labels)` to "
-            "`ImageDataset` or `pipeline`, with labels of shape (N, k)"
-        )
-    if names.count(name) != 1:
-        raise invalid(argument, name, expected)
+    name = _found(table, argument, name, guesses)
     array = as_array(argument, table[name])
     if len(array) == 0:
         raise ValueError(
@@ -62,6 +45,31 @@ def column(
             "Leave such rows out"
         )
     return array
+
+
+def _found(
+    table: Any, argument: str, name: Any, guesses: Iterable[tuple[str, ...]]
+) -> Any:
+    """The name of the column, which the table has once."""
+    names = [*table] if isinstance(table, Mapping) else _names(table) or []
+    expected = f"the name of one of the columns {names}"
+    if name is None:
+        matches = [
+            [n for n in names if str(n).lower() in guess] for guess in guesses
+        ]
+        found = next(filter(None, matches), [])
+        name = found[0] if len(found) == 1 else None
+        if names:
+            example = f"{argument}={names[0 if argument == 'path' else -1]!r}"
+            expected += f", as in `ImageFiles.from_table(table, {example})`"
+    if isinstance(name, Sequence) and not isinstance(name, str):
+        expected += (
+            ". For several labels of an image pass `(paths, labels)` to "
+            "`ImageDataset` or `pipeline`, with labels of shape (N, k)"
+        )
+    if names.count(name) != 1:
+        raise invalid(argument, name, expected)
+    return name
 
 
 class CSV(dict[str, list[str]]):

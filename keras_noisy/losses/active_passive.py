@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -12,7 +11,7 @@ from keras_noisy._arguments import invalid
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base._arguments import Argument, number, typed
 from keras_noisy.losses.base._class_sums import Term
-from keras_noisy.losses.base._labels import DenseLabels, Labels
+from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.distribution import DistributionLoss
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
@@ -89,6 +88,22 @@ class Part(Argument):
     def config(self, value: RobustLoss) -> dict[str, Any]:
         """The loss, serialized."""
         return keras.losses.serialize(value)
+
+
+def _sum_of(name: str) -> Any:
+    """A method that weighs and adds what it returns for both losses."""
+
+    def method(self: ActivePassive, *inputs: Any) -> Tensor:
+        *given, numbers = inputs
+        of_active, of_passive = numbers["parts"]
+        active = getattr(self.active, name)(*given, of_active)
+        passive = getattr(self.passive, name)(*given, of_passive)
+        alpha = numbers["alpha"]
+        if not isinstance(alpha, float):  # A column, while it fades.
+            alpha = ops.reshape(alpha, (-1, *[1] * (len(active.shape) - 1)))
+        return alpha * active + numbers["beta"] * passive
+
+    return method
 
 
 @robust_loss
@@ -168,46 +183,11 @@ class ActivePassive(RobustLoss):
         parts = (self.active, self.passive)
         return {**found, "parts": [p.numbers(num_classes) for p in parts]}
 
-    def _sum(self, name: str, inputs: tuple, numbers: dict[str, Any]) -> Tensor:
-        of_active, of_passive = numbers["parts"]
-        active = getattr(self.active, name)(*inputs, of_active)
-        passive = getattr(self.passive, name)(*inputs, of_passive)
-        alpha = numbers["alpha"]
-        if not isinstance(alpha, float):  # A column, while it fades.
-            alpha = ops.reshape(alpha, (-1, *[1] * (len(active.shape) - 1)))
-        return alpha * active + numbers["beta"] * passive
-
-    def of_true_class(self, log_p: Tensor, numbers: dict[str, Any]) -> Tensor:
-        """Values of log-probabilities of the true class."""
-        return self._sum("of_true_class", (log_p,), numbers)
-
-    def of_targets(
-        self, targets: Tensor, log_p: Tensor, numbers: dict[str, Any]
-    ) -> Tensor:
-        """Values of soft targets, both of shape (N, num_classes)."""
-        return self._sum("of_targets", (targets, log_p), numbers)
-
-    def of_share(
-        self,
-        share: Tensor,
-        log_p: Tensor,
-        log_rest: Tensor,
-        numbers: dict[str, Any],
-    ) -> Tensor:
-        """Values of soft labels of two classes."""
-        return self._sum("of_share", (share, log_p, log_rest), numbers)
-
-    def of_soft(
-        self, labels: DenseLabels, log_p: Tensor, numbers: dict[str, Any]
-    ) -> Tensor:
-        """Values of soft targets, without their matrix if possible."""
-        return self._sum("of_soft", (labels, log_p), numbers)
-
-    def of_distribution(
-        self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
-    ) -> Tensor:
-        """Values of log-probabilities of all classes, of shape (N, K)."""
-        return self._sum("of_distribution", (labels, log_p), numbers)
+    of_true_class = _sum_of("of_true_class")
+    of_share = _sum_of("of_share")
+    of_soft = _sum_of("of_soft")
+    of_distribution = _sum_of("of_distribution")
+    of_sums = _sum_of("of_sums")
 
     def terms(
         self, labels: Labels, like: Tensor, numbers: dict[str, Any]
@@ -220,12 +200,6 @@ class ActivePassive(RobustLoss):
             )
         ]
         return None if None in found else [*found[0], *found[1]]
-
-    def of_sums(
-        self, log_p: Tensor, sums: Iterator[Tensor], numbers: dict[str, Any]
-    ) -> Tensor:
-        """Values from the log-probability of the label and the sums."""
-        return self._sum("of_sums", (log_p, sums), numbers)
 
     def log_probabilities(self, logits: Tensor) -> Tensor:
         """The log-probabilities that both parts share."""

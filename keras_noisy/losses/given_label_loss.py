@@ -14,6 +14,7 @@ from keras_noisy._label_arrays import class_labels, whole_labels
 from keras_noisy._label_tensors import columns_of_each, ranked
 from keras_noisy.losses.base._autograph import unconverted
 from keras_noisy.losses.base.multi_label import SeveralLabels
+from keras_noisy.losses.base.wrapper import Wrapper
 
 #: Losses of outputs that have a label each.
 SEVERAL = (
@@ -24,7 +25,7 @@ SEVERAL = (
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class GivenLabelLoss(keras.losses.Loss):
+class GivenLabelLoss(Wrapper):
     """Wrapper of a loss, for labels with the clean label next to them.
 
     For experiments in which the true labels are known: the metrics of
@@ -72,8 +73,7 @@ class GivenLabelLoss(keras.losses.Loss):
     def __init__(self, loss: keras.losses.Loss):
         if not isinstance(loss, keras.losses.Loss):
             raise invalid("loss", loss, "a keras.losses.Loss")
-        super().__init__(loss.name, loss.reduction, loss.dtype)
-        self.loss = loss
+        super().__init__(loss)
 
     def connect(self, outputs: Any) -> Any:
         """Pass the outputs of a model through the layers of the inner loss.
@@ -109,19 +109,6 @@ class GivenLabelLoss(keras.losses.Loss):
         if len(y_true.shape) == 2 and y_true.shape[-1] in (2, 3):
             return y_true[:, :-1]
         return y_true
-
-    def get_config(self) -> dict[str, Any]:
-        """Return every argument."""
-        return {"loss": keras.losses.serialize(self.loss)}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Keras would copy the state of the inner loss too.
-        return type(self).from_config, (self.get_config(),)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> GivenLabelLoss:
-        """Build the loss and its inner loss."""
-        return cls(keras.losses.deserialize(config["loss"]))
 
 
 def with_clean_labels(labels: Any, clean_labels: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.layers.loss_history import LossHistory, history_of_loss
-from keras_noisy.layers.loss_state import PassThrough, Reference
+from keras_noisy.layers.loss_state import Reference
 from keras_noisy.losses import _clipped
 from keras_noisy.losses._schedule import at, scheduled
 from keras_noisy.losses.base import _single
@@ -159,9 +159,6 @@ class OGC(TrueClassLoss):
 
     def _states(self) -> list[Reference]:
         return [self._history, *super()._states()]
-
-    def _new_layers(self) -> list[PassThrough]:
-        return [self._history.for_new_model(), *super()._new_layers()]
 
     @staticmethod
     def _base(numbers: dict[str, Any]) -> _clipped.Base:

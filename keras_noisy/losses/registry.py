@@ -117,27 +117,31 @@ def _by_name(name: str, arguments: dict[str, Any]) -> RobustLoss:
         plain = plain[:-1]
         arguments = {"logit_bias": "auto", **arguments}
     if plain not in known:
-        for other in keras.saving.get_custom_objects():
-            package, _, kind = other.partition(">")
-            if package == PACKAGE and _plain(kind) == plain:
-                raise ValueError(
-                    f"Expected the name of a loss of one label per sample. "
-                    f"Received: {name!r}. Build it, `{PACKAGE}.losses.{kind}"
-                    "(...)`"
-                )
-        # Swapped letters: difflib would find "ce" before "gce" in "cge".
-        swapped = [other for other in known if sorted(other) == sorted(plain)]
-        near = swapped or difflib.get_close_matches(plain, known, 1)
-        hint = f" Did you mean {known[near[0]]!r}?" if near else ""
-        raise ValueError(
-            f"There is no loss {name!r}.{hint} Expected one of {names()}"
-        )
+        raise _unknown(name, plain, known)
     found = known[plain]
     build = functools.partial(preset, found)
     loss = _built(found, _classes().get(found, build), arguments)
     if star:
         _ = loss.logit_bias  # Raise here rather than in training.
     return loss
+
+
+def _unknown(name: str, plain: str, known: dict[str, str]) -> ValueError:
+    """The error for a name that is not among the known ones."""
+    for other in keras.saving.get_custom_objects():
+        package, _, kind = other.partition(">")
+        if package == PACKAGE and _plain(kind) == plain:
+            return ValueError(
+                "Expected the name of a loss of one label per sample. "
+                f"Received: {name!r}. Build it, `{PACKAGE}.losses.{kind}(...)`"
+            )
+    # Swapped letters: difflib would find "ce" before "gce" in "cge".
+    swapped = [other for other in known if sorted(other) == sorted(plain)]
+    near = swapped or difflib.get_close_matches(plain, known, 1)
+    hint = f" Did you mean {known[near[0]]!r}?" if near else ""
+    return ValueError(
+        f"There is no loss {name!r}.{hint} Expected one of {names()}"
+    )
 
 
 def _built(name: str, build: Callable[..., Any], arguments: dict) -> RobustLoss:

@@ -8,19 +8,21 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy.layers.connected import connected
 from keras_noisy.layers.loss_history import LossHistory, history_of_loss
-from keras_noisy.layers.loss_state import Reference, connected
+from keras_noisy.layers.loss_state import Reference
 from keras_noisy.losses import _mixture, _schedule
 from keras_noisy.losses.base import _math, _reduction
 from keras_noisy.losses.base._autograph import unconverted
 from keras_noisy.losses.base.robust_loss import RobustLoss
+from keras_noisy.losses.base.wrapper import Wrapper
 
 Tensor = Any
 MIXTURE = "mixture"
 
 
 @keras.saving.register_keras_serializable("keras_noisy")
-class SmallLoss(keras.losses.Loss):
+class SmallLoss(Wrapper):
     """Wrapper of a loss, for the samples of a batch with small losses.
 
     Networks learn right labels first, so a large loss is a sign of a wrong
@@ -107,8 +109,7 @@ class SmallLoss(keras.losses.Loss):
             raise invalid(
                 "loss", loss, "a loss of one label per sample, such as `GCE()`"
             )
-        super().__init__(loss.name, loss.reduction, loss.dtype)
-        self.loss = loss
+        super().__init__(loss)
         self.keep = keep
         if keep != MIXTURE:
             other = f', or "{MIXTURE}"'
@@ -197,23 +198,12 @@ class SmallLoss(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
         return {
-            "loss": keras.losses.serialize(self.loss),
+            **super().get_config(),
             "keep": keras.saving.serialize_keras_object(self.keep),
             "history_size": self.history_size,
             "update_every": self.update_every,
             "history_key": self.history_key,
         }
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Keras would copy the state of the layers too.
-        return type(self).from_config, (self.get_config(),)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SmallLoss:
-        """Build the loss and its inner loss."""
-        return cls(
-            **{**config, "loss": keras.losses.deserialize(config["loss"])}
-        )
 
 
 def _fit(losses: Tensor) -> Tensor:

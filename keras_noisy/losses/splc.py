@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from keras_noisy.layers import StepCounter
-from keras_noisy.layers.loss_state import Reference, connected
+from keras_noisy.layers.connected import connected
+from keras_noisy.layers.loss_state import Reference
 from keras_noisy.losses.base._arguments import (
     Argument,
     number,

@@ -16,7 +16,7 @@ from keras_noisy.losses.base._math import number_of
 from keras_noisy.losses.base._signature import robust_loss
 from keras_noisy.losses.base.robust_loss import RobustLoss, Tensor
 from keras_noisy.losses.base.summed import SummedLoss
-from keras_noisy.losses.base.true_class import names_powers
+from keras_noisy.losses.base.true_class import powers_of
 
 
 class TrueClassPart(Part):
@@ -90,9 +90,9 @@ class Symmetrized(SummedLoss):
         self, labels: Labels, like: Tensor, numbers: dict[str, Any]
     ) -> list[Term]:
         """The term to sum, with its slope if the loss names its powers."""
-        if not names_powers(type(self.loss)):
+        powers = powers_of(self.loss, numbers["part"])
+        if powers is None:
             return super().terms(labels, like, numbers)
-        powers = self.loss.evaluate("error_powers", (), numbers["part"])
 
         def slope(log_p: Tensor, value: Tensor) -> Tensor:
             return sum(c * ops.exp(n * log_p) for n, c in powers.items())

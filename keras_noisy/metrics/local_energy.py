@@ -147,37 +147,42 @@ def _error(model: keras.Model, data: Any, batch_size: int) -> float:
                 f"{type(data).__name__}"
             )
         scores = np.asarray(model.predict_on_batch(x))
-        y = np.asarray(ops.convert_to_numpy(y))
-        is_row = y.ndim > 1 and y.shape[-1] > 1
-        labels = y.argmax(-1) if is_row else class_labels("data", y)
-        fits = scores.ndim == 2 and len(scores) == len(labels)
-        # With a single output unit there is no largest score.
-        fits = fits and scores.shape[1] > 1
-        if is_row:
-            # A label with an index next to it is not a row of two classes.
-            has_index = y.shape[1:] == (2,) and y.dtype.kind in "iu"
-            has_index = has_index and bool(np.any(y > 1))
-            fits = fits and scores.shape == y.shape and not has_index
-        if not fits:
-            raise ValueError(
-                "Expected for each sample a row of scores, one for each of two "
-                "classes or more, and an integer label or a row of as many "
-                "entries. Leave out the index or clean label next to it. "
-                f"Received: outputs of shape {scores.shape} and labels of "
-                f"shape {y.shape}"
-            )
-        classes, highest = scores.shape[1], labels.max(initial=0)
-        if highest >= classes:
-            raise ValueError(
-                "Invalid value for argument `data`. Expected labels below "
-                f"{classes}, the number of outputs of the model. Received: "
-                f"{highest}. Number the classes from 0"
-            )
+        labels = _labels(np.asarray(ops.convert_to_numpy(y)), scores)
         wrong += np.sum(scores.argmax(-1) != labels)
         count += len(labels)
     if not count:
         raise invalid("data", data, "at least one sample")
     return float(wrong / count)
+
+
+def _labels(y: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Labels of a batch as integers, each of them a class of the scores."""
+    is_row = y.ndim > 1 and y.shape[-1] > 1
+    labels = y.argmax(-1) if is_row else class_labels("data", y)
+    fits = scores.ndim == 2 and len(scores) == len(labels)
+    # With a single output unit there is no largest score.
+    fits = fits and scores.shape[1] > 1
+    if is_row:
+        # A label with an index next to it is not a row of two classes.
+        has_index = y.shape[1:] == (2,) and y.dtype.kind in "iu"
+        has_index = has_index and bool(np.any(y > 1))
+        fits = fits and scores.shape == y.shape and not has_index
+    if not fits:
+        raise ValueError(
+            "Expected for each sample a row of scores, one for each of two "
+            "classes or more, and an integer label or a row of as many "
+            "entries. Leave out the index or clean label next to it. "
+            f"Received: outputs of shape {scores.shape} and labels of shape "
+            f"{y.shape}"
+        )
+    classes, highest = scores.shape[1], labels.max(initial=0)
+    if highest >= classes:
+        raise ValueError(
+            "Invalid value for argument `data`. Expected labels below "
+            f"{classes}, the number of outputs of the model. Received: "
+            f"{highest}. Number the classes from 0"
+        )
+    return labels
 
 
 def _batches(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:

@@ -1,7 +1,6 @@
 """Transition matrices estimated from the predictions of a network."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from keras_noisy._arguments import invalid, real
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._stochastic import distributions
+from keras_noisy._warn import warn
 
 # With more classes, 3 % of the samples can be a whole class.
 MOST_CLASSES = 16
@@ -94,13 +94,12 @@ def estimate_transition(
         matrix = predicted[anchors]
         strange = np.flatnonzero(matrix.argmax(axis=1) != range(num_classes))
         if len(strange):
-            warnings.warn(
+            warn(
                 f"The anchors of {len(strange)} of {num_classes} classes, "
                 f"{strange[0]} the first, more likely belong to another class: "
                 "their rows of the transition matrix are likely wrong. Train "
                 "the network longer, raise `percentile` or use "
-                'method="cleanlab"',
-                stacklevel=2,
+                'method="cleanlab"'
             )
     elif method == "cleanlab":
         matrix = _confident_learning(predicted, labels)

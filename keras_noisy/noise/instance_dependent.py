@@ -112,11 +112,16 @@ def instance_dependent(
             chunk = of_class[part]
             scores = _flat(images[chunk]) @ projection
             scores[:, label] = -np.inf
-            scores -= scores.max(axis=1, keepdims=True)
-            edges = np.cumsum(np.exp(scores), axis=1)
-            below = edges / edges[:, -1:] <= draws[chunk, None]
-            noisy[chunk] = below.sum(axis=1)
+            noisy[chunk] = _drawn(scores, draws[chunk])
     return finish(labels, noisy, changed)
+
+
+def _drawn(scores: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """A class for each row of scores, in proportion to their exponentials."""
+    scores -= scores.max(axis=1, keepdims=True)
+    edges = np.cumsum(np.exp(scores), axis=1)
+    below = edges / edges[:, -1:] <= draws[:, None]
+    return below.sum(axis=1)
 
 
 def _truncated_normal(mean: float, count: int, random: Random) -> np.ndarray:

@@ -15,7 +15,7 @@ from keras_noisy._given_labels import elements_of
 from keras_noisy._new_models import built, train
 from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
-from keras_noisy._stochastic import distributions
+from keras_noisy._stochastic import of_model
 from keras_noisy.distribution import divisible
 from keras_noisy.noise._saved_folds import SavedFolds
 
@@ -240,15 +240,7 @@ def _probabilities(
         rows = predicted
         if predicted.ndim > 2:
             rows = predicted.reshape(-1, predicted.shape[-1])
-        if from_logits:
-            powers = np.exp(rows - rows.max(axis=-1, keepdims=True))
-            rows = powers / powers.sum(axis=-1, keepdims=True)
-    expected = "a model that returns probabilities, or `from_logits=True`"
-    sums = rows.sum(axis=-1, keepdims=True)
-    # Rounding of a bfloat16 sum over many classes.
-    if rows.ndim == 2 and np.all(np.abs(sums - 1) < 0.02):
-        rows = rows / sums
-    rows = distributions("build_model", rows, expected).astype("float32")
+    rows = of_model(rows, from_logits and not is_single).astype("float32")
     _check_classes(rows.shape[1], elements)
     if elements.is_plain:
         return rows

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from keras_noisy._names import names_by_label
 from keras_noisy._plots import matplotlib_figure, wrapped
 from keras_noisy._stochastic import transition_matrix
@@ -74,17 +76,15 @@ def plot_transition(
             **texts,
         )
         axes.set_yticks(ticks, names, **texts)
-        for i in ticks:
-            for j in ticks:
-                if matrix[i, j]:
-                    shade = matrix[i, j] / matrix.max()
-                    axes.text(
-                        j,
-                        i,
-                        f"{matrix[i, j]:.2g}",
-                        ha="center",
-                        va="center",
-                        fontsize="small",
-                        color="white" if shade > 0.5 else "black",
-                    )
+        for row, column in np.argwhere(matrix):
+            entry = matrix[row, column]
+            axes.text(
+                column,
+                row,
+                f"{entry:.2g}",
+                ha="center",
+                va="center",
+                fontsize="small",
+                color="white" if entry > matrix.max() / 2 else "black",
+            )
     return figure

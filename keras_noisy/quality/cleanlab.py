@@ -12,7 +12,11 @@ from keras_noisy._arguments import boolean, invalid
 from keras_noisy._containers import as_array, native, without_tensor
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._new_models import built, check_builder, train
-from keras_noisy._stochastic import distributions, transition_matrix
+from keras_noisy._stochastic import (
+    distributions,
+    of_model,
+    transition_matrix,
+)
 from keras_noisy._torch_random import same_random_state
 from keras_noisy.distribution import divisible
 
@@ -241,13 +245,7 @@ class KerasClassifier:
         predicted = divisible.predict(
             self.model_, inputs, self.fit_arguments.get("batch_size")
         )
-        predicted = np.asarray(predicted, "float64")
-        if self.from_logits:
-            predicted = np.exp(predicted - predicted.max(axis=1, keepdims=True))
-            predicted /= predicted.sum(axis=1, keepdims=True)
-        expected = "a model that returns probabilities, or `from_logits=True`"
-        rows = distributions("build_model", predicted, expected)
-        return rows / rows.sum(axis=1, keepdims=True)
+        return of_model(np.asarray(predicted, "float64"), self.from_logits)
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest classes.

@@ -82,23 +82,7 @@ class Scores:
 
     def estimate(self, num_classes: int) -> Estimate:
         """Estimate from a mixture of two normals for area under the margin."""
-        if not mixture(self.of("area_under_margin")).is_split:
-            warn(
-                "The areas under the margin are not of two kinds, so the "
-                "estimate is the share of labels that are not predicted. It "
-                "is not reliable, though the order of the suspects may be: "
-                "stop before wrong labels are memorized, with fewer epochs or "
-                "a robust loss, or use `FeatureQuality` or `PredictionQuality`"
-            )
-        elif self._moves():
-            warn(
-                f"The model predicted {100 * self.agreed:.3g} % of the labels "
-                f"one epoch ago and {100 * self.correct.mean():.3g} % now, so "
-                "the estimate still changes. It is too high before the model "
-                "has learned, and too low once it memorizes: train for longer "
-                "with a robust loss, or use `FeatureQuality` or "
-                "`PredictionQuality`"
-            )
+        self._warn_of_the_estimate()
         wrong = self._wrong()
         matrix = np.zeros((num_classes, num_classes))
         np.add.at(matrix, (self.labels, self.labels), 1 - wrong)
@@ -120,6 +104,26 @@ class Scores:
             prior / prior.sum(),
             round(rate * len(wrong)),
         )
+
+    def _warn_of_the_estimate(self) -> None:
+        """Warn if it is not reliable, or not yet."""
+        if not mixture(self.of("area_under_margin")).is_split:
+            warn(
+                "The areas under the margin are not of two kinds, so the "
+                "estimate is the share of labels that are not predicted. It "
+                "is not reliable, though the order of the suspects may be: "
+                "stop before wrong labels are memorized, with fewer epochs or "
+                "a robust loss, or use `FeatureQuality` or `PredictionQuality`"
+            )
+        elif self._moves():
+            warn(
+                f"The model predicted {100 * self.agreed:.3g} % of the labels "
+                f"one epoch ago and {100 * self.correct.mean():.3g} % now, so "
+                "the estimate still changes. It is too high before the model "
+                "has learned, and too low once it memorizes: train for longer "
+                "with a robust loss, or use `FeatureQuality` or "
+                "`PredictionQuality`"
+            )
 
     def _moves(self) -> bool:
         change = abs(self.correct.mean() - self.agreed)

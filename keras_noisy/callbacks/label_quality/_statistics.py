@@ -1,6 +1,5 @@
 """Compares the predictions of an epoch with the given labels."""
 
-import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 from keras_noisy._containers import without_tensor
 from keras_noisy._elements import Elements
 from keras_noisy._stochastic import is_distribution
+from keras_noisy._warn import warn
 
 #: Number of labels to process at once, in float64.
 ROWS = 4096
@@ -126,11 +126,10 @@ def _no_probabilities(columns: int) -> ValueError:
 def _refuse_probabilities(columns: int) -> None:
     if columns == 1:
         # A few logits can all be in [0, 1] by chance.
-        warnings.warn(
+        warn(
             "LabelQuality was built with `from_logits=True`, but every "
             "prediction is in [0, 1]. If the model ends in a sigmoid, pass "
-            "`from_logits=False`",
-            stacklevel=5,
+            "`from_logits=False`"
         )
         return
     raise ValueError(

@@ -66,11 +66,7 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
         ignored = labels == loss.ignore_class
     found: Labels
     if labels is None:
-        targets = _math.cast(y_true, dtype)
-        sums = ops.sum(targets, axis=-1)
-        valid = _math.is_distribution(sums, targets)
-        targets = targets / ops.where(valid, sums, 1.0)[:, None]
-        found = DenseLabels(targets, valid, sample)
+        found = _targets(_math.cast(y_true, dtype), sample)
     elif single and sample is None and _single.is_soft(labels):
         found = _single.soft_labels(labels, ignored, dtype)
     else:
@@ -84,6 +80,14 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
     found.given = given
     found.unmasked = functools.partial(_reduction.unmasked, outputs, one_view)
     return Batch(given, outputs, integers, found, logits, num_classes, shape)
+
+
+def _targets(targets: Tensor, sample: Tensor | None) -> DenseLabels:
+    """Targets of shape (N, num_classes), divided by their sums."""
+    sums = ops.sum(targets, axis=-1)
+    valid = _math.is_distribution(sums, targets)
+    targets = targets / ops.where(valid, sums, 1.0)[:, None]
+    return DenseLabels(targets, valid, sample)
 
 
 def _of_probabilities(rows: Tensor, dtype: str) -> tuple[Tensor, Tensor]:

@@ -8,9 +8,8 @@ import keras
 
 from keras_noisy._arguments import invalid, is_auto
 from keras_noisy.calibration.matching import automatic
-from keras_noisy.losses.base import _signature
+from keras_noisy.losses.base import _formulas, _signature
 from keras_noisy.losses.base._arguments import declared
-from keras_noisy.losses.base._formulas import names_of
 
 #: Calibrations of every loss, and the values that change nothing.
 TRANSFORMS = {"logit_bias": 0.0, "margin_scale": 1.0}
@@ -114,7 +113,7 @@ class DeclaredLoss(keras.losses.Loss):
         values["num_classes"] = num_classes
         automatic = [name for name, v in values.items() if is_auto(v)]
         if not isinstance(num_classes, int) and (
-            automatic or _signature.takes_num_classes(kind)
+            automatic or _formulas.takes_num_classes(kind)
         ):
             raise ValueError(
                 f"{self.name} depends on the number of classes, which the "
@@ -135,8 +134,8 @@ class DeclaredLoss(keras.losses.Loss):
         kinds = type(self).__mro__
         function = next(vars(k)[formula] for k in kinds if formula in vars(k))
         if isinstance(function, staticmethod):
-            names = names_of(function.__func__)[len(inputs) :]
-            return function.__func__(*inputs, *(numbers[n] for n in names))
+            found = numbers.__getitem__
+            return _formulas.with_numbers(function.__func__, inputs, found)
         # A method reads the numbers from its loss.
         before, self._now = self._now, numbers
         try:

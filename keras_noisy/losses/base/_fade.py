@@ -8,11 +8,8 @@ from keras import ops
 
 from keras_noisy._arguments import invalid
 from keras_noisy.layers import CalibrationFade
-from keras_noisy.layers.loss_state import (
-    PassThrough,
-    Reference,
-    connected,
-)
+from keras_noisy.layers.connected import connected
+from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses.base import _math, _single
 from keras_noisy.losses.base._declared import TRANSFORMS, DeclaredLoss
 from keras_noisy.losses.base._labels import DenseLabels
@@ -71,10 +68,9 @@ class FadingLoss(DeclaredLoss):
 
     def _new_layers(self) -> list[PassThrough]:
         """The layers to put into a model, without another model's state."""
-        if self._fading is None:
-            return []
-        ends(self)  # Raise here rather than in training.
-        return [self._fading.for_new_model()]
+        if self._fading is not None:
+            ends(self)  # Raise here rather than in training.
+        return [state.for_new_model() for state in self._states()]
 
 
 def ends(loss: Any) -> dict[str, float]:

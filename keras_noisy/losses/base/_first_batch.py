@@ -1,7 +1,6 @@
 """Checks of a concrete batch, for errors that a compiled step cannot raise."""
 
 import sys
-import warnings
 from typing import Any
 
 import keras
@@ -11,6 +10,7 @@ from keras import ops
 from keras_noisy._arguments import invalid
 from keras_noisy._label_tensors import numbers_of
 from keras_noisy._stochastic import bad_rows, is_distribution
+from keras_noisy._warn import warn
 from keras_noisy.losses.base import _single
 
 Tensor = Any
@@ -91,33 +91,35 @@ def _check_predictions(
         )
         if strict:
             raise ValueError(text)
-        warnings.warn(text + SEE, stacklevel=5)
+        warn(text + SEE)
     if not from_logits and not distribution:
         row, low, high = _first_bad_row(y_pred), y_pred.min(), y_pred.max()
-        if low < 0:
-            advice = (
-                "If the model returns logits, build the loss with "
-                "`from_logits=True`; otherwise end the model in a softmax."
-            )
-        elif high <= 1:
-            advice = (
-                "They look like outputs of a sigmoid. For several labels per "
-                "sample wrap the loss, `keras_noisy.losses.Binary(loss)`; for "
-                "one label end the model in a softmax, or for two classes in "
-                '`Dense(1, activation="sigmoid")`.'
-            )
-        else:
-            advice = (
-                "They look like outputs of a ReLU. End the model in a softmax, "
-                "or remove the activation and build the loss with "
-                "`from_logits=True`."
-            )
         raise ValueError(
             "Expected `y_pred` to hold probabilities: no negative entries and "
             f"rows that sum to 1. Received entries from {float(low):g} to "
             f"{float(high):g} and rows that sum to {float(row.sum()):g} (the "
-            f"first of them). {advice}{SEE}"
+            f"first of them). {_advice_for(low, high)}{SEE}"
         )
+
+
+def _advice_for(low: float, high: float) -> str:
+    """The likely reason for outputs that are not probabilities."""
+    if low < 0:
+        return (
+            "If the model returns logits, build the loss with "
+            "`from_logits=True`; otherwise end the model in a softmax."
+        )
+    if high <= 1:
+        return (
+            "They look like outputs of a sigmoid. For several labels per "
+            "sample wrap the loss, `keras_noisy.losses.Binary(loss)`; for one "
+            "label end the model in a softmax, or for two classes in "
+            '`Dense(1, activation="sigmoid")`.'
+        )
+    return (
+        "They look like outputs of a ReLU. End the model in a softmax, or "
+        "remove the activation and build the loss with `from_logits=True`."
+    )
 
 
 def _check_targets(y_true: np.ndarray) -> None:
@@ -209,11 +211,10 @@ def check_outputs(
             f"`from_logits=True`; otherwise end the model in {layer}.{SEE}"
         )
     if strict and from_logits and _look_like_probabilities(outputs):
-        warnings.warn(
+        warn(
             "The loss was built with `from_logits=True`, but all outputs of "
             "the model are between 0 and 1. If it ends in a sigmoid, remove "
-            "it or pass `from_logits=False`.",
-            stacklevel=6,
+            "it or pass `from_logits=False`."
         )
 
 

@@ -1,10 +1,10 @@
-"""Checks of the formulas that a class defines, and of what they return."""
+"""The formulas that a class defines: what they receive and return."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import CodeType
 from typing import Any
 
@@ -28,6 +28,35 @@ INPUTS = {"labels", "log_p", "logits", "targets", "total", "is_late"}
 def names_of(function: Any) -> list[str]:
     """The names of the arguments of a formula."""
     return list(inspect.signature(function).parameters)
+
+
+def with_numbers(
+    function: Callable[..., Any], inputs: tuple, number: Callable[[str], Any]
+) -> Any:
+    """Call a formula with its inputs, and with the numbers that it names."""
+    names = names_of(function)[len(inputs) :]
+    return function(*inputs, *map(number, names))
+
+
+class Pure(staticmethod):
+    """A function of tensors and numbers; a loss passes its own numbers."""
+
+    def __get__(self, loss: Any, owner: type | None = None) -> Any:
+        if loss is None:
+            return self.__func__
+
+        def formula(*inputs: Any) -> Any:
+            return with_numbers(self.__func__, inputs, loss.argument)
+
+        return formula
+
+
+def takes_num_classes(cls: type) -> bool:
+    """Whether a formula of the class names the number of classes."""
+    formula = inspect.getattr_static(cls, "formula", None)
+    return isinstance(formula, staticmethod) and "num_classes" in names_of(
+        formula.__func__
+    )
 
 
 def check(cls: type, arguments: dict[str, Any]) -> None:
@@ -54,6 +83,16 @@ def check(cls: type, arguments: dict[str, Any]) -> None:
                 f"the last arguments of `{cls.__name__}.{found[0]}`, or no "
                 f"`{number}` in the class"
             )
+
+
+def is_current(kind: type, name: str, sources: Collection[str]) -> bool:
+    """Whether a class has a `name` that still belongs to its `sources`."""
+    for base in kind.__mro__:
+        if name in vars(base):
+            return True
+        if any(source in vars(base) for source in sources):
+            return False
+    return False
 
 
 def check_shape(loss: Any, values: Any, expected: tuple) -> None:

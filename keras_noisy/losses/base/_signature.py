@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import keras
 
 from keras_noisy.losses.base._arguments import Shared, declared
-from keras_noisy.losses.base._formulas import FORMULAS, check, names_of
+from keras_noisy.losses.base._formulas import FORMULAS, Pure, check
 
 PACKAGE = "keras_noisy"
 Kind = TypeVar("Kind", bound=type)
@@ -23,21 +23,6 @@ RETURNS = """Returns:
 RAISES = """Raises:
     ValueError: If an argument is outside its range.
 """
-
-
-class Pure(staticmethod):
-    """A function of tensors and numbers; a loss passes its own numbers."""
-
-    def __get__(self, loss: Any, owner: type | None = None) -> Any:
-        function = self.__func__
-        if loss is None:
-            return function
-
-        def with_numbers(*inputs: Any) -> Any:
-            names = names_of(function)[len(inputs) :]
-            return function(*inputs, *(loss.argument(n) for n in names))
-
-        return with_numbers
 
 
 def any_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -181,14 +166,6 @@ def _show_signature(cls: Any) -> None:
     shown: Any = __init__
     shown.__signature__ = inspect.Signature(parameters)
     cls.__init__ = shown
-
-
-def takes_num_classes(cls: type) -> bool:
-    """Whether a formula of the class names the number of classes."""
-    formula = inspect.getattr_static(cls, "formula", None)
-    return isinstance(formula, staticmethod) and "num_classes" in names_of(
-        formula.__func__
-    )
 
 
 def check_config(loss: Any) -> None:

@@ -18,7 +18,7 @@ from keras_noisy._label_tensors import (
     widened,
 )
 from keras_noisy.calibration.fresh import Fresh
-from keras_noisy.layers.loss_state import PassThrough, Reference
+from keras_noisy.layers.loss_state import Reference
 from keras_noisy.layers.sample_memory import SampleMemory
 from keras_noisy.losses.base import _batch, _first_batch
 from keras_noisy.losses.base._arguments import Argument, typed, whole_number
@@ -110,9 +110,6 @@ class MemoryLoss(DistributionLoss):
 
     def _states(self) -> list[Reference]:
         return [self._memory, *super()._states()]
-
-    def _new_layers(self) -> list[PassThrough]:
-        return [self._memory.for_new_model(), *super()._new_layers()]
 
     def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
         """Cross-entropy: there is nothing to remember yet."""

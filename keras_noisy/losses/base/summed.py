@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from keras_noisy.losses.base._class_sums import WINNER, Term, plain_sum
-from keras_noisy.losses.base._formulas import check_shape
+from keras_noisy.losses.base._formulas import check_shape, is_current
 from keras_noisy.losses.base._labels import Labels
 from keras_noisy.losses.base._math import LOWEST
 from keras_noisy.losses.base.distribution import DistributionLoss
@@ -73,8 +73,8 @@ class SummedLoss(DistributionLoss):
             more = {"summed": summed, **numbers}
             return self.evaluate("slope", (log_p,), more)
 
-        known = slope if _knows_slope(type(self)) else None
-        return [Term(value, known, floor=self.floor)]
+        known = is_current(type(self), "slope", FORMULAS)
+        return [Term(value, slope if known else None, floor=self.floor)]
 
     def of_distribution(
         self, labels: Labels, log_p: Tensor, numbers: dict[str, Any]
@@ -99,12 +99,3 @@ class WinnerLoss(SummedLoss):
     ) -> list[Term]:
         """The predicted class takes the place of a sum."""
         return [WINNER]
-
-
-def _knows_slope(kind: type) -> bool:
-    for base in kind.__mro__:
-        if "slope" in vars(base):
-            return True
-        if any(name in vars(base) for name in FORMULAS):
-            return False
-    return False

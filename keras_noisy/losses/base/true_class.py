@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_noisy.calibration.fresh import Fresh
 from keras_noisy.losses.base import _math, _single
-from keras_noisy.losses.base._formulas import check_shape
+from keras_noisy.losses.base._formulas import check_shape, is_current
 from keras_noisy.losses.base._labels import DenseLabels, Labels
 from keras_noisy.losses.base._of_label import (
     all_margins,
@@ -181,23 +181,18 @@ class TrueClassLoss(RobustLoss):
         found = RobustLoss.as_fresh(self, num_classes, numbers)
         if numbers["logit_clip"] or numbers["logit_normalization"]:
             return found
-        powers = None
-        if found.shift is None and names_powers(type(self)):
-            powers = self.evaluate("error_powers", (), numbers)
+        powers = powers_of(self, numbers) if found.shift is None else None
         return found._replace(
             formula=lambda log_p: self.of_true_class(log_p, numbers),
             powers=powers,
         )
 
 
-def names_powers(kind: type) -> bool:
-    """Ignore `error_powers` inherited past an overridden `formula`."""
-    for base in kind.__mro__:
-        if "error_powers" in vars(base):
-            return True
-        if "formula" in vars(base):
-            return False
-    return False
+def powers_of(loss: Any, numbers: dict[str, Any]) -> dict[float, float] | None:
+    """`error_powers` of a loss, unless they belong to another formula."""
+    if not is_current(type(loss), "error_powers", ("formula",)):
+        return None
+    return loss.evaluate("error_powers", (), numbers)
 
 
 def adopt(kind: type[RobustLoss]) -> None:
