@@ -55,7 +55,7 @@ def integer(name: str, value: object, low: int | None = None) -> int:
     return int(value)
 
 
-def random_seed(value: object) -> int:
+def backend_seed(value: object) -> int:
     """`value` as a seed that the generators of every backend take."""
     if (value := integer("seed", value, 0)) >= 2**31:
         raise invalid("seed", value, "an integer from 0 to 2147483647")

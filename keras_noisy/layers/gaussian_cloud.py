@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import invalid, random_seed, real
+from keras_noisy._arguments import backend_seed, invalid, real
 from keras_noisy._class_counts import class_counts as checked_counts
 
 Tensor = Any
@@ -125,7 +125,7 @@ class GaussianCloud(keras.layers.Layer):
         rarity = np.log(counts.max()) - np.log(counts)
         # Equal counts have no cloud, instead of 0 / 0.
         self._rarity = rarity / (rarity.max() or 1.0)
-        self.seed = None if seed is None else random_seed(seed)
+        self.seed = None if seed is None else backend_seed(seed)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

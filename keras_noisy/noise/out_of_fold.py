@@ -111,8 +111,9 @@ def out_of_fold_probabilities(
     folds, seed = integer("folds", folds, 2), random_seed(seed)
     _check(x, labels, folds, fit_arguments)
     boolean("from_logits", from_logits)
-    fold_of = _folds(elements, folds, seed)
-    if groups is not None:
+    if groups is None:
+        fold_of = _folds(elements, folds, seed)
+    else:
         fold_of = _folds_of_groups(groups, len(x), folds, seed)
     saved, model = None, built(build_model)
     outputs = getattr(model, "outputs", None) or []

@@ -11,10 +11,10 @@ import keras
 from keras import ops
 
 from keras_noisy._arguments import (
+    backend_seed,
     boolean,
     integer,
     invalid,
-    random_seed,
     real,
 )
 from keras_noisy.optimizers._centered import Centered
@@ -176,7 +176,7 @@ class EntropySGD(Centered):
         self.scale_by_gamma = boolean("scale_by_gamma", scale_by_gamma)
         if scale_by_gamma and form != "2021":
             raise invalid("scale_by_gamma", True, 'False without form="2021"')
-        self.seed = random_seed(seed)
+        self.seed = backend_seed(seed)
         self._excluded: Callable[[Any], bool] = lambda variable: False
 
     def exclude_from_weight_decay(
