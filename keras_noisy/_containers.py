@@ -108,13 +108,16 @@ def in_parts(
     arrays: Any, size: int, count: int, first: int = 0
 ) -> Iterator[Any]:
     """The samples of arrays from `first` to `count`, `size` at a time."""
+    # The other sparse matrices of SciPy have no rows to read.
+    arrays = keras.tree.map_structure(
+        lambda x: x.tocsr() if hasattr(x, "tocsr") else x, arrays
+    )
 
-    def part(x: Any, rows: slice) -> Any:
-        is_sparse = hasattr(x, "tocsr")  # of SciPy, whose forms differ
-        return x.tocsr()[rows].toarray() if is_sparse else x[rows]
+    def dense(part: Any) -> Any:
+        return part.toarray() if hasattr(part, "tocsr") else part
 
     for rows in slices(count, size, first):
-        yield keras.tree.map_structure(lambda x: part(x, rows), arrays)  # noqa: B023
+        yield keras.tree.map_structure(lambda x: dense(x[rows]), arrays)  # noqa: B023
 
 
 def as_paths(array: np.ndarray) -> np.ndarray | None:

@@ -139,7 +139,7 @@ def _checked(
 
 def _lists_files(y: Any) -> bool:
     """Whether this is a folder or a table of paths, not a column of labels."""
-    if isinstance(y, str | os.PathLike | Mapping):
+    if isinstance(y, str | bytes | os.PathLike | Mapping):
         return True
     is_frame = hasattr(y, "columns") and not isinstance(y, np.ndarray)
     if not is_frame or len(y.columns) < 2:
@@ -147,5 +147,5 @@ def _lists_files(y: Any) -> bool:
     # Columns of labels that differ in type are objects too, but not text.
     cells = np.asarray(y)
     return cells.dtype.kind == "O" and any(
-        isinstance(cell, str | os.PathLike) for cell in cells.flat
+        isinstance(cell, str | bytes | os.PathLike) for cell in cells.flat
     )

@@ -194,12 +194,17 @@ def test_a_classifier_trains_as_its_model_does():
         np.testing.assert_array_equal(one, two)
 
 
-def test_a_classifier_takes_sparse_inputs_and_other_byte_orders():
+def test_a_classifier_takes_tables_sparse_inputs_and_other_byte_orders():
     sparse = pytest.importorskip("scipy.sparse", reason="it needs SciPy")
     x, labels, _ = samples()
     classifier = KerasClassifier(build_model, True)
     swapped = x.astype(">f4"), labels.astype(">i8")
-    for one, y in (swapped, (sparse.coo_matrix(x), labels)):
+    table = x.astype(object)  # what pandas makes of columns of several types
+    for one, y in (
+        swapped,
+        (sparse.coo_matrix(x), labels),
+        (table, labels),
+    ):
         found = classifier.fit(one, y).predict_proba(one)
         np.testing.assert_allclose(
             found, classifier.predict_proba(x), atol=1e-5

@@ -438,7 +438,7 @@ def test_ldr_kl_counts_a_margin_far_above_lambda(lambda_, margin, num_classes):
     assert slopes[0][0, 0] < -0.01 / num_classes
 
 
-@pytest.mark.parametrize("pi", [1e-7, 1e-4, 1 - 1e-6, 1 - 1e-10])
+@pytest.mark.parametrize("pi", [1e-7, 1e-4, 0.05, 0.95, 1 - 1e-6, 1 - 1e-10])
 def test_jensen_shannon_of_a_weight_near_an_end(pi):
     z = np.array([[0.5, 1.0, -1.0], [9.0, -3.0, 0.5]], "float32")
     loss = losses.JensenShannon(pi, from_logits=True)

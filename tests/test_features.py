@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from batches import Batches, tensorflow_batches, torch_batches
 
+from keras_noisy._containers import in_parts
 from keras_noisy.datasets import (
     ImageDataset,
     SessionDataset,
@@ -74,6 +75,21 @@ def test_sparse_inputs_are_read_in_parts(tmp_path):
             model, sparse.csr_matrix(x), None, 2, directory, verbose=0
         )
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.once
+def test_sparse_inputs_of_any_form_are_converted_once():
+    sparse = pytest.importorskip("scipy.sparse", reason="it needs SciPy")
+    converted = []
+
+    class Counted(sparse.coo_matrix):
+        def tocsr(self, copy=False):
+            converted.append(self.shape)
+            return super().tocsr(copy)
+
+    parts = [*in_parts(Counted(np.eye(6)), 2, 6)]
+    np.testing.assert_array_equal(np.concatenate(parts), np.eye(6))
+    assert converted == [(6, 6)]
 
 
 @pytest.mark.once

@@ -1,5 +1,6 @@
 """LabelQuality reads what `fit` reads, and files in lists, folders, tables."""
 
+import os
 import types
 
 import keras
@@ -116,8 +117,10 @@ def test_folders_and_tables_are_taken_as_they_are(tmp_path):
     table = pandas.DataFrame(rows, columns=["path", "label"]).sample(
         frac=1, random_state=1
     )
-    table.to_csv(tmp_path / "labels.csv", index=False)
-    for given in (folder, str(folder), table, tmp_path / "labels.csv"):
+    csv = tmp_path / "labels.csv"
+    table.to_csv(csv, index=False)
+    in_bytes = table.assign(path=table["path"].map(os.fsencode))
+    for given in (folder, str(folder), bytes(folder), table, csv, in_bytes):
         quality = LabelQuality(ImageDataset(given, 2, image_size=8), given)
         assert quality.class_names == ["bear", "fox", "wolf"]
         for label, file in zip(quality.labels, quality.images, strict=True):

@@ -131,9 +131,10 @@ def test_published_numbers_are_the_defaults():
     assert AsymmetricLoss().stop_weight_gradient
 
 
-def test_a_small_clip_of_the_asymmetric_loss_is_not_rounded_away():
+@pytest.mark.parametrize("clip", [1e-9, 0.009, 0.01])
+def test_a_small_clip_of_the_asymmetric_loss_is_not_rounded_away(clip):
     """It left the logarithm of 0, and NaN for every sure label."""
-    z, clip = np.array([[-30.0], [16.0], [30.0]], "float32"), 1e-9
+    z = np.array([[-30.0], [16.0], [30.0]], "float32")
     loss = AsymmetricLoss(0, 1, clip, **LOGITS)
     p = 1 / (1 + np.exp(-z[:, 0].astype("float64")))
     of_negative = -np.log(np.minimum(1 - p + clip, 1))

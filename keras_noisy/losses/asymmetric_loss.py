@@ -79,7 +79,9 @@ class AsymmetricLoss(MultiLabelLoss):
         shifted = ops.exp(log_p)
         if clip > 0:
             shifted = ops.relu(shifted - clip)
-            # A small clip is rounded away where p is near 1.
+        if clip >= 0.01:
+            log_rest = ops.log1p(-shifted)
+        elif clip > 0:  # This is rounded away where p is near 1.
             log_rest = ops.where(
                 shifted > 0.5,
                 ops.log(ops.exp(log_rest) + clip),

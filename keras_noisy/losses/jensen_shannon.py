@@ -25,7 +25,9 @@ def scaled_divergence(
     views = [ops.exp(log_p) for log_p in log_views]
     mean = sum(views) / len(views)
     log_mixture = ops.log(at_least(pi * targets + rest * mean, TINY))
-    if pi < 0.5:  # `mixture / view` may round to 1.
+    log_ratio = ops.log(at_least(targets, TINY)) - log_mixture
+    of_each = [log_p - log_mixture for log_p in log_views]
+    if pi < 0.05:  # `mixture / view` may round to 1.
         excess = pi * (targets - mean)
         # Of one view, the derivatives of `mean - p` would cancel to rounding.
         apart = [mean - p for p in views] if len(views) > 1 else [0.0]
@@ -33,9 +35,7 @@ def scaled_divergence(
             -ops.log1p((excess + x) * ops.exp(-at_least(log_p, -80.0)))
             for x, log_p in zip(apart, log_views, strict=True)
         ]
-        log_ratio = ops.log(at_least(targets, TINY)) - log_mixture
-    else:  # `mixture / targets` may round to 1.
-        of_each = [log_p - log_mixture for log_p in log_views]
+    elif pi > 0.95:  # `mixture / targets` may round to 1.
         excess = rest * (mean - targets) / at_least(targets, TINY)
         log_ratio = -ops.log1p(excess)
     of_label = ops.sum(targets * log_ratio, axis=-1)

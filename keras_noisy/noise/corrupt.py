@@ -16,7 +16,8 @@ class Corruption(NamedTuple):
 
     Args:
         labels: The noisy labels, in the shape of the given ones.
-        changed: Which labels were changed, a boolean array of shape `(N,)`.
+        changed: Which labels were changed, a boolean array of shape `(N,)`;
+            of `flip_labels`, in the shape of the labels.
         rate: Share of these, a float.
 
     Example:

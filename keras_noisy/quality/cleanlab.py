@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, invalid
-from keras_noisy._containers import as_array, native, without_tensor
+from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._new_models import built, check_builder, train
 from keras_noisy._stochastic import (
@@ -138,7 +138,7 @@ def from_noise_matrix(noise_matrix: Any) -> np.ndarray:
 
 def _inputs(X: Any) -> Any:
     """Inputs of a model: an array, or a sparse matrix of SciPy by rows."""
-    return X.tocsr() if hasattr(X, "tocsr") else native(np.asarray(X))
+    return X.tocsr() if hasattr(X, "tocsr") else as_array("X", X)
 
 
 class KerasClassifier:
@@ -208,17 +208,17 @@ class KerasClassifier:
         Raises:
             ValueError: If the labels are not classes of the model.
         """
-        labels = class_labels("y", y)
+        inputs, labels = _inputs(X), class_labels("y", y)
         self.model_ = built(self.build_model)
         # Losses of Keras fail without a word about the labels, or train.
         with same_random_state():
-            classes = self.predict_proba(_inputs(X)[:1]).shape[1]
+            classes = self.predict_proba(inputs[:1]).shape[1]
         if labels.max(initial=0) >= classes:
             raise invalid("y", int(labels.max()), f"labels below {classes}")
         self.classes_ = np.arange(classes)
         train(
             self.model_,
-            _inputs(X),
+            inputs,
             labels,
             sample_weight=sample_weight,
             **self.fit_arguments,
