@@ -69,7 +69,8 @@ def out_of_fold_probabilities(
         groups: What each sample belongs to, of shape `(N,)`, such as the
             product or the patient that several pictures show. A group is then
             whole in one fold, and the classes are not spread evenly: a network
-            would know the label from another picture. Defaults to `None`.
+            would know the label from another picture. Samples with NaN or
+            `None` are one group too. Defaults to `None`, no groups.
         **fit_arguments: Further arguments of `model.fit`, such as `epochs` and
             `batch_size`.
 
