@@ -107,9 +107,8 @@ class LDRKL(DistributionLoss):
         if numbers["logit_bias"] is not None:
             logits = labels.added(logits, numbers["logit_bias"])
         lambda_ = numbers["lambda_"]
-        num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
-
         ratio = numbers["margin"] / lambda_
+        num_classes = ops.cast(ops.shape(logits)[-1], logits.dtype)
 
         def forward(logits: Tensor, index: Tensor) -> tuple:
             scaled, *kept = _scaled(logits, lambda_)
