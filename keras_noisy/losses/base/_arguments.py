@@ -233,11 +233,7 @@ def _declared(cls: type) -> dict[str, Argument]:
             if isinstance(value, Argument):
                 found[name] = value
     # Hyperparameters come before the arguments that all losses share.
-    shared = [name for name, x in found.items() if isinstance(x, Shared)]
-    return {
-        **{n: x for n, x in found.items() if n not in shared},
-        **{n: found[n] for n in shared},
-    }
+    return dict(sorted(found.items(), key=lambda x: isinstance(x[1], Shared)))
 
 
 # Type checkers do not accept a class as the key of a cache.
