@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -214,7 +215,7 @@ class Sessions:
         count = int(round(len(self) * share, 9))  # .29 * 100 is below 29
         if count == 0:
             raise invalid("share", share, f"at least {1 / len(self):.3g}")
-        other = self._copy()
+        other = copy.copy(self)
         other._begins = self._begins[-count:]
         other._ends = self._ends[-count:]
         return other
@@ -245,14 +246,9 @@ class Sessions:
         others = random.uniform(len(self.clicks)) * (self.num_items - 1)
         shift = 1 + others.astype("int64")
         others = (self.clicks - 1 + shift) % self.num_items + 1
-        other = self._copy()
+        other = copy.copy(self)
         other.clicks = np.where(is_replaced, others, self.clicks)
         other.clicks = other.clicks.astype("int32")
-        return other
-
-    def _copy(self) -> Sessions:
-        other = type(self).__new__(type(self))
-        vars(other).update(vars(self))
         return other
 
     def __repr__(self) -> str:
