@@ -111,9 +111,9 @@ class MemoryLoss(DistributionLoss):
     def _states(self) -> list[Reference]:
         return [self._memory, *super()._states()]
 
-    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
+    def as_fresh(self, numbers: dict[str, Any]) -> Fresh:
         """Cross-entropy: there is nothing to remember yet."""
-        return CrossEntropy().as_fresh(num_classes, numbers)
+        return CrossEntropy().as_fresh(numbers)
 
     def memory_formula(
         self, labels: IndexedLabels, log_p: Tensor, plain_log_p: Tensor
