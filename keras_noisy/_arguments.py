@@ -67,19 +67,6 @@ def is_auto(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value == "auto"
 
 
-def real_or_auto(
-    name: str,
-    value: object,
-    low: float = -math.inf,
-    high: float = math.inf,
-    closed: str = "",
-) -> float | str:
-    """`value` as a float inside an interval, or `"auto"`."""
-    if is_auto(value):
-        return value
-    return real(name, value, low, high, closed, ', or "auto"')
-
-
 def boolean(name: str, value: object) -> bool:
     """`value` if it is True or False."""
     if not isinstance(value, bool):

@@ -7,13 +7,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
-from keras_noisy._arguments import (
-    boolean,
-    integer,
-    invalid,
-    real,
-    real_or_auto,
-)
+from keras_noisy._arguments import boolean, integer, invalid, is_auto, real
 
 REQUIRED = inspect.Parameter.empty
 
@@ -86,8 +80,10 @@ class Number(Argument):
 
     def check(self, value: Any) -> float | str:
         """A float inside the interval, or `"auto"`."""
-        checked = real_or_auto if self.auto else real
-        return checked(self.name, value, self.low, self.high, self.closed)
+        if self.auto and is_auto(value):
+            return value
+        other = ', or "auto"' * self.auto
+        return real(self.name, value, self.low, self.high, self.closed, other)
 
 
 class Integer(Argument):
