@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._noise_checks import noise_rate, random_seed
+from keras_noisy._noise_checks import noise_rate
 from keras_noisy.datasets import _files
 from keras_noisy.datasets._cifar_n import HUMAN, check_order, human_labels
 from keras_noisy.datasets._class_names import CLASS_NAMES
@@ -127,7 +127,7 @@ def load(
     """
     if not isinstance(name, str) or name not in DATA_SETS:
         raise invalid("name", name, f"one of {list(DATA_SETS)}")
-    seed = random_seed(seed)
+    seed = integer("seed", seed, 0)
     human = HUMAN.get(name)
     if human:
         noise = next(iter(human)) if noise is None else noise

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid, real
-from keras_noisy._noise_checks import noise_rate, random_seed
+from keras_noisy._noise_checks import noise_rate
 from keras_noisy._random import Random
 
 
@@ -239,7 +239,7 @@ class Sessions:
                 only one item.
         """
         rate = noise_rate(rate)
-        random = Random(random_seed(seed), 16)
+        random = Random(integer("seed", seed, 0), 16)
         if self.num_items == 1 and rate:
             raise invalid("rate", rate, "0, as there is no other item")
         is_replaced = random.uniform(len(self.clicks)) < rate

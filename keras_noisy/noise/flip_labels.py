@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
+from keras_noisy._arguments import integer, invalid
 from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy.noise.corrupt import Corruption
 
@@ -77,7 +76,7 @@ def flip_labels(
     count = clean.shape[1]
     pairs = _shares("rates", rates, (2,), count)
     hidden = _shares("unknown", unknown, (), count)
-    random = Random(random_seed(seed), 20)
+    random = Random(integer("seed", seed, 0), 20)
     draws = random.uniform(clean.size).reshape(clean.shape)
     changed = draws < np.where(clean == 1, pairs[..., 1], pairs[..., 0])
     dtype = clean.dtype
