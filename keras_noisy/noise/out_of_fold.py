@@ -9,9 +9,8 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
-from keras_noisy._elements import Elements
+from keras_noisy._elements import Elements, elements_of
 from keras_noisy._files import path_of
-from keras_noisy._given_labels import elements_of
 from keras_noisy._new_models import built, train
 from keras_noisy._random import Random
 from keras_noisy._stochastic import of_model

@@ -9,8 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
-from keras_noisy._elements import Elements
-from keras_noisy._given_labels import labels_of_elements
+from keras_noisy._elements import Elements, labels_of_elements
 from keras_noisy._warn import warn
 from keras_noisy.quality._ranked import Ranked
 
