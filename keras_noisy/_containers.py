@@ -23,6 +23,14 @@ def without_tensor(value: Any) -> Any:
     return np.asarray(ops.convert_to_numpy(value)) if is_tensor else value
 
 
+def floats(name: str, value: Any, expected: str) -> np.ndarray:
+    """`value` as a new float64 array; an error if it is not numbers."""
+    try:
+        return np.array(without_tensor(value), "float64")
+    except (TypeError, ValueError) as error:
+        raise invalid(name, value, expected) from error
+
+
 def check_no_mask(name: str, value: Any) -> None:
     """Reject an array of which some entries are masked."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
-from keras_noisy._containers import without_tensor
+from keras_noisy._containers import floats
 
 #: Half precision rounds a row by this much.
 TOLERANCE = 2e-3
@@ -21,10 +20,7 @@ def distributions(
 
     Errors count the rows `before` these, if they are a part of all.
     """
-    try:
-        rows = np.array(without_tensor(value), "float64")
-    except (TypeError, ValueError) as error:
-        raise invalid(name, value, expected) from error
+    rows = floats(name, value, expected)
     single = rows.ndim in (1, 2) and rows.shape[1:] in ((), (1,))
     if rows.ndim != 2 or 0 in rows.shape or single:
         advice = (

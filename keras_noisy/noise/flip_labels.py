@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._containers import as_array, without_tensor
+from keras_noisy._containers import as_array, floats
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._random import Random
 from keras_noisy.noise.corrupt import Corruption
@@ -101,10 +101,7 @@ def _shares(
         f"probabilities in [0, 1], of shape ({count}{ending}) or the same for "
         "all labels"
     )
-    try:
-        array = np.array(without_tensor(value), "float64")
-    except (TypeError, ValueError) as error:
-        raise invalid(name, value, expected) from error
+    array = floats(name, value, expected)
     fits = array.shape in ((), shape, (count, *shape))
     if not fits or not np.all((array >= 0) & (array <= 1)):
         raise invalid(name, value, expected)
