@@ -128,7 +128,7 @@ def draw(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 def finish(labels: Any, noisy: np.ndarray, changed: np.ndarray) -> Corruption:
     """The result, in the shape of the given labels."""
-    rate = float(changed.mean()) if len(changed) else 0.0
+    rate = float(changed.mean()) if changed.size else 0.0
     return Corruption(noisy.reshape(np.shape(labels)), changed, rate)
 
 

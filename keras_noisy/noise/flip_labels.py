@@ -8,7 +8,7 @@ from keras_noisy._arguments import integer, invalid
 from keras_noisy._containers import as_array, floats
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._random import Random
-from keras_noisy.noise.corrupt import Corruption
+from keras_noisy.noise.corrupt import Corruption, finish
 
 UNKNOWN = -1
 
@@ -86,10 +86,7 @@ def flip_labels(
     is_hidden = random.uniform(clean.size).reshape(clean.shape) < hidden
     noisy[is_hidden] = UNKNOWN
     changed &= ~is_hidden
-    rate = float(changed.mean()) if changed.size else 0.0
-    return Corruption(
-        noisy.reshape(given.shape), changed.reshape(given.shape), rate
-    )
+    return finish(given, noisy, changed.reshape(given.shape))
 
 
 def _shares(
