@@ -15,7 +15,6 @@ from keras_noisy._containers import (
     as_array,
     as_paths,
     batches_of,
-    check_batch,
     in_parts,
 )
 from keras_noisy._elements import Elements
@@ -157,12 +156,7 @@ class _Batches:
         self._yielded = 0
 
     def __iter__(self) -> Iterator[tuple[Any]]:
-        data = self.x
-        if isinstance(data, keras.utils.PyDataset):
-            data = batches_of(data)
-        for batch in data:
-            inputs, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            check_batch("x", self.x, y)
+        for inputs, y in batches_of("x", self.x):
             size = len(keras.tree.flatten(inputs)[0])
             labels = self.labels[self.count : self.count + size]
             samples = np.arange(self.count, self.count + len(labels))
