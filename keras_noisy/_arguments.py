@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Iterable
 from typing import TypeGuard
 
 #: Longest text of a value in an error: a list of arrays can be very long.
@@ -65,6 +66,14 @@ def backend_seed(value: object) -> int:
 def is_auto(value: object) -> TypeGuard[str]:
     """Whether it is the text `"auto"`; arrays cannot be compared with one."""
     return isinstance(value, str) and value == "auto"
+
+
+def choice(name: str, value: object, names: Iterable[str]) -> str:
+    """`value` if it is one of these names."""
+    known = list(names)
+    if not isinstance(value, str) or value not in known:
+        raise invalid(name, value, f"one of {known}")
+    return value
 
 
 def boolean(name: str, value: object) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_noisy._arguments import integer, invalid
+from keras_noisy._arguments import choice, integer, invalid
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._noise_checks import noise_rate
 from keras_noisy.datasets import _files
@@ -125,8 +125,7 @@ def load(
         - Krizhevsky, Learning multiple layers of features from tiny images,
           2009
     """
-    if not isinstance(name, str) or name not in DATA_SETS:
-        raise invalid("name", name, f"one of {list(DATA_SETS)}")
+    name = choice("name", name, DATA_SETS)
     seed = integer("seed", seed, 0)
     human = HUMAN.get(name)
     if human:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
-from keras_noisy._arguments import boolean, integer, invalid, is_auto, real
+from keras_noisy._arguments import boolean, choice, integer, is_auto, real
 
 REQUIRED = inspect.Parameter.empty
 
@@ -107,9 +107,7 @@ class Choice(Argument):
 
     def check(self, value: Any) -> str:
         """The name."""
-        if not isinstance(value, str) or value not in self.names:
-            raise invalid(self.name, value, f"one of {list(self.names)}")
-        return value
+        return choice(self.name, value, self.names)
 
 
 class Flag(Argument):
