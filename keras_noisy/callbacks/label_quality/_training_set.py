@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -98,10 +98,12 @@ def predict(
     for first in left:
         size = max(1, len(keras.tree.flatten(first)[0]))
         more = itertools.islice(left, -(-at_once // size) - 1)
+        # Keras takes a generator as a data set, but no other iterator.
+        together = (batch for batch in itertools.chain([first], more))
         with warnings.catch_warnings():
             # Keras warns whenever an iterator ends.
             warnings.filterwarnings("ignore", "Your input ran out of data")
-            found = model.predict(_generator(first, more), verbose=0)
+            found = model.predict(together, verbose=0)
         found = batches.without_padding(found)
         if batches.in_order and batches.count <= count:
             yield Part(found, batches.since_last())
@@ -126,12 +128,6 @@ def predict(
     if not batches.has_each_once():
         expected = "each sample once; some indices come twice and others never"
         raise invalid("x", x, expected)
-
-
-def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
-    """Batches in a form that Keras accepts as a data set."""
-    yield first
-    yield from more
 
 
 class _Batches:
