@@ -126,14 +126,11 @@ class Elements:
             row, column = np.divmod(np.arange(low, low + len(part)), self.each)
             places = samples[row] * self.each + column
             labels = given[places]
+            found = part, labels, places
             if self._places is not None:
                 scored = labels != self.ignore_class
-                part, labels, places = (
-                    part[scored],
-                    labels[scored],
-                    places[scored],
-                )
-            yield part, labels, places
+                found = part[scored], labels[scored], places[scored]
+            yield found
 
     def expected(self) -> str:
         """The shapes of outputs that fit, for an error message."""

@@ -338,11 +338,10 @@ def _images(
             f"Keras could not download {name!r}: {error}. Where there is no "
             "network pass `data_dir`, a folder with the official files"
         ) from error
+    channels_first = keras.config.image_data_format() == "channels_first"
     result = []
     for images, labels in splits:
-        if images.ndim == 4 and keras.config.image_data_format() != (
-            "channels_last"
-        ):
+        if images.ndim == 4 and channels_first:
             images = np.moveaxis(images, 1, 3)
         result.append((images, np.reshape(labels, -1)))
     return result

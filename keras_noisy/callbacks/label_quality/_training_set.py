@@ -74,7 +74,8 @@ def _files(x: Any) -> np.ndarray | None:
         return None
     if hasattr(x, "files"):
         files = as_array("x", x.files)
-        return files if as_paths(files) is None else as_paths(files)
+        paths = as_paths(files)
+        return files if paths is None else paths
     is_column = isinstance(x, list | tuple) or len(getattr(x, "shape", ())) == 1
     return as_paths(as_array("x", x)) if is_column and len(x) else None
 
