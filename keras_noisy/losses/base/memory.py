@@ -150,7 +150,9 @@ class MemoryLoss(DistributionLoss):
                 )
         return super().check_values(batch, y_true, strict)
 
-    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+    def split_labels(
+        self, y_true: Tensor, y_pred: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         """Labels and the indices next to them, or None without indices."""
         shape = static_shape(y_true)
         outputs = static_shape(y_pred)

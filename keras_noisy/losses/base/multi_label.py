@@ -42,7 +42,9 @@ class _Reader(NamedTuple):
     num_classes: int | None = 2
     view_axes: tuple[int, ...] = ()
 
-    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+    def split_labels(
+        self, y_true: Tensor, y_pred: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         return y_true, None
 
 
