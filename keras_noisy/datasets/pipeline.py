@@ -203,9 +203,9 @@ def pipeline(
     )
     if batches is not None:
         result = result.take(batches)
-    if batches is not None and not reader.start[1]:
-        cardinality = tf.data.experimental.assert_cardinality(batches)
-        result = result.apply(cardinality)
+        if not reader.start[1]:
+            cardinality = tf.data.experimental.assert_cardinality(batches)
+            result = result.apply(cardinality)
     if shard is not None:
         options = tf.data.Options()
         off = tf.data.experimental.AutoShardPolicy.OFF
