@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from keras_noisy.datasets import _graph
-from keras_noisy.datasets._elements import keys, source
 from keras_noisy.datasets._reader import Reader
+from keras_noisy.datasets._sources import keys, source
 
 if TYPE_CHECKING:
     import tensorflow as tf
