@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Iterable
 from typing import TypeGuard
 
 #: Longest text of a value in an error: a list of arrays can be very long.
@@ -67,17 +68,12 @@ def is_auto(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value == "auto"
 
 
-def real_or_auto(
-    name: str,
-    value: object,
-    low: float = -math.inf,
-    high: float = math.inf,
-    closed: str = "",
-) -> float | str:
-    """`value` as a float inside an interval, or `"auto"`."""
-    if is_auto(value):
-        return value
-    return real(name, value, low, high, closed, ', or "auto"')
+def choice(name: str, value: object, names: Iterable[str]) -> str:
+    """`value` if it is one of these names."""
+    known = list(names)
+    if not isinstance(value, str) or value not in known:
+        raise invalid(name, value, f"one of {known}")
+    return value
 
 
 def boolean(name: str, value: object) -> bool:

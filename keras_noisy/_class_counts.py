@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
-from keras_noisy._containers import check_no_mask, without_tensor
+from keras_noisy._containers import check_no_mask, floats
 
 
 def in_class_order(name: str, value: Any) -> Any:
@@ -41,10 +40,7 @@ def class_counts(name: str, value: Any) -> np.ndarray:
     )
     check_no_mask(name, value)
     value = in_class_order(name, value)
-    try:
-        counts = np.array(without_tensor(value), "float64")
-    except (TypeError, ValueError) as error:
-        raise invalid(name, value, expected) from error
+    counts = floats(name, value, expected)
     if counts.ndim != 1 or len(counts) < 2:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}. "

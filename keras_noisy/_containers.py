@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -21,6 +21,14 @@ def without_tensor(value: Any) -> Any:
     """
     is_tensor = ops.is_tensor(value)
     return np.asarray(ops.convert_to_numpy(value)) if is_tensor else value
+
+
+def floats(name: str, value: Any, expected: str) -> np.ndarray:
+    """`value` as a new float64 array; an error if it is not numbers."""
+    try:
+        return np.array(without_tensor(value), "float64")
+    except (TypeError, ValueError) as error:
+        raise invalid(name, value, expected) from error
 
 
 def check_no_mask(name: str, value: Any) -> None:
@@ -78,18 +86,27 @@ def native(array: np.ndarray) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="))
 
 
-def batches_of(dataset: keras.utils.PyDataset, first: int = 0) -> Iterator[Any]:
-    """The batches of a data set from `first` on; endless without a length."""
-    count = dataset.num_batches
-    numbers = itertools.count(first) if count is None else range(first, count)
-    return map(dataset.__getitem__, numbers)
+def batches_of(
+    name: str, data: Any, first: int = 0
+) -> Iterator[tuple[Any, Any]]:
+    """Inputs and labels of the batches of a data set, from `first` on.
 
-
-def check_batch(name: str, data: Any, labels: Any) -> None:
-    """Reject a data set that gives single samples, by its labels."""
-    if hasattr(labels, "shape") and len(labels.shape) == 0:
-        expected = f"batches of samples, as `{name}.batch(64)` gives"
-        raise invalid(name, data, f"{expected}, not single ones")
+    A `PyDataset` without a length is endless. Labels of no axis show a data
+    set that gives single samples, which is an error.
+    """
+    batches: Iterable[Any]
+    if isinstance(data, keras.utils.PyDataset):
+        last = data.num_batches
+        numbers = itertools.count(first) if last is None else range(first, last)
+        batches = map(data.__getitem__, numbers)
+    else:
+        batches = itertools.islice(data, first, None)
+    for batch in batches:
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        if hasattr(y, "shape") and len(y.shape) == 0:
+            expected = f"batches of samples, as `{name}.batch(64)` gives"
+            raise invalid(name, data, f"{expected}, not single ones")
+        yield x, y
 
 
 def are_arrays(x: Any) -> bool:

@@ -8,8 +8,8 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
-from keras_noisy._elements import Elements
-from keras_noisy._given_labels import (
+from keras_noisy._elements import (
+    Elements,
     elements_of,
     given_labels,
     labels_of_elements,

@@ -100,6 +100,13 @@ def agree(left: tuple, right: tuple) -> bool:
     )
 
 
+def is_float(x: Any) -> bool:
+    """Whether a tensor has a floating dtype."""
+    return keras.backend.is_float_dtype(
+        keras.backend.standardize_dtype(x.dtype)
+    )
+
+
 def widened(labels: Any) -> Any:
     """Labels in a dtype that holds every class count and `ignore_class`."""
     dtype = keras.backend.standardize_dtype(labels.dtype)
@@ -120,9 +127,7 @@ def widened(labels: Any) -> Any:
 
 def safe_index(labels: Any, num_classes: Any) -> tuple[Any, Any]:
     """Labels moved into [0, num_classes), and which of them were valid."""
-    if keras.backend.is_float_dtype(
-        keras.backend.standardize_dtype(labels.dtype)
-    ):
+    if is_float(labels):
         whole = ops.logical_and(labels == ops.floor(labels), labels >= 0)
         valid = ops.logical_and(whole, labels < num_classes)
         return ops.cast(ops.where(valid, labels, 0), "int32"), valid

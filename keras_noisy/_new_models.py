@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import weakref
 from collections.abc import Callable
@@ -61,15 +62,13 @@ def train(model: Any, x: Any, y: Any, **fit_arguments: Any) -> None:
     for variable in _weights(model):
         key, now = id(variable), _digest(variable)
         if before.get(key) != now:
-            _LEARNED[key] = weakref.ref(variable, _forget(key)), now
+            forget = functools.partial(_forget, key)
+            _LEARNED[key] = weakref.ref(variable, forget), now
 
 
-def _forget(key: int) -> Callable[[weakref.ref], None]:
-    def forget(of: weakref.ref) -> None:
-        if _LEARNED.get(key, (None,))[0] is of:
-            del _LEARNED[key]
-
-    return forget
+def _forget(key: int, of: weakref.ref) -> None:
+    if _LEARNED.get(key, (None,))[0] is of:
+        del _LEARNED[key]
 
 
 def _weights(model: Any) -> list[keras.Variable]:

@@ -1,10 +1,10 @@
-"""Checks of rates and seeds."""
+"""Checks of rates and images."""
 
 from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import integer, real
+from keras_noisy._arguments import real
 from keras_noisy._containers import as_array
 
 
@@ -16,11 +16,6 @@ def noise_rate(rate: Any) -> float:
 def rounded(count: Any) -> Any:
     """Whole numbers, even if a product such as .3 * 5 is not exactly 1.5."""
     return np.rint(np.round(count, 9)).astype("int64")
-
-
-def random_seed(seed: Any) -> int:
-    """`seed` if it is an integer of at least 0."""
-    return integer("seed", seed, 0)
 
 
 def stacked(name: str, images: Any) -> np.ndarray:

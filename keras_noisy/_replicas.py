@@ -1,4 +1,4 @@
-"""TensorFlow's replicas, each with its own part of the batch."""
+"""Replicas and processes, each with its own part of the batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 Tensor = Any
 
 
-def replica() -> Any:
+def _replica() -> Any:
     """TensorFlow's replica context; JAX sees the whole batch anyway."""
     if keras.backend.backend() != "tensorflow":
         return None
@@ -25,9 +25,21 @@ def device_count() -> int:
     return distribute.get_strategy().num_replicas_in_sync
 
 
+def part_count() -> int:
+    """Number of processes or devices that each have a part of the batch."""
+    context = _replica()
+    if context is not None:
+        return context.num_replicas_in_sync
+    if keras.backend.backend() == "torch":
+        distributed = sys.modules["torch"].distributed
+        if distributed.is_available() and distributed.is_initialized():
+            return distributed.get_world_size()
+    return 1
+
+
 def of_all_replicas(x: Tensor) -> Tensor:
     """Rows of the whole batch, even if each TensorFlow replica has a part."""
-    found = replica()
+    found = _replica()
     if found is None or found.num_replicas_in_sync == 1:
         return x
     return found.all_gather(x, axis=0)

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
-from keras_noisy._containers import without_tensor
+from keras_noisy._containers import as_array, floats
+from keras_noisy._label_arrays import class_labels
 
 #: Half precision rounds a row by this much.
 TOLERANCE = 2e-3
@@ -21,10 +21,7 @@ def distributions(
 
     Errors count the rows `before` these, if they are a part of all.
     """
-    try:
-        rows = np.array(without_tensor(value), "float64")
-    except (TypeError, ValueError) as error:
-        raise invalid(name, value, expected) from error
+    rows = floats(name, value, expected)
     single = rows.ndim in (1, 2) and rows.shape[1:] in ((), (1,))
     if rows.ndim != 2 or 0 in rows.shape or single:
         advice = (
@@ -49,6 +46,24 @@ def distributions(
             * bool(near)
         )
     return rows
+
+
+def predictions(probabilities: Any) -> np.ndarray:
+    """The argument `probabilities` as rows of shape (N, num_classes)."""
+    rows = as_array("probabilities", probabilities)
+    expected = "probabilities of shape (N, num_classes)"
+    return distributions("probabilities", rows, expected)
+
+
+def labels_of(rows: np.ndarray, name: str, labels: Any) -> np.ndarray:
+    """The labels of these predictions, integers of shape (N,)."""
+    labels = class_labels(name, labels, rows.shape[1])
+    if len(labels) != len(rows):
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected one for each of "
+            f"the {len(rows)} rows of `probabilities`. Received: {len(labels)}"
+        )
+    return labels
 
 
 def of_model(outputs: np.ndarray, from_logits: bool) -> np.ndarray:

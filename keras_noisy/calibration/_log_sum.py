@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+#: Values of a distribution and their weights.
+Nodes = tuple[np.ndarray, np.ndarray]
+
 SIZE = 512
 REFINEMENT = 12
 #: Number of logits to draw if classes differ, and least number of labels.
@@ -13,7 +16,7 @@ DRAWN_LOGITS, MIN_ROWS = 2**20, 256
 
 
 @functools.lru_cache(maxsize=64)
-def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
+def log_sum(count: int, logit_std: float) -> Nodes:
     """Nodes and weights of `log sum_{j <= count} e^(std x_j)`, x normal.
 
     The sum is built by doubling. After each addition, the distribution is put
@@ -35,7 +38,7 @@ def log_sum(count: int, logit_std: float) -> tuple[np.ndarray, np.ndarray]:
     return _refined(*total)
 
 
-def _added(left: tuple, right: tuple) -> tuple[np.ndarray, np.ndarray]:
+def _added(left: Nodes, right: Nodes) -> Nodes:
     values = np.logaddexp.outer(left[0], right[0]).ravel()
     masses = np.multiply.outer(left[1], right[1]).ravel()
     kept = masses > 1e-13
@@ -50,7 +53,7 @@ def _added(left: tuple, right: tuple) -> tuple[np.ndarray, np.ndarray]:
     return _rescaled(grid, weights, _moments(values, masses)), weights
 
 
-def _refined(x: np.ndarray, weights: np.ndarray) -> tuple:
+def _refined(x: np.ndarray, weights: np.ndarray) -> Nodes:
     fine = np.linspace(x[0], x[-1], REFINEMENT * (SIZE - 1) + 1)
     masses = np.interp(fine, x, weights)
     masses /= masses.sum()
@@ -62,7 +65,9 @@ def _moments(x: np.ndarray, masses: np.ndarray) -> tuple[float, float]:
     return mean, np.sqrt(np.average((x - mean) ** 2, weights=masses))
 
 
-def _rescaled(x: np.ndarray, masses: np.ndarray, moments: tuple) -> np.ndarray:
+def _rescaled(
+    x: np.ndarray, masses: np.ndarray, moments: tuple[float, float]
+) -> np.ndarray:
     mean, std = _moments(x, masses)
     return moments[0] + (x - mean) * (moments[1] / std)
 
@@ -77,7 +82,7 @@ def labels_of(shares: Sequence[float], rows: int) -> np.ndarray:
 @functools.lru_cache(maxsize=8)
 def adjusted_log_sum(
     shares: tuple[float, ...], shift: tuple[float, ...], logit_std: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Nodes:
     """Draws of the others' log-sum less the label's shift, and weights.
 
     Labels have these shares, and every logit its shift. The draws use a fixed

@@ -30,7 +30,9 @@ def moment(
     return (num_classes - 1) * total / math.gamma(power + 1)
 
 
-def laplace_transform(u: np.ndarray, logit_std: float) -> tuple:
+def laplace_transform(
+    u: np.ndarray, logit_std: float
+) -> tuple[np.ndarray, np.ndarray]:
     """`log phi` and `-t phi'` of `phi(t) = E[exp(-t e^(std x))]`, t = e^u."""
     step = STEP / max(1.0, logit_std)
     x = np.arange(-9, 9 + step, step)

@@ -81,7 +81,9 @@ def _expected(
 
 
 @functools.lru_cache(maxsize=16)
-def _log_ratio(num_classes: int, logit_std: float) -> tuple:
+def _log_ratio(
+    num_classes: int, logit_std: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Values of log T on a grid, and their probabilities."""
     tail = math.log(num_classes) + min(logit_std, 9.0) * logit_std
     v = np.arange(-80 - tail, 5 + 9 * logit_std, STEP)

@@ -123,19 +123,14 @@ def errors_at(
 def _from_moments(
     fresh: Any, num_classes: int, z: np.ndarray, logit_std: float
 ) -> np.ndarray:
-    if fresh.margin_scale != 1:
-        return sum(
-            coefficient
-            * scaled_moment(
-                power, num_classes, z, logit_std, fresh.margin_scale
-            )
-            for power, coefficient in fresh.powers.items()
-        )
-    return sum(
-        coefficient
-        * moment(power, num_classes, z + fresh.logit_bias, logit_std)
-        for power, coefficient in fresh.powers.items()
-    )
+    scale, biased = fresh.margin_scale, z + fresh.logit_bias
+
+    def of(power: float) -> np.ndarray:
+        if scale != 1:
+            return scaled_moment(power, num_classes, z, logit_std, scale)
+        return moment(power, num_classes, biased, logit_std)
+
+    return sum(factor * of(power) for power, factor in fresh.powers.items())
 
 
 def _integrated(

@@ -175,24 +175,26 @@ def matched_hyperparameter(
     high = real("bounds[1]", bounds[1], low)
     return _matched(
         loss,
-        {name: start},
+        name,
+        start,
         num_classes,
-        reference_classes,
         checked_std(logit_std),
+        reference_classes,
         (low, high),
     )
 
 
 def _matched(
     loss: Calibratable,
-    reference: dict[str, float],
+    name: str,
+    start: float,
     num_classes: int,
-    reference_classes: int,
     logit_std: float,
-    bounds: tuple[float, float],
+    reference_classes: int = REFERENCE_CLASSES,
+    bounds: tuple[float, float] = (1e-3, 1e3),
 ) -> float:
-    ((name, start),) = reference.items()
-    few = loss.fresh(reference_classes, **reference, **NO_TRANSFORM, **NO_PRIOR)
+    plain = NO_TRANSFORM | NO_PRIOR
+    few = loss.fresh(reference_classes, **{name: start}, **plain)
     target = error_of_few(few, reference_classes, logit_std)
     tolerance = 1e-4 if few.formula is None else 1e-10
     low, high = bounds
@@ -232,14 +234,7 @@ def automatic(
         if num_classes <= REFERENCE_CLASSES:
             # With few classes, a network starts to learn anyway.
             return reference
-        return _matched(
-            loss,
-            {name: reference},
-            num_classes,
-            REFERENCE_CLASSES,
-            logit_std,
-            (1e-3, 1e3),
-        )
+        return _matched(loss, name, reference, num_classes, logit_std)
     except NoMatch as error:
         what = {"logit_bias": "bias", "margin_scale": "scale"}.get(name, name)
         other = "add a passive loss with `ActivePassive`"

@@ -126,20 +126,14 @@ def calibrate(loss: Calibratable, model: keras.Model, x: Any) -> Calibratable:
             f"of at most 10. Received: one of {logit_std:.4g}. Scale the "
             "inputs as in training, and calibrate before training"
         ) from error
-    values = {
-        name: automatic(loss, name, num_classes, logit_std)
-        for name in loss.automatic_arguments() or [_calibration(loss)]
-    }
-    config = {**loss.get_config(), "num_classes": num_classes, **values}
+    config = loss.get_config()
+    scaled = config["margin_scale"] is not None
+    other = "margin_scale" if scaled else "logit_bias"
+    for name in loss.automatic_arguments() or [other]:
+        config[name] = automatic(loss, name, num_classes, logit_std)
     # Values that are fixed for the network do not fade.
-    config |= {"fade": None, "fade_key": None}
+    config |= {"num_classes": num_classes, "fade": None, "fade_key": None}
     return type(loss).from_config(config)
-
-
-def _calibration(loss: Calibratable) -> str:
-    """The argument to set in a loss without `"auto"` arguments."""
-    scaled = loss.get_config()["margin_scale"] is not None
-    return "margin_scale" if scaled else "logit_bias"
 
 
 def model_logits(model: keras.Model, x: Any) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer
-from keras_noisy._containers import as_array, batches_of, check_batch, in_parts
+from keras_noisy._containers import as_array, batches_of, in_parts
 from keras_noisy._layers import all_layers
 from keras_noisy.callbacks.evaluate_center import (
     optimizers_in,
@@ -183,9 +183,7 @@ class RefreshBatchNorm(keras.callbacks.Callback):
         """The mean of each statistic over the batches."""
         sums: list[Any] = [0.0] * len(statistics)
         count = 0
-        for batch in itertools.islice(self._batches(), self.steps):
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            check_batch("data", self.data, y)
+        for x in itertools.islice(self._inputs(), self.steps):
             in_training.predict_on_batch(x)
             for i, variable in enumerate(statistics):
                 sums[i] = sums[i] + _numbers(variable)
@@ -197,16 +195,16 @@ class RefreshBatchNorm(keras.callbacks.Callback):
             )
         return [total / count for total in sums]
 
-    def _batches(self) -> Iterable[Any]:
-        if isinstance(self.data, keras.utils.PyDataset):
-            return batches_of(self.data)
+    def _inputs(self) -> Iterator[Any]:
+        """The inputs of each batch."""
         is_tuple = isinstance(self.data, tuple)
         x = self.data[0] if is_tuple else self.data
-        if not (is_tuple or hasattr(x, "shape") or isinstance(x, dict)):
-            return self.data
+        is_arrays = is_tuple or hasattr(x, "shape") or isinstance(x, dict)
+        if not is_arrays or isinstance(self.data, keras.utils.PyDataset):
+            return (x for x, _ in batches_of("data", self.data))
         x = keras.tree.map_structure(lambda part: as_array("data", part), x)
         count = len(keras.tree.flatten(x)[0])
-        return ((part,) for part in in_parts(x, self.batch_size, count))
+        return in_parts(x, self.batch_size, count)
 
 
 def _numbers(variable: keras.Variable) -> np.ndarray:

@@ -112,16 +112,12 @@ def reading(path: Path, source: str) -> Iterator[None]:
         of_disk = getattr(error, "errno", None) not in damaged
         if of_disk or isinstance(error, MemoryError):
             raise
-        raise _broken(path, source, error) from error
-
-
-def _broken(path: Path, source: str, error: Exception) -> ValueError:
-    # Errors of the formats, such as a `KeyError`, say little to a reader.
-    reason = f" ({error})" if type(error) is ValueError else ""
-    return ValueError(
-        f"Expected {path} to be the official file. Received: one of other "
-        f"content, or a part of it{reason}. Download it again from {source}"
-    )
+        # Errors of the formats, such as a `KeyError`, say little to a reader.
+        reason = f" ({error})" if type(error) is ValueError else ""
+        raise ValueError(
+            f"Expected {path} to be the official file. Received: one of other "
+            f"content, or a part of it{reason}. Download it again from {source}"
+        ) from error
 
 
 def fashion_mnist(data_dir: str | Path) -> tuple[Split, Split]:

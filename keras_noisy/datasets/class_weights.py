@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import boolean, integer, invalid
+from keras_noisy._arguments import boolean, choice, integer, invalid
 from keras_noisy._label_arrays import class_labels
 
 METHODS = ("balanced", "effective", "class_based_effective")
@@ -70,8 +70,7 @@ def class_weights(
     array = class_labels("labels", labels, num_classes)
     if len(array) == 0:
         raise invalid("labels", labels, "at least one label")
-    if method not in METHODS:
-        raise invalid("method", method, f"one of {list(METHODS)}")
+    method = choice("method", method, METHODS)
     counts = np.bincount(array, minlength=num_classes or 0)
     seen = counts > 0
     n = np.maximum(counts, 1).astype("float64")

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_noisy._arguments import integer, invalid
+from keras_noisy._arguments import choice, integer, invalid
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._noise_checks import noise_rate, random_seed
+from keras_noisy._noise_checks import noise_rate
 from keras_noisy.datasets import _files
 from keras_noisy.datasets._cifar_n import HUMAN, check_order, human_labels
 from keras_noisy.datasets._class_names import CLASS_NAMES
@@ -125,9 +125,8 @@ def load(
         - Krizhevsky, Learning multiple layers of features from tiny images,
           2009
     """
-    if not isinstance(name, str) or name not in DATA_SETS:
-        raise invalid("name", name, f"one of {list(DATA_SETS)}")
-    seed = random_seed(seed)
+    name = choice("name", name, DATA_SETS)
+    seed = integer("seed", seed, 0)
     human = HUMAN.get(name)
     if human:
         noise = next(iter(human)) if noise is None else noise
@@ -339,11 +338,10 @@ def _images(
             f"Keras could not download {name!r}: {error}. Where there is no "
             "network pass `data_dir`, a folder with the official files"
         ) from error
+    channels_first = keras.config.image_data_format() == "channels_first"
     result = []
     for images, labels in splits:
-        if images.ndim == 4 and keras.config.image_data_format() != (
-            "channels_last"
-        ):
+        if images.ndim == 4 and channels_first:
             images = np.moveaxis(images, 1, 3)
         result.append((images, np.reshape(labels, -1)))
     return result

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import integer, invalid, real
+from keras_noisy._arguments import choice, integer, real
 from keras_noisy._label_arrays import class_labels
 
 PROFILES = ("exponential", "step")
@@ -69,8 +69,7 @@ def long_tail(
         imbalance = real("imbalance", imbalance, 0, 1, closed="high")
     except ValueError as error:
         raise ValueError(f"{error}. A ratio of 100 is imbalance=0.01") from None
-    if profile not in PROFILES:
-        raise invalid("profile", profile, f"one of {list(PROFILES)}")
+    profile = choice("profile", profile, PROFILES)
     seed = integer("seed", seed, 0)
     found = np.bincount(array)
     if len(found) < 2 or found.min() == 0:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from keras_noisy.datasets import _graph
-from keras_noisy.datasets._elements import keys, source
 from keras_noisy.datasets._reader import Reader
+from keras_noisy.datasets._sources import keys, source
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -203,9 +203,9 @@ def pipeline(
     )
     if batches is not None:
         result = result.take(batches)
-    if batches is not None and not reader.start[1]:
-        cardinality = tf.data.experimental.assert_cardinality(batches)
-        result = result.apply(cardinality)
+        if not reader.start[1]:
+            cardinality = tf.data.experimental.assert_cardinality(batches)
+            result = result.apply(cardinality)
     if shard is not None:
         options = tf.data.Options()
         off = tf.data.experimental.AutoShardPolicy.OFF

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid, real
-from keras_noisy._noise_checks import noise_rate, random_seed
+from keras_noisy._noise_checks import noise_rate
 from keras_noisy._random import Random
 
 
@@ -214,7 +215,7 @@ class Sessions:
         count = int(round(len(self) * share, 9))  # .29 * 100 is below 29
         if count == 0:
             raise invalid("share", share, f"at least {1 / len(self):.3g}")
-        other = self._copy()
+        other = copy.copy(self)
         other._begins = self._begins[-count:]
         other._ends = self._ends[-count:]
         return other
@@ -238,21 +239,16 @@ class Sessions:
                 only one item.
         """
         rate = noise_rate(rate)
-        random = Random(random_seed(seed), 16)
+        random = Random(integer("seed", seed, 0), 16)
         if self.num_items == 1 and rate:
             raise invalid("rate", rate, "0, as there is no other item")
         is_replaced = random.uniform(len(self.clicks)) < rate
         others = random.uniform(len(self.clicks)) * (self.num_items - 1)
         shift = 1 + others.astype("int64")
         others = (self.clicks - 1 + shift) % self.num_items + 1
-        other = self._copy()
+        other = copy.copy(self)
         other.clicks = np.where(is_replaced, others, self.clicks)
         other.clicks = other.clicks.astype("int32")
-        return other
-
-    def _copy(self) -> Sessions:
-        other = type(self).__new__(type(self))
-        vars(other).update(vars(self))
         return other
 
     def __repr__(self) -> str:

@@ -125,7 +125,8 @@ class Steps:
         before = [variable.value.clone() for variable in metrics]
         for variable in metrics:
             variable.assign(torch.zeros_like(variable.value))
-        states = [v for v in model.non_trainable_weights if _is_float(v)]
+        is_float = keras.backend.is_float_dtype
+        states = [v for v in model.non_trainable_weights if is_float(v.dtype)]
         versions = [state.value._version for state in states]
         self._stepping = True
         yield
@@ -188,20 +189,14 @@ def _results(model: keras.Model) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for metric in model.metrics:
         result = metric.result()
-        of_metric = (
-            result if isinstance(result, dict) else {metric.name: result}
-        )
-        results.update(of_metric)
+        several = isinstance(result, dict)
+        results |= result if several else {metric.name: result}
     return results
 
 
 def _size(x: Any) -> int:
     """Number of samples of a batch."""
     return len(next(part for part in keras.tree.flatten(x) if part is not None))
-
-
-def _is_float(variable: keras.Variable) -> bool:
-    return keras.backend.is_float_dtype(variable.dtype)
 
 
 def _bytes(variable: keras.Variable) -> torch.Tensor:
@@ -218,10 +213,7 @@ def _reduce(sums: list[keras.Variable], means: list[keras.Variable]) -> None:
     parts = [v.value.detach().reshape(-1).double() for v in variables]
     whole = torch.cat(parts)
     distributed.all_reduce(whole)
+    whole[sum(map(len, parts[: len(sums)])) :] /= distributed.get_world_size()
     parts = whole.split([len(part) for part in parts])
-    for index, (variable, part) in enumerate(
-        zip(variables, parts, strict=True)
-    ):
-        if index >= len(sums):
-            part = part / distributed.get_world_size()
+    for variable, part in zip(variables, parts, strict=True):
         variable.assign(part.reshape(variable.value.shape))

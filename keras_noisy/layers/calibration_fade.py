@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_noisy._arguments import invalid
-from keras_noisy._replicas import replica
+from keras_noisy._replicas import part_count
 from keras_noisy.calibration.margin_fade import MarginFade, fresh_margin
 from keras_noisy.layers.loss_state import PassThrough, value
 
@@ -111,7 +110,7 @@ class CalibrationFade(PassThrough):
         rows = ops.cast(ops.shape(votes)[0], "float32")
         if self.fade.per_class:
             # Each replica has a part of the batch, and Keras takes the mean.
-            classes, replicas = self.progress.shape[0], _replicas()
+            classes, replicas = self.progress.shape[0], part_count()
             votes = replicas * ops.segment_sum(votes, index, classes)
             votes = votes / ops.maximum(replicas * rows / classes, 1.0)
         else:
@@ -139,15 +138,3 @@ def as_fade(fade: Any) -> Any:
             "keras.optimizers.schedules from 1 to 0",
         )
     return fade
-
-
-def _replicas() -> int:
-    """Number of processes or devices that each have a part of the batch."""
-    context = replica()
-    if context is not None:
-        return context.num_replicas_in_sync
-    if keras.backend.backend() == "torch":
-        distributed = sys.modules["torch"].distributed
-        if distributed.is_available() and distributed.is_initialized():
-            return distributed.get_world_size()
-    return 1

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import backend_seed, invalid, real
+from keras_noisy._arguments import backend_seed, choice, invalid, real
 from keras_noisy._class_counts import class_counts as checked_counts
 
 Tensor = Any
@@ -111,9 +111,7 @@ class GaussianCloud(keras.layers.Layer):
         counts = checked_counts("class_counts", class_counts)
         self.class_counts = counts.tolist()
         self.strength = real("strength", strength, 0, closed="low")
-        if form not in FORMS:
-            raise invalid("form", form, f"one of {list(FORMS)}")
-        self.form = form
+        self.form = choice("form", form, FORMS)
         self.margin = real("margin", margin, 0, math.pi, closed="low")
         if self.margin and form == "additive":
             raise invalid(

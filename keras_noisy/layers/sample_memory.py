@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_noisy._arguments import integer, invalid
+from keras_noisy._arguments import choice, integer
 from keras_noisy._replicas import device_count, of_all_replicas
 from keras_noisy.layers.loss_state import PassThrough, value
 
@@ -104,9 +104,7 @@ class SampleMemory(PassThrough):
                 layer.
         """
         self.check_built()
-        if name not in self._states:
-            raise invalid("name", name, f"one of {list(self._states)}")
-        return self._states[name]
+        return self._states[choice("name", name, self._states)]
 
     def rows(self, name: str, index: Tensor) -> Tensor:
         """The state of the samples of a batch.

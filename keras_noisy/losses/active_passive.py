@@ -211,6 +211,6 @@ class ActivePassive(RobustLoss):
         """One value per sample from the transformed logits."""
         return self._base().values(self, labels, logits, numbers)
 
-    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
+    def as_fresh(self, numbers: dict[str, Any]) -> Fresh:
         """The loss as calibration sees it, for known numbers."""
-        return self._base().as_fresh(self, num_classes, numbers)
+        return self._base().as_fresh(self, numbers)

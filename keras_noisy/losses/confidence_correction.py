@@ -114,7 +114,9 @@ class ConfidenceCorrection(CorrectionLoss):
         values = ops.where(is_known, values, float("nan"))
         return ops.where(is_trusted, ce, values)
 
-    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+    def split_labels(
+        self, y_true: Tensor, y_pred: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         """Labels and the numbers next to them, or None without numbers."""
         shape = static_shape(y_true)
         if len(shape) != 2 or shape[1] != 2 or len(y_pred.shape) != 2:

@@ -192,8 +192,7 @@ class OGC(TrueClassLoss):
         level = ops.stop_gradient(layer.numbers()[0])
         return super().values(labels, logits, {**numbers, "level": level})
 
-    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
+    def as_fresh(self, numbers: dict[str, Any]) -> Fresh:
         """The loss without a clip, as in the first batches."""
-        return BASES[numbers["base"]]().as_fresh(
-            num_classes, {**numbers, "stop_weight_gradient": False}
-        )
+        numbers = {**numbers, "stop_weight_gradient": False}
+        return BASES[numbers["base"]]().as_fresh(numbers)

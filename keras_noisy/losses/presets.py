@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from keras_noisy._arguments import integer, invalid
+from keras_noisy._arguments import choice, integer
 from keras_noisy.losses.active_passive import ActivePassive
 from keras_noisy.losses.ael import AEL
 from keras_noisy.losses.agce import AGCE
@@ -132,8 +132,7 @@ def preset(
     pair = PRESETS[pair_name]
     if data_set is None:
         data_set = _nearest(pair, num_classes)
-    if data_set not in pair.weights:
-        raise invalid("data_set", data_set, f"one of {list(pair.weights)}")
+    data_set = choice("data_set", data_set, pair.weights)
     alpha, beta = pair.weights[data_set]
     return ActivePassive(
         **{

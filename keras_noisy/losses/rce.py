@@ -2,8 +2,8 @@
 
 import math
 
+from keras_noisy.losses.base._math import passive
 from keras_noisy.losses.base._signature import robust_loss
-from keras_noisy.losses.base.passive import passive
 from keras_noisy.losses.base.robust_loss import Tensor
 from keras_noisy.losses.base.true_class import TrueClassLoss
 

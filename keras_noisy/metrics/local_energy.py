@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import integer, invalid, real
-from keras_noisy._containers import batches_of, check_batch, slices
+from keras_noisy._containers import batches_of, slices
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._plots import in_legend, matplotlib_figure
 
@@ -195,14 +195,9 @@ def _batches(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
                 y[part],
             )
         return
-    if isinstance(data, keras.utils.PyDataset):
-        if data.num_batches is None:
-            raise invalid("data", type(data), "a data set that ends")
-        data = batches_of(data)
-    for batch in data:
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        check_batch("data", data, y)
-        yield x, y
+    if isinstance(data, keras.utils.PyDataset) and data.num_batches is None:
+        raise invalid("data", type(data), "a data set that ends")
+    yield from batches_of("data", data)
 
 
 def plot_local_energy(energies: Mapping[str, LocalEnergy]) -> Any:

@@ -146,8 +146,3 @@ class SessionModel(keras.Model):
             "initializer": keras.initializers.serialize(self.initializer),
             "regularizer": keras.regularizers.serialize(self.regularizer),
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], **kwargs: Any) -> Any:
-        """Build the model again, with new weights."""
-        return cls(**config)

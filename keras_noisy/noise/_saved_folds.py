@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_noisy._canonical import Opaque, canonical
 from keras_noisy._files import reading, write_whole
-from keras_noisy._notes import claim
+from keras_noisy._notes import claim, of_another_call
 
 ADVICE = "Pass arrays instead, or leave `directory` out"
 
@@ -35,10 +35,9 @@ class SavedFolds:
         }
         note = self.directory / "folds.json"
         if not note.exists() and any(self.directory.glob("fold_*.npy")):
-            raise self._error("of an earlier version of this package")
-        other = claim(note, now)
-        if other:
-            raise self._error(f"with {other[0]}, not {other[1]}")
+            what = "folds of an earlier version of this package"
+            raise of_another_call(self.directory, what)
+        claim(note, now, "folds")
 
     def load(self, fold: int) -> np.ndarray | None:
         """The predictions of a finished fold, or `None`."""
@@ -59,14 +58,6 @@ class SavedFolds:
 
     def _file(self, fold: int) -> Path:
         return self.directory / f"fold_{fold}.npy"
-
-    def _error(self, what: str) -> ValueError:
-        return ValueError(
-            "Invalid value for argument `directory`. Expected a new folder, "
-            "or the one of an earlier call with the same data, model and "
-            f"arguments. Received: {str(self.directory)!r}, which holds folds "
-            f"{what}"
-        )
 
 
 #: The forms of a callback before and after its last training here. Training

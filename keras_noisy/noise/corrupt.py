@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
+from keras_noisy._arguments import integer, invalid
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._noise_checks import random_seed, rounded
+from keras_noisy._noise_checks import rounded
 from keras_noisy._random import Random
 from keras_noisy._stochastic import transition_matrix
 
@@ -91,7 +91,7 @@ def corrupt(
     noisy = clean.astype(dtype)
     # NumPy sorts short integers in linear time.
     clean = clean.astype(np.min_scalar_type(num_classes - 1))
-    random = Random(random_seed(seed), 1)
+    random = Random(integer("seed", seed, 0), 1)
 
     # `cumsum` adds in a fixed order: the last bit of `sum` depends on the
     # machine.
@@ -128,7 +128,7 @@ def draw(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 def finish(labels: Any, noisy: np.ndarray, changed: np.ndarray) -> Corruption:
     """The result, in the shape of the given labels."""
-    rate = float(changed.mean()) if len(changed) else 0.0
+    rate = float(changed.mean()) if changed.size else 0.0
     return Corruption(noisy.reshape(np.shape(labels)), changed, rate)
 
 

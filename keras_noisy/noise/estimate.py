@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid, real
-from keras_noisy._containers import as_array
-from keras_noisy._label_arrays import class_labels
-from keras_noisy._stochastic import distributions
+from keras_noisy._stochastic import labels_of, predictions
 from keras_noisy._warn import warn
 
 # With more classes, 3 % of the samples can be a whole class.
@@ -72,21 +70,13 @@ def estimate_transition(
         - Northcutt et al. (cleanlab), Confident learning: estimating
           uncertainty in dataset labels, JAIR 2021, arXiv 1911.00068
     """
-    expected = "probabilities of shape (N, num_classes)"
-    predicted = as_array("probabilities", probabilities)
-    predicted = distributions("probabilities", predicted, expected)
+    predicted = predictions(probabilities)
     num_classes = predicted.shape[1]
     if percentile is None:
         percentile = 97 if num_classes <= MOST_CLASSES else 100
     percentile = real("percentile", percentile, 0, 100, "high")
     if labels is not None:
-        labels = class_labels("labels", labels, num_classes)
-        if len(labels) != len(predicted):
-            raise ValueError(
-                "Invalid value for argument `labels`. Expected one for each "
-                f"of the {len(predicted)} rows of `probabilities`. Received: "
-                f"{len(labels)}"
-            )
+        labels = labels_of(predicted, "labels", labels)
     if method == "anchor":
         # The last bit of the product would choose another rank.
         rank = math.ceil(round(percentile * len(predicted) / 100, 9)) - 1

@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import invalid
-from keras_noisy._containers import as_array, without_tensor
+from keras_noisy._arguments import integer, invalid
+from keras_noisy._containers import as_array, floats
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
-from keras_noisy.noise.corrupt import Corruption
+from keras_noisy.noise.corrupt import Corruption, finish
 
 UNKNOWN = -1
 
@@ -77,7 +76,7 @@ def flip_labels(
     count = clean.shape[1]
     pairs = _shares("rates", rates, (2,), count)
     hidden = _shares("unknown", unknown, (), count)
-    random = Random(random_seed(seed), 20)
+    random = Random(integer("seed", seed, 0), 20)
     draws = random.uniform(clean.size).reshape(clean.shape)
     changed = draws < np.where(clean == 1, pairs[..., 1], pairs[..., 0])
     dtype = clean.dtype
@@ -87,10 +86,7 @@ def flip_labels(
     is_hidden = random.uniform(clean.size).reshape(clean.shape) < hidden
     noisy[is_hidden] = UNKNOWN
     changed &= ~is_hidden
-    rate = float(changed.mean()) if changed.size else 0.0
-    return Corruption(
-        noisy.reshape(given.shape), changed.reshape(given.shape), rate
-    )
+    return finish(given, noisy, changed.reshape(given.shape))
 
 
 def _shares(
@@ -102,10 +98,7 @@ def _shares(
         f"probabilities in [0, 1], of shape ({count}{ending}) or the same for "
         "all labels"
     )
-    try:
-        array = np.array(without_tensor(value), "float64")
-    except (TypeError, ValueError) as error:
-        raise invalid(name, value, expected) from error
+    array = floats(name, value, expected)
     fits = array.shape in ((), shape, (count, *shape))
     if not fits or not np.all((array >= 0) & (array <= 1)):
         raise invalid(name, value, expected)

@@ -7,7 +7,7 @@ import numpy as np
 from keras_noisy._arguments import integer, invalid
 from keras_noisy._containers import slices
 from keras_noisy._label_arrays import class_labels
-from keras_noisy._noise_checks import noise_rate, random_seed, stacked
+from keras_noisy._noise_checks import noise_rate, stacked
 from keras_noisy._random import Random
 from keras_noisy.noise.corrupt import Corruption, finish
 
@@ -93,7 +93,7 @@ def instance_dependent(
                 f"Received: NaN or infinity in images[{start}] or one of the "
                 f"{CHUNK} after it"
             )
-    rate, seed = noise_rate(rate), random_seed(seed)
+    rate, seed = noise_rate(rate), integer("seed", seed, 0)
     if num_classes is None:
         num_classes = max(2, int(clean.max(initial=0)) + 1)
 

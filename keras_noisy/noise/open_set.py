@@ -4,12 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_noisy._noise_checks import (
-    noise_rate,
-    random_seed,
-    rounded,
-    stacked,
-)
+from keras_noisy._arguments import integer
+from keras_noisy._noise_checks import noise_rate, rounded, stacked
 from keras_noisy._random import Random
 
 
@@ -98,7 +94,7 @@ def open_set(
             "Invalid value for argument `other_images`. Expected at least one "
             "image. Received: none"
         )
-    seed = random_seed(seed)
+    seed = integer("seed", seed, 0)
     changed = np.zeros(len(images), bool)
     changed[Random(seed, 3, 0).permutation(len(images))[:count]] = True
     result = images.copy()

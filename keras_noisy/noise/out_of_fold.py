@@ -9,11 +9,9 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
-from keras_noisy._elements import Elements
+from keras_noisy._elements import Elements, elements_of
 from keras_noisy._files import path_of
-from keras_noisy._given_labels import elements_of
 from keras_noisy._new_models import built, train
-from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
 from keras_noisy._stochastic import of_model
 from keras_noisy.distribution import divisible
@@ -109,7 +107,7 @@ def out_of_fold_probabilities(
     x = as_array("x", x)
     elements = elements_of(y, ignore_class, multi_label)
     labels = elements.given
-    folds, seed = integer("folds", folds, 2), random_seed(seed)
+    folds, seed = integer("folds", folds, 2), integer("seed", seed, 0)
     _check(x, labels, folds, fit_arguments)
     boolean("from_logits", from_logits)
     if groups is None:

@@ -86,11 +86,8 @@ def symmetric(
     """
     num_classes = integer("num_classes", num_classes, 2)
     rate = noise_rate(rate)
-    choices = (
-        num_classes
-        if boolean("include_true", include_true)
-        else (num_classes - 1)
-    )
+    include_true = boolean("include_true", include_true)
+    choices = num_classes if include_true else num_classes - 1
     matrix = np.full((num_classes, num_classes), rate / choices)
     np.fill_diagonal(matrix, 1 - rate * (num_classes - 1) / choices)
     return matrix

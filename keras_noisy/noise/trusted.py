@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy._label_arrays import class_labels
-from keras_noisy._stochastic import distributions
+from keras_noisy._stochastic import labels_of, predictions
 
 
 def transition_from_trusted(probabilities: Any, labels: Any) -> np.ndarray:
@@ -53,15 +52,9 @@ def transition_from_trusted(probabilities: Any, labels: Any) -> np.ndarray:
         - Liu, Xu, Zhang, Geng, Label distribution for learning with noisy
           labels, IJCAI 2020
     """
-    expected = "probabilities of shape (N, num_classes)"
-    rows = distributions("probabilities", probabilities, expected)
+    rows = predictions(probabilities)
+    true = labels_of(rows, "labels", labels)
     num_classes = rows.shape[1]
-    true = class_labels("labels", labels, num_classes)
-    if len(true) != len(rows):
-        raise ValueError(
-            "Invalid value for argument `labels`. Expected one for each of "
-            f"the {len(rows)} predictions. Received: {len(true)} labels"
-        )
     counts = np.bincount(true, minlength=num_classes)
     if not counts.all():
         missing = np.flatnonzero(counts == 0).tolist()

@@ -13,6 +13,7 @@ from keras import ops
 from keras_noisy._arguments import (
     backend_seed,
     boolean,
+    choice,
     integer,
     invalid,
     real,
@@ -151,8 +152,7 @@ class EntropySGD(Centered):
             raise invalid(
                 "use_ema", True, "False, as EntropySGD averages by itself"
             )
-        if not isinstance(form, str) or form not in FORMS:
-            raise invalid("form", form, f"one of {FORMS}")
+        form = choice("form", form, FORMS)
         super().__init__(learning_rate, name=name, **kwargs)
         self.inner_steps = integer("inner_steps", inner_steps, 0)
         self.inner_learning_rate = real(

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import (
-    are_arrays,
-    batches_of,
-    check_batch,
-    in_parts,
-)
+from keras_noisy._containers import are_arrays, batches_of, in_parts
 from keras_noisy._given import without_index
 
 ENDLESS = "a data set that does not repeat"
@@ -61,14 +55,7 @@ class Batches:
             end = (self.total or 0) * size
             yield from in_parts(self.data, size, end, first * size)
             return
-        batches: Iterable[Any]
-        if isinstance(self.data, keras.utils.PyDataset):
-            batches = batches_of(self.data, first)
-        else:
-            batches = itertools.islice(self.data, first, None)
-        for batch in batches:
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            check_batch("data", self.data, y)
+        for x, _ in batches_of("data", self.data, first):
             yield x
 
     def to_compare(self) -> Any:

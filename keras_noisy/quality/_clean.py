@@ -7,10 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_noisy._arguments import invalid
+from keras_noisy._arguments import choice, invalid
 from keras_noisy._containers import as_array
-from keras_noisy._elements import Elements
-from keras_noisy._given_labels import labels_of_elements
+from keras_noisy._elements import Elements, labels_of_elements
 from keras_noisy._warn import warn
 from keras_noisy.quality._ranked import Ranked
 
@@ -26,10 +25,7 @@ def cleaned(
     score: str | None,
 ) -> tuple[Any, ...]:
     """The result of `Findings.clean`."""
-    if action not in ACTIONS:
-        raise invalid(
-            "action", action, f"one of {', '.join(map(repr, ACTIONS))}"
-        )
+    choice("action", action, ACTIONS)
     elements = findings.elements
     labels = own_labels(y, elements)
     check_samples(x, len(labels))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_noisy._arguments import integer, invalid
+from keras_noisy._arguments import choice, integer, invalid
 from keras_noisy._elements import Elements
 from keras_noisy._given import by_position
 from keras_noisy._warn import warn
@@ -263,12 +263,7 @@ class Ranked:
 
     def _named(self, score: str | None) -> str:
         names = self.evidence.names
-        if score is None:
-            return names[0]
-        if score not in names:
-            expected = f"one of {', '.join(map(repr, names))}"
-            raise invalid("score", score, expected)
-        return score
+        return names[0] if score is None else choice("score", score, names)
 
     def _names(self) -> Sequence[str]:
         """The name of each class."""

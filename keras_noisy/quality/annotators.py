@@ -105,11 +105,9 @@ def from_annotators(
     """
     votes = _votes(annotations)
     largest = int(votes.max())
-    num_classes = (
-        largest + 1
-        if num_classes is None
-        else integer("num_classes", num_classes, largest + 1)
-    )
+    if num_classes is None:
+        num_classes = largest + 1
+    num_classes = integer("num_classes", num_classes, largest + 1)
     if method not in ("dawid_skene", "majority"):
         raise invalid("method", method, '"dawid_skene" or "majority"')
     row, annotator = np.nonzero(votes >= 0)

@@ -13,8 +13,9 @@ from keras_noisy._containers import as_array, without_tensor
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._new_models import built, check_builder, train
 from keras_noisy._stochastic import (
-    distributions,
+    labels_of,
     of_model,
+    predictions,
     transition_matrix,
 )
 from keras_noisy._torch_random import same_random_state
@@ -53,15 +54,8 @@ def find_label_issues(
     >>> find_label_issues(p, y, n_jobs=1).tolist()
     [3]
     """
-    expected = "probabilities of shape (N, num_classes)"
-    rows = distributions(
-        "probabilities", as_array("probabilities", probabilities), expected
-    )
-    labels = class_labels("y", y, rows.shape[1])
-    if len(labels) != len(rows):
-        raise invalid(
-            "y", f"{len(labels)} labels", f"{len(rows)}, one for each row"
-        )
+    rows = predictions(probabilities)
+    labels = labels_of(rows, "y", y)
     try:
         from cleanlab.filter import find_label_issues as find
     except ImportError as error:

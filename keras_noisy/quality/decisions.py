@@ -147,9 +147,10 @@ def read_decisions(
         elif row["new"]:  # someone forgot to change the decision
             what = f"a new label to {row['decision']}, not to relabel"
             raise _error(path, f"line {line}, {what}")
+    # Samples, or rows of indices if the page shows each label.
     kept, dropped, relabeled = (
-        _indices(np.array(places, "int64"), elements)
-        for places in found.values()
+        places if elements.are_areas else elements.unraveled(places)
+        for places in (np.array(of, "int64") for of in found.values())
     )
     return Decisions(
         elements.given.copy(),
@@ -179,11 +180,6 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     if set(COLUMNS) - set(columns):
         raise _error(path, f"columns {', '.join(columns) or 'none'}")
     return rows
-
-
-def _indices(places: np.ndarray, elements: Elements) -> np.ndarray:
-    """Samples, or rows of indices if the page shows each label."""
-    return places if elements.are_areas else elements.unraveled(places)
 
 
 def _number(path: Path, line: int, text: str | None, end: int) -> int:

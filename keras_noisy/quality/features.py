@@ -15,7 +15,7 @@ from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical
 from keras_noisy._containers import in_parts
 from keras_noisy._files import file_name, path_of, reading, write_whole
-from keras_noisy._notes import claim
+from keras_noisy._notes import claim, of_another_call
 from keras_noisy.datasets import ImageDataset
 from keras_noisy.quality._batches import Batches
 
@@ -220,10 +220,9 @@ class _Parts:
             now["files"] = canonical("data", names, ADVICE)
         note = self.directory / "features.json"
         if not note.exists() and self._file(0).exists():
-            raise self._error(f"without {note.name}, which says of what")
-        other = claim(note, now)
-        if other:
-            raise self._error(f"with {other[0]}, not {other[1]}")
+            what = f"features without {note.name}, which says of what"
+            raise of_another_call(self.directory, what)
+        claim(note, now, "features")
 
     def load(self) -> list[np.ndarray]:
         """Load the saved features, and count their batches."""
@@ -247,13 +246,6 @@ class _Parts:
             )
         self.done += len(batches)
         return rows
-
-    def _error(self, what: str) -> ValueError:
-        return ValueError(
-            "Invalid value for argument `directory`. Expected a new folder, or "
-            "the one of an earlier call with the same model and data. "
-            f"Received: {str(self.directory)!r}, which holds features {what}"
-        )
 
     def _file(self, number: int) -> Path:
         assert self.directory is not None

@@ -43,9 +43,8 @@ def learned_nothing(
     )
     joint = counts / count
     row, column = np.divmod(cells, num_classes)
-    of_outputs: Any = joint @ (joint - 2 * given[row] * guessed[column]) + (
-        given @ given
-    ) * (guessed @ guessed)
+    of_outputs: Any = joint @ (joint - 2 * given[row] * guessed[column])
+    of_outputs += best * (guessed @ guessed)
     above = agreement - chance
     needed = max(
         ABOVE * np.sqrt(max(of_labels, 0) / (count - 1)),

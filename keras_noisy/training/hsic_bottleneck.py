@@ -259,10 +259,8 @@ class HSICBottleneck(keras.Model):
     def _class_count(self, y_pred: Tensor) -> int:
         # A single output, as of a sigmoid, means two classes.
         classes = max(y_pred.shape[-1], 2)
-        if self.classifier is not None and self.num_classes not in (
-            None,
-            classes,
-        ):
+        fits = self.num_classes in (None, classes)
+        if self.classifier is not None and not fits:
             expected = f"{classes}, the number of classes of the classifier"
             raise invalid("num_classes", self.num_classes, expected)
         return self.num_classes or classes

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_noisy._arguments import boolean, integer, invalid, real
+from keras_noisy._arguments import boolean, choice, integer, invalid, real
 from keras_noisy._layers import all_layers
 from keras_noisy._replicas import device_count
 from keras_noisy.layers.loss_state import PassThrough
@@ -122,14 +122,11 @@ class ReplicatedSGD(keras.Model):
         if not callable(build_model) or isinstance(build_model, keras.Model):
             expected = "a function that returns a new keras.Model"
             raise invalid("build_model", build_model, expected)
-        if not isinstance(schedule, str) or schedule not in SCHEDULES:
-            expected = f"one of {list(SCHEDULES)}"
-            raise invalid("schedule", schedule, expected)
         if coupling is not None:
             coupling = real("coupling", coupling, 0, closed="low")
         self.coupling = coupling
         self.growth = real("growth", growth, 1, closed="low")
-        self.schedule = schedule
+        self.schedule = choice("schedule", schedule, SCHEDULES)
         self.central_replica = boolean("central_replica", central_replica)
         self._build_model = build_model
         count = integer("replicas", replicas, 2)
@@ -176,18 +173,20 @@ class ReplicatedSGD(keras.Model):
         if self.built:  # type: ignore[has-type]  # Keras sets it.
             return
         start = UNSET if self.coupling is None else self.coupling
-        for name, value in (("start", start), ("factor", 1.0)):
-            variable = self.add_weight(
-                name=f"coupling_{name}",
-                shape=(),
-                initializer=keras.initializers.Constant(value),
-                dtype="float32",
-                trainable=False,
-                autocast=False,
-                aggregation="mean",
-            )
-            setattr(self, f"coupling_{name}", variable)
+        self.coupling_start = self._number("coupling_start", start)
+        self.coupling_factor = self._number("coupling_factor", 1.0)
         self.built = True
+
+    def _number(self, name: str, value: float) -> keras.Variable:
+        return self.add_weight(
+            name=name,
+            shape=(),
+            initializer=keras.initializers.Constant(value),
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            aggregation="mean",
+        )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Outputs of the center; in training of each replica for its part."""

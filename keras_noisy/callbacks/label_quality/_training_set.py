@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,7 +15,6 @@ from keras_noisy._containers import (
     as_array,
     as_paths,
     batches_of,
-    check_batch,
     in_parts,
 )
 from keras_noisy._elements import Elements
@@ -75,7 +74,8 @@ def _files(x: Any) -> np.ndarray | None:
         return None
     if hasattr(x, "files"):
         files = as_array("x", x.files)
-        return files if as_paths(files) is None else as_paths(files)
+        paths = as_paths(files)
+        return files if paths is None else paths
     is_column = isinstance(x, list | tuple) or len(getattr(x, "shape", ())) == 1
     return as_paths(as_array("x", x)) if is_column and len(x) else None
 
@@ -99,10 +99,12 @@ def predict(
     for first in left:
         size = max(1, len(keras.tree.flatten(first)[0]))
         more = itertools.islice(left, -(-at_once // size) - 1)
+        # Keras takes a generator as a data set, but no other iterator.
+        together = (batch for batch in itertools.chain([first], more))
         with warnings.catch_warnings():
             # Keras warns whenever an iterator ends.
             warnings.filterwarnings("ignore", "Your input ran out of data")
-            found = model.predict(_generator(first, more), verbose=0)
+            found = model.predict(together, verbose=0)
         found = batches.without_padding(found)
         if batches.in_order and batches.count <= count:
             yield Part(found, batches.since_last())
@@ -129,12 +131,6 @@ def predict(
         raise invalid("x", x, expected)
 
 
-def _generator(first: Any, more: Iterable[Any]) -> Iterator[Any]:
-    """Batches in a form that Keras accepts as a data set."""
-    yield first
-    yield from more
-
-
 class _Batches:
     """The inputs of a data set, and the indices of its samples.
 
@@ -157,12 +153,7 @@ class _Batches:
         self._yielded = 0
 
     def __iter__(self) -> Iterator[tuple[Any]]:
-        data = self.x
-        if isinstance(data, keras.utils.PyDataset):
-            data = batches_of(data)
-        for batch in data:
-            inputs, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            check_batch("x", self.x, y)
+        for inputs, y in batches_of("x", self.x):
             size = len(keras.tree.flatten(inputs)[0])
             labels = self.labels[self.count : self.count + size]
             samples = np.arange(self.count, self.count + len(labels))

@@ -144,11 +144,10 @@ class Findings(AnyFindings):
         if self.clean_labels is None:
             return {}
         memorized = (epoch.predicted == self.elements.labels)[self.wrong()]
+        rate = memorized.sum() / max(1, len(memorized))
         clean = epoch.predicted == self.elements.take(self.clean_labels)
         return {
-            "memorization_rate": float(
-                memorized.sum() / max(1, len(memorized))
-            ),
+            "memorization_rate": float(rate),
             "clean_accuracy": float(clean.mean()),
         }
 

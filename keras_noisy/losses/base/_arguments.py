@@ -7,13 +7,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
-from keras_noisy._arguments import (
-    boolean,
-    integer,
-    invalid,
-    real,
-    real_or_auto,
-)
+from keras_noisy._arguments import boolean, choice, integer, is_auto, real
 
 REQUIRED = inspect.Parameter.empty
 
@@ -86,8 +80,10 @@ class Number(Argument):
 
     def check(self, value: Any) -> float | str:
         """A float inside the interval, or `"auto"`."""
-        checked = real_or_auto if self.auto else real
-        return checked(self.name, value, self.low, self.high, self.closed)
+        if self.auto and is_auto(value):
+            return value
+        other = ', or "auto"' * self.auto
+        return real(self.name, value, self.low, self.high, self.closed, other)
 
 
 class Integer(Argument):
@@ -111,9 +107,7 @@ class Choice(Argument):
 
     def check(self, value: Any) -> str:
         """The name."""
-        if not isinstance(value, str) or value not in self.names:
-            raise invalid(self.name, value, f"one of {list(self.names)}")
-        return value
+        return choice(self.name, value, self.names)
 
 
 class Flag(Argument):
@@ -233,11 +227,7 @@ def _declared(cls: type) -> dict[str, Argument]:
             if isinstance(value, Argument):
                 found[name] = value
     # Hyperparameters come before the arguments that all losses share.
-    shared = [name for name, x in found.items() if isinstance(x, Shared)]
-    return {
-        **{n: x for n, x in found.items() if n not in shared},
-        **{n: found[n] for n in shared},
-    }
+    return dict(sorted(found.items(), key=lambda x: isinstance(x[1], Shared)))
 
 
 # Type checkers do not accept a class as the key of a cache.

@@ -14,6 +14,7 @@ from keras_noisy._containers import native
 from keras_noisy._label_tensors import (
     agree,
     as_tensor,
+    is_float,
     safe_index,
     static_shape,
     widened,
@@ -67,7 +68,7 @@ def read(loss: Any, y_true: Any, y_pred: Any) -> Batch:
     found: Labels
     if labels is None:
         found = _targets(_math.cast(y_true, dtype), sample)
-    elif single and sample is None and _single.is_soft(labels):
+    elif single and sample is None and is_float(labels):
         found = _single.soft_labels(labels, ignored, dtype)
     else:
         index, valid = safe_index(labels, num_classes)
@@ -127,10 +128,7 @@ def floating(x: Any) -> Tensor:
     """`x` as a tensor of floating numbers."""
     if not ops.is_tensor(x):
         x = ops.convert_to_tensor(native(x) if isinstance(x, np.ndarray) else x)
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    if keras.backend.is_float_dtype(dtype):
-        return x
-    return ops.cast(x, keras.config.floatx())
+    return x if is_float(x) else ops.cast(x, keras.config.floatx())
 
 
 def as_labels(y_true: Tensor, y_pred: Tensor) -> Tensor | None:

@@ -11,6 +11,7 @@ from keras_noisy.layers import CalibrationFade
 from keras_noisy.layers.connected import connected
 from keras_noisy.layers.loss_state import PassThrough, Reference
 from keras_noisy.losses.base import _math, _single
+from keras_noisy.losses.base._batch import Batch
 from keras_noisy.losses.base._declared import TRANSFORMS, DeclaredLoss
 from keras_noisy.losses.base._labels import DenseLabels
 from keras_noisy.losses.base._of_label import log_probability
@@ -93,7 +94,7 @@ def ends(loss: Any) -> dict[str, float]:
     return found
 
 
-def now(loss: Any, numbers: dict[str, Any], batch: Any) -> dict[str, Any]:
+def now(loss: Any, numbers: dict[str, Any], batch: Batch) -> dict[str, Any]:
     """The numbers with the part of the calibration that is left now.
 
     Numbers that fade have shape (N,), or (N, 1) next to a class axis.

@@ -12,6 +12,7 @@ from keras_noisy._label_tensors import numbers_of
 from keras_noisy._stochastic import bad_rows, is_distribution
 from keras_noisy._warn import warn
 from keras_noisy.losses.base import _single
+from keras_noisy.losses.base._batch import Batch
 
 Tensor = Any
 
@@ -20,7 +21,7 @@ ENOUGH = 8
 SEE = " `keras_noisy.check(model, loss, batch)` looks at any batch like this."
 
 
-def check(loss: Any, batch: Any, y_true: Tensor, strict: bool) -> bool:
+def check(loss: Any, batch: Batch, y_true: Tensor, strict: bool) -> bool:
     """Raise on a batch that must be a mistake; False while values are traced.
 
     With `strict`, raise also on a likely mistake.

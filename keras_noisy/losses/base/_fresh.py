@@ -35,9 +35,9 @@ class FreshLoss(DeclaredLoss):
                 changes[name] = arguments[name].check(value)
         numbers = self.numbers(num_classes, **changes)
         self.check_numbers(**numbers)
-        return self.as_fresh(num_classes, numbers)
+        return self.as_fresh(numbers)
 
-    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
+    def as_fresh(self, numbers: dict[str, Any]) -> Fresh:
         """The loss as calibration sees it, for known numbers."""
 
         def values(index: Tensor, logits: Tensor) -> Tensor:

@@ -208,6 +208,11 @@ def complement(log_p: Tensor) -> Tensor:
     return at_least(-expm1(log_p), TINY)
 
 
+def passive(log_p: Tensor, scale: float) -> Tensor:
+    """`scale * (1 - p)`; the scale matters in sums of losses."""
+    return scale - scale * plain_ops().exp(log_p)
+
+
 def with_derivative_of(other: Tensor, value: Tensor) -> Tensor:
     """`value`, with the derivative of `other` instead of its own."""
     if keras.backend.backend() == "torch":

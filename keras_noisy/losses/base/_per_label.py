@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import without_tensor
+from keras_noisy._containers import floats
 from keras_noisy.losses.base._arguments import Converted
 
 
@@ -22,10 +22,7 @@ class PerLabel(Converted):
         """The numbers, float64 of shape (...) or (labels, ...)."""
         if value is None:
             return None
-        try:
-            array = np.array(without_tensor(value), "float64")
-        except (TypeError, ValueError) as error:
-            raise invalid(self.name, value, self.expected) from error
+        array = floats(self.name, value, self.expected)
         has_axes = array.ndim in (self.rank, self.rank + 1) and array.size > 0
         if not (has_axes and self.fits(array)):
             raise invalid(self.name, value, self.expected)

@@ -35,12 +35,6 @@ def is_single(logits: Tensor) -> bool:
     return logits.shape[-1] == 1
 
 
-def is_soft(labels: Tensor) -> bool:
-    """Whether the labels of a single output are shares of class 1."""
-    dtype = keras.backend.standardize_dtype(labels.dtype)
-    return keras.backend.is_float_dtype(dtype)
-
-
 def soft_labels(labels: Tensor, ignored: Any, dtype: str) -> BinaryTargets:
     """Labels of shape (N,) between 0 and 1."""
     share = _math.cast(labels, dtype)

@@ -111,9 +111,9 @@ class MemoryLoss(DistributionLoss):
     def _states(self) -> list[Reference]:
         return [self._memory, *super()._states()]
 
-    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
+    def as_fresh(self, numbers: dict[str, Any]) -> Fresh:
         """Cross-entropy: there is nothing to remember yet."""
-        return CrossEntropy().as_fresh(num_classes, numbers)
+        return CrossEntropy().as_fresh(numbers)
 
     def memory_formula(
         self, labels: IndexedLabels, log_p: Tensor, plain_log_p: Tensor
@@ -150,7 +150,9 @@ class MemoryLoss(DistributionLoss):
                 )
         return super().check_values(batch, y_true, strict)
 
-    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+    def split_labels(
+        self, y_true: Tensor, y_pred: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         """Labels and the indices next to them, or None without indices."""
         shape = static_shape(y_true)
         outputs = static_shape(y_pred)

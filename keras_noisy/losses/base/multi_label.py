@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_noisy._label_tensors import (
     agree,
     as_tensor,
+    is_float,
     static_shape,
     widened,
 )
@@ -42,7 +42,9 @@ class _Reader(NamedTuple):
     num_classes: int | None = 2
     view_axes: tuple[int, ...] = ()
 
-    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+    def split_labels(
+        self, y_true: Tensor, y_pred: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         return y_true, None
 
 
@@ -273,8 +275,7 @@ def share_of(labels: Any, like: Tensor) -> Tensor:
 def _known(y_true: Tensor, unknown: int | None) -> Tensor | None:
     """Which labels are known, None if all are."""
     known = None if unknown is None else widened(y_true) != unknown
-    dtype = keras.backend.standardize_dtype(y_true.dtype)
-    if keras.backend.is_float_dtype(dtype):
+    if is_float(y_true):
         number = ops.logical_not(ops.isnan(y_true))
         known = number if known is None else ops.logical_and(known, number)
     return known

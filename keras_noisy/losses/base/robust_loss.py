@@ -168,7 +168,9 @@ class RobustLoss(FreshLoss, FadingLoss):
         super().__init__(*args, **kwargs)
         self._seen_concrete_batch = False
 
-    def split_labels(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+    def split_labels(
+        self, y_true: Tensor, y_pred: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         """Labels, and the sample indices next to them if a loss has these."""
         return y_true, None
 
@@ -183,7 +185,9 @@ class RobustLoss(FreshLoss, FadingLoss):
         values, batch = self.measured(y_true, y_pred)
         return self.reduced(values, batch, sample_weight)
 
-    def measured(self, y_true: Tensor, y_pred: Tensor) -> tuple:
+    def measured(
+        self, y_true: Tensor, y_pred: Tensor
+    ) -> tuple[Tensor, _batch.Batch]:
         """One value per sample, and the batch that was read."""
         check_together(y_pred)
         batch = _batch.read(self, y_true, y_pred)

@@ -176,9 +176,9 @@ class TrueClassLoss(RobustLoss):
             values = labels.pick(values)
         return values
 
-    def as_fresh(self, num_classes: int, numbers: dict[str, Any]) -> Fresh:
+    def as_fresh(self, numbers: dict[str, Any]) -> Fresh:
         """The loss as calibration sees it, for known numbers."""
-        found = RobustLoss.as_fresh(self, num_classes, numbers)
+        found = RobustLoss.as_fresh(self, numbers)
         if numbers["logit_clip"] or numbers["logit_normalization"]:
             return found
         powers = powers_of(self, numbers) if found.shift is None else None

@@ -7,6 +7,7 @@ from keras import ops
 from keras_noisy._arguments import real
 from keras_noisy.losses.base import _single
 from keras_noisy.losses.base._arguments import Shared
+from keras_noisy.losses.base._batch import Batch
 from keras_noisy.losses.base._math import TINY, at_least, number_of
 
 
@@ -28,7 +29,7 @@ class Balance(Shared):
         return real(self.name, value, 0, closed="low")
 
     @staticmethod
-    def on_values(values: Any, batch: Any, weight: float) -> Any:
+    def on_values(values: Any, batch: Batch, weight: float) -> Any:
         """Values with the term added."""
         logits = batch.logits
         if _single.is_single(logits):

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras_noisy._arguments import real
 from keras_noisy.losses.base._arguments import Shared
+from keras_noisy.losses.base._batch import Batch
 from keras_noisy.losses.base._smoothed import smoothed
 
 
@@ -25,7 +26,7 @@ class LabelSmoothing(Shared):
         return real(self.name, value, 0, 1, "low high")
 
     @staticmethod
-    def on_labels(batch: Any, rate: float) -> Any:
+    def on_labels(batch: Batch, rate: float) -> Batch:
         """A batch with smoothed labels."""
         dtype = batch.logits.dtype
         labels = smoothed(batch.labels, rate, batch.num_classes, dtype)
