@@ -54,6 +54,15 @@ def preparation(
         content = tf.io.read_file(given) if are_files else given
         name = given if are_files else "an image of the dataset"
 
+        def is_plain(content: Any) -> Any:
+            # Only for these formats do TensorFlow and Pillow decode the same.
+            start = tf.maximum(tf.strings.length(content) - 2, 0)
+            ends = tf.strings.substr(content, start, 2) == b"\xff\xd9"
+            if not tf.io.is_jpeg(content) & ends:
+                return False
+            shape = tf.cast(tf.io.extract_jpeg_shape(content), tf.int64)
+            return (shape[2] != 4) & (shape[0] * shape[1] <= PLAIN_PIXELS)
+
         def jpeg(content: Any) -> Any:
             kept = box(tf.io.extract_jpeg_shape(content), key)
             return tf.io.decode_and_crop_jpeg(
@@ -61,46 +70,33 @@ def preparation(
             )
 
         def other(content: Any) -> Any:
-            image = tf.numpy_function(_by_pillow, (content, name), tf.uint8)
+            image = tf.numpy_function(by_pillow, (content, name), tf.uint8)
             return cropped(tf.ensure_shape(image, (None, None, 3)), key)
 
         # If TensorFlow fails, Pillow decodes the image or names it in an error.
         one = tf.data.Dataset.from_tensors(content)
-        plain = one.filter(lambda content: _is_plain(tf, content))
-        plain = plain.map(jpeg).ignore_errors()
+        plain = one.filter(is_plain).map(jpeg).ignore_errors()
         return plain.concatenate(one.map(other)).take(1).get_single_element()
+
+    def by_pillow(content: bytes, name: bytes) -> np.ndarray:
+        text = name.decode(errors="backslashreplace")
+        return np.asarray(picture(content, text))
+
+    def resized(image: Any) -> Any:
+        # Antialiasing is slower and changes nothing if an image is enlarged.
+        shrinks = tf.reduce_any(tf.shape(image)[:2] > size)
+        image = tf.cond(
+            shrinks,
+            lambda: tf.image.resize(image, size, antialias=True),
+            lambda: tf.image.resize(image, size),
+        )
+        return tf.ensure_shape(image, (*size, None))
 
     def prepare(image: Any, label: Any, key: Any) -> tuple[Any, Any]:
         image = (decoded if image.dtype == tf.string else cropped)(image, key)
-        return _resized(tf, image, size), label
+        return resized(image), label
 
     return prepare
-
-
-def _is_plain(tf: Any, content: Any) -> Any:
-    """Whether TensorFlow decodes an image as Pillow does."""
-    start = tf.maximum(tf.strings.length(content) - 2, 0)
-    ends = tf.strings.substr(content, start, 2) == b"\xff\xd9"
-    if not tf.io.is_jpeg(content) & ends:
-        return False
-    shape = tf.cast(tf.io.extract_jpeg_shape(content), tf.int64)
-    return (shape[2] != 4) & (shape[0] * shape[1] <= PLAIN_PIXELS)
-
-
-def _by_pillow(content: bytes, name: bytes) -> np.ndarray:
-    text = name.decode(errors="backslashreplace")
-    return np.asarray(picture(content, text))
-
-
-def _resized(tf: Any, image: Any, size: Size) -> Any:
-    # Antialiasing is slower and changes nothing if an image is enlarged.
-    shrinks = tf.reduce_any(tf.shape(image)[:2] > size)
-    image = tf.cond(
-        shrinks,
-        lambda: tf.image.resize(image, size, antialias=True),
-        lambda: tf.image.resize(image, size),
-    )
-    return tf.ensure_shape(image, (*size, None))
 
 
 def finish(
