@@ -11,7 +11,7 @@ Accelerator: None
 ## Introduction
 
 Image competitions, for example on plants or faces, have many wrong labels, also
-in the test set. The winners mostly use the same tricks: they average the
+in the test set. Winners often use similar tricks: they average the
 predictions of networks from several folds, use label smoothing, mixup and a
 robust loss, and do not train on samples whose labels contradict the
 predictions. Each trick is one argument or line here.

@@ -17,9 +17,9 @@ class MarginFade:
     `fade="margin"` of a loss means `MarginFade()`. A class that the network
     does not know yet keeps the calibrated bias, without which it would hardly
     be learned; a class that it knows loses the bias. No number of steps is
-    needed. It is made for the bias of `MAEStar`: `GCE(q="auto")` did worse with
-    it, and `MAEStar` without wrong labels was not always better, see
-    `docs/fading.md`.
+    needed. It is made for the bias of `MAEStar` and the scale of `ScaledMAE`:
+    `GCE(q="auto")` did worse with it, and `MAEStar` without wrong labels was
+    not always better, see `docs/fading.md`.
 
     Formula:
 

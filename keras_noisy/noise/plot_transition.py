@@ -41,8 +41,8 @@ def plot_transition(
 
     Example:
 
-    >>> from keras_noisy.noise import asymmetric_transition, plot_transition
-    >>> transition = asymmetric_transition("cifar10", rate=0.4)
+    >>> from keras_noisy.noise import asymmetric, plot_transition
+    >>> transition = asymmetric("cifar10", rate=0.4)
     >>> figure = plot_transition(transition)
     >>> figure.axes[0].get_ylabel()
     'true class'

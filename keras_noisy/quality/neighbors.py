@@ -39,7 +39,8 @@ def nearest_neighbors(
 
     Returns:
         Indices, int32, and cosines, float32, both of shape `(N, k)`, the
-        nearest first. No sample is its own neighbor.
+        nearest first; backends may order equal cosines, such as those of
+        copies, differently. No sample is its own neighbor.
 
     Raises:
         ValueError: If features are not finite or do not have two axes, if a

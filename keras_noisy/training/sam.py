@@ -20,10 +20,9 @@ class SAM(keras.Model):
     """Trains a model on the loss at the worst nearby weights.
 
     Each step computes two gradients: the first leads uphill to weights at
-    distance `rho`, and the gradient there moves the weights. Wrong labels have
-    large gradients in many directions, which SAM damps: it is among the most
-    effective methods against label noise, with any loss. A step takes about
-    twice as long as with SGD.
+    distance `rho`, and the gradient there moves the weights. Papers report
+    large gains with wrong labels, the most at an early epoch, before the
+    network memorizes them. A step takes about twice as long as with SGD.
 
     With many wrong labels search distances above the default: in
     `docs/wide_minima.md` 1.0 memorizes few labels and 0.05 all.

@@ -154,10 +154,10 @@ def summary(
 
     The validation labels may be noisy. If every wrong class is equally
     likely, the expected accuracy on them is a rising linear function of the
-    accuracy on clean labels, so both find the same best trial; with other
-    noise they may not. The best of many trials is partly luck. The accuracy
-    on clean test labels, which plays no part in the choice, shows how much of
-    the gain is real.
+    accuracy on clean labels, so with enough of them both find the same best
+    trial; with other noise they may not. The best of many trials is partly
+    luck. The accuracy on clean test labels, which plays no part in the choice,
+    shows how much of the gain is real.
 
     A trial that failed, or whose loss is NaN, is `"FAILED"` and never the
     best.

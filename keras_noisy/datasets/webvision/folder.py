@@ -199,8 +199,7 @@ class WebVisionFolder:
         """A `tf.data.Dataset` of batches, see `keras_noisy.datasets.pipeline`.
 
         Args:
-            **arguments: `batch_size`, `image_size`, `augment`, `training`,
-                `seed` and `shard`.
+            **arguments: Those of `pipeline`, without `dataset`.
         """
         return pipeline(self, **arguments)
 
@@ -208,7 +207,6 @@ class WebVisionFolder:
         """An `ImageDataset` of batches, without TensorFlow.
 
         Args:
-            **arguments: Those of `to_tf_data`, and `workers`,
-                `use_multiprocessing` and `max_queue_size`.
+            **arguments: Those of `ImageDataset`, without `dataset`.
         """
         return ImageDataset(self, **arguments)
