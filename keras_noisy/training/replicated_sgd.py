@@ -173,18 +173,20 @@ class ReplicatedSGD(keras.Model):
         if self.built:  # type: ignore[has-type]  # Keras sets it.
             return
         start = UNSET if self.coupling is None else self.coupling
-        for name, value in (("start", start), ("factor", 1.0)):
-            variable = self.add_weight(
-                name=f"coupling_{name}",
-                shape=(),
-                initializer=keras.initializers.Constant(value),
-                dtype="float32",
-                trainable=False,
-                autocast=False,
-                aggregation="mean",
-            )
-            setattr(self, f"coupling_{name}", variable)
+        self.coupling_start = self._number("coupling_start", start)
+        self.coupling_factor = self._number("coupling_factor", 1.0)
         self.built = True
+
+    def _number(self, name: str, value: float) -> keras.Variable:
+        return self.add_weight(
+            name=name,
+            shape=(),
+            initializer=keras.initializers.Constant(value),
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+            aggregation="mean",
+        )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Outputs of the center; in training of each replica for its part."""
