@@ -193,8 +193,8 @@ def _matched(
     reference_classes: int = REFERENCE_CLASSES,
     bounds: tuple[float, float] = (1e-3, 1e3),
 ) -> float:
-    changes = {name: start, **NO_TRANSFORM, **NO_PRIOR}
-    few = loss.fresh(reference_classes, **changes)
+    plain = NO_TRANSFORM | NO_PRIOR
+    few = loss.fresh(reference_classes, **{name: start}, **plain)
     target = error_of_few(few, reference_classes, logit_std)
     tolerance = 1e-4 if few.formula is None else 1e-10
     low, high = bounds
