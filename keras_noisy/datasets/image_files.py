@@ -245,6 +245,13 @@ class ImageFiles:
         if isinstance(table, str | bytes | os.PathLike):
             table = _table.CSV(text_of(table))
             root = os.path.dirname(table.path) if root is None else root
+        if not _table.is_table(table):
+            raise invalid(
+                "table",
+                type(table),
+                "a DataFrame, a dictionary of columns or the path of a CSV "
+                "file; of a list of rows, pass `pandas.DataFrame(rows)`",
+            )
         if class_names is not None:
             class_names = names_by_label(class_names)
         if not isinstance(suffix, str):
