@@ -222,6 +222,22 @@ def test_check_leaves_out_what_cannot_be_read(tmp_path, capsys):
         ImageFiles(["a.png", "b.png"], [0, 1]).check()
 
 
+def test_a_path_of_another_system_is_named(tmp_path, capsys):
+    apart, joined = "u\u0308.png", "\u00fc.png"
+    for name in ("b/a.png", f"c/{apart}", f"d/{joined}"):
+        picture(tmp_path / name)
+    for path, advice in (
+        (rf"{tmp_path}\b\a.png", "b/a.png exists: write / instead"),
+        (f"{tmp_path}/c/{joined}", r"/u\u0308.png' exists, in another form"),
+        (f"{tmp_path}/d/{apart}", 'unicodedata.normalize("NFC", path)'),
+    ):
+        files = ImageFiles([path], [0])
+        with pytest.raises(ValueError, match=re.escape(advice)):
+            files.check(1)
+        with pytest.raises(FileNotFoundError, match=re.escape(advice)):
+            ImageDataset(files, 1, image_size=4)[0]
+
+
 # Errors of the readers
 
 
