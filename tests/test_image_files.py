@@ -129,6 +129,10 @@ def test_a_class_without_images_keeps_its_number_and_is_named(tmp_path):
     (test / "FOXX").rename(test / "dgo")
     with pytest.raises(ValueError, match="folder 'dgo' the class 'dog'"):
         ImageFiles.from_directory(test, files.class_names)
+    message = "folder 'f\u00fcx' the class 'fu\\u0308x'?"
+    (test / "dgo").rename(test / "f\u00fcx")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ImageFiles.from_directory(test, ["dog", "fu\u0308x"])
     # A part of the folders, each of which is a class.
     found, texts = warned(ImageFiles.from_directory, train, ["fox", "ape"])
     assert (found.labels.tolist(), texts) == ([0, 1], [])

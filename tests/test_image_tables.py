@@ -176,6 +176,8 @@ SHAPES = ["circle"] * 20 + ["square"] * 20 + ["star"] * 3
         (["circles"], ["labels[43]='circles', perhaps 'circle'"]),
         (["squere", "crcle"], ["'square'", "'circle'"]),
         (["Star"] * 3, ["1 of the 4", "'Star', perhaps 'star'"]),
+        # An accent of its own looks the same.
+        (["f\u00ea"] * 3 + ["fe\u0302"], ["'fe\\u0302', perhaps 'f\u00ea'"]),
         # A long tail, a small class, two images, digits, and single letters.
         (["moon", "sun", "none"], None),
         (["stars"], None),
