@@ -279,6 +279,8 @@ def test_predictions_of_models_that_have_not_seen_the_samples():
     ):
         with pytest.raises(ValueError, match=f"`probabilities`.*{message}"):
             PredictionQuality(bad, labels)
+    with pytest.raises(ValueError, match="`labels - 1`"):
+        PredictionQuality(p, labels + 1)
 
 
 @pytest.mark.once
