@@ -61,25 +61,26 @@ def check_classes(
     name: str, array: np.ndarray, num_classes: int | None = None
 ) -> None:
     """Raise an error unless flat integers are in `[0, num_classes)`."""
-    expected, advice, outside = "labels of at least 0", "", array < 0
-    if outside.any():
-        advice = (
-            ". Leave samples without a class out, or pass `ignore_class` if "
-            "it is an argument"
-        )
+    expected, outside = "labels of at least 0", array < 0
+    any_below = bool(outside.any())
     if num_classes is not None:
         expected = f"labels in [0, {num_classes})"
         outside |= array >= num_classes
-        advice += from_one(array, num_classes)
+    advice = other_numbers(array, num_classes) or (
+        ". Leave samples without a class out, or pass `ignore_class` if it is "
+        "an argument" * any_below
+    )
     _refuse(name, array, outside, expected, advice)
 
 
-def from_one(array: np.ndarray, num_classes: int) -> str:
-    """Advice for labels that count from 1 instead of 0."""
-    ends = (array.min(), array.max()) if len(array) else ()
-    return ". Labels that count from 1 need `labels - 1`" * (
-        ends == (1, num_classes)
-    )
+def other_numbers(array: np.ndarray, num_classes: int | None) -> str:
+    """Advice for labels that count from 1, or are -1 and 1."""
+    ends = {array.min(), array.max()} if len(array) else set()
+    if ends == {1, num_classes}:
+        return ". Labels that count from 1 need `labels - 1`"
+    if ends == {-1, 1} and np.all(array):
+        return ". Labels -1 and 1 need `(labels + 1) // 2`"
+    return ""
 
 
 def refuse_wide(name: str, array: np.ndarray) -> None:

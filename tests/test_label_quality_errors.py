@@ -19,6 +19,7 @@ from keras_noisy.callbacks.label_quality import Findings
         ({"y": np.full((4, 3), 1 / 3)}, r"`y`.*np\.argmax"),
         ({"y": [0.5, 1, 0, 1]}, r"`y`.*whole numbers"),
         ({"y": [-1, 0, 0, 1]}, r"`y`.*labels of at least 0.*`ignore_class`"),
+        ({"y": [-1, 1, 1, 1]}, r"`y`.*at least 0.*`\(labels \+ 1\) // 2`"),
         ({"y": ["cat", "dog", "cat", "dog"]}, r"`y`.*whole numbers"),
         ({"y": [float("nan"), 0, 0, 1]}, r"`y`.*whole numbers.*label out"),
         ({"y": [None, 0, 0, 1]}, r"`y`.*whole numbers.*label out"),
@@ -92,6 +93,12 @@ def test_clean_labels_are_labels_of_the_model():
 def test_predictions_that_do_not_fit_are_errors(epoch, arguments, message):
     with pytest.raises(ValueError, match=message):
         shown([epoch], LABELS, **arguments)
+
+
+@pytest.mark.once
+def test_labels_from_1_are_told():
+    with pytest.raises(ValueError, match=r"a label 3\. .*`labels - 1`"):
+        shown(EPOCHS, [1, 2, 3, 3])
 
 
 @pytest.mark.once

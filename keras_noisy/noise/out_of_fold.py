@@ -12,7 +12,7 @@ from keras_noisy._containers import as_array
 from keras_noisy._elements import Elements
 from keras_noisy._files import path_of
 from keras_noisy._given_labels import elements_of
-from keras_noisy._label_arrays import from_one
+from keras_noisy._label_arrays import other_numbers
 from keras_noisy._new_models import built, train
 from keras_noisy._noise_checks import random_seed
 from keras_noisy._random import Random
@@ -257,5 +257,5 @@ def _check_classes(outputs: int, elements: Elements) -> None:
         raise ValueError(
             "Invalid value for argument `build_model`. Expected a model with "
             f"an output for each class, more than {largest}. Received: "
-            f"{outputs} outputs{from_one(elements.labels, outputs)}"
+            f"{outputs} outputs{other_numbers(elements.labels, outputs)}"
         )
