@@ -82,10 +82,14 @@ def test_a_folder_is_ordered_as_keras_orders_it(tree, names):
 
 
 def test_a_folder_that_is_none_says_so(tree):
+    picture(tree / "modern/class/photo.webp")
+    both = [str(tree / "modern/class/photo.webp")], [0]
+    assert len(ImageDataset(ImageFiles(*both), 1, image_size=4)[0][0]) == 1
     for path, error, message in (
         (tree / "nowhere", FileNotFoundError, "nowhere"),
         (tree / "loose.jpg", FileNotFoundError, "loose"),
-        (tree / "Zebra", ValueError, "in a folder for each"),
+        (tree / "Zebra", ValueError, "in a folder for each.*from_table`"),
+        (tree / "modern", ValueError, r"1 images with.*pass `ImageFiles\("),
     ):
         with pytest.raises(error, match=message):
             ImageFiles.from_directory(path)

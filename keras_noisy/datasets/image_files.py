@@ -180,7 +180,14 @@ class ImageFiles:
             raise ValueError(
                 f"Expected images ({', '.join(ENDINGS)}) in a folder for each "
                 f"class in {folder}. Received: the folders {names} without "
-                f"one, {len(skipped)} images with other endings"
+                f"one, {len(skipped)} images with other endings. "
+                + (
+                    "Convert those, or pass `ImageFiles(paths, labels)` to "
+                    "`ImageDataset`, which reads them too"
+                    if skipped
+                    else "For images that are not in class folders, pass a "
+                    "table of paths and labels to `ImageFiles.from_table`"
+                )
             )
         result = cls(files, labels, names)
         result.skipped = skipped
