@@ -74,12 +74,18 @@ def check_classes(
 
 
 def other_numbers(array: np.ndarray, num_classes: int | None) -> str:
-    """Advice for labels that count from 1, or are -1 and 1."""
-    ends = {array.min(), array.max()} if len(array) else set()
+    """Advice for labels that are numbered otherwise, such as from 1."""
+    ends = {array.min(), array.max()} if array.size else set()
     if ends == {1, num_classes}:
         return ". Labels that count from 1 need `labels - 1`"
-    if ends == {-1, 1} and np.all(array):
-        return ". Labels -1 and 1 need `(labels + 1) // 2`"
+    if num_classes in (None, 2):
+        if ends == {-1, 1} and np.all(array):
+            return ". Labels -1 and 1 need `(labels + 1) // 2`"
+        if ends == {0, 255} and np.all(array % 255 == 0):
+            return (
+                ". Labels 0 and 255 need `labels // 255`, or "
+                "`ignore_class=255` if 255 is no class"
+            )
     return ""
 
 
