@@ -269,6 +269,7 @@ LABELS = np.arange(4)
         (IMAGES[None], LABELS[:1], "have 4 axes"),
         ([IMAGES[0], IMAGES[1, :3]], [0, 1], "(6, 8, 3), (3, 8, 3)"),
         (["a.jpg", None], [0, 1], "None at position 1"),
+        (["a.jpg", IMAGES[0]], [0, 1], "shape (6, 8, 3) at position 1. Pass"),
         ([1, 2], [0, 1], "dtype int64"),
         (IMAGES, list("abcd"), "np.unique(labels, return_inverse=True)"),
         (IMAGES, np.array(list("abcd"), object), "np.unique(labels"),
@@ -287,6 +288,15 @@ LABELS = np.arange(4)
 def test_the_cause_and_the_remedy_are_named(reader, images, labels, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         reader((images, labels), 2, image_size=4)
+
+
+@readers
+def test_columns_of_arrays_are_told_from_paths(reader):
+    for images in (IMAGES, list(IMAGES)):
+        table = {"image": images, "label": LABELS}
+        with pytest.raises(ValueError, match=r"shape \(6, 8, 3\)") as error:
+            reader(table, 2)
+        assert len(str(error.value)) < 300
 
 
 @readers

@@ -34,7 +34,9 @@ def column(
             "Expected a table of at least one row. Received: none in the "
             f"column {name!r}. Check how the rows were selected"
         )
-    missing = [_is_missing(entry) for entry in array.tolist()]
+    # A list of all pixels would take much memory.
+    entries = array.tolist() if array.ndim == 1 else []
+    missing = [_is_missing(entry) for entry in entries]
     if any(missing):
         row = missing.index(True)
         where = f" in row {row}, counted from 0"

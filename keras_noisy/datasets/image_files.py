@@ -37,6 +37,12 @@ _LABELS = ("label", "class", "class_name", "category", "target")
 def no_path(given: np.ndarray) -> str:
     """The first entry that is not a path, for an error message."""
     for i, entry in enumerate(given):
+        if np.ndim(entry) > 0:
+            return (
+                f"an array of shape {np.shape(entry)} at position {i}. Pass "
+                "images that are arrays as `(images, labels)` to `ImageDataset`"
+                " or `pipeline`"
+            )
         if as_paths(given[i : i + 1]) is None:
             return f"{entry!r} at position {i}, counted from 0"
     return "none"
@@ -266,7 +272,7 @@ class ImageFiles:
         files = _table.column(table, "path", path, _PATHS, *_IDS)
         if suffix:
             files = _with_suffix(files, suffix)
-        elif files.dtype.kind in "iu" or (
+        elif (files.ndim == 1 and files.dtype.kind in "iu") or (
             path is None and all(str(file).isdigit() for file in files)
         ):
             raise ValueError(
