@@ -27,6 +27,7 @@ from keras_noisy.callbacks.label_quality import Findings
         ({"y": [0, 1, 2]}, r"`x`.*each of the 3 labels of `y`.*len\(x\)=4"),
         ({"x": [X, X[:3]]}, r"`x`.*len\(x\)=3"),
         ({"x": [[0.0], [1.0]]}, r"`x`.*arrays, or a data set"),
+        ({"x": ["a b"] * 4}, r"`image_size`.*texts.*`TextVectorization`"),
         ({"x": iter([])}, r"`x`.*arrays, or a data set"),
         ({"clean_labels": [0, 1, 2]}, r"`clean_labels`.*len\(clean_labels\)=3"),
         ({"clean_labels": [0, 1, 2, 0.5]}, r"`clean_labels`.*whole numbers"),
