@@ -10,7 +10,11 @@ import numpy as np
 
 from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
-from keras_noisy._label_arrays import check_classes, whole_labels
+from keras_noisy._label_arrays import (
+    check_classes,
+    may_be_one_hot,
+    whole_labels,
+)
 
 
 class Elements:
@@ -166,6 +170,8 @@ def labels_of_elements(name: str, labels: Any, multi_label: bool) -> np.ndarray:
     if array.dtype.kind == "f" and np.any(np.isnan(array)):
         expected = "whole numbers; mark unknown labels with `ignore_class`"
         raise invalid(name, array, expected)
+    if not multi_label and may_be_one_hot(array) and np.any(array % 1):
+        whole_labels(name, array)  # an error that says what to do
     flat = whole_labels(name, array.reshape(-1)).astype("int64")
     array = flat.reshape(array.shape)
     if array.size == 0:

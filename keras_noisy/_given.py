@@ -137,6 +137,12 @@ def _checked(
     return Labeled(elements, clean_labels, names, images)
 
 
+def opened_files(x: Any) -> Any:
+    """A folder or a table of paths as `ImageFiles`; others unchanged."""
+    # A dictionary has the inputs of a model.
+    return opened(x) if not isinstance(x, Mapping) and _lists_files(x) else x
+
+
 def _lists_files(y: Any) -> bool:
     """Whether this is a folder or a table of paths, not a column of labels."""
     if isinstance(y, str | bytes | os.PathLike | Mapping):

@@ -8,6 +8,8 @@ import numpy as np
 from keras_noisy._containers import as_array
 
 WHOLE = "whole numbers of shape (N,) or (N, 1)"
+#: What missing labels look like as text.
+_MISSING = {"None", "nan", "<NA>", "NaT"}
 #: JAX keeps 32 bits of an integer and wraps larger ones.
 LOWEST, HIGHEST = -(2**31), 2**31 - 1
 #: Floats below hold every whole number; in 16 bits it would overflow.
@@ -22,7 +24,7 @@ def whole_labels(name: str, value: Any) -> np.ndarray:
             f"Invalid value for argument `{name}`. Expected {WHOLE}. Received: "
             f"{name}.shape={array.shape}"
             + "; take `np.argmax(..., axis=-1)` of one-hot labels first"
-            * _may_be_one_hot(array)
+            * may_be_one_hot(array)
         )
     array = array.reshape(-1)
     if array.dtype.kind == "O":
@@ -59,11 +61,32 @@ def check_classes(
     name: str, array: np.ndarray, num_classes: int | None = None
 ) -> None:
     """Raise an error unless flat integers are in `[0, num_classes)`."""
-    if num_classes is None:
-        _refuse(name, array, array < 0, "labels of at least 0")
-    else:
-        outside = (array < 0) | (array >= num_classes)
-        _refuse(name, array, outside, f"labels in [0, {num_classes})")
+    expected, outside = "labels of at least 0", array < 0
+    any_below = bool(outside.any())
+    if num_classes is not None:
+        expected = f"labels in [0, {num_classes})"
+        outside |= array >= num_classes
+    advice = other_numbers(array, num_classes) or (
+        ". Leave samples without a class out, or pass `ignore_class` if it is "
+        "an argument" * any_below
+    )
+    _refuse(name, array, outside, expected, advice)
+
+
+def other_numbers(array: np.ndarray, num_classes: int | None) -> str:
+    """Advice for labels that are numbered otherwise, such as from 1."""
+    ends = {array.min(), array.max()} if array.size else set()
+    if ends == {1, num_classes}:
+        return ". Labels that count from 1 need `labels - 1`"
+    if num_classes in (None, 2):
+        if ends == {-1, 1} and np.all(array):
+            return ". Labels -1 and 1 need `(labels + 1) // 2`"
+        if ends == {0, 255} and np.all(array % 255 == 0):
+            return (
+                ". Labels 0 and 255 need `labels // 255`, or "
+                "`ignore_class=255` if 255 is no class"
+            )
+    return ""
 
 
 def refuse_wide(name: str, array: np.ndarray) -> None:
@@ -81,7 +104,7 @@ def refuse_wide(name: str, array: np.ndarray) -> None:
     )
 
 
-def _may_be_one_hot(array: np.ndarray) -> bool:
+def may_be_one_hot(array: np.ndarray) -> bool:
     """Whether rows may be one-hot or soft labels, and not several labels."""
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         return False
@@ -99,15 +122,21 @@ def _from_objects(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _refuse(
-    name: str, array: np.ndarray, bad: np.ndarray, expected: str
+    name: str,
+    array: np.ndarray,
+    bad: np.ndarray,
+    expected: str,
+    advice: str = "",
 ) -> None:
     if np.any(bad):
         first = int(np.argmax(bad))
         found = array[first]
+        if str(found) in _MISSING:
+            advice = ". Leave samples without a label out"
         if array.dtype.kind == "O":  # The text "1" is not a number.
             found = repr(found)
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}. "
             f"Received: {name}[{first}]={found} "
-            f"({np.count_nonzero(bad)} of {len(array)})"
+            f"({np.count_nonzero(bad)} of {len(array)}){advice}"
         )

@@ -1,6 +1,7 @@
 """Names of classes, by label."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -36,13 +37,24 @@ def names_by_label(names: Any) -> list[str]:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is spelled most alike, if one is close."""
-    plain = {other.casefold(): other for other in known}
-    near = difflib.get_close_matches(name.casefold(), plain, 1)
+    plain = {folded(other): other for other in known}
+    near = difflib.get_close_matches(folded(name), plain, 1)
     return plain[near[0]] if near else None
+
+
+def folded(name: str) -> str:
+    """The name in lower case, with whole accents."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def quoted(name: str) -> str:
+    """The name in quotes, with accents that stand apart as code points."""
+    whole = unicodedata.is_normalized("NFC", name)
+    return repr(name) if whole else ascii(name)
 
 
 def listed(names: Sequence[str], most: int = 10) -> str:
     """The first names in quotes, and the number of the others."""
-    text = ", ".join(map(repr, names[:most]))
+    text = ", ".join(map(quoted, names[:most]))
     more = len(names) - most
     return f"{text} and {more} more" if more > 0 else text

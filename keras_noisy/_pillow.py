@@ -3,6 +3,7 @@
 import glob
 import io
 import os
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def picture(source: Source, name: str | None = None) -> Any:
         if error.filename is None:  # the content is wrong, not the path
             raise _undecodable(label, error) from error
         raise type(error)(
-            f"Cannot read {label}: {error.strerror}. {found_ending(source)}"
+            f"Cannot read {label}: {error.strerror}. {as_written(source)}"
             "Correct the path, or leave it out of the dataset"
         ) from error
     except Exception as error:  # decoders raise errors of every kind
@@ -68,10 +69,20 @@ def fault(source: Source) -> str | None:
     return None
 
 
-def found_ending(source: Source) -> str:
-    """Advice if a file is only missing because its path has no ending."""
+def as_written(source: Source) -> str:
+    """Advice if a file is only missing because of how its path is written."""
     if not isinstance(source, str) or os.path.exists(source):
         return ""
+    for form in ("NFC", "NFD"):  # letters with accents have two forms
+        other = unicodedata.normalize(form, source)
+        if os.path.exists(other):
+            return (
+                f"{other!a} exists, in another form of Unicode: change "
+                f'the paths by `unicodedata.normalize("{form}", path)`. '
+            )
+    other = source.replace("\\", "/")
+    if os.path.exists(other):
+        return f"{other} exists: write / instead of \\ in the paths. "
     for path in sorted(glob.glob(glob.escape(source) + ".*")):
         if fault(path) is None:
             ending = path[len(source) :]

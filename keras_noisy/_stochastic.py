@@ -36,14 +36,15 @@ def distributions(
     bad = ~(np.all(rows >= 0, axis=1) & (np.abs(sums - 1) < TOLERANCE))
     if np.any(bad):
         first = int(np.argmax(bad))
-        near = np.all(rows[first] >= 0) and abs(sums[first] - 1) < SUM_TOLERANCE
+        advice = "; of logits, take softmax or sigmoid"
+        advice *= name == "probabilities"
+        if np.all(rows[first] >= 0) and abs(sums[first] - 1) < SUM_TOLERANCE:
+            advice = "; divide each row by its sum"
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected {expected}, in "
             "rows without negative entries that sum to 1. Received: row "
             f"{before + first} from {rows[first].min():g} to "
-            f"{rows[first].max():g} that sums to {sums[first]:g}"
-            + "; divide each row by its sum"
-            * bool(near)
+            f"{rows[first].max():g} that sums to {sums[first]:g}{advice}"
         )
     return rows
 

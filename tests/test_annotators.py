@@ -97,7 +97,7 @@ def test_three_people_know_more_than_one():
         ([[0, 1], [-1, -1]], "at least one label of each"),
         ([[0, 0.5]], "whole numbers"),
         ([[0, -2]], "whole numbers"),
-        ([["a", "b"]], "whole numbers"),
+        ([["a", "b"]], r"whole numbers.*`table\[column\], names = pandas\."),
         ([[0, 2**31]], r"whole numbers.*annotations=\[2147483648\]"),
         (np.array([[0, None]], object), r"fillna\(-1\).*\[nan\]"),
         (np.ma.masked_equal([[0, 9]], 9), r"masked.*filled\(-1\)"),

@@ -30,6 +30,7 @@ MISTAKES = {
         r"every row of `y_pred` is a probability distribution",
     ),
     "from 1": (model(), GCE(), Y + 1, "need `labels - 1`"),
+    "mask": (model(outputs=2), GCE(), 255 * (Y % 2), "need `labels // 255`"),
     "missing": (
         model(),
         GCE(),

@@ -12,6 +12,7 @@ from batches import Batches, tensorflow_batches, torch_batches
 from keras_noisy._containers import in_parts
 from keras_noisy.datasets import (
     ImageDataset,
+    ImageFiles,
     SessionDataset,
     Sessions,
     pipeline,
@@ -248,6 +249,10 @@ def test_mistakes_are_errors(network):
         ),
         ({"data": shuffled}, "`data`.*in their order.*`shuffle=False`"),
         ({"data": [IMAGES, IMAGES[:3]]}, "`data`.*one length"),
+        ({"data": ["a.png"]}, r"`data`.*`ImageDataset\(\(paths, labels\)"),
+        ({"data": list(np.array(["a.png"]))}, r"`data`.*`ImageDataset\("),
+        ({"data": ImageFiles(["a.png"], [0])}, r"`data`.*`ImageDataset\("),
+        ({"data": "photos"}, r"`data`.*`ImageDataset\("),
         ({"data": 1e9 * IMAGES}, "not finite in float16.*float32"),
     ):
         settings = {"model": network, "data": IMAGES, "verbose": 0}

@@ -82,10 +82,14 @@ def test_a_folder_is_ordered_as_keras_orders_it(tree, names):
 
 
 def test_a_folder_that_is_none_says_so(tree):
+    picture(tree / "modern/class/photo.webp")
+    both = [str(tree / "modern/class/photo.webp")], [0]
+    assert len(ImageDataset(ImageFiles(*both), 1, image_size=4)[0][0]) == 1
     for path, error, message in (
         (tree / "nowhere", FileNotFoundError, "nowhere"),
         (tree / "loose.jpg", FileNotFoundError, "loose"),
-        (tree / "Zebra", ValueError, "in a folder for each"),
+        (tree / "Zebra", ValueError, "in a folder for each.*from_table`"),
+        (tree / "modern", ValueError, r"1 images with.*pass `ImageFiles\("),
     ):
         with pytest.raises(error, match=message):
             ImageFiles.from_directory(path)
@@ -129,6 +133,10 @@ def test_a_class_without_images_keeps_its_number_and_is_named(tmp_path):
     (test / "FOXX").rename(test / "dgo")
     with pytest.raises(ValueError, match="folder 'dgo' the class 'dog'"):
         ImageFiles.from_directory(test, files.class_names)
+    message = "folder 'f\u00fcx' the class 'fu\\u0308x'?"
+    (test / "dgo").rename(test / "f\u00fcx")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ImageFiles.from_directory(test, ["dog", "fu\u0308x"])
     # A part of the folders, each of which is a class.
     found, texts = warned(ImageFiles.from_directory, train, ["fox", "ape"])
     assert (found.labels.tolist(), texts) == ([0, 1], [])
@@ -222,6 +230,22 @@ def test_check_leaves_out_what_cannot_be_read(tmp_path, capsys):
         ImageFiles(["a.png", "b.png"], [0, 1]).check()
 
 
+def test_a_path_of_another_system_is_named(tmp_path, capsys):
+    apart, joined = "u\u0308.png", "\u00fc.png"
+    for name in ("b/a.png", f"c/{apart}", f"d/{joined}"):
+        picture(tmp_path / name)
+    for path, advice in (
+        (rf"{tmp_path}\b\a.png", "b/a.png exists: write / instead"),
+        (f"{tmp_path}/c/{joined}", r"/u\u0308.png' exists, in another form"),
+        (f"{tmp_path}/d/{apart}", 'unicodedata.normalize("NFC", path)'),
+    ):
+        files = ImageFiles([path], [0])
+        with pytest.raises(ValueError, match=re.escape(advice)):
+            files.check(1)
+        with pytest.raises(FileNotFoundError, match=re.escape(advice)):
+            ImageDataset(files, 1, image_size=4)[0]
+
+
 # Errors of the readers
 
 
@@ -245,6 +269,7 @@ LABELS = np.arange(4)
         (IMAGES[None], LABELS[:1], "have 4 axes"),
         ([IMAGES[0], IMAGES[1, :3]], [0, 1], "(6, 8, 3), (3, 8, 3)"),
         (["a.jpg", None], [0, 1], "None at position 1"),
+        (["a.jpg", IMAGES[0]], [0, 1], "shape (6, 8, 3) at position 1. Pass"),
         ([1, 2], [0, 1], "dtype int64"),
         (IMAGES, list("abcd"), "np.unique(labels, return_inverse=True)"),
         (IMAGES, np.array(list("abcd"), object), "np.unique(labels"),
@@ -263,6 +288,15 @@ LABELS = np.arange(4)
 def test_the_cause_and_the_remedy_are_named(reader, images, labels, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         reader((images, labels), 2, image_size=4)
+
+
+@readers
+def test_columns_of_arrays_are_told_from_paths(reader):
+    for images in (IMAGES, list(IMAGES)):
+        table = {"image": images, "label": LABELS}
+        with pytest.raises(ValueError, match=r"shape \(6, 8, 3\)") as error:
+            reader(table, 2)
+        assert len(str(error.value)) < 300
 
 
 @readers

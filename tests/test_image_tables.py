@@ -176,6 +176,8 @@ SHAPES = ["circle"] * 20 + ["square"] * 20 + ["star"] * 3
         (["circles"], ["labels[43]='circles', perhaps 'circle'"]),
         (["squere", "crcle"], ["'square'", "'circle'"]),
         (["Star"] * 3, ["1 of the 4", "'Star', perhaps 'star'"]),
+        # An accent of its own looks the same.
+        (["f\u00ea"] * 3 + ["fe\u0302"], ["'fe\\u0302', perhaps 'f\u00ea'"]),
         # A long tail, a small class, two images, digits, and single letters.
         (["moon", "sun", "none"], None),
         (["stars"], None),
@@ -254,9 +256,25 @@ def test_the_columns_of_an_unknown_table_are_named():
     for table, message in (
         ({"uuid": ["a"], "label": [0]}, "from_table(table, path='uuid')`. "),
         ({"id": ["a"], "kind": [0]}, "from_table(table, label='kind')`. "),
+        (
+            {"b/a.JPG": ["c.jpg"], "0": ["1"]},
+            "write `path,label` above the first",
+        ),
+        (pandas.DataFrame(FRAME).set_index("path"), "`table.reset_index()`"),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             ImageDataset(table)
+    frame = pandas.DataFrame(FRAME)
+    twice = pandas.concat([frame, frame], axis=1)
+    with pytest.raises(ValueError, match="rename or drop the others"):
+        ImageFiles.from_table(twice, path="path")
+
+
+def test_rows_are_no_table():
+    rows = pandas.DataFrame(FRAME).to_dict("records")
+    for wrong in (rows, np.array([["a.png", "fig"]])):
+        with pytest.raises(ValueError, match=r"`table`.*DataFrame\(rows\)"):
+            ImageFiles.from_table(wrong)
 
 
 def test_several_columns_of_labels_are_no_label():
@@ -291,7 +309,8 @@ def test_a_file_with_two_labels_is_named_with_its_lines(tmp_path):
 
 def test_another_encoding_is_an_error(tmp_path):
     file = write(tmp_path / "list.csv", "path,label\nä.png,1\n", "latin-1")
-    with pytest.raises(ValueError, match=r"list\.csv .*UTF-8.*in line 2"):
+    message = r"list\.csv .*UTF-8.*in line 2\. Save it.*`pandas\.read_csv`"
+    with pytest.raises(ValueError, match=message):
         ImageFiles.from_table(file)
     for content in (b"\xef\xbb\xbfpath,label\n\xe4", b"path,label\r\xe4,1\r"):
         file.write_bytes(content)

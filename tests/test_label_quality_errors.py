@@ -16,14 +16,18 @@ from keras_noisy.callbacks.label_quality import Findings
     [
         ({"y": np.eye(3)}, r"`y`.*np\.argmax"),
         ({"y": [[0, 1], [1, 0], [0, 1], [1, 0]]}, r"`y`.*np\.argmax"),
+        ({"y": np.full((4, 3), 1 / 3)}, r"`y`.*np\.argmax"),
         ({"y": [0.5, 1, 0, 1]}, r"`y`.*whole numbers"),
-        ({"y": [-1, 0, 0, 1]}, r"`y`.*labels of at least 0"),
+        ({"y": [-1, 0, 0, 1]}, r"`y`.*labels of at least 0.*`ignore_class`"),
+        ({"y": [-1, 1, 1, 1]}, r"`y`.*at least 0.*`\(labels \+ 1\) // 2`"),
         ({"y": ["cat", "dog", "cat", "dog"]}, r"`y`.*whole numbers"),
-        ({"y": [float("nan"), 0, 0, 1]}, r"`y`.*whole numbers"),
+        ({"y": [float("nan"), 0, 0, 1]}, r"`y`.*whole numbers.*label out"),
+        ({"y": [None, 0, 0, 1]}, r"`y`.*whole numbers.*label out"),
         ({"y": []}, r"`y`.*at least one label"),
         ({"y": [0, 1, 2]}, r"`x`.*each of the 3 labels of `y`.*len\(x\)=4"),
         ({"x": [X, X[:3]]}, r"`x`.*len\(x\)=3"),
         ({"x": [[0.0], [1.0]]}, r"`x`.*arrays, or a data set"),
+        ({"x": ["a b"] * 4}, r"`image_size`.*texts.*`TextVectorization`"),
         ({"x": iter([])}, r"`x`.*arrays, or a data set"),
         ({"clean_labels": [0, 1, 2]}, r"`clean_labels`.*len\(clean_labels\)=3"),
         ({"clean_labels": [0, 1, 2, 0.5]}, r"`clean_labels`.*whole numbers"),
@@ -90,6 +94,12 @@ def test_clean_labels_are_labels_of_the_model():
 def test_predictions_that_do_not_fit_are_errors(epoch, arguments, message):
     with pytest.raises(ValueError, match=message):
         shown([epoch], LABELS, **arguments)
+
+
+@pytest.mark.once
+def test_labels_from_1_are_told():
+    with pytest.raises(ValueError, match=r"a label 3\. .*`labels - 1`"):
+        shown(EPOCHS, [1, 2, 3, 3])
 
 
 @pytest.mark.once

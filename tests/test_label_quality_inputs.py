@@ -126,6 +126,10 @@ def test_folders_and_tables_are_taken_as_they_are(tmp_path):
         for label, file in zip(quality.labels, quality.images, strict=True):
             name = quality.class_names[label]
             assert f"{name}/" in str(file).replace("\\", "/")
+        same = LabelQuality(given, given, image_size=8)
+        assert list(same.images) == list(quality.images)
+        with pytest.raises(ValueError, match=r"`image_size`.*as `x` lists"):
+            LabelQuality(given, given)
     # A table of labels alone is a column of labels.
     codes = table[["label"]].replace({"bear": 0, "fox": 1, "wolf": 2})
     quality = LabelQuality(np.zeros((5, 4)), codes.astype(int))

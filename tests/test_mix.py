@@ -185,3 +185,6 @@ def test_what_cannot_be_mixed(reader, arguments, message):
     for bad in (np.where(labels == 0, -1, labels), np.stack([labels] * 2, 1)):
         with pytest.raises(ValueError, match=r"`labels`.*`mix`"):
             reader((images, bad), 16, training=True, mix="mixup")
+    of_one = {"mix": "mixup", "num_classes": int(labels.max()) + 1}
+    with pytest.raises(ValueError, match="need `labels - 1`"):
+        reader((images, labels + 1), 16, training=True, **of_one)

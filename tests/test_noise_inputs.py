@@ -61,6 +61,11 @@ BAD = {
         ([0, 3, 7], SYMMETRIC),
         r"\[0, 3\).*labels\[1\]=3 \(2 of",
     ),
+    "labels from 1": (
+        noise.corrupt,
+        ([1, 2, 3], SYMMETRIC),
+        r"\(1 of 3\)\. Labels that count from 1 need `labels - 1`",
+    ),
     "label -1": (noise.corrupt, ([0, -1], SYMMETRIC), r"labels\[1\]=-1"),
     "fraction": (noise.corrupt, ([0, 1.5], SYMMETRIC), r"whole.*=1\.5"),
     "NaN label": (noise.corrupt, ([0, np.nan], SYMMETRIC), r"whole.*nan"),

@@ -187,6 +187,7 @@ def test_bad_folds(fashion):
         ((x, given, 1), "folds.*>= 2"),
         ((x, given + 0.5), "whole"),
         ((x, given + 2), r"more than 11.*10 outputs"),
+        ((x, given + 1), r"more than 10.*10 outputs\. .*`labels - 1`"),
     ):
         with pytest.raises(ValueError, match=message):
             noise.out_of_fold_probabilities(small_model, *arguments)

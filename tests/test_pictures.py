@@ -11,7 +11,7 @@ import pytest
 from shown_epochs import EPOCHS, LABELS, shown
 
 from keras_noisy.losses import GCE, MAE, NCE, ActivePassive, MAEStar
-from keras_noisy.quality._pictures import figure, pictures, with_notes
+from keras_noisy.quality._pictures import Picture, figure, pictures, with_notes
 
 pytestmark = pytest.mark.once
 Image = pytest.importorskip("PIL.Image", reason="files need Pillow")
@@ -187,8 +187,20 @@ def test_long_names_wrap_above_a_picture():
         lines = axes.get_title().split("\n")
         assert len(lines) <= 6 and max(map(len, lines)) <= 24
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+        assert box.y1 <= figure.bbox.y1
     for left, right in itertools.pairwise(boxes):
         assert left.x1 <= right.x0
+
+
+@pytest.mark.parametrize("lines", [3, 6])
+def test_no_line_above_the_pictures_is_cut_off(lines):
+    pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
+    for count in (1, 6):
+        images = [Picture(np.zeros((8, 8), "uint8"))] * count
+        found = figure(images, [[f"given {i}"] * lines for i in range(count)])
+        found.draw_without_rendering()
+        tops = [axes.title.get_window_extent().y1 for axes in found.axes]
+        assert max(tops) <= found.bbox.y1
 
 
 def test_curves_are_named_as_in_the_code_and_marked_at_0(tmp_path):

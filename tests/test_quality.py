@@ -274,11 +274,13 @@ def test_predictions_of_models_that_have_not_seen_the_samples():
     for bad, message in (
         (p[:, :5], "column for each class"),
         (p[:-1], r"len\(probabilities\)=1199"),
-        (2 * p, "sum to 1"),
+        (2 * p, "sum to 1.*of logits, take softmax"),
         (np.round(p, 1), "sum to 1.*divide each row by its sum"),
     ):
         with pytest.raises(ValueError, match=f"`probabilities`.*{message}"):
             PredictionQuality(bad, labels)
+    with pytest.raises(ValueError, match="`labels - 1`"):
+        PredictionQuality(p, labels + 1)
 
 
 @pytest.mark.once

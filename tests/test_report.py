@@ -334,6 +334,15 @@ def test_a_page_of_no_suspects_works(open_page, empty_report):
     assert "0 of 0 shown" in page.text_content("#status")
 
 
+@pytest.mark.parametrize("width", [360, 430, 1000])
+def test_no_button_is_cut_off(open_page, report, width):
+    page = open_page(report, viewport={"width": width, "height": 700})
+    right = "all => all.map(e => e.getBoundingClientRect().right)"
+    last = page.locator(".card:visible button:last-child").evaluate_all(right)
+    rows = page.locator(".card:visible .row").evaluate_all(right)
+    assert all(a <= b + 1 for a, b in zip(last, rows, strict=True)) and rows
+
+
 def test_fits_a_telephone_and_the_dark(open_page, report):
     page = open_page(report, viewport={"width": 360, "height": 700})
     width = "document.documentElement.scrollWidth"

@@ -244,6 +244,14 @@ def test_mistakes_are_named():
     for wrong in (*short, [[1, 2**31]]):
         with pytest.raises(ValueError, match="`sessions`"):
             Sessions(wrong)
+    pandas = pytest.importorskip("pandas")
+    for wrong, advice in (
+        (pandas.DataFrame({"s": [1, 1], "i": [1, 2]}), r"`table\.groupby\("),
+        ([["a", "b"]], r"Number the items: `np\.unique"),
+        (np.array([[1, 2, 0], [3, 4, 5]]), "Leave padding out"),
+    ):
+        with pytest.raises(ValueError, match=f"`sessions`.*{advice}"):
+            Sessions(wrong)
     with pytest.raises(ValueError, match="session 1 of length 1"):
         Sessions([[1, 2], [1]])
     with pytest.raises(ValueError, match="`num_items`"):

@@ -184,6 +184,7 @@ def test_auto_is_no_bias_and_calibrates_to_a_network():
             for row in (
                 ([1, 2, 1, 1], "need `labels - 1`"),
                 ([1, -1, 1, 1], r"need `\(labels \+ 1\) // 2`"),
+                ([255, 0, 0, 0], "or `ignore_class=255` if 255 is no class"),
                 ([1, np.nan, 1, 1], "a label such as -1"),
             )
         ),

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import integer
-from keras_noisy._pillow import fault, found_ending, pillow
+from keras_noisy._pillow import as_written, fault, pillow
 
 
 def readable(
@@ -35,7 +35,7 @@ def readable(
             progress.update(len(found))
     good = np.array([why is None for why in found], bool)
     if not good.any():
-        advice = found_ending(str(files[0])) or (
+        advice = as_written(str(files[0])) or (
             "Are the paths relative to another folder, or in another column?"
         )
         raise ValueError(

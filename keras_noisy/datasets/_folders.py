@@ -2,7 +2,7 @@
 
 import os
 
-from keras_noisy._names import listed, nearest
+from keras_noisy._names import listed, nearest, quoted
 
 #: Endings that `keras.utils.image_dataset_from_directory` takes.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -24,8 +24,11 @@ def check_folders(folder: str, names: list[str], found: list[str]) -> None:
         for name in others
     ]
     hint = "".join(
-        f" Is the folder {name!r} the class {near!r}?"
-        for name, near in [pair for pair in pairs if pair[1]][:1]
+        [
+            f" Is the folder {quoted(name)} the class {quoted(near)}?"
+            for name, near in pairs
+            if near
+        ][:1]
     )
     raise ValueError(
         "Invalid value for argument `class_names`. Expected every folder in "

@@ -9,7 +9,7 @@ import numpy as np
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
 from keras_noisy._label_arrays import class_labels, whole_labels
-from keras_noisy._names import names_by_label, nearest
+from keras_noisy._names import folded, names_by_label, nearest, quoted
 from keras_noisy._warn import warn
 
 #: Where a row is in a file, such as " in line 3 of list.csv", for messages.
@@ -78,9 +78,9 @@ def _numbered_names(
         raise ValueError(
             "Invalid value for argument `labels`. Expected names of the "
             f"{len(names)} `class_names`. Received: "
-            f"labels[{row}]={entries[row]!r}{place(row)}"
+            f"labels[{row}]={quoted(entries[row])}{place(row)}"
             + f", and {more} more that are none of them" * (more > 0)
-            + (f". Did you mean {near!r}?" if near else "")
+            + (f". Did you mean {quoted(near)}?" if near else "")
         )
     return np.array([by_name[entry] for entry in entries], "int64"), names
 
@@ -144,7 +144,7 @@ def _warn_of_names(entries: list[str], place: Place) -> None:
     if not found:
         return
     shown = [
-        f"labels[{row}]={name!r}{place(row)}, {found[name]}"
+        f"labels[{row}]={quoted(name)}{place(row)}, {found[name]}"
         for name in [*found][:_SHOWN]
         for row in [entries.index(name)]
     ]
@@ -172,7 +172,7 @@ def _doubtful(entries: list[str]) -> dict[str, str]:
         if plain in _MISSING:
             found[name] = "perhaps a missing label"
         elif other != name and len(plain) > 1:
-            found[name] = f"perhaps {other!r}"
+            found[name] = f"perhaps {quoted(other)}"
     common = {
         part: name
         for plain, name in usual.items()
@@ -189,7 +189,7 @@ def _doubtful(entries: list[str]) -> dict[str, str]:
 
 def _plain(name: str) -> str:
     """A name in lower case with single spaces."""
-    return " ".join(name.casefold().replace("_", " ").split())
+    return " ".join(folded(name).replace("_", " ").split())
 
 
 def _without_a_letter(name: str) -> set[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
+from keras_noisy._label_arrays import other_numbers
 from keras_noisy._random import Random
 from keras_noisy.datasets._augmentation import shape_of
 
@@ -195,7 +196,7 @@ def _class_count(labels: np.ndarray, num_classes: int | None) -> int:
         raise invalid(
             "labels",
             labels[bad.any(axis=1)].flat[0].item(),
-            f"labels in [0, {count}), which `mix` can make soft. Leave other "
-            "samples out",
+            f"labels in [0, {count}), which `mix` can make soft"
+            + (other_numbers(labels, count) or ". Leave other samples out"),
         )
     return count

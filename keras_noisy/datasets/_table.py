@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_noisy._arguments import invalid
 from keras_noisy._containers import as_array
+from keras_noisy.datasets._folders import ENDINGS, OTHER
 
 #: Column separators; the first one found in the header is used.
 _DELIMITERS = ",;\t"
@@ -33,7 +34,9 @@ def column(
             "Expected a table of at least one row. Received: none in the "
             f"column {name!r}. Check how the rows were selected"
         )
-    missing = [_is_missing(entry) for entry in array.tolist()]
+    # A list of all pixels would take much memory.
+    entries = array.tolist() if array.ndim == 1 else []
+    missing = [_is_missing(entry) for entry in entries]
     if any(missing):
         row = missing.index(True)
         where = f" in row {row}, counted from 0"
@@ -59,7 +62,11 @@ def _found(
         ]
         found = next(filter(None, matches), [])
         name = found[0] if len(found) == 1 else None
-        if names:
+        if any(str(n).lower().endswith(ENDINGS + OTHER) for n in names):
+            expected += (
+                "; write `path,label` above the first line if it has none"
+            )
+        elif names:
             example = f"{argument}={names[0 if argument == 'path' else -1]!r}"
             expected += f", as in `ImageFiles.from_table(table, {example})`"
     if isinstance(name, Sequence) and not isinstance(name, str):
@@ -67,6 +74,11 @@ def _found(
             ". For several labels of an image pass `(paths, labels)` to "
             "`ImageDataset` or `pipeline`, with labels of shape (N, k)"
         )
+    index = [*getattr(getattr(table, "index", None), "names", [])]
+    if index != [None] * len(index):
+        expected += f"; for {index}, pass `table.reset_index()`"
+    if names.count(name) > 1:
+        expected += "; rename or drop the others of this name"
     if names.count(name) != 1:
         raise invalid(argument, name, expected)
     return name
@@ -150,7 +162,8 @@ def _rows(path: str) -> list[tuple[int, list[str]]]:
 def _no_csv(path: str, error: Exception, line: int) -> ValueError:
     return ValueError(
         f"Expected {path} to be a CSV file in UTF-8. Received: {error}, in "
-        f"line {line}"
+        f"line {line}. Save it as such, or read it by `pandas.read_csv` and "
+        "pass the table, with the folder of its paths as `root`"
     )
 
 

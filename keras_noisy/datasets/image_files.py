@@ -37,6 +37,12 @@ _LABELS = ("label", "class", "class_name", "category", "target")
 def no_path(given: np.ndarray) -> str:
     """The first entry that is not a path, for an error message."""
     for i, entry in enumerate(given):
+        if np.ndim(entry) > 0:
+            return (
+                f"an array of shape {np.shape(entry)} at position {i}. Pass "
+                "images that are arrays as `(images, labels)` to `ImageDataset`"
+                " or `pipeline`"
+            )
         if as_paths(given[i : i + 1]) is None:
             return f"{entry!r} at position {i}, counted from 0"
     return "none"
@@ -180,7 +186,14 @@ class ImageFiles:
             raise ValueError(
                 f"Expected images ({', '.join(ENDINGS)}) in a folder for each "
                 f"class in {folder}. Received: the folders {names} without "
-                f"one, {len(skipped)} images with other endings"
+                f"one, {len(skipped)} images with other endings. "
+                + (
+                    "Convert those, or pass `ImageFiles(paths, labels)` to "
+                    "`ImageDataset`, which reads them too"
+                    if skipped
+                    else "For images that are not in class folders, pass a "
+                    "table of paths and labels to `ImageFiles.from_table`"
+                )
             )
         result = cls(files, labels, names)
         result.skipped = skipped
@@ -245,6 +258,13 @@ class ImageFiles:
         if isinstance(table, str | bytes | os.PathLike):
             table = _table.CSV(text_of(table))
             root = os.path.dirname(table.path) if root is None else root
+        if not _table.is_table(table):
+            raise invalid(
+                "table",
+                type(table),
+                "a DataFrame, a dictionary of columns or the path of a CSV "
+                "file; of a list of rows, pass `pandas.DataFrame(rows)`",
+            )
         if class_names is not None:
             class_names = names_by_label(class_names)
         if not isinstance(suffix, str):
@@ -252,7 +272,7 @@ class ImageFiles:
         files = _table.column(table, "path", path, _PATHS, *_IDS)
         if suffix:
             files = _with_suffix(files, suffix)
-        elif files.dtype.kind in "iu" or (
+        elif (files.ndim == 1 and files.dtype.kind in "iu") or (
             path is None and all(str(file).isdigit() for file in files)
         ):
             raise ValueError(

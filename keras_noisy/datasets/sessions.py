@@ -68,11 +68,13 @@ class Sessions:
             given = [np.asarray(session) for session in sessions]
         except (TypeError, ValueError) as error:
             raise invalid("sessions", sessions, _EXPECTED) from error
+        advice = _OF_TABLE if hasattr(sessions, "columns") else _NUMBER
         for number, session in enumerate(given):
             if session.ndim != 1 or session.dtype.kind not in "iu":
                 raise ValueError(
                     "Invalid value for argument `sessions`. Expected "
-                    f"{_EXPECTED}. Received: sessions[{number}]={session!r}"
+                    f"{_EXPECTED}. Received: sessions[{number}]={session!r}. "
+                    f"{advice}"
                 )
         if not given:
             raise invalid("sessions", [], "at least one session")
@@ -140,8 +142,10 @@ class Sessions:
             raise ValueError(
                 "Invalid value for argument `sessions`. Expected item numbers "
                 "from 1 to 2147483646, as 0 is padding. Received: "
-                f"{clicks[wrong]} as click {wrong} of all. Number the items: "
-                "`np.unique(clicks, return_inverse=True)[1] + 1`"
+                f"{clicks[wrong]} as click {wrong} of all. "
+                + "Leave padding out: `session[session > 0]`. "
+                * bool(clicks[wrong] == 0)
+                + _NUMBER
             )
         self.num_items = highest
         if num_items is not None:
@@ -256,3 +260,11 @@ class Sessions:
 
 
 _EXPECTED = "sequences of at least two item numbers, integers from 1"
+_NUMBER = (
+    "Number the items: `np.unique(clicks, return_inverse=True)[1] + 1` of all "
+    "clicks"
+)
+_OF_TABLE = (
+    "Of a table with a row for each click, pass a list for each session: "
+    '`table.groupby("session")["item"].apply(list)`'
+)

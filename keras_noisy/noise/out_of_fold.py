@@ -11,6 +11,7 @@ from keras_noisy._arguments import boolean, integer, invalid
 from keras_noisy._containers import as_array
 from keras_noisy._elements import Elements, elements_of
 from keras_noisy._files import path_of
+from keras_noisy._label_arrays import other_numbers
 from keras_noisy._new_models import built, train
 from keras_noisy._random import Random
 from keras_noisy._stochastic import of_model
@@ -254,5 +255,5 @@ def _check_classes(outputs: int, elements: Elements) -> None:
         raise ValueError(
             "Invalid value for argument `build_model`. Expected a model with "
             f"an output for each class, more than {largest}. Received: "
-            f"{outputs} outputs"
+            f"{outputs} outputs{other_numbers(elements.labels, outputs)}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,6 +27,16 @@ class Batches:
         if getattr(data, "is_random", False):  # of this package
             advice = "`training=False` and, of sessions, `by_length=False`"
             raise invalid("data", data, f"{ORDERED} {advice}")
+        first = data[0] if isinstance(data, list | tuple) and data else data
+        is_files = not isinstance(data, keras.utils.PyDataset) and (
+            hasattr(data, "files") or isinstance(first, str | os.PathLike)
+        )
+        if is_files:
+            expected = (
+                "arrays or a data set; of files, pass `ImageDataset((paths, "
+                "labels), image_size=224)`"
+            )
+            raise invalid("data", type(data), expected)
         if self.is_arrays:
             self.data = keras.tree.map_structure(without_index, data)
             sizes = {leaf.shape[0] for leaf in keras.tree.flatten(self.data)}

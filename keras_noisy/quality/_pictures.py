@@ -114,7 +114,7 @@ def figure(images: Iterable[Picture], titles: Sequence[list[str]]) -> Any:
     columns = min(6, len(texts))
     rows = -(-len(texts) // columns)
     lines = max(title.count("\n") + 1 for title in texts)
-    height = 2 + 0.18 * max(lines, 3)
+    height = 2.2 + 0.22 * max(lines, 3)
     figure = figure_class(
         figsize=(2 * columns, height * rows), layout="constrained"
     )

@@ -176,6 +176,13 @@ def _check_columns(names: list[str]) -> None:
         )
 
 
+_NUMBER = (
+    ". Number the names of classes first: `table[column], names = "
+    "pandas.factorize(table[column], sort=True)` of a table of a row for each "
+    "label"
+)
+
+
 def _votes(annotations: Any) -> np.ndarray:
     _check_columns([str(name) for name in getattr(annotations, "columns", ())])
     array = as_array("annotations", annotations)
@@ -190,6 +197,8 @@ def _votes(annotations: Any) -> np.ndarray:
         raise ValueError(
             f"Invalid value for argument `annotations`. Expected {expected}. "
             f"Received: shape {array.shape}, dtype {array.dtype}"
+            + _NUMBER
+            * any(isinstance(entry, str) for entry in array.flat)
         )
     votes = np.where(np.isfinite(array), array, -2)
     bad = (votes != np.floor(votes)) | (votes < -1) | (votes > HIGHEST)

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_noisy._containers import as_array
 from keras_noisy._given import check_length, labeled_elements
+from keras_noisy._label_arrays import other_numbers
 from keras_noisy._stochastic import distributions
 from keras_noisy.quality._predictions import ROWS, Predictions
 from keras_noisy.quality.findings import Findings
@@ -99,7 +100,7 @@ class PredictionQuality(Findings):
                 "Invalid value for argument `probabilities`. Expected a column "
                 f"for each class, more than {elements.labels.max()}, in the "
                 f"shape {elements.expected()}. Received: probabilities.shape="
-                f"{outputs.shape}"
+                f"{outputs.shape}{other_numbers(elements.labels, num_classes)}"
             )
         expected = f"probabilities of shape {elements.expected()}"
         rows = np.empty((len(elements.labels), num_classes), "float32")

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_noisy._containers import without_tensor
 from keras_noisy._elements import Elements
+from keras_noisy._label_arrays import other_numbers
 from keras_noisy._stochastic import is_distribution
 from keras_noisy._warn import warn
 
@@ -95,6 +96,7 @@ def _checked_columns(part: Any, elements: Elements, start: int) -> int:
             "Invalid value for argument `y`. Expected labels in [0, "
             f"{max(columns, 2)}), the classes that the model predicts. "
             f"Received: a label {elements.labels.max()}"
+            + other_numbers(elements.labels, columns)
         )
     return columns
 

@@ -45,7 +45,8 @@ def samples(
     if files is not None and not (are_arrays(x) and text_is_input):
         raise ValueError(
             "Invalid value for argument `image_size`. Expected height and "
-            "width, as `x` lists files; or in place of `x` "
+            "width, as `x` lists files; texts must be numbered first, as by "
+            "`TextVectorization`; or in place of `x` "
             "`ImageDataset(x, batch_size, image_size=...)`, or the data set "
             "that is trained on, not shuffled. Received: image_size=None"
         )

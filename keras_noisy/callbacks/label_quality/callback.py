@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import boolean, integer
+from keras_noisy._given import opened_files
 from keras_noisy._torch_random import same_random_state
 from keras_noisy.callbacks.label_quality import _training_set
 from keras_noisy.callbacks.label_quality.findings import Findings
@@ -56,7 +57,8 @@ class LabelQuality(keras.callbacks.Callback):
             `keras.utils.PyDataset`, in the order of `y` in every epoch. It must
             not shuffle, unless it gives integer labels with their index, as
             `with_index` returns. If a data set gives labels, they are compared
-            with `y`. Or the paths of images, with `image_size`.
+            with `y`. Or, with `image_size`, the paths of images, or the folder
+            or table that `y` is read from.
         y: The given labels, integers of shape `(N,)` or `(N, 1)`, or the result
             of `keras_noisy.losses.with_index`, for outputs of shape
             `(N, num_classes)`, or `(N, 1)` for labels 0 and 1. Labels of
@@ -155,7 +157,7 @@ class LabelQuality(keras.callbacks.Callback):
         self._findings = Findings(
             y, clean_labels, class_names, images, ignore_class, multi_label, top
         )
-        elements = self._findings.elements
+        x, elements = opened_files(x), self._findings.elements
         self.x = _training_set.samples(x, elements, self.batch_size, image_size)
         if self.images is None:
             self.images = _training_set.pictures_in(x, elements, image_size)

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_noisy._arguments import invalid
+from keras_noisy._label_arrays import other_numbers
 from keras_noisy._label_tensors import numbers_of
 from keras_noisy._stochastic import bad_rows, is_distribution
 from keras_noisy._warn import warn
@@ -170,21 +171,19 @@ def _bad_label(
 ) -> ValueError:
     """The error for the labels that are not valid."""
     label = labels[~valid].flat[0].item()
-    advice = "To leave out samples with a certain label, pass `ignore_class`"
-    if labels.min() == 1 and labels.max() == num_classes:
-        advice = "Labels that count from 1 need `labels - 1`"
-    elif num_classes == 2 and np.all(np.abs(labels) == 1):
-        advice = "Labels -1 and 1 need `(labels + 1) // 2`"
-    elif label != label or abs(label) > 2**31:
+    advice = other_numbers(labels, num_classes) or (
+        ". To leave out samples with a certain label, pass `ignore_class`"
+    )
+    if label != label or abs(label) > 2**31:
         advice = (
-            "A missing label that is NaN, or was cast to an integer, looks "
+            ". A missing label that is NaN, or was cast to an integer, looks "
             "like this: give such samples a label such as -1, and pass "
             "`ignore_class=-1`"
         )
     return invalid(
         "y_true",
         label,
-        f"{expected}, and {np.sum(~valid)} of {labels.size} are not{where}. "
+        f"{expected}, and {np.sum(~valid)} of {labels.size} are not{where}"
         f"{advice}.{SEE[:-1]}",
     )
 
