@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_noisy._layers import outer_input
 from keras_noisy.layers.loss_state import PassThrough
 
 Tensor = Any
@@ -20,7 +21,7 @@ def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:
     stays the last, and the new layers come before it.
     """
     last = _named_layer(outputs)
-    inputs = outputs if last is None else last.input
+    inputs = outputs if last is None else outer_input(last)
     several = isinstance(inputs, list)
     first, *others = inputs if several else [inputs]
     for layer in layers:
@@ -58,10 +59,10 @@ def _named_layer(outputs: Tensor) -> keras.layers.Layer | None:
         words = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
         if re.fullmatch(rf"{words}(_\d+)?", name):
             return None
-        try:
-            given = layer.input
-        except (AttributeError, ValueError):  # It is called several times.
+        # Keras knows the input of only the first call.
+        if keras.Layer.output.fget(layer) is not outputs:
             return None
+        given = outer_input(layer)
         is_one = isinstance(given, keras.KerasTensor)
         return layer if is_one or isinstance(layer, _MERGING) else None
     return None
