@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from keras_noisy._layers import outer_input
+from keras_noisy._layers import outer_input, outer_output
 from keras_noisy.layers.loss_state import PassThrough
 
 Tensor = Any
@@ -60,7 +60,7 @@ def _named_layer(outputs: Tensor) -> keras.layers.Layer | None:
         if re.fullmatch(rf"{words}(_\d+)?", name):
             return None
         # Keras knows the input of only the first call.
-        if keras.Layer.output.fget(layer) is not outputs:
+        if outer_output(layer) is not outputs:
             return None
         given = outer_input(layer)
         is_one = isinstance(given, keras.KerasTensor)
