@@ -413,6 +413,9 @@ def test_calibrate_checks_the_model():
         calibrate("mae", model, x)
     with pytest.raises(ValueError, match=r"`x`.*at least one sample"):
         logit_distribution(model, x[:0])
+    bad = np.where(np.arange(len(x))[:, None] == 5, np.nan, x)
+    with pytest.raises(ValueError, match=r"the first of sample 5\."):
+        logit_distribution(model, bad)
     model.layers[-1].kernel.assign(np.full((32, 20), np.nan))
     with pytest.raises(ValueError, match="finite outputs"):
         logit_distribution(model, x)
