@@ -236,6 +236,26 @@ def test_a_model_inside_keeps_its_name(loss_class):
 
 
 @both
+def test_connect_is_no_part_of_a_call(loss_class):
+    """Every step would have a new memory: ELR would be cross-entropy."""
+    loss = loss_class(SAMPLES)
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.head = keras.layers.Dense(CLASSES, activation="softmax")
+
+        def call(self, inputs):
+            return loss.connect(self.head(inputs))
+
+    model = Own()
+    model.compile("sgd", loss)
+    x, labels = data()
+    with pytest.raises(ValueError, match=r"connect\(model\(inputs\)\)"):
+        model.fit(x, with_index(labels), verbose=0)
+
+
+@both
 @pytest.mark.once
 def test_a_layer_that_is_called_twice_keeps_its_input(loss_class):
     """Keras knows the input of only the first call."""
