@@ -280,6 +280,8 @@ def test_without_state_keeps_the_input():
     plain = without_state(model)
     assert (plain.name, plain.inputs[0].name) == ("mine", "numbers")
     assert plain.inputs[0].dtype == "int32"
+    with pytest.raises(ValueError, match=r"`model`.*a built model"):
+        without_state(keras.Sequential([softmax]))
     # A model inside a model.
     outputs = keras.layers.Identity()(model(whole))
     for outer in (
