@@ -438,7 +438,7 @@ def test_logits_that_no_fresh_network_has_are_named():
 
 @pytest.mark.once
 def test_mistakes_in_a_picture_are_named():
-    for losses in (MAE(), "MAE", [MAE], ["MAE"], {"MAE": "MAE"}):
+    for losses in (MAE(), "MAE", [MAE], ["MAE"], {"MAE": "MAE"}, []):
         with pytest.raises(ValueError, match="argument `loss"):
             plot_average_error(losses)
     with pytest.raises(ValueError, match="argument `num_classes`"):
