@@ -115,6 +115,12 @@ def are_arrays(x: Any) -> bool:
     return len(leaves) > 0 and all(hasattr(leaf, "shape") for leaf in leaves)
 
 
+def first_not_finite(rows: np.ndarray) -> int | None:
+    """The number of the first row with NaN or infinity."""
+    finite = np.isfinite(rows).all(axis=tuple(range(1, rows.ndim)))
+    return None if finite.all() else int(np.argmin(finite))
+
+
 def slices(count: int, size: int, first: int = 0) -> Iterator[slice]:
     """Slices of at most `size` entries, from `first` to `count`."""
     for start in range(first, count, size):

@@ -24,3 +24,13 @@ def all_layers(root: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
             waiting += list(found.values())
         elif isinstance(found, list | tuple):
             waiting += list(found)
+
+
+def outer_input(layer: keras.layers.Layer) -> Any:
+    """What a layer was first called with; `input` of a model is inside it."""
+    return keras.Layer.input.fget(layer)
+
+
+def outer_output(layer: keras.layers.Layer) -> Any:
+    """What a layer first returned; `output` of a model is inside it."""
+    return keras.Layer.output.fget(layer)

@@ -413,6 +413,9 @@ def test_calibrate_checks_the_model():
         calibrate("mae", model, x)
     with pytest.raises(ValueError, match=r"`x`.*at least one sample"):
         logit_distribution(model, x[:0])
+    bad = np.where(np.arange(len(x))[:, None] == 5, np.nan, x)
+    with pytest.raises(ValueError, match=r"the first of sample 5\."):
+        logit_distribution(model, bad)
     model.layers[-1].kernel.assign(np.full((32, 20), np.nan))
     with pytest.raises(ValueError, match="finite outputs"):
         logit_distribution(model, x)
@@ -435,7 +438,7 @@ def test_logits_that_no_fresh_network_has_are_named():
 
 @pytest.mark.once
 def test_mistakes_in_a_picture_are_named():
-    for losses in (MAE(), "MAE", [MAE], ["MAE"], {"MAE": "MAE"}):
+    for losses in (MAE(), "MAE", [MAE], ["MAE"], {"MAE": "MAE"}, []):
         with pytest.raises(ValueError, match="argument `loss"):
             plot_average_error(losses)
     with pytest.raises(ValueError, match="argument `num_classes`"):

@@ -19,6 +19,7 @@ from keras_noisy.datasets import (
 )
 from keras_noisy.quality import FeatureQuality, features
 from keras_noisy.quality import features as function
+from keras_noisy.training import SAM
 
 IMAGES = np.random.default_rng(0).normal(size=(50, 8, 8, 3)).astype("float32")
 
@@ -52,6 +53,23 @@ def test_layers_are_pooled(network):
     for layer in ("maps", network.get_layer("maps")):
         found = features(network, data, layer, dtype="float32", verbose=0)
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.once
+def test_a_layer_may_be_a_model_or_part_of_another_model(network):
+    inputs = keras.Input((8, 8, 3))
+    halves = keras.layers.Rescaling(0.5)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2)(network(halves)))
+    maps = network.get_layer("maps")
+    other = keras.Model(inputs, keras.layers.Flatten()(maps(halves)))
+    expected = keras.Model(network.input, [maps.output, network.output])
+    of_maps, of_network = expected.predict(IMAGES / 2, verbose=0)
+    for outer, name, values in (
+        (model, network.name, of_network),
+        (other, "maps", of_maps.mean(axis=(1, 2))),
+    ):
+        found = features(outer, IMAGES, name, dtype="float32", verbose=0)
+        np.testing.assert_allclose(found, values, atol=1e-5)
 
 
 def test_masked_steps_do_not_count():
@@ -229,6 +247,7 @@ def test_mistakes_are_errors(network):
     shuffled = type(loader)(loader.dataset, batch_size=10, shuffle=True)
     for arguments, message in (
         ({"layer": "stem"}, "`layer`.*'maps'"),
+        ({"layer": "maps", "model": SAM(network)}, "`layer`.*functional"),
         ({"dtype": "int8"}, "`dtype`"),
         ({"batch_size": 0}, "`batch_size`"),
         ({"data": iter([IMAGES])}, "`data`.*from its start"),

@@ -83,7 +83,12 @@ def test_clean_labels_are_labels_of_the_model():
         (np.log(EPOCHS[0]), {}, r"`from_logits=True`.*softmax"),
         (3 * EPOCHS[0], {}, r"`from_logits=True`"),
         (EPOCHS[0], {"from_logits": True}, r"pass `from_logits=False`"),
-        (np.full((4, 3), np.nan), {}, "training has diverged"),
+        (np.full((4, 3), np.nan), {}, "number: training has diverged"),
+        (
+            np.where(np.eye(4, 3, -2), np.inf, EPOCHS[0]),
+            {},
+            "check sample 2 of `x` for NaN",
+        ),
         (EPOCHS[0][:, :2] / 0.5, {}, r"labels in \[0, 2\).*a label 2"),
         (EPOCHS[0][:, :1], {}, r"labels in \[0, 2\).*a label 2"),
         (np.stack([EPOCHS[0]] * 2, 1), {}, r"one output.*\(4, 2, 3\)"),

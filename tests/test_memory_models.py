@@ -219,6 +219,58 @@ def test_an_output_of_several_inputs_keeps_its_name(loss_class, layer):
     )
 
 
+@both
+@pytest.mark.once
+def test_a_model_inside_keeps_its_name(loss_class):
+    x, labels = data()
+    inner = keras.Input((8,))
+    softmax = keras.layers.Dense(CLASSES, activation="softmax")
+    network = keras.Model(inner, softmax(inner), name="species")
+    inputs = keras.Input((8,))
+    loss = loss_class(SAMPLES)
+    model = keras.Model(inputs, loss.connect(network(inputs)))
+    assert model.output_names == ["species"]
+    model.compile("sgd", loss)
+    model.fit(x, with_index(labels), verbose=0)
+    assert loss.memory in model.layers
+
+
+@both
+def test_connect_is_no_part_of_a_call(loss_class):
+    """Every step would have a new memory: ELR would be cross-entropy."""
+    loss = loss_class(SAMPLES)
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.head = keras.layers.Dense(CLASSES, activation="softmax")
+
+        def call(self, inputs):
+            return loss.connect(self.head(inputs))
+
+    model = Own()
+    model.compile("sgd", loss)
+    x, labels = data()
+    with pytest.raises(ValueError, match=r"connect\(model\(inputs\)\)"):
+        model.fit(x, with_index(labels), verbose=0)
+
+
+@both
+@pytest.mark.once
+def test_a_layer_that_is_called_twice_keeps_its_input(loss_class):
+    """Keras knows the input of only the first call."""
+    inputs = keras.Input((8,))
+    head = keras.layers.Dense(CLASSES, activation="softmax", name="species")
+    head(inputs)
+    outputs = head(keras.layers.Rescaling(3.0)(inputs))
+    model = keras.Model(inputs, loss_class(SAMPLES).connect(outputs))
+    x = data()[0]
+    np.testing.assert_array_equal(
+        model.predict(x, verbose=0),
+        keras.Model(inputs, outputs).predict(x, verbose=0),
+    )
+
+
 @pytest.mark.once
 def test_without_state_keeps_the_input():
     memory = ELR(num_samples=4).memory
@@ -228,6 +280,8 @@ def test_without_state_keeps_the_input():
     plain = without_state(model)
     assert (plain.name, plain.inputs[0].name) == ("mine", "numbers")
     assert plain.inputs[0].dtype == "int32"
+    with pytest.raises(ValueError, match=r"`model`.*a built model"):
+        without_state(keras.Sequential([softmax]))
     # A model inside a model.
     outputs = keras.layers.Identity()(model(whole))
     for outer in (

@@ -94,6 +94,11 @@ BAD = {
         (IMAGES * np.nan, [0, 1, 2], 1.0),
         "finite",
     ),
+    "a pixel": (
+        noise.instance_dependent,
+        (np.where(np.arange(12).reshape(3, 2, 2) == 8, np.inf, 0), [0] * 3, 1),
+        r"images\[2\]$",
+    ),
     "foreign shape": (
         noise.open_set,
         (IMAGES, np.zeros((3, 4, 4)), 0.4),

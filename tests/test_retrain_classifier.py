@@ -146,6 +146,19 @@ def test_losses_around_others_and_of_several_labels_get_their_layers():
 
 
 @pytest.mark.once
+def test_the_names_stay_and_the_result_can_be_trained_again():
+    model = first = trained()
+    for scale in (20.0, 10.0):
+        model = retrain_classifier(
+            *(model, X, Y), epochs=1, scale=scale, verbose=0
+        )
+        assert model.output_names == ["head"]
+        assert model.name == first.name
+        assert len(model.trainable_weights) == 1
+    assert model.loss.get_config()["logit_bias"] == -1.0
+
+
+@pytest.mark.once
 def test_one_callback_needs_no_list():
     stop = keras.callbacks.TerminateOnNaN()
     again = retrain_classifier(

@@ -127,6 +127,7 @@ def test_mistakes_are_named():
         ({"shots": 0}, "`shots`"),
         ({"num_classes": 2}, "`labels`"),
         ({"batch_size": 47}, "at least one whole batch"),
+        ({"trusted": np.ones(len(X), bool)}, "`trusted`.*fewer than all"),
         ({"augment": "cifar"}, "`augment`.*floats"),
         ({"image_size": 8}, "`image_size`.*floats"),
         ({"dataset": (X, LABELS[1:])}, "`dataset`.*as many"),

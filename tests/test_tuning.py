@@ -182,6 +182,7 @@ def test_outputs_of_other_classes_are_searched_apart():
         ({"losses": "GCE"}, "argument `losses`"),
         ({"losses": []}, "argument `losses`"),
         ({"losses": ["GCE", "GCE"]}, "argument `losses`"),
+        ({"losses": [losses.GCE()]}, "argument `losses`.*names of losses"),
         ({"losses": ["Gauss"]}, "no loss 'Gauss'"),
         ({"losses": ["NCE*"]}, "No logit bias"),
         ({"fade": "margin"}, "Remove `fade`"),

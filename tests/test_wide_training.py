@@ -409,3 +409,21 @@ def test_replicas_of_a_functional_model_are_saved(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert_same(again.center().get_weights(), model.center().get_weights())
+
+
+@pytest.mark.once
+def test_networks_keep_the_names_of_their_outputs():
+    def build():
+        inputs = keras.Input((3,))
+        outputs = [
+            keras.layers.Dense(2, name=name)(inputs) for name in ("one", "two")
+        ]
+        return keras.Model(inputs, outputs)
+
+    y = {"one": np.array([0, 1, 0]), "two": np.array([1, 1, 0])}
+    for model in (SAM(build()), ReplicatedSGD(build)):
+        model.compile(
+            "sgd", {"one": CE, "two": CE}, metrics={"two": "accuracy"}
+        )
+        logs = model.fit(np.ones((3, 3)), y, verbose=0).history
+        assert {"one_loss", "two_loss", "two_accuracy"} < set(logs)

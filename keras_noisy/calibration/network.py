@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_noisy._arguments import invalid
-from keras_noisy._containers import are_arrays
+from keras_noisy._containers import are_arrays, first_not_finite
 from keras_noisy._torch_random import same_random_state
 from keras_noisy.calibration.average_error import as_calibratable, checked_std
 from keras_noisy.calibration.fresh import Calibratable
@@ -150,10 +150,12 @@ def model_logits(model: keras.Model, x: Any) -> np.ndarray:
             "a model of the output to calibrate"
         )
     outputs = outputs.astype("float64")
-    if not np.all(np.isfinite(outputs)):
+    first = first_not_finite(outputs)
+    if first is not None:
         raise ValueError(
             "Expected finite outputs of the model. Received: "
-            f"{np.sum(~np.isfinite(outputs))} of {outputs.size} are not"
+            f"{np.sum(~np.isfinite(outputs))} of {outputs.size} are not, the "
+            f"first of sample {first}. Check the inputs for NaN"
         )
     if outputs.ndim == 1:  # A single output without its axis.
         outputs = outputs[:, None]

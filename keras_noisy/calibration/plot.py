@@ -117,8 +117,9 @@ def labels_of(
     losses: Mapping[str, Calibratable] | Sequence[Calibratable],
 ) -> list[tuple[str, Calibratable]]:
     """Labels and losses, from a mapping or from losses alone."""
-    if not isinstance(losses, Iterable):
-        raise invalid("losses", losses, "a list of losses, or a mapping")
+    if not isinstance(losses, Iterable) or not losses:
+        expected = "a list of losses, or a mapping, at least one"
+        raise invalid("losses", losses, expected)
     if isinstance(losses, Mapping):
         return [(label, as_calibratable(of)) for label, of in losses.items()]
     return [(_label(as_calibratable(loss)), loss) for loss in losses]

@@ -51,6 +51,11 @@ class TrustedAndNoisy(Epochs):
                 f"a trusted sample of each of the {self.num_classes} classes, "
                 f"but there is none of the classes {missing[:10]}",
             )
+        if not len(self._noisy):
+            expected = (
+                "fewer than all samples, as the others are the noisy ones"
+            )
+            raise invalid("trusted", f"{len(self._trusted)} samples", expected)
         self.shots = integer("shots", shots, 1)
         self.queries = integer("queries", queries, 1)
         if self.queries > len(self._trusted):

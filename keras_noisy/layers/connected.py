@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_noisy._layers import outer_input, outer_output
 from keras_noisy.layers.loss_state import PassThrough
 
 Tensor = Any
@@ -19,8 +20,16 @@ def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:
     Losses and logs use the name of the last layer. A layer that the user named
     stays the last, and the new layers come before it.
     """
+    if not isinstance(outputs, keras.KerasTensor) and _is_within_a_call():
+        raise ValueError(
+            "Expected `loss.connect(outputs)` where a functional model is "
+            "built. Received: one in `call` of a layer or model, where each "
+            "step would begin with a new state. Connect the whole model: "
+            "`outputs = loss.connect(model(inputs))` and `keras.Model(inputs, "
+            "outputs)` with `inputs = keras.Input(...)`"
+        )
     last = _named_layer(outputs)
-    inputs = outputs if last is None else last.input
+    inputs = outputs if last is None else outer_input(last)
     several = isinstance(inputs, list)
     first, *others = inputs if several else [inputs]
     for layer in layers:
@@ -30,6 +39,15 @@ def connected(outputs: Tensor, layers: Sequence[PassThrough]) -> Tensor:
     if last is None:
         return first
     return last([first, *others] if several else first)
+
+
+def _is_within_a_call() -> bool:
+    """Whether a layer is being called, as a new variable shows."""
+    try:
+        outside = keras.Variable(0.0, trainable=False, name="outside")
+    except ValueError:  # A compiled step or a scope has none.
+        return True
+    return "/" in outside.path
 
 
 #: Layers that are called with a list of inputs.
@@ -58,10 +76,10 @@ def _named_layer(outputs: Tensor) -> keras.layers.Layer | None:
         words = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
         if re.fullmatch(rf"{words}(_\d+)?", name):
             return None
-        try:
-            given = layer.input
-        except (AttributeError, ValueError):  # It is called several times.
+        # Keras knows the input of only the first call.
+        if outer_output(layer) is not outputs:
             return None
+        given = outer_input(layer)
         is_one = isinstance(given, keras.KerasTensor)
         return layer if is_one or isinstance(layer, _MERGING) else None
     return None

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_noisy._arguments import invalid
 from keras_noisy.layers.loss_state import PassThrough
 
 
@@ -23,7 +24,8 @@ def without_state(model: keras.Model) -> keras.Model:
         A new `keras.Model` that shares the other layers and their weights.
 
     Raises:
-        ValueError: If the model is neither functional nor sequential.
+        ValueError: If the model is neither functional nor sequential, or has
+            not been built.
 
     Example:
 
@@ -46,6 +48,9 @@ def without_state(model: keras.Model) -> keras.Model:
             return args[0]
         return layer(*args, **kwargs)
 
+    if not getattr(model, "inputs", None):
+        expected = "a built model that is functional or sequential"
+        raise invalid("model", type(model), expected)
     if isinstance(model, keras.Sequential):
         kept = [x for x in model.layers if not isinstance(x, PassThrough)]
         (given,) = model.inputs

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_noisy._arguments import integer, invalid
-from keras_noisy._containers import slices
+from keras_noisy._containers import first_not_finite, slices
 from keras_noisy._label_arrays import class_labels
 from keras_noisy._noise_checks import noise_rate, stacked
 from keras_noisy._random import Random
@@ -87,11 +87,11 @@ def instance_dependent(
     if images.dtype.kind not in "iuf":
         raise invalid("images.dtype", images.dtype, "integers or floats")
     for start in range(0, len(images), CHUNK):
-        if not np.all(np.isfinite(images[start : start + CHUNK])):
+        first = first_not_finite(images[start : start + CHUNK])
+        if first is not None:
             raise ValueError(
                 "Invalid value for argument `images`. Expected finite pixels. "
-                f"Received: NaN or infinity in images[{start}] or one of the "
-                f"{CHUNK} after it"
+                f"Received: NaN or infinity in images[{start + first}]"
             )
     rate, seed = noise_rate(rate), integer("seed", seed, 0)
     if num_classes is None:

@@ -15,6 +15,7 @@ from keras_noisy._arguments import integer, invalid
 from keras_noisy._canonical import canonical
 from keras_noisy._containers import in_parts
 from keras_noisy._files import file_name, path_of, reading, write_whole
+from keras_noisy._layers import outer_output
 from keras_noisy._notes import claim, of_another_call
 from keras_noisy.datasets import ImageDataset
 from keras_noisy.quality._batches import Batches
@@ -121,10 +122,16 @@ def _network(model: keras.Model, layer: Any) -> keras.Model:
 
     A layer computes the average, since layers know the mask.
     """
+    outputs = getattr(model, "outputs", None) or []
+    if layer is None and len(outputs) != 1:
+        return model  # unknown outputs, or too many, which raises later
+    if not outputs:
+        expected = "None, or a built model that is functional or sequential"
+        raise invalid("layer", layer, expected)
+    # A functional model keeps the structure of its inputs, as of a dictionary.
+    is_list = isinstance(model, keras.Sequential)
+    inputs = model.inputs[0] if is_list else model.input
     if layer is None:
-        outputs = getattr(model, "outputs", None) or []
-        if len(outputs) != 1:  # unknown, or too many, which raises later
-            return model
         output = outputs[0]
     else:
         names = [each.name for each in model.layers]
@@ -133,16 +140,38 @@ def _network(model: keras.Model, layer: Any) -> keras.Model:
         if not any(layer is each for each in model.layers):
             expected = f"a layer of the model or its name, one of {names}"
             raise invalid("layer", layer, expected)
-        output = layer.output
+        inputs, output = _within(inputs, outputs, layer)
         if not isinstance(output, keras.KerasTensor):
             raise invalid("layer", layer.name, "a layer with one output")
     if len(output.shape) == 3:
         output = keras.layers.GlobalAveragePooling1D(
             data_format="channels_last", dtype="float32"
         )(output)
-    # A functional model keeps the structure of its inputs, as of a dictionary.
-    is_list = isinstance(model, keras.Sequential)
-    return keras.Model(model.inputs[0] if is_list else model.input, output)
+    return keras.Model(inputs, output)
+
+
+def _within(inputs: Any, outputs: Any, layer: Any) -> tuple[Any, Any]:
+    """Inputs of a model, and what a layer of it returns."""
+    output = outer_output(layer)
+    sources = keras.utils.get_source_inputs(output)
+    known = set(map(id, keras.tree.flatten(inputs)))
+    if known.issuperset(map(id, sources)):
+        return inputs, output
+    # Another model called the layer first. Call all layers once more.
+    found = []
+
+    def call(each: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        result = each(*args, **kwargs)
+        if each is layer:
+            found.append(result)
+        return result
+
+    again = keras.models.clone_model(
+        keras.Model(inputs, outputs),
+        clone_function=lambda each: each,
+        call_function=call,
+    )
+    return again.input, found[0]
 
 
 def _pooled(outputs: Any, dtype: str) -> np.ndarray:

@@ -188,6 +188,11 @@ class ReplicatedSGD(keras.Model):
             aggregation="mean",
         )
 
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs of each network, if it has some."""
+        return self.replicas[0].output_names
+
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Outputs of the center; in training of each replica for its part."""
         if not training:

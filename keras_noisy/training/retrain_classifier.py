@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_noisy._arguments import integer, invalid, real
+from keras_noisy._layers import all_layers, outer_input
 from keras_noisy.layers import CosineDense, Frozen, without_state
 from keras_noisy.losses import Focal
 from keras_noisy.training._callbacks import with_callback
@@ -117,7 +118,7 @@ def retrain_classifier(
     outputs = head(frozen(inputs if len(inputs) > 1 else inputs[0]))
     if hasattr(loss, "connect"):
         outputs = loss.connect(outputs)
-    retrained = keras.Model(inputs, outputs)
+    retrained = keras.Model(inputs, outputs, name=model.name)
     retrained.compile(optimizer, loss, metrics=metrics)
     retrained.fit(x, y, epochs=epochs, **fit)
     return retrained
@@ -171,7 +172,7 @@ def _divided(
         names = [layer.name for layer in copy.layers]
         raise invalid("classifier", name, f"a layer with weights, of {names}")
     first, outputs = found[-1], copy.outputs
-    features = getattr(first, "input", None)
+    features = outer_input(first)
     if len(outputs) != 1 or not isinstance(features, keras.KerasTensor):
         raise ValueError(
             "Invalid value for argument `model`. Expected one output, and a "
@@ -181,11 +182,13 @@ def _divided(
         )
     backbone = keras.Model(copy.inputs, features)
     try:
-        head = keras.Model(features, outputs[0])
+        # Losses and logs use the name of the last layer.
+        head = keras.Model(features, outputs[0], name=copy.output_names[0])
     except ValueError as error:
         raise ValueError(
             f"Expected every path of the model to pass the layer "
             f"{first.name!r}, but one bypasses it. Name another `classifier`, "
             "such that the output depends only on its input"
         ) from error
-    return backbone, head, first
+    cosine = (x for x in all_layers(first) if isinstance(x, CosineDense))
+    return backbone, head, next(cosine, first)

@@ -106,6 +106,11 @@ class SAM(keras.Model):
         """Nothing to build: the wrapped model is already built."""
         self.built = True
 
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs of the wrapped model, if it has some."""
+        return self.model.output_names
+
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Outputs of the wrapped model."""
         return self.model(inputs, training=training)

@@ -89,7 +89,8 @@ def search_loss(
             "add it to the best loss after the search"
         )
     names = [] if isinstance(losses, str) else list(losses)
-    if not names or len(set(names)) < len(names):
+    are_text = all(isinstance(name, str) for name in names)
+    if not names or not are_text or len(set(names)) < len(names):
         raise invalid("losses", losses, "a list of different names of losses")
     size = len(hp.space)
     chosen = hp.Choice("loss", names)

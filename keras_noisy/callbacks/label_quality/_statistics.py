@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_noisy._containers import without_tensor
+from keras_noisy._containers import first_not_finite, without_tensor
 from keras_noisy._elements import Elements
 from keras_noisy._label_arrays import other_numbers
 from keras_noisy._stochastic import is_distribution
@@ -58,11 +58,7 @@ def statistics(
             samples = np.arange(start, start + len(part))
         for rows, labels, places in elements.rows(part, samples, ROWS):
             if not np.all(np.isfinite(rows)):
-                raise ValueError(
-                    "Predictions of the model are infinite or not a number: "
-                    "training has diverged. Lower the learning rate, or clip "
-                    "the gradient with `clipnorm`"
-                )
+                raise _not_finite(rows, places // elements.each)
             if columns == 1:
                 fits = bool(np.all((rows >= 0) & (rows <= 1)))
             else:
@@ -83,6 +79,17 @@ def statistics(
         ranks = np.argsort(places)
         numbers = [of[ranks] for of in numbers]
     return Statistics(*numbers), columns
+
+
+def _not_finite(rows: np.ndarray, samples: np.ndarray) -> ValueError:
+    cause = "training has diverged"
+    if np.any(np.isfinite(rows)):  # not the weights of the model
+        first = samples[first_not_finite(rows)]
+        cause = f"check sample {first} of `x` for NaN. If it has none, {cause}"
+    return ValueError(
+        f"Predictions of the model are infinite or not a number: {cause}. "
+        "Lower the learning rate, or clip the gradient with `clipnorm`"
+    )
 
 
 def _checked_columns(part: Any, elements: Elements, start: int) -> int:

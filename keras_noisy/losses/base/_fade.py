@@ -54,6 +54,9 @@ class FadingLoss(DeclaredLoss):
 
         Returns:
             A tensor of the same values.
+
+        Raises:
+            ValueError: If nothing could fade, or in `call` of a layer or model.
         """
         layers = self._new_layers()
         return connected(outputs, layers) if layers else outputs
